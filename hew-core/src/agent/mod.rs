@@ -1,0 +1,120 @@
+//! Running an agent: what the spawner is asked, what it saw, and what that means.
+//!
+//! Invariants: the spawner holds no settings and chooses nothing, it does what a [`SpawnPlan`] says; it reports what it
+//! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
+
+pub mod signal;
+pub mod verdict;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+
+use crate::exit::Exit;
+use crate::plan::SpawnPlan;
+pub use signal::{AgentSignal, SignalWord};
+
+/// How a running program is to be stopped. A later request replaces an earlier one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopRequest {
+    /// The polite way: TERM, the plan's grace, KILL.
+    Graceful,
+    /// At once: KILL.
+    Now,
+}
+
+/// Why a program did not end by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StopCause {
+    /// It was asked to.
+    Requested,
+    /// Its wall time was up.
+    Timeout,
+    /// No sign of life for the stall timeout; what was looked at.
+    Stalled(String),
+}
+
+/// What the spawner saw while an agent runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SpawnProgress {
+    /// It runs: process id and its start time in clock ticks since boot, which together name it.
+    Started {
+        /// Process id.
+        pid: u32,
+        /// Start time, from the kernel.
+        start_ticks: u64,
+    },
+    /// It printed something; at most one a second.
+    Output {
+        /// Bytes so far.
+        bytes: u64,
+    },
+}
+
+/// What the spawner saw in the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpawnReport {
+    /// How the agent ended.
+    pub exit: Exit,
+    /// From start to exit.
+    pub duration: Duration,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<StopCause>,
+    /// Processes that it left behind and that were ended.
+    pub leaked: u32,
+    /// The last non-empty line of its standard output.
+    pub last_line: String,
+    /// The last 4 KiB of its standard output, lossy.
+    pub stdout_tail: String,
+    /// The last 4 KiB of its standard error, lossy.
+    pub stderr_tail: String,
+    /// Bytes it printed, kept or not.
+    pub output_bytes: u64,
+    /// Lines that begin with `DECISION:`, without the word; at most 200.
+    pub decisions: Vec<String>,
+    /// Lines that begin with `DEFERRED:`, without the word; at most 200.
+    pub deferred: Vec<String>,
+    /// The text after the last `## Summary` heading, at most 4 KiB.
+    pub summary: Option<String>,
+    /// What it said through `hew done`, `hew blocked` or `hew fail`.
+    pub signal: Option<AgentSignal>,
+}
+
+/// An agent that never ran.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpawnError {
+    /// The program is not there.
+    #[error("no program `{program}` on PATH")]
+    Missing {
+        /// As the plan named it.
+        program: String,
+    },
+    /// The program can't be started.
+    #[error("`{program}` could not be started: {reason}")]
+    Failed {
+        /// As the plan named it.
+        program: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// A file that belongs to the iteration can't be written or read.
+    #[error("{path}: {reason}")]
+    File {
+        /// The path.
+        path: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// Any agent process.
+pub trait Spawner: Send + Sync {
+    /// Runs a plan to its end. Blocks; `stops` may ask for an end, `progress` is told what happens meanwhile.
+    fn run(
+        &self,
+        plan: &SpawnPlan,
+        stops: &Receiver<StopRequest>,
+        progress: &dyn Fn(SpawnProgress),
+    ) -> Result<SpawnReport, SpawnError>;
+}

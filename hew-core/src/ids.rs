@@ -1,0 +1,184 @@
+//! Names of things: one type each, so that a task can't be passed where a commit is meant.
+//!
+//! Ids from outside (tasks, commits) are opaque text and always passed whole. They are the one kind of core type
+//! that is written to disk as it is: the wire form is the text itself.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text itself.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+        }
+    };
+}
+
+text_id!(
+    /// A task in the tracker, e.g. `hew-a1b2` or its child `hew-a1b2.3`.
+    TaskId
+);
+text_id!(
+    /// A commit's full object name.
+    CommitId
+);
+text_id!(
+    /// A tree's full object name.
+    TreeId
+);
+text_id!(
+    /// A branch without `refs/heads/`, e.g. `main`.
+    BranchName
+);
+text_id!(
+    /// A full ref name, e.g. `refs/hew/<run>/w0/iter-001`.
+    RefName
+);
+text_id!(
+    /// A way to run an agent: `shell` or one defined under `loop.runtime_defs`.
+    RuntimeName
+);
+text_id!(
+    /// Who holds a claim: `hew/<run>/w<n>/<iter>` for an iteration.
+    Actor
+);
+
+impl CommitId {
+    /// The first twelve characters, for people.
+    pub fn short(&self) -> &str {
+        self.0.get(..12).unwrap_or(&self.0)
+    }
+}
+
+impl BranchName {
+    /// The branch's full ref name.
+    pub fn to_ref(&self) -> RefName {
+        RefName(format!("refs/heads/{}", self.0))
+    }
+}
+
+/// A slot of a run, numbered from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorkerId(pub u16);
+
+impl fmt::Display for WorkerId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "w{}", self.0)
+    }
+}
+
+/// One attempt of one worker, numbered from 1 in each worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct IterationId {
+    /// The worker that made the attempt.
+    pub worker: WorkerId,
+    /// Its number in that worker, from 1.
+    pub iter: u32,
+}
+
+impl IterationId {
+    /// The name of its folder and file, e.g. `iter-003`.
+    pub fn stem(self) -> String {
+        format!("iter-{:03}", self.iter)
+    }
+}
+
+impl fmt::Display for IterationId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.worker, self.stem())
+    }
+}
+
+/// A run: `loop-<UTC compact stamp>-<8 hex>`. Ids order by time of launch.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// The id of a run launched at `at`; `random` keeps two runs of one second apart.
+    pub fn new(at: DateTime<Utc>, random: u32) -> Self {
+        Self(format!("loop-{}-{random:08x}", at.format("%Y%m%dT%H%M%SZ")))
+    }
+
+    /// Reads an id back; `None` if the text has another form.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (stamp, random) = text.strip_prefix("loop-")?.split_once('-')?;
+        let digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+        let (date, time) = stamp.strip_suffix('Z')?.split_once('T')?;
+        let stamp_fits = date.len() == 8 && digits(date) && time.len() == 6 && digits(time);
+        let random_fits = random.len() == 8 && random.bytes().all(|b| b.is_ascii_hexdigit());
+        (stamp_fits && random_fits).then(|| Self(text.to_owned()))
+    }
+
+    /// The text itself.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The actor under which one iteration of this run holds its claim.
+    pub fn actor(&self, iteration: IterationId) -> Actor {
+        Actor(format!("hew/{}/{}/{}", self.0, iteration.worker, iteration.iter))
+    }
+
+    /// What the actor of every iteration of this run begins with.
+    pub fn actor_prefix(&self) -> String {
+        format!("hew/{}/", self.0)
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_id_reads_back_and_other_text_does_not() {
+        let at = DateTime::parse_from_rfc3339("2026-11-20T19:30:00Z").unwrap().to_utc();
+        let id = RunId::new(at, 0x1a2b_3c4d);
+        assert_eq!(id.as_str(), "loop-20261120T193000Z-1a2b3c4d");
+        assert_eq!(RunId::parse(id.as_str()), Some(id));
+        for wrong in [
+            "",
+            "loop",
+            "loop-1-2",
+            "loop-20261120T193000-1a2b3c4d",
+            "loop-20261120T193000Z-1a2b3c4g",
+            "../x",
+        ] {
+            assert_eq!(RunId::parse(wrong), None, "{wrong}");
+        }
+    }
+}

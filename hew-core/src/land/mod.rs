@@ -1,0 +1,7 @@
+//! How work reaches the run branch and the target, as one transaction whose every step is proven.
+
+pub mod conflict;
+pub mod deliver;
+pub mod gate;
+pub mod gate_detect;
+pub mod merge_back;

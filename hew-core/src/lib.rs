@@ -1,0 +1,34 @@
+//! What hew decides, without doing any of it. Data flows down this list; an import goes up only.
+//!
+//! | module | holds |
+//! | --- | --- |
+//! | [`ids`], [`exit`], [`clock`] | names, how programs end, time as an argument |
+//! | [`settings`] | the one table of keys; layers merged with origins |
+//! | [`tracker`] | tasks, where they live, and the rule that makes one ready |
+//! | [`schedule`] | which task next |
+//! | [`plan`] | what runs, and why |
+//! | [`prompt`] | from a task to text |
+//! | [`agent`] | running an agent, and the verdict on it |
+//! | [`worktree`] | git by meaning; names, preparing, collecting, pruning |
+//! | [`land`] | merge, gate, advance, deliver |
+//! | [`record`] | the journal, the files made from it, and the views folded from it |
+//! | [`engine`] | `step(&mut State, Event, now) -> Vec<Effect>` |
+//! | [`render`] | views to text |
+//!
+//! Invariants: nothing here touches a process, file, environment variable, clock, random number, terminal or network
+//! (`clippy.toml` bans them); the engine never blocks and never fails; a journal's fold is the only view of a run.
+
+pub mod agent;
+pub mod clock;
+pub mod engine;
+pub mod exit;
+pub mod ids;
+pub mod land;
+pub mod plan;
+pub mod prompt;
+pub mod record;
+pub mod render;
+pub mod schedule;
+pub mod settings;
+pub mod tracker;
+pub mod worktree;

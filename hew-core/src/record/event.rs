@@ -1,0 +1,577 @@
+//! The journal's lines: what happened, in the order in which it happened.
+//!
+//! `events.jsonl` is the truth about a run; every other file of a run, and every view, is a fold of these events.
+//! An event is on disk before the step that it announces is relied upon. Fields are additive: a reader gives a missing
+//! one its default and leaves an unknown one alone.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::agent::AgentSignal;
+use crate::exit::Exit;
+use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId};
+use crate::plan::Provenance;
+
+/// Version of the journal and of the files made from it.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JournalEntry {
+    /// Its number, from 1, without gaps.
+    pub seq: u64,
+    /// Calendar time.
+    pub at: DateTime<Utc>,
+    /// Milliseconds since the process that wrote it began, from the monotonic clock.
+    pub elapsed_ms: u64,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: JournalEvent,
+}
+
+/// How an iteration ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IterationOutcome {
+    /// Landed (or nothing to land) and closed.
+    Closed,
+    /// Ended well, but nobody said that the task is done.
+    NoClose,
+    /// The gate was red.
+    BackpressureFail,
+    /// The runtime or the worktree failed.
+    RuntimeError,
+    /// Its wall time was up.
+    TimedOut,
+    /// It showed no sign of life.
+    Stalled,
+    /// The runtime is resting.
+    RateLimited,
+    /// The work conflicts with what landed meanwhile.
+    Conflict,
+    /// The agent said that it can't be done now.
+    Blocked,
+    /// The run or the task was stopped.
+    Cancelled,
+}
+
+impl IterationOutcome {
+    /// The wire form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::NoClose => "no_close",
+            Self::BackpressureFail => "backpressure_fail",
+            Self::RuntimeError => "runtime_error",
+            Self::TimedOut => "timed_out",
+            Self::Stalled => "stalled",
+            Self::RateLimited => "rate_limited",
+            Self::Conflict => "conflict",
+            Self::Blocked => "blocked",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Every outcome, in the order of the wire table.
+    pub const ALL: [Self; 10] = [
+        Self::Closed,
+        Self::NoClose,
+        Self::BackpressureFail,
+        Self::RuntimeError,
+        Self::TimedOut,
+        Self::Stalled,
+        Self::RateLimited,
+        Self::Conflict,
+        Self::Blocked,
+        Self::Cancelled,
+    ];
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// `hew loop cancel`.
+    Cancelled,
+    /// A stop file.
+    StopFile,
+    /// Tokens used up.
+    BudgetTokens,
+    /// Wall time used up.
+    BudgetWall,
+    /// Money used up.
+    BudgetUsd,
+    /// Iterations used up.
+    MaxIter,
+    /// Nothing more was ready.
+    ReadyEmpty,
+    /// `loop.on_gate_fail = "stop"`.
+    GuardTrip,
+    /// The same spawn error on three tasks in a row, or the run's own ground gave way.
+    RuntimeError,
+    /// No usable runtime.
+    Quota,
+    /// INT, TERM or HUP.
+    Signal,
+}
+
+impl StopReason {
+    /// The wire form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::StopFile => "stop_file",
+            Self::BudgetTokens => "budget_tokens",
+            Self::BudgetWall => "budget_wall",
+            Self::BudgetUsd => "budget_usd",
+            Self::MaxIter => "max_iter",
+            Self::ReadyEmpty => "ready_empty",
+            Self::GuardTrip => "guard_trip",
+            Self::RuntimeError => "runtime_error",
+            Self::Quota => "quota",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// The slice of the queue, as run.json has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ScopeRecord {
+    /// Everything that is ready.
+    Ready,
+    /// Descendants of these epics.
+    Epics {
+        /// The epics.
+        epic_ids: Vec<TaskId>,
+    },
+    /// Just these.
+    Tasks {
+        /// The tasks.
+        task_ids: Vec<TaskId>,
+    },
+}
+
+/// A setting that was in force, with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingRecord {
+    /// Its key.
+    pub key: String,
+    /// Its value in TOML's notation.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// What a gate showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateRecord {
+    /// The command.
+    pub command: String,
+    /// How it ended.
+    pub exit: Exit,
+    /// Seconds that it took.
+    pub duration_secs: f64,
+    /// The tree that it ran on.
+    pub tree_sha: TreeId,
+    /// `timeout` or `requested`, if it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Processes that it left behind and that were ended.
+    #[serde(default)]
+    pub leaked: u32,
+    /// Red first, green when run again.
+    #[serde(default)]
+    pub flaky: bool,
+    /// Its log, relative to the run folder.
+    pub log: String,
+    /// What it did to the tree under test, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tampered: Option<String>,
+}
+
+impl GateRecord {
+    /// It ended by itself, with 0.
+    pub fn is_green(&self) -> bool {
+        self.stopped.is_none() && self.exit.is_success()
+    }
+}
+
+/// A worker's assignment in a tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignmentRecord {
+    /// The iteration.
+    #[serde(flatten)]
+    pub iteration: IterationId,
+    /// Its task.
+    pub task: TaskId,
+}
+
+/// What happened to a task in the tracker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "change", rename_all = "snake_case")]
+pub enum TaskChange {
+    /// hew's own close phase settled it.
+    Closed {
+        /// What landed; none where nothing had to.
+        #[serde(default)]
+        landed_sha: Option<CommitId>,
+    },
+    /// The tracker refuses the close; dependents go on, the close is tried again.
+    CloseFailed {
+        /// The tracker's words.
+        reason: String,
+    },
+    /// Our claim was given back.
+    Released,
+    /// It was closed without having landed, and is open again.
+    Reopened,
+    /// It is held or was closed by somebody else and was left alone.
+    LeftAlone {
+        /// Who, or what.
+        reason: String,
+    },
+    /// It has used up its attempts, or its agent said that it is blocked.
+    Parked {
+        /// Why.
+        reason: String,
+    },
+    /// A bug task was filed for it.
+    Filed {
+        /// The bug task.
+        bug: TaskId,
+    },
+}
+
+/// A task that a run leaves over, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftoverRecord {
+    /// The task.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Why it is left over, for people.
+    pub why: String,
+}
+
+/// What came of bringing the run branch to its target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "delivery", rename_all = "snake_case")]
+pub enum DeliveryRecord {
+    /// The target is at this commit.
+    Delivered {
+        /// The target.
+        target: BranchName,
+        /// Where it is now.
+        sha: CommitId,
+    },
+    /// Nothing had to be delivered: nothing landed, no target, or `--no-deliver`.
+    NotWanted {
+        /// Why.
+        reason: String,
+    },
+    /// A person is needed.
+    Refused {
+        /// The target.
+        target: BranchName,
+        /// Why.
+        reason: String,
+        /// The one command that finishes it.
+        remedy: String,
+    },
+}
+
+/// What can happen in a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum JournalEvent {
+    /// The run is launched: everything that is frozen for it.
+    RunStarted {
+        /// Version of this journal.
+        schema_version: u32,
+        /// The run.
+        run_id: RunId,
+        /// The program's version.
+        hew_version: String,
+        /// Process id of the orchestrator.
+        pid: u32,
+        /// Root of the project's working tree.
+        project: String,
+        /// The branch that was checked out; none for a detached HEAD.
+        #[serde(default)]
+        target_branch: Option<BranchName>,
+        /// The commit that everything starts from.
+        launch_sha: CommitId,
+        /// Where results land.
+        run_branch: BranchName,
+        /// Number of workers.
+        jobs: u16,
+        /// The slice of the queue.
+        scope: ScopeRecord,
+        /// The gate's command; none where no gate was found.
+        #[serde(default)]
+        gate: Option<String>,
+        /// Most iterations.
+        #[serde(default)]
+        max_iter: Option<u64>,
+        /// Wall budget in seconds.
+        #[serde(default)]
+        budget_wall_secs: Option<u64>,
+        /// Folder that holds the run's worktrees.
+        worktrees: String,
+        /// Every effective setting.
+        settings: Vec<SettingRecord>,
+        /// Tasks in scope that were open at launch.
+        in_scope: usize,
+    },
+    /// The gate on the untouched launch commit.
+    Baseline {
+        /// What it showed.
+        gate: GateRecord,
+    },
+    /// The dispatcher looked at the ready tasks and chose.
+    Tick {
+        /// Ready tasks seen, after filters. At least this many where the queue was asked with a limit.
+        ready_seen: usize,
+        /// Where the choice came from; `skipped` is the graph's own order.
+        batch_source: String,
+        /// What was chosen.
+        assignments: Vec<AssignmentRecord>,
+        /// Claims that were lost since the last tick, with the holder.
+        claim_failures: Vec<(TaskId, String)>,
+    },
+    /// A claim is ours and an iteration begins: on disk before anything of it exists.
+    IterationStarted {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Its number over all workers, from 1.
+        number: u64,
+        /// Its task.
+        task: TaskId,
+        /// The task's title.
+        title: String,
+        /// Attempts at this task in this run, this one included.
+        attempt: u32,
+        /// Who holds the claim.
+        actor: Actor,
+        /// The commit that it starts from.
+        base_sha: CommitId,
+        /// Dependencies landed in this run that the base contains.
+        #[serde(default)]
+        builds_on: Vec<TaskId>,
+    },
+    /// The worktree stands at the base.
+    Prepared {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Its folder.
+        worktree: String,
+        /// It had to be made, or made again.
+        fresh: bool,
+    },
+    /// What will run. On disk before it does.
+    Plan {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The runtime.
+        runtime: RuntimeName,
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Hash of the prompt's prefix.
+        prompt_prefix_hash: String,
+        /// Where each field came from.
+        provenance: Vec<Provenance>,
+    },
+    /// The agent runs.
+    Spawned {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Process id.
+        pid: u32,
+        /// Its start time in clock ticks since boot.
+        start_ticks: u64,
+    },
+    /// The agent ended.
+    Exited {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// How.
+        exit: Exit,
+        /// Seconds that it ran.
+        duration_secs: f64,
+        /// Why it was stopped, if it was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        stopped: Option<String>,
+        /// Processes that it left behind and that were ended.
+        #[serde(default)]
+        leaked: u32,
+        /// What it said.
+        #[serde(default)]
+        signal: Option<AgentSignal>,
+        /// Bytes that it printed.
+        output_bytes: u64,
+        /// Its decisions.
+        #[serde(default)]
+        decisions: Vec<String>,
+        /// What it put off.
+        #[serde(default)]
+        deferred: Vec<String>,
+        /// Its own summary.
+        #[serde(default)]
+        summary: Option<String>,
+        /// The end of its standard error.
+        #[serde(default)]
+        stderr_tail: String,
+    },
+    /// Its work is anchored.
+    Collected {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The commit.
+        head_sha: CommitId,
+        /// The ref that keeps it.
+        anchor: RefName,
+        /// hew committed what the agent had left uncommitted.
+        committed_leftovers: bool,
+        /// Files that differ from the base; at most 200 names.
+        files_touched: Vec<String>,
+        /// Number of files that differ.
+        file_count: usize,
+        /// Lines added.
+        added: u64,
+        /// Lines removed.
+        removed: u64,
+    },
+    /// The result waits for the lane; the worker is free.
+    Queued {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+    },
+    /// Work and tip are merged; nothing has moved yet.
+    Candidate {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// First parent.
+        tip: CommitId,
+        /// The merge.
+        candidate: CommitId,
+        /// Its tree.
+        tree: TreeId,
+    },
+    /// Work and tip don't merge.
+    Conflicted {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The tip.
+        tip: CommitId,
+        /// The work.
+        work: CommitId,
+        /// The ref that keeps the work.
+        anchor: RefName,
+        /// Conflicting files.
+        files: Vec<String>,
+    },
+    /// The gate ran on the candidate's tree.
+    Gated {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// What it showed.
+        gate: GateRecord,
+        /// Paths of the gate's definition that the candidate changes.
+        #[serde(default)]
+        definition_changed: Vec<String>,
+    },
+    /// The run branch moved by compare-and-swap, read back.
+    Landed {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// Where the branch was.
+        from: CommitId,
+        /// Where it is.
+        sha: CommitId,
+        /// Its number among the run's landings, from 1.
+        number: u64,
+    },
+    /// The tracker knows.
+    TaskChanged {
+        /// The iteration on whose behalf.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// What changed.
+        #[serde(flatten)]
+        change: TaskChange,
+    },
+    /// An iteration is over, with everything that belongs to it.
+    IterationEnded {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Its task.
+        task: TaskId,
+        /// How.
+        outcome: IterationOutcome,
+        /// Why, for people.
+        #[serde(default)]
+        reason: Option<String>,
+        /// What landed.
+        #[serde(default)]
+        landed_sha: Option<CommitId>,
+    },
+    /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
+    Noticed {
+        /// The iteration, if it belongs to one.
+        #[serde(default)]
+        about: Option<IterationId>,
+        /// What, for people.
+        text: String,
+    },
+    /// No new iteration starts from here on.
+    StopRequested {
+        /// Why.
+        reason: StopReason,
+        /// For people: which signal, which file.
+        detail: String,
+        /// Agents are stopped too.
+        now: bool,
+    },
+    /// The result goes to the target.
+    Delivering {
+        /// The target.
+        target: BranchName,
+        /// What is to be delivered.
+        sha: CommitId,
+    },
+    /// What came of it.
+    Delivery {
+        /// What came of it.
+        #[serde(flatten)]
+        outcome: DeliveryRecord,
+    },
+    /// The run is over.
+    RunEnded {
+        /// Why.
+        stop_reason: StopReason,
+        /// The process's exit code.
+        exit_code: u8,
+        /// What is left over in scope.
+        leftovers: Vec<LeftoverRecord>,
+        /// For people: what they should do now, one command a line.
+        #[serde(default)]
+        remedies: Vec<String>,
+    },
+}

@@ -1,0 +1,11 @@
+//! What is written down: journal events, the files of a run, and the fold from one to the other.
+
+pub mod event;
+pub mod files;
+pub mod ledger;
+pub mod store;
+pub mod view;
+
+pub use event::{IterationOutcome, JournalEntry, JournalEvent, StopReason};
+pub use store::{Store, StoreError};
+pub use view::RunView;

@@ -1,0 +1,3 @@
+//! Views to text.
+
+pub mod text;

@@ -1,0 +1,40 @@
+//! Names of a run's branches, refs and folders.
+
+use std::path::{Path, PathBuf};
+
+use crate::ids::{BranchName, IterationId, RefName, RunId, WorkerId};
+
+/// `<prefix>/<run>/main`: the launch commit plus everything landed so far. `prefix` is `loop.branch_prefix` (`loop`).
+pub fn run_branch(prefix: &str, run: &RunId) -> BranchName {
+    BranchName::new(format!("{prefix}/{run}/main"))
+}
+
+/// `<prefix>/<run>/w<n>`: the branch a worker's agents commit on.
+pub fn worker_branch(prefix: &str, run: &RunId, worker: WorkerId) -> BranchName {
+    BranchName::new(format!("{prefix}/{run}/{worker}"))
+}
+
+/// `refs/hew/<run>/w<n>/iter-NNN`: keeps an iteration's work, good or bad.
+pub fn anchor(run: &RunId, iteration: IterationId) -> RefName {
+    RefName::new(format!("refs/hew/{run}/{}/{}", iteration.worker, iteration.stem()))
+}
+
+/// `refs/hew/<run>/foreign/<n>`: keeps what somebody else put on the run branch.
+pub fn foreign_anchor(run: &RunId, number: u32) -> RefName {
+    RefName::new(format!("refs/hew/{run}/foreign/{number}"))
+}
+
+/// What every anchor of a run begins with.
+pub fn anchor_prefix(run: &RunId) -> String {
+    format!("refs/hew/{run}/")
+}
+
+/// `<root>/<run>/<n>`: a worker's worktree.
+pub fn worker_dir(root: &Path, run: &RunId, worker: WorkerId) -> PathBuf {
+    root.join(run.as_str()).join(worker.0.to_string())
+}
+
+/// `<root>/<run>/land`: the lane's worktree.
+pub fn lane_dir(root: &Path, run: &RunId) -> PathBuf {
+    root.join(run.as_str()).join("land")
+}

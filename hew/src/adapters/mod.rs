@@ -1,0 +1,6 @@
+//! The only users of processes, files, environment, time and network.
+
+pub mod clock;
+pub mod project;
+pub mod settings_files;
+pub mod tracker;

@@ -1,0 +1,215 @@
+//! Flags of `hew loop`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+
+/// The subcommands of `hew loop`.
+#[derive(Debug, Subcommand)]
+pub enum LoopCommand {
+    /// Drain ready tasks with agents in worktrees; land, close and deliver what passes the gate
+    Run(Box<RunArgs>),
+    /// Bring an undelivered run's branch to its target
+    Deliver(RunSelection),
+    /// Stop a run: finish what runs, start nothing
+    Cancel(CancelArgs),
+    /// Runs, newest first
+    List(ListArgs),
+    /// Iterations of a run, or an agent's transcript
+    Logs(LogsArgs),
+    /// Where a run stands
+    Status(RunSelection),
+    /// What a run did: landed, proofs, failures, leftovers
+    Summary(RunSelection),
+    /// A run as a picture
+    Graph(GraphArgs),
+    /// Worktrees that finished or crashed runs left, and whether they may go
+    PruneWorktrees(PruneArgs),
+}
+
+/// Which run is meant.
+#[derive(Debug, Args)]
+pub struct RunSelection {
+    /// The run; without it the newest of this project
+    #[arg(long, value_name = "ID")]
+    pub run_id: Option<String>,
+}
+
+/// Which slice of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScopeArg {
+    /// Everything that is ready
+    Ready,
+    /// Descendants of the epics named by --epic
+    Epics,
+}
+
+/// When work is landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum MergeArg {
+    /// Each task when it is done
+    Task,
+}
+
+/// Flags of `hew loop run`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hew loop run --scope ready --jobs 3
+  hew loop run --epic app-1a2b --gate 'make test' --budget-wall 6h
+
+Exit codes: 0 all done, landed and delivered (or nothing was ready); 1 some task failed, was parked or can't start;
+2 bad flags, settings or project state; 3 a person is needed; 4 another run holds this project; 5 stopped with work
+left; 70 a bug in hew; 128+n ended by signal n")]
+pub struct RunArgs {
+    /// Workers, 1 to 16 (loop.jobs)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub jobs: Option<u16>,
+    /// Slice of the queue; required where nobody can be asked
+    #[arg(long, value_name = "SCOPE")]
+    pub scope: Option<ScopeArg>,
+    /// An epic whose descendants are in scope (repeatable, or a,b)
+    #[arg(long = "epic", visible_alias = "epics", value_name = "ID", value_delimiter = ',')]
+    pub epics: Vec<String>,
+    /// Only this task (repeatable)
+    #[arg(long = "task", value_name = "ID", conflicts_with_all = ["scope", "epics"])]
+    pub tasks: Vec<String>,
+    /// Most iterations of the whole run (loop.budget.iterations)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_iter: Option<u64>,
+    /// Longest the whole run may take, e.g. 90m or 1h30m (loop.budget.wall)
+    #[arg(long, value_name = "DURATION")]
+    pub budget_wall: Option<String>,
+    /// Attempts at one task before it is parked (loop.max_attempts, 3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_attempts: Option<u32>,
+    /// Longest one agent may take (loop.timeout, 60m)
+    #[arg(long, value_name = "DURATION")]
+    pub timeout: Option<String>,
+    /// Longest one agent may show no sign of life (loop.stall_timeout, 15m)
+    #[arg(long, value_name = "DURATION")]
+    pub stall_timeout: Option<String>,
+    /// Main runtime (loop.runtime)
+    #[arg(long, value_name = "NAME")]
+    pub runtime: Option<String>,
+    /// The command that decides whether a tree is good (loop.gate.command; else detected)
+    #[arg(long, value_name = "CMD", conflicts_with = "no_gate")]
+    pub gate: Option<String>,
+    /// Land without a gate
+    #[arg(long)]
+    pub no_gate: bool,
+    /// Don't run the gate on the untouched launch commit first
+    #[arg(long)]
+    pub no_baseline: bool,
+    /// When work is landed (loop.merge)
+    #[arg(long, value_name = "WHEN")]
+    pub merge: Option<MergeArg>,
+    /// Leave the result on the run branch
+    #[arg(long)]
+    pub no_deliver: bool,
+    /// Start although an earlier run of this target is undelivered
+    #[arg(long)]
+    pub ignore_undelivered: bool,
+    /// Tasks parked by earlier runs are eligible again
+    #[arg(long)]
+    pub retry_parked: bool,
+    /// An additional stop file; .stop in the run folder always counts
+    #[arg(long, value_name = "PATH")]
+    pub stop_file: Option<PathBuf>,
+    /// Keep all worktrees after the run
+    #[arg(long)]
+    pub keep_worktrees: bool,
+    /// Show what would run, for one pass over the ready tasks, and end
+    #[arg(long)]
+    pub dry_run: bool,
+    /// End when nothing is ready and nothing runs (the default)
+    #[arg(long, conflicts_with = "watch")]
+    pub until_empty: bool,
+    /// Wait for new tasks instead of ending; deliver whenever idle
+    #[arg(long)]
+    pub watch: bool,
+}
+
+/// Flags of `hew loop cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Stop running agents too
+    #[arg(long)]
+    pub now: bool,
+}
+
+/// Flags of `hew loop list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// At most this many
+    #[arg(short = 'n', value_name = "N", default_value_t = 20)]
+    pub count: usize,
+}
+
+/// Flags of `hew loop logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Only this worker
+    #[arg(long, value_name = "N")]
+    pub worker: Option<u16>,
+    /// Only iterations of this number
+    #[arg(long, value_name = "N")]
+    pub iter: Option<u32>,
+    /// Only this task
+    #[arg(long, value_name = "ID")]
+    pub task: Option<String>,
+    /// Only the last N rows, or the last N lines of a transcript
+    #[arg(long, value_name = "N")]
+    pub tail: Option<usize>,
+    /// Go on as the run goes on
+    #[arg(long)]
+    pub follow: bool,
+    /// The agent's transcript as readable text
+    #[arg(long)]
+    pub transcript: bool,
+}
+
+/// A form of picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// For GitHub, GitLab and mermaid.live
+    Mermaid,
+    /// For the terminal
+    Ascii,
+}
+
+/// Flags of `hew loop graph`.
+#[derive(Debug, Args)]
+pub struct GraphArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// The form
+    #[arg(long, value_name = "FORMAT", default_value = "ascii")]
+    pub format: GraphFormat,
+    /// Write it to this file; mermaid in a .md file is fenced
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// All runs of this project
+    #[arg(long, conflicts_with = "run_id")]
+    pub all: bool,
+    /// The tasks and their dependencies, by outcome
+    #[arg(long)]
+    pub tasks: bool,
+}
+
+/// Flags of `hew loop prune-worktrees`.
+#[derive(Debug, Args)]
+pub struct PruneArgs {
+    /// Only this run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Remove those that are provably safe to remove
+    #[arg(long)]
+    pub apply: bool,
+}

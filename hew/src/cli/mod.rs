@@ -1,0 +1,114 @@
+//! The command line. Structs only: a doc comment is the help text.
+
+pub mod config_args;
+pub mod loop_args;
+pub mod task_args;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Drains a graph of tasks with coding agents in git worktrees, and proves what happened.
+#[derive(Debug, Parser)]
+#[command(name = "hew", version, propagate_version = true, max_term_width = 110)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// Where the stream is a terminal and `NO_COLOR` is not set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Flags of every command.
+#[derive(Debug, Args)]
+pub struct GlobalArgs {
+    /// Machine output on stdout: one JSON object, or one a line for lists
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// When to colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+    /// Results and errors only
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// More narration
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run, watch and look back at loops
+    #[command(subcommand)]
+    Loop(loop_args::LoopCommand),
+    /// Tasks, over whichever tracker is in use
+    #[command(subcommand)]
+    Task(task_args::TaskCommand),
+    /// Settings and where they come from
+    #[command(subcommand)]
+    Config(config_args::ConfigCommand),
+    /// Set a project up: settings, state folder, tracker
+    Init(InitArgs),
+    /// Watch hew do its job on a small project that it makes
+    Demo(DemoArgs),
+    /// (for agents) This task is done
+    Done(DoneArgs),
+    /// (for agents) This task can't be done now
+    Blocked(ReasonArgs),
+    /// (for agents) This attempt did not work out
+    Fail(ReasonArgs),
+    /// Starts and supervises one program for hew
+    #[command(name = "__shim", hide = true)]
+    Shim,
+}
+
+/// Flags of `hew init`.
+#[derive(Debug, Args)]
+pub struct InitArgs {
+    /// Runtimes to set up, the main one first
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub runtime: Vec<String>,
+    /// Ask nothing
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Flags of `hew demo`.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Make the project in this folder, which must be empty or absent; without it in a temporary one that stays
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Workers
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u16).range(1..=16))]
+    pub jobs: u16,
+}
+
+/// Flags of `hew done`.
+#[derive(Debug, Args)]
+pub struct DoneArgs {
+    /// What was done, in a sentence
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Flags of `hew blocked` and `hew fail`.
+#[derive(Debug, Args)]
+pub struct ReasonArgs {
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}

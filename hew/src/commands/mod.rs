@@ -1,0 +1,54 @@
+//! One file a subcommand: settle settings, call the core, print.
+
+use crate::cli::Command;
+use crate::cli::loop_args::LoopCommand;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+pub mod agent_words;
+pub mod config;
+pub mod context;
+pub mod demo;
+pub mod init;
+pub mod loop_cancel;
+pub mod loop_deliver;
+pub mod loop_graph;
+pub mod loop_list;
+pub mod loop_logs;
+pub mod loop_prune;
+pub mod loop_run;
+pub mod loop_status;
+pub mod loop_summary;
+pub mod nested;
+pub mod shim;
+pub mod task;
+
+/// Runs one command; the answer is the process's exit code.
+pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
+    nested::refuse_inside_iteration(&command)?;
+    match command {
+        Command::Loop(command) => run_loop(command, ui),
+        Command::Task(command) => task::run(command, ui),
+        Command::Config(command) => config::run(command, ui),
+        Command::Init(args) => init::run(&args, ui),
+        Command::Demo(args) => demo::run(&args, ui),
+        Command::Done(args) => agent_words::done(args, ui),
+        Command::Blocked(args) => agent_words::blocked(args, ui),
+        Command::Fail(args) => agent_words::fail(args, ui),
+        Command::Shim => shim::run(),
+    }
+}
+
+fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
+    match command {
+        LoopCommand::Run(args) => loop_run::run(&args, ui),
+        LoopCommand::Deliver(args) => loop_deliver::run(&args, ui),
+        LoopCommand::Cancel(args) => loop_cancel::run(&args, ui),
+        LoopCommand::List(args) => loop_list::run(&args, ui),
+        LoopCommand::Logs(args) => loop_logs::run(&args, ui),
+        LoopCommand::Status(args) => loop_status::run(&args, ui),
+        LoopCommand::Summary(args) => loop_summary::run(&args, ui),
+        LoopCommand::Graph(args) => loop_graph::run(&args, ui),
+        LoopCommand::PruneWorktrees(args) => loop_prune::run(&args, ui),
+    }
+}

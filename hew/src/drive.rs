@@ -1,0 +1,1 @@
+//! The only loop: select over channels, step, perform effects.

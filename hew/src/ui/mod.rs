@@ -1,0 +1,114 @@
+//! The only printer. Results go to stdout, narration and errors to stderr; a closed stdout ends printing, never a run.
+
+pub mod panic;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use hew_core::render::text;
+use serde::Serialize;
+
+use crate::cli::{ColorWhen, GlobalArgs};
+use crate::failure::Failure;
+
+/// How this invocation prints.
+#[derive(Debug)]
+pub struct Ui {
+    json: bool,
+    quiet: bool,
+    verbose: bool,
+    stdout_closed: AtomicBool,
+}
+
+impl Ui {
+    /// Settles colour for both streams once.
+    pub fn new(args: &GlobalArgs) -> Self {
+        let choice = match args.color {
+            ColorWhen::Auto => anstream::ColorChoice::Auto,
+            ColorWhen::Always => anstream::ColorChoice::Always,
+            ColorWhen::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+        Self {
+            json: args.json,
+            quiet: args.quiet,
+            verbose: args.verbose,
+            stdout_closed: AtomicBool::new(false),
+        }
+    }
+
+    /// Machine output is wanted.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// More narration is wanted.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// A result for people: whole lines, already made safe by a renderer; styles are dropped where the stream shows none.
+    pub fn print(&self, text: &str) {
+        if self.stdout_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut out = anstream::stdout().lock();
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+            self.stdout_closed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// One JSON object on a line of its own.
+    pub fn print_json(&self, value: &impl Serialize) {
+        let line = serde_json::to_string(value).expect("values made for printing have string keys");
+        self.print(&format!("{line}\n"));
+    }
+
+    /// Somebody still reads stdout.
+    pub fn is_stdout_open(&self) -> bool {
+        !self.stdout_closed.load(Ordering::Relaxed)
+    }
+
+    /// Narration: one line on stderr, unless `-q`. Control characters in it are shown, not obeyed.
+    pub fn say(&self, line: &str) {
+        if !self.quiet {
+            // Nobody to tell is no reason to stop.
+            let _ = writeln!(anstream::stderr().lock(), "{}", text::visible(line));
+        }
+    }
+
+    /// What a person must see even with `-q`.
+    pub fn warn(&self, line: &str) {
+        let _ = writeln!(anstream::stderr().lock(), "{}", text::visible(line));
+    }
+
+    /// Prints a failure in the form asked for and answers its exit code.
+    pub fn fail(&self, failure: &Failure) -> ExitCode {
+        if self.json {
+            self.print_json(&failure.to_json());
+        } else {
+            let _ = anstream::stderr().lock().write_all(render_failure(failure).as_bytes());
+        }
+        ExitCode::from(failure.code)
+    }
+}
+
+fn render_failure(failure: &Failure) -> String {
+    use std::fmt::Write as _;
+    let bold_red = anstyle::AnsiColor::Red.on_default().bold();
+    let mut out = format!("{bold_red}error{bold_red:#}: {}\n", text::visible(&failure.message));
+    for cause in &failure.causes {
+        for (number, line) in cause.lines().enumerate() {
+            let lead = if number == 0 { "  - " } else { "    " };
+            let _ = writeln!(out, "{lead}{}", text::visible(line));
+        }
+    }
+    if let Some(hint) = &failure.hint {
+        for (number, line) in hint.lines().enumerate() {
+            let lead = if number == 0 { "  next: " } else { "        " };
+            let _ = writeln!(out, "{lead}{}", text::visible(line));
+        }
+    }
+    out
+}
