@@ -5,9 +5,7 @@
 
 use crate::ids::{Actor, CommitId, TaskId};
 use crate::tracker::change::TaskChange;
-use crate::tracker::{
-    BdClient, CloseOutcome, NewTask, PARKED_LABEL, ReleaseOutcome, TrackerError,
-};
+use crate::tracker::{BdClient, CloseOutcome, NewTask, PARKED_LABEL, ReleaseOutcome, TrackerError};
 
 /// A task to be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,9 +47,13 @@ pub fn close(tracker: &dyn BdClient, request: &CloseRequest) -> Result<Changes, 
     let mut changes = Vec::new();
     for task in std::iter::once(&request.task).chain(&request.also) {
         let change = match tracker.close(task, &close_reason(request), &request.actor)? {
-            CloseOutcome::Closed | CloseOutcome::AlreadyClosed => TaskChange::Closed { landed_sha: request.landed.clone() },
+            CloseOutcome::Closed | CloseOutcome::AlreadyClosed => {
+                TaskChange::Closed { landed_sha: request.landed.clone() }
+            }
             CloseOutcome::Refused(reason) => TaskChange::CloseFailed { reason },
-            CloseOutcome::Missing => TaskChange::LeftAlone { reason: "it is no longer in the tracker".to_owned() },
+            CloseOutcome::Missing => {
+                TaskChange::LeftAlone { reason: "it is no longer in the tracker".to_owned() }
+            }
         };
         changes.push((task.clone(), change));
     }
@@ -95,7 +97,11 @@ fn left_alone(task: &TaskId, reason: &str) -> (TaskId, TaskChange) {
     (task.clone(), TaskChange::LeftAlone { reason: reason.to_owned() })
 }
 
-fn say_why(tracker: &dyn BdClient, request: &ReleaseRequest, changes: &mut Changes) -> Result<(), TrackerError> {
+fn say_why(
+    tracker: &dyn BdClient,
+    request: &ReleaseRequest,
+    changes: &mut Changes,
+) -> Result<(), TrackerError> {
     let ReleaseRequest { task, note, park, bug, .. } = request;
     if !note.is_empty() {
         tracker.note(task, note)?;
@@ -111,7 +117,12 @@ fn say_why(tracker: &dyn BdClient, request: &ReleaseRequest, changes: &mut Chang
     Ok(())
 }
 
-fn give_back_others(tracker: &dyn BdClient, task: &TaskId, actor: &Actor, changes: &mut Changes) -> Result<(), TrackerError> {
+fn give_back_others(
+    tracker: &dyn BdClient,
+    task: &TaskId,
+    actor: &Actor,
+    changes: &mut Changes,
+) -> Result<(), TrackerError> {
     for other in tracker.held_by(actor.as_str())? {
         // The prefix `…/w1/1` also matches `…/w1/12`: only what this very actor holds is given back.
         if other != *task && tracker.release(&other, actor)? == ReleaseOutcome::Released {

@@ -6,9 +6,14 @@ use crate::ids::{Actor, IterationId, RunId, TaskId};
 use crate::prompt::FailedMerge;
 use crate::tracker::{CONFLICT_OF, NewTask, Task};
 
-
 /// The bug task `[merge-conflict] <task-id> <title>`; none for a task that is itself about a conflict.
-pub fn bug_task(task: &Task, run: &RunId, iteration: IterationId, actor: &Actor, conflict: &FailedMerge) -> Option<NewTask> {
+pub fn bug_task(
+    task: &Task,
+    run: &RunId,
+    iteration: IterationId,
+    actor: &Actor,
+    conflict: &FailedMerge,
+) -> Option<NewTask> {
     if task.metadata_text(CONFLICT_OF).is_some() {
         return None;
     }

@@ -23,7 +23,11 @@ pub enum DeliveryPlan {
 }
 
 /// Looks at target and tip and decides.
-pub fn plan_delivery(git: &dyn GitClient, target: &BranchName, tip: &CommitId) -> Result<DeliveryPlan, GitError> {
+pub fn plan_delivery(
+    git: &dyn GitClient,
+    target: &BranchName,
+    tip: &CommitId,
+) -> Result<DeliveryPlan, GitError> {
     let Some(at) = git.resolve(&target.to_ref())? else {
         return Ok(DeliveryPlan::TargetGone);
     };

@@ -6,15 +6,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
 use super::Provenance;
+use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
 use crate::settings::{RuntimeDef, Settings, Sourced};
 
 /// What `git push` is sent to instead: a protocol that does not exist.
 const PUSH_DISABLED: &str = "hew-push-disabled:";
 
 /// The environment, and one provenance entry for each source of it.
-pub(super) fn plan_env(request: &SpawnRequest<'_>, def: &RuntimeDef) -> (BTreeMap<String, String>, Vec<Provenance>) {
+pub(super) fn plan_env(
+    request: &SpawnRequest<'_>,
+    def: &RuntimeDef,
+) -> (BTreeMap<String, String>, Vec<Provenance>) {
     let SpawnRequest { task, settings, ambient, seat } = *request;
     let mut env = passed(ambient, &settings.env_pass.value);
     let passed_names = env.keys().cloned().collect::<Vec<_>>().join(" ");
@@ -24,14 +27,22 @@ pub(super) fn plan_env(request: &SpawnRequest<'_>, def: &RuntimeDef) -> (BTreeMa
     env.extend(def.env.value.clone());
     let provenance = vec![
         source("env", &passed_names, &format!("{} loop.env.pass", settings.env_pass.origin)),
-        source("env.push", push_word(settings), &format!("{} loop.env.allow_push", settings.env_allow_push.origin)),
+        source(
+            "env.push",
+            push_word(settings),
+            &format!("{} loop.env.allow_push", settings.env_allow_push.origin),
+        ),
         source("env.runtime", &names(&def.env.value), &format!("{} env", def.env.origin)),
     ];
     (env, provenance)
 }
 
 /// The environment of a gate or a set-up: passed variables, TMPDIR and ports; no word of the agent's, no key.
-pub fn plan_gate_env(ambient: &BTreeMap<String, String>, settings: &Settings, temp: &Path) -> Vec<(String, String)> {
+pub fn plan_gate_env(
+    ambient: &BTreeMap<String, String>,
+    settings: &Settings,
+    temp: &Path,
+) -> Vec<(String, String)> {
     let mut env = passed(ambient, &settings.env_pass.value);
     env.insert("TMPDIR".to_owned(), temp.display().to_string());
     env.into_iter().collect()
@@ -39,7 +50,11 @@ pub fn plan_gate_env(ambient: &BTreeMap<String, String>, settings: &Settings, te
 
 fn passed(ambient: &BTreeMap<String, String>, patterns: &[String]) -> BTreeMap<String, String> {
     let wanted = |name: &str| patterns.iter().any(|pattern| matches_pattern(pattern, name));
-    ambient.iter().filter(|(name, _)| wanted(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    ambient
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
 }
 
 fn matches_pattern(pattern: &str, name: &str) -> bool {
@@ -73,7 +88,8 @@ fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
 }
 
 fn git_variables(seat: &Seat, allow_push: &Sourced<bool>) -> Vec<(String, String)> {
-    let mut config = vec![("gc.auto".to_owned(), "0".to_owned()), ("maintenance.auto".to_owned(), "false".to_owned())];
+    let mut config =
+        vec![("gc.auto".to_owned(), "0".to_owned()), ("maintenance.auto".to_owned(), "false".to_owned())];
     if !allow_push.value {
         config.extend(push_block(&seat.remotes));
     }

@@ -50,16 +50,22 @@ pub enum RuntimeProblem {
         key: String,
     },
     /// The task brings a command and tasks may not.
-    #[error("the task brings a command of its own (metadata hew.run) and loop.shell.allow_task_commands is off")]
+    #[error(
+        "the task brings a command of its own (metadata hew.run) and loop.shell.allow_task_commands is off"
+    )]
     TaskCommandNotAllowed,
 }
 
 /// Names the runtime of a task, defined or not.
 pub fn choose(task: &Task, settings: &Settings) -> RuntimeChoice {
     if let Some(name) = task.metadata_text(RUNTIME_KEY) {
-        return RuntimeChoice { name: RuntimeName::new(name), origin: format!("task metadata {RUNTIME_KEY}") };
+        return RuntimeChoice {
+            name: RuntimeName::new(name),
+            origin: format!("task metadata {RUNTIME_KEY}"),
+        };
     }
-    let label = task.labels.iter().find_map(|label| label.strip_prefix("runtime:").filter(|name| !name.is_empty()));
+    let label =
+        task.labels.iter().find_map(|label| label.strip_prefix("runtime:").filter(|name| !name.is_empty()));
     if let Some(name) = label {
         return RuntimeChoice { name: RuntimeName::new(name), origin: format!("label runtime:{name}") };
     }
@@ -73,7 +79,10 @@ pub fn main_choice(settings: &Settings) -> RuntimeChoice {
 }
 
 /// The definition of a chosen runtime.
-pub fn definition<'a>(choice: &RuntimeChoice, settings: &'a Settings) -> Result<&'a RuntimeDef, RuntimeProblem> {
+pub fn definition<'a>(
+    choice: &RuntimeChoice,
+    settings: &'a Settings,
+) -> Result<&'a RuntimeDef, RuntimeProblem> {
     settings.runtime_defs.get(&choice.name).ok_or_else(|| RuntimeProblem::Undefined {
         name: choice.name.clone(),
         origin: choice.origin.clone(),
@@ -95,7 +104,10 @@ pub fn shell_command(
 ) -> Result<(String, String), RuntimeProblem> {
     let own = task.and_then(|task| task.metadata_text(RUN_KEY));
     if let (Some(own), true) = (own, allow_task_commands.value) {
-        return Ok((own.to_owned(), format!("task metadata {RUN_KEY}, allowed by {}", allow_task_commands.origin)));
+        return Ok((
+            own.to_owned(),
+            format!("task metadata {RUN_KEY}, allowed by {}", allow_task_commands.origin),
+        ));
     }
     if let Some(command) = &def.command.value {
         return Ok((command.clone(), def.command.origin.to_string()));

@@ -126,7 +126,11 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         entry("argv", &argv.join(" "), &argv_origin),
         entry("cwd", &seat.worktree.display().to_string(), "the worker's worktree"),
         entry("stdin", stdin_text(&stdin), &format!("{} prompt", def.prompt.origin)),
-        entry("done_on_exit_zero", &def.done_on_exit_zero.value.to_string(), &def.done_on_exit_zero.origin.to_string()),
+        entry(
+            "done_on_exit_zero",
+            &def.done_on_exit_zero.value.to_string(),
+            &def.done_on_exit_zero.origin.to_string(),
+        ),
     ];
     provenance.extend(limit_entries(settings));
     provenance.extend(env_origins);
@@ -160,7 +164,8 @@ pub fn outcome_file(seat: &Seat) -> PathBuf {
 /// One line for hew.log and for people.
 pub fn provenance_line(iteration: IterationId, task: &TaskId, provenance: &[Provenance]) -> String {
     let runtime = provenance.iter().find(|entry| entry.field == "runtime");
-    let runtime = runtime.map(|entry| format!("runtime={} ({})", entry.value, entry.origin)).unwrap_or_default();
+    let runtime =
+        runtime.map(|entry| format!("runtime={} ({})", entry.value, entry.origin)).unwrap_or_default();
     format!("{} iter {} {task}: {runtime}", iteration.worker, iteration.iter)
 }
 

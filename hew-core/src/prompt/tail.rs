@@ -99,7 +99,9 @@ fn push_dependencies(out: &mut String, dependencies: &[DependencyLanding]) {
     }
     out.push_str("\n## What this builds on\n\nLanded in this run and part of your worktree:\n\n");
     for DependencyLanding { task, title, commit } in dependencies {
-        let what = commit.as_ref().map_or("nothing to land".to_owned(), |commit| format!("commit {}", commit.short()));
+        let what = commit
+            .as_ref()
+            .map_or("nothing to land".to_owned(), |commit| format!("commit {}", commit.short()));
         let _ = writeln!(out, "- {task} {title} ({what})");
     }
 }

@@ -58,7 +58,9 @@ pub enum Collected {
 pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collected, GitError> {
     let inspection = match git.inspect_worktree(&request.path)? {
         Inspection::Readable(inspection) => inspection,
-        Inspection::Broken(why) => return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None }),
+        Inspection::Broken(why) => {
+            return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
+        }
     };
     if let Some(reason) = why_uncollectable(&inspection, request) {
         git.anchor(&request.anchor, &inspection.head)?;
@@ -75,9 +77,19 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     Ok(Collected::Work(work))
 }
 
-fn describe(git: &dyn GitClient, head: CommitId, committed: bool, base: &CommitId) -> Result<CollectedWork, GitError> {
+fn describe(
+    git: &dyn GitClient,
+    head: CommitId,
+    committed: bool,
+    base: &CommitId,
+) -> Result<CollectedWork, GitError> {
     if head == *base {
-        return Ok(CollectedWork { head, committed_leftovers: false, changes: Vec::new(), descends_from_base: true });
+        return Ok(CollectedWork {
+            head,
+            committed_leftovers: false,
+            changes: Vec::new(),
+            descends_from_base: true,
+        });
     }
     let descends_from_base = git.contains_all(&head, std::slice::from_ref(base))?;
     let changes = git.changes(base, &head)?;
@@ -89,7 +101,10 @@ fn why_uncollectable(found: &WorktreeInspection, request: &CollectRequest) -> Op
         return Some(format!("unresolved merge in {} ({} paths)", path.display(), found.unmerged.len()));
     }
     if let Some(path) = found.nested_repositories.first() {
-        return Some(format!("a git repository of its own in {}: its files would not be part of the commit", path.display()));
+        return Some(format!(
+            "a git repository of its own in {}: its files would not be part of the commit",
+            path.display()
+        ));
     }
     if found.change_count > request.max_files {
         return Some(format!(
@@ -98,6 +113,9 @@ fn why_uncollectable(found: &WorktreeInspection, request: &CollectRequest) -> Op
         ));
     }
     (found.change_bytes > request.max_bytes).then(|| {
-        format!("{} bytes of uncommitted files, more than loop.collect.max_bytes = {}", found.change_bytes, request.max_bytes)
+        format!(
+            "{} bytes of uncommitted files, more than loop.collect.max_bytes = {}",
+            found.change_bytes, request.max_bytes
+        )
     })
 }
