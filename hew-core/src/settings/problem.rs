@@ -1,13 +1,14 @@
 //! What is wrong with settings, each naming the place where it stands.
 
+use std::fmt;
+
 use super::Origin;
 use super::kind::BadValue;
 
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingsProblem {
     /// A file that is not TOML.
-    #[error("{}: not valid TOML: {reason}", place(at))]
     Syntax {
         /// Where.
         at: Origin,
@@ -15,7 +16,6 @@ pub enum SettingsProblem {
         reason: String,
     },
     /// A key that does not exist.
-    #[error("{}: unknown key {key}{}", place(at), did_you_mean(suggestion.as_deref()))]
     UnknownKey {
         /// Where.
         at: Origin,
@@ -25,7 +25,6 @@ pub enum SettingsProblem {
         suggestion: Option<String>,
     },
     /// A value that its key can't hold.
-    #[error("{}: {key}: {bad}", place(at))]
     BadValue {
         /// Where.
         at: Origin,
@@ -35,7 +34,6 @@ pub enum SettingsProblem {
         bad: BadValue,
     },
     /// A value where only keys can be.
-    #[error("{}: {key} is a section of keys and holds no value", place(at))]
     Section {
         /// Where.
         at: Origin,
@@ -43,7 +41,6 @@ pub enum SettingsProblem {
         key: String,
     },
     /// A definition that lacks a key.
-    #[error("{}: the definition lacks {key}", place(at))]
     Lacking {
         /// Where the definition stands.
         at: Origin,
@@ -64,6 +61,20 @@ impl SettingsProblem {
         }
     }
 
+    /// What is wrong, without the place.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Syntax { reason, .. } => format!("not valid TOML: {reason}"),
+            Self::UnknownKey { key, suggestion: None, .. } => format!("unknown key {key}"),
+            Self::UnknownKey { key, suggestion: Some(meant), .. } => {
+                format!("unknown key {key}; did you mean {meant}?")
+            }
+            Self::BadValue { key, bad, .. } => format!("{key}: {bad}"),
+            Self::Section { key, .. } => format!("{key} is a section of keys and holds no value"),
+            Self::Lacking { key, .. } => format!("the definition lacks {key}"),
+        }
+    }
+
     /// Its line, from 1; 0 where it stands in no file.
     pub(super) fn line(&self) -> usize {
         if let Origin::File { line, .. } = self.at() { *line } else { 0 }
@@ -78,6 +89,10 @@ fn place(at: &Origin) -> String {
     }
 }
 
-fn did_you_mean(suggestion: Option<&str>) -> String {
-    suggestion.map(|key| format!("; did you mean {key}?")).unwrap_or_default()
+impl std::error::Error for SettingsProblem {}
+
+impl fmt::Display for SettingsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", place(self.at()), self.what())
+    }
 }

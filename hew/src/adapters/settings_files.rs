@@ -1,9 +1,12 @@
 //! Settings files and environment, read and merged.
 //!
 //! Later layers win key by key: built-in, user file, project file, environment, flags. `HEW_CONFIG` names the only file
-//! where it is set. Does not write (`hew config` does) and does not decide what a key may hold (the core does).
+//! where it is set. Does not decide what a key may hold (the core does) nor how a file's text changes
+//! ([`settings_edit`](crate::settings_edit) does).
 
-use std::io::ErrorKind;
+use std::fs::Permissions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hew_core::settings::layers::{Layer, read_environment, read_file, read_flags};
@@ -145,6 +148,29 @@ impl SettingsFile {
             Err(error) => Err(unreadable(&self.path, &error)),
         }
     }
+
+    /// Replaces its text whole, and makes the folder it stands in. Where it is a link, what it leads to is replaced.
+    pub fn write(&self, text: &str) -> Result<(), Failure> {
+        write_whole(&self.path, text).map_err(|error| {
+            Failure::failed(format!("settings file {} can't be written", self.path.display())).because(error)
+        })
+    }
+}
+
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().expect("a settings file stands in a folder");
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    let permissions = match std::fs::metadata(&path) {
+        Ok(old) => old.permissions(),
+        Err(_) => Permissions::from_mode(0o644),
+    };
+    new.as_file().set_permissions(permissions)?;
+    new.as_file().sync_all()?;
+    new.persist(&path)?;
+    Ok(())
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
