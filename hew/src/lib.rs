@@ -7,6 +7,7 @@
 //! | [`commands`] | one file a subcommand: settle settings, call the core, print |
 //! | [`drive`] | the only loop: select over channels, step, perform effects |
 //! | [`adapters`] | the only users of processes, files, environment, time |
+//! | [`settings_edit`] | one key of a settings file changed, comments and order kept |
 //! | [`ui`] | the only printer |
 //! | [`failure`] | one diagnostic an error: what failed, the causes, what to run next |
 
@@ -15,4 +16,5 @@ pub mod cli;
 pub mod commands;
 pub mod drive;
 pub mod failure;
+pub mod settings_edit;
 pub mod ui;
