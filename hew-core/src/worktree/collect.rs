@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::{FileChange, GitClient, GitError, Inspection, WorktreeInspection};
-use crate::ids::{CommitId, RefName};
+use crate::ids::{BranchName, CommitId, RefName};
 
 /// What is to be collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct CollectRequest {
     pub base: CommitId,
     /// The ref that shall keep the result.
     pub anchor: RefName,
+    /// The worker's own branch: commits on it are kept too where the agent went elsewhere.
+    pub branch: BranchName,
     /// Message of the commit that hew makes of what is left uncommitted.
     pub message: String,
     /// Linked and copied paths, relative: they never take part.
@@ -62,6 +64,7 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
             return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
         }
     };
+    keep_own_branch(git, request, &inspection)?;
     if let Some(reason) = why_uncollectable(&inspection, request) {
         git.anchor(&request.anchor, &inspection.head)?;
         return Ok(Collected::Kept { reason, head: Some(inspection.head) });
@@ -75,6 +78,24 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     let work = describe(git, head, committed_leftovers, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
     Ok(Collected::Work(work))
+}
+
+/// An agent that went to another branch, or detached, may have left commits on its own.
+fn keep_own_branch(
+    git: &dyn GitClient,
+    request: &CollectRequest,
+    found: &WorktreeInspection,
+) -> Result<(), GitError> {
+    if found.branch.as_ref() == Some(&request.branch) {
+        return Ok(());
+    }
+    let Some(tip) = git.resolve(&request.branch.to_ref())? else {
+        return Ok(());
+    };
+    if tip != request.base && !git.contains_all(&found.head, std::slice::from_ref(&tip))? {
+        git.anchor(&RefName::new(format!("{}-branch", request.anchor)), &tip)?;
+    }
+    Ok(())
 }
 
 fn describe(
