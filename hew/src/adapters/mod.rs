@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod gate;
+pub mod gate_files;
 pub mod proc_tree;
 pub mod process;
 pub mod project;
