@@ -101,6 +101,9 @@ impl<S: Sink + 'static> Pump<S> {
 
     /// The sink with everything that was printed. Where the stream stays open although all writers should be gone, the
     /// reader is left behind without a sink.
+    ///
+    /// # Panics
+    /// Never: nothing else takes the sink.
     pub fn finish(self) -> S {
         // Disconnected is the good case: the reader has ended.
         let _ = self.closed.recv_timeout(CLOSE_GRACE);

@@ -99,7 +99,7 @@ pub enum ShimMessage {
 }
 
 /// A message as the line that carries it.
-pub fn to_line(message: &impl Serialize) -> String {
+pub(crate) fn to_line(message: &impl Serialize) -> String {
     let mut line = serde_json::to_string(message).expect("messages hold only text and numbers");
     line.push('\n');
     line

@@ -17,7 +17,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::{dup2_stdin, getppid, setsid};
 
 use super::STAGE;
-use super::protocol::{ShimSpec, StartFailure};
+use super::protocol::{PathBytes, ShimSpec, StartFailure};
 use super::resolve::{StartError, find_program};
 
 /// Exit code of a stage that could not become its program; its report is what counts.
@@ -32,7 +32,7 @@ pub(super) fn start(spec: &ShimSpec) -> Result<Child, StartError> {
     let (name, args) = spec.argv.split_first().ok_or((StartFailure::Other, "no program named".to_owned()))?;
     let path = spec.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_str());
     let program = find_program(name, path, &cwd)?;
-    let stdin = spec.stdin.as_ref().map_or_else(|| PathBuf::from("/dev/null"), |file| file.to_path());
+    let stdin = spec.stdin.as_ref().map_or_else(|| PathBuf::from("/dev/null"), PathBytes::to_path);
     let (report, report_end) = io::pipe().map_err(|error| other(&error))?;
     let child = Command::new("/proc/self/exe")
         .arg(STAGE)
