@@ -1,1 +1,3 @@
-//! x
+//! Fakes, manual clock, contract suites and the scripted agent that test hew.
+
+pub mod stub_agent;

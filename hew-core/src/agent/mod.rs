@@ -5,6 +5,7 @@
 
 pub mod outcome;
 pub mod signal;
+pub mod text;
 pub mod verdict;
 
 use std::path::PathBuf;
