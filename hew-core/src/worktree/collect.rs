@@ -77,6 +77,10 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     };
     let work = describe(git, head, committed_leftovers, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
+    if let Some(link) = work.changes.iter().find(|change| change.is_repository_link) {
+        let reason = format!("{} became a link to another repository: its files are not part of the commit", link.path);
+        return Ok(Collected::Kept { reason, head: Some(work.head) });
+    }
     Ok(Collected::Work(work))
 }
 
