@@ -89,7 +89,7 @@ pub struct FileChange {
     pub added: u32,
     /// Lines removed; 0 for binary files.
     pub removed: u32,
-    /// It is a link to a commit of another repository (mode 160000).
+    /// It became a link to a commit of another repository (mode 160000), and was none before.
     pub is_repository_link: bool,
 }
 

@@ -13,7 +13,7 @@
 mod commit;
 mod forward;
 mod refs;
-mod run;
+pub(crate) mod run;
 mod status;
 mod worktree;
 

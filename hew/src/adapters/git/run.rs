@@ -38,7 +38,7 @@ pub fn process_count() -> u64 {
 
 /// One git command.
 #[derive(Debug)]
-pub(super) struct GitCall {
+pub(crate) struct GitCall {
     cwd: PathBuf,
     args: Vec<OsString>,
     env: Vec<(String, OsString)>,
@@ -47,47 +47,47 @@ pub(super) struct GitCall {
 
 /// What a git command printed, and how it ended.
 #[derive(Debug)]
-pub(super) struct GitAnswer {
-    pub(super) exit: Exit,
-    pub(super) stdout: Vec<u8>,
-    pub(super) stderr: Vec<u8>,
+pub(crate) struct GitAnswer {
+    pub(crate) exit: Exit,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: Vec<u8>,
     argv: Vec<String>,
     cwd: PathBuf,
 }
 
 impl GitCall {
     /// A command with hew's own configuration.
-    pub(super) fn new(cwd: &Path) -> Self {
+    pub(crate) fn new(cwd: &Path) -> Self {
         let call = Self::plain(cwd);
         OWN_CONFIG.iter().fold(call, |call, setting| call.arg("-c").arg(setting))
     }
 
     /// A command with the user's configuration as it is.
-    pub(super) fn plain(cwd: &Path) -> Self {
+    pub(crate) fn plain(cwd: &Path) -> Self {
         Self { cwd: cwd.to_owned(), args: Vec::new(), env: Vec::new(), stdin: None }
     }
 
-    pub(super) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
-    pub(super) fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Self {
+    pub(crate) fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Self {
         args.into_iter().fold(self, Self::arg)
     }
 
-    pub(super) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
         self.env.push((name.to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    pub(super) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
+    pub(crate) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(input.into());
         self
     }
 
     /// Runs it; a non-zero exit is an answer, not an error.
-    pub(super) fn answer(self) -> Result<GitAnswer, GitError> {
+    pub(crate) fn answer(self) -> Result<GitAnswer, GitError> {
         STARTED.fetch_add(1, Ordering::Relaxed);
         let spawn_error = |reason: String| GitError::Spawn { cwd: self.cwd.clone(), reason };
         let mut child = self.command().spawn().map_err(|error| spawn_error(error.to_string()))?;
@@ -104,13 +104,13 @@ impl GitCall {
     }
 
     /// Runs it; a non-zero exit is an error. Answers what it printed.
-    pub(super) fn output(self) -> Result<Vec<u8>, GitError> {
+    pub(crate) fn output(self) -> Result<Vec<u8>, GitError> {
         let answer = self.answer()?;
         if answer.exit.is_success() { Ok(answer.stdout) } else { Err(answer.failure().into()) }
     }
 
     /// The same, as one line of text.
-    pub(super) fn line(self) -> Result<String, GitError> {
+    pub(crate) fn line(self) -> Result<String, GitError> {
         let output = self.output()?;
         Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
     }
@@ -132,7 +132,7 @@ impl GitCall {
 
 impl GitAnswer {
     /// The failure that this answer is.
-    pub(super) fn failure(self) -> CommandFailure {
+    pub(crate) fn failure(self) -> CommandFailure {
         let stderr = String::from_utf8_lossy(&self.stderr);
         let lines: Vec<&str> = stderr.lines().collect();
         let output_tail = lines[lines.len().saturating_sub(20)..].join("\n");
@@ -140,7 +140,7 @@ impl GitAnswer {
     }
 
     /// What it said to a person.
-    pub(super) fn words(&self) -> String {
+    pub(crate) fn words(&self) -> String {
         let text = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
         String::from_utf8_lossy(text).trim().to_owned()
     }

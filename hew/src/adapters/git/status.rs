@@ -143,8 +143,9 @@ pub(super) fn changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<V
         let text = String::from_utf8_lossy(record);
         if let Some(raw) = text.strip_prefix(':') {
             let path = records.next().ok_or_else(|| unreadable("diff --raw", record))?;
-            let is_link = raw.split(' ').nth(1) == Some("160000");
-            if is_link {
+            let mut modes = raw.split(' ');
+            let (old, new) = (modes.next(), modes.next());
+            if new == Some("160000") && old != new {
                 links.insert(String::from_utf8_lossy(path).into_owned());
             }
             continue;
