@@ -7,6 +7,7 @@ pub mod gate_files;
 pub mod git;
 pub mod proc_tree;
 pub mod process;
+pub mod embedded;
 pub mod project;
 pub mod settings_files;
 pub mod shim;

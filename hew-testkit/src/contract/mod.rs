@@ -1,0 +1,3 @@
+//! What every implementation of a trait does.
+
+pub mod tracker;
