@@ -19,7 +19,9 @@ pub fn refuse_inside_iteration(command: &Command) -> Result<(), Failure> {
     }
     Err(Failure::usage("this command is not for agents: it was called inside an iteration")
         .because(format!("{RUN_ID} is {}", run.to_string_lossy()))
-        .because("an agent may call hew done, hew blocked, hew fail, and hew task show, list, ready, add, note")
+        .because(
+            "an agent may call hew done, hew blocked, hew fail, and hew task show, list, ready, add, note",
+        )
         .hint(format!("{ALLOW}=1 hew …, if hew itself is what is being worked on")))
 }
 
