@@ -242,6 +242,20 @@ fn two_hundred_megabytes_without_a_newline_are_bounded_in_file_and_memory() {
 }
 
 #[test]
+fn what_a_transcript_keeps_and_what_it_leaves_out_add_up() {
+    let stage = Stage::new();
+    // A record of an empty line is many times as long as the line.
+    let report = stage.run(&stage.plan("print-lines 400000 \nprint-lines 40000 x\nprint end")).unwrap();
+    let size = fs::metadata(stage.path("iter/transcript.jsonl")).unwrap().len();
+    assert!(size <= (1 << 20) + 400, "{size}");
+    let kept: usize = stage.texts().iter().map(|text| text.len() + 1).sum();
+    let left_out: Vec<_> = stage.transcript().iter().filter_map(|record| record["bytes"].as_u64()).collect();
+    assert_eq!(left_out.len(), 1);
+    assert_eq!(kept as u64 + left_out[0], report.output_bytes);
+    assert_eq!(stage.texts().last().map(String::as_str), Some("end"));
+}
+
+#[test]
 fn floods_on_both_streams_are_drained() {
     let stage = Stage::new();
     let report = stage.run(&stage.plan("eprint-mb 20\nprint-mb 20\neprint-mb 5\neprint last")).unwrap();
