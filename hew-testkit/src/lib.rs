@@ -1,5 +1,8 @@
 //! Fakes, manual clock, contract suites and the scripted agent that test hew.
 
+pub mod contract;
+pub mod fake_gate;
+pub mod fake_spawner;
 pub mod stub_agent;
 //!
 //! A contract suite states what every implementation of a trait does; it runs against the fake here and against the real
