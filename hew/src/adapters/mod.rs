@@ -1,12 +1,20 @@
 //! The only users of processes, files, environment, time and network.
 
 pub mod clock;
+pub mod files;
 pub mod gate;
 pub mod gate_files;
+pub mod jsonl;
+pub mod ledger;
+pub mod lock;
 pub mod proc_tree;
 pub mod process;
 pub mod project;
+pub mod recorder;
+pub mod run_index;
 pub mod settings_files;
 pub mod shim;
 pub mod spawner;
+pub mod store;
 pub mod tracker;
+pub mod watch;
