@@ -13,5 +13,8 @@ fn the_page_on_settings_is_made_from_the_table_of_keys() {
         std::fs::write(&path, &wanted).unwrap();
     }
     let found = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(found == wanted, "docs/config.md is not up to date; run `HEW_BLESS=1 cargo test -p hew --test docs`");
+    assert!(
+        found == wanted,
+        "docs/config.md is not up to date; run `HEW_BLESS=1 cargo test -p hew --test docs`"
+    );
 }

@@ -1,164 +1,28 @@
 //! Agents and gates as real processes, through the real shim: how they end, what is kept, and that nothing is left.
 
-use std::collections::BTreeMap;
+mod process_stage;
+
+use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew::adapters::gate::ProcessGate;
+use hew::adapters::process::{Launch, Supervised};
 use hew::adapters::spawner::ProcessSpawner;
-use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopCause, StopRequest};
+use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause, StopRequest};
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
-use hew_core::plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
-use hew_testkit::stub_agent;
+use hew_core::plan::{AgentStdin, SpawnPlan};
+use hew_testkit::contract::gate::{GateBench, GateDeed};
+use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
+use hew_testkit::fake_gate::{FakeGate, FakeGateRun};
+use hew_testkit::fake_spawner::{FakeRun, FakeSpawner};
+use hew_testkit::{contract, stub_agent};
+use process_stage::{HEW, LONG, Stage, wait_for, wait_until};
 use serde_json::Value;
-use tempfile::TempDir;
-
-const HEW: &str = env!("CARGO_BIN_EXE_hew");
-const LONG: Duration = Duration::from_secs(120);
-
-/// A folder for one agent. When it is dropped, no process that carries its mark may be left.
-struct Stage {
-    dir: TempDir,
-    stops: (Sender<StopRequest>, Receiver<StopRequest>),
-}
-
-impl Stage {
-    fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        fs::create_dir(dir.path().join("work")).unwrap();
-        Self { dir, stops: unbounded() }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    fn env(&self) -> BTreeMap<String, String> {
-        let own = [
-            ("HEW_RUN_ID", self.dir.path().to_str().unwrap()),
-            ("HEW_OUTCOME_FILE", self.path("outcome.json").to_str().unwrap()),
-            ("HEW_STUB_SCRIPT", self.path("script").to_str().unwrap()),
-            ("HEW_STUB_HEW", HEW),
-            ("PATH", &std::env::var("PATH").unwrap()),
-            ("HERE", self.dir.path().to_str().unwrap()),
-        ]
-        .map(|(key, value)| (key.to_owned(), value.to_owned()));
-        BTreeMap::from(own)
-    }
-
-    /// A plan for the scripted agent.
-    fn plan(&self, script: &str) -> SpawnPlan {
-        fs::write(self.path("script"), script).unwrap();
-        self.plan_for(&[stub_agent::path().to_str().unwrap()])
-    }
-
-    fn plan_for(&self, argv: &[&str]) -> SpawnPlan {
-        SpawnPlan {
-            runtime: "shell".into(),
-            argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
-            env: self.env(),
-            cwd: self.path("work"),
-            stdin: AgentStdin::Null,
-            limits: SpawnLimits {
-                timeout: LONG,
-                stall_timeout: LONG,
-                kill_grace: LONG,
-                transcript_max_bytes: 1 << 20,
-            },
-            done_on_exit_zero: true,
-            files: SpawnFiles {
-                transcript: self.path("iter/transcript.jsonl"),
-                stderr_log: self.path("iter/stderr.log"),
-                outcome: self.path("outcome.json"),
-            },
-            provenance: vec![],
-        }
-    }
-
-    fn run(&self, plan: &SpawnPlan) -> Result<SpawnReport, SpawnError> {
-        self.run_watched(plan, &|_| {})
-    }
-
-    fn run_watched(&self, plan: &SpawnPlan, on: &dyn Fn(SpawnProgress)) -> Result<SpawnReport, SpawnError> {
-        ProcessSpawner::new(HEW.into()).run(plan, &self.stops.1, on)
-    }
-
-    /// Runs a plan and, once the agent has made the file `ready`, asks for these stops.
-    fn run_and_stop(&self, plan: &SpawnPlan, requests: &[StopRequest]) -> SpawnReport {
-        std::thread::scope(|scope| {
-            let running = scope.spawn(|| self.run(plan).unwrap());
-            wait_for(&self.path("ready"));
-            requests.iter().for_each(|request| self.stops.0.send(*request).unwrap());
-            running.join().unwrap()
-        })
-    }
-
-    fn gate_job(&self, command: &str) -> GateJob {
-        GateJob {
-            command: command.to_owned(),
-            cwd: self.path("work"),
-            log: self.path("iter/gate.log"),
-            timeout: LONG,
-            kill_grace: LONG,
-            env: self.env().into_iter().collect(),
-        }
-    }
-
-    fn transcript(&self) -> Vec<Value> {
-        self.read("iter/transcript.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-
-    fn texts(&self) -> Vec<String> {
-        let text = |record: &Value| Some(record.pointer("/message/content/0/text")?.as_str()?.to_owned());
-        self.transcript().iter().filter_map(text).collect()
-    }
-
-    /// Processes, shims among them, that carry this stage's mark.
-    fn processes(&self) -> Vec<String> {
-        let mark = format!("HEW_RUN_ID={}", self.dir.path().display());
-        let carries = |pid: &Path| {
-            fs::read(pid.join("environ"))
-                .is_ok_and(|env| env.split(|b| *b == 0).any(|v| v == mark.as_bytes()))
-        };
-        let entries = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-        entries
-            .filter(|pid| carries(pid))
-            .map(|pid| fs::read_to_string(pid.join("cmdline")).unwrap_or_default())
-            .collect()
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        if !std::thread::panicking() {
-            assert_eq!(self.processes(), Vec::<String>::new(), "processes are left");
-        }
-    }
-}
-
-fn wait_for(path: &Path) {
-    let limit = Instant::now() + LONG;
-    while !path.exists() {
-        assert!(Instant::now() < limit, "{} never came", path.display());
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn wait_until(what: &str, holds: impl Fn() -> bool) {
-    let limit = Instant::now() + LONG;
-    while !holds() {
-        assert!(Instant::now() < limit, "never: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
 
 #[test]
 fn an_agent_gets_exactly_what_its_plan_says_in_a_session_of_its_own() {
@@ -167,7 +31,7 @@ fn an_agent_gets_exactly_what_its_plan_says_in_a_session_of_its_own() {
     let mut plan = stage.plan("record ${HERE}/record.json\nprint hello\neprint careful");
     plan.stdin = AgentStdin::File(stage.path("prompt"));
     plan.argv.extend([stage.path("script").to_str().unwrap().to_owned(), "a b\n$(c) 'd'".to_owned()]);
-    let started = std::cell::RefCell::new(vec![]);
+    let started = RefCell::new(vec![]);
     let report = stage.run_watched(&plan, &|progress| started.borrow_mut().push(progress)).unwrap();
     let record: Value = serde_json::from_str(&stage.read("record.json")).unwrap();
     assert_eq!(record["argv"], serde_json::json!(plan.argv));
@@ -316,7 +180,7 @@ fn a_program_that_uses_the_processor_is_alive_although_silent() {
 fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
     let stage = Stage::new();
     let plan = stage.plan("ignore-term\ndaemon\nchild\ntouch ${HERE}/ready\nhang");
-    let launch = hew::adapters::process::Launch {
+    let launch = Launch {
         shim: Path::new(HEW),
         argv: plan.argv.clone(),
         env: plan.env.clone().into_iter().collect(),
@@ -326,7 +190,7 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
     };
     let (mut output, stdout) = std::io::pipe().unwrap();
     let stderr = stdout.try_clone().unwrap();
-    let running = hew::adapters::process::Supervised::start(&launch, stdout.into(), stderr.into()).unwrap();
+    let running = Supervised::start(&launch, stdout.into(), stderr.into()).unwrap();
     wait_for(&stage.path("ready"));
     // The stub's two children may still be on their way to their own names.
     wait_until("four processes and the shim", || stage.processes().len() >= 4);
@@ -341,6 +205,14 @@ fn a_shim_killed_by_its_program_leaves_nothing() {
     let plan = stage.plan("daemon\nchild\ntouch ${HERE}/ready\nkill-parent SIGKILL\nhang");
     let report = stage.run(&plan).unwrap();
     assert_eq!(report.exit, Exit::Signal(9));
+}
+
+#[test]
+fn a_shim_stopped_by_its_program_is_given_up_in_bounded_time() {
+    let stage = Stage::new();
+    let plan = stage.plan("ignore-term\ndaemon\nkill-parent SIGSTOP\ntouch ${HERE}/ready\nhang");
+    let report = stage.run_and_stop(&plan, &[StopRequest::Now]);
+    assert_eq!((report.exit, report.stopped), (Exit::Signal(9), Some(StopCause::Requested)));
 }
 
 #[test]
@@ -367,6 +239,20 @@ fn two_hundred_megabytes_without_a_newline_are_bounded_in_file_and_memory() {
     let marker = transcript.iter().find(|record| record["subtype"] == "left_out").unwrap();
     assert!(marker["bytes"].as_u64().unwrap() > 199_000_000, "{marker}");
     assert!(peak_memory_kib() - before < 64 * 1024, "{} KiB", peak_memory_kib() - before);
+}
+
+#[test]
+fn what_a_transcript_keeps_and_what_it_leaves_out_add_up() {
+    let stage = Stage::new();
+    // A record of an empty line is many times as long as the line.
+    let report = stage.run(&stage.plan("print-lines 400000 \nprint-lines 40000 x\nprint end")).unwrap();
+    let size = fs::metadata(stage.path("iter/transcript.jsonl")).unwrap().len();
+    assert!(size <= (1 << 20) + 400, "{size}");
+    let kept: usize = stage.texts().iter().map(|text| text.len() + 1).sum();
+    let left_out: Vec<_> = stage.transcript().iter().filter_map(|record| record["bytes"].as_u64()).collect();
+    assert_eq!(left_out.len(), 1);
+    assert_eq!(kept as u64 + left_out[0], report.output_bytes);
+    assert_eq!(stage.texts().last().map(String::as_str), Some("end"));
 }
 
 #[test]
@@ -450,4 +336,124 @@ fn peak_memory_kib() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// The real spawner, driven by scripts.
+struct RealSpawner {
+    stage: Stage,
+    spawner: ProcessSpawner,
+}
+
+impl SpawnerBench for RealSpawner {
+    fn prepare(&self, deed: &AgentDeed) -> SpawnPlan {
+        match deed {
+            AgentDeed::Print(stdout, stderr, code) => {
+                let (stdout, stderr) = (stdout.replace('\n', "\\n"), stderr.trim_end());
+                let complaint = if stderr.is_empty() { String::new() } else { format!("eprint {stderr}\n") };
+                self.stage.plan(&format!("{complaint}print-raw {stdout}\nexit {code}"))
+            }
+            AgentDeed::SayDone => self.stage.plan("fail first\ndone it works"),
+            AgentDeed::KillItself => self.stage.plan("kill-self SIGKILL"),
+            AgentDeed::LeaveDaemon => self.stage.plan("daemon"),
+            AgentDeed::Hang => self.stage.plan("hang"),
+            AgentDeed::BeMissing => self.stage.plan_for(&["hew-no-such-program"]),
+        }
+    }
+
+    fn spawner(&self) -> &dyn Spawner {
+        &self.spawner
+    }
+}
+
+/// The fake spawner, scripted under a task of its own for each run.
+struct ScriptedSpawner {
+    stage: Stage,
+    spawner: FakeSpawner,
+    runs: AtomicU32,
+}
+
+impl SpawnerBench for ScriptedSpawner {
+    fn prepare(&self, deed: &AgentDeed) -> SpawnPlan {
+        let said =
+            |signal, reason: &str| hew_core::agent::AgentSignal { signal, reason: Some(reason.to_owned()) };
+        let run = match deed {
+            AgentDeed::Print(stdout, stderr, code) => {
+                FakeRun::exits(Exit::Code(*code)).printing(*stdout).complaining(*stderr)
+            }
+            AgentDeed::SayDone => FakeRun::exits(Exit::Code(0))
+                .saying(said(SignalWord::Fail, "first"))
+                .saying(said(SignalWord::Done, "it works")),
+            AgentDeed::KillItself => FakeRun::exits(Exit::Signal(9)),
+            AgentDeed::LeaveDaemon => FakeRun::exits(Exit::Code(0)).leaking(1),
+            AgentDeed::Hang => FakeRun::hangs(),
+            AgentDeed::BeMissing => FakeRun::missing(),
+        };
+        let task = format!("hew-{}", self.runs.fetch_add(1, Ordering::Relaxed));
+        self.spawner.add(&task, run);
+        let mut plan = self.stage.plan_for(&["agent"]);
+        plan.env.insert("HEW_TASK_ID".to_owned(), task);
+        plan
+    }
+
+    fn spawner(&self) -> &dyn Spawner {
+        &self.spawner
+    }
+}
+
+#[test]
+fn the_real_spawner_keeps_the_contract() {
+    let spawner = ProcessSpawner::new(HEW.into());
+    contract::spawner::check(&RealSpawner { stage: Stage::new(), spawner });
+}
+
+#[test]
+fn the_fake_spawner_keeps_the_contract() {
+    let (spawner, runs) = (FakeSpawner::new(), AtomicU32::new(0));
+    contract::spawner::check(&ScriptedSpawner { stage: Stage::new(), spawner, runs });
+}
+
+/// A gate runner that is given the same commands, whatever it does with them.
+struct Gates<'a> {
+    stage: Stage,
+    gate: &'a dyn GateRunner,
+}
+
+impl GateBench for Gates<'_> {
+    fn prepare(&self, deed: GateDeed) -> GateJob {
+        match deed {
+            GateDeed::Count { lines, code } => self.stage.gate_job(&format!("seq {lines}; exit {code}")),
+            GateDeed::KillItself => self.stage.gate_job("kill -9 $$"),
+            GateDeed::Hang => self.stage.gate_job("sleep 1000"),
+            GateDeed::TakeTooLong => {
+                GateJob { timeout: Duration::from_millis(20), ..self.stage.gate_job("sleep 1001") }
+            }
+            GateDeed::HaveNoFolder => GateJob { cwd: self.stage.path("gone"), ..self.stage.gate_job("true") },
+        }
+    }
+
+    fn gate(&self) -> &dyn GateRunner {
+        self.gate
+    }
+}
+
+#[test]
+fn the_real_gate_keeps_the_contract() {
+    contract::gate::check(&Gates { stage: Stage::new(), gate: &ProcessGate::new(HEW.into()) });
+}
+
+#[test]
+fn the_fake_gate_keeps_the_contract() {
+    let gate = FakeGate::deciding(|job| match job.command.as_str() {
+        "sleep 1000" => FakeGateRun::Hangs,
+        "sleep 1001" => FakeGateRun::TimesOut,
+        "kill -9 $$" => FakeGateRun::Exits(Exit::Signal(9), String::new()),
+        "true" => FakeGateRun::Fails("no folder".to_owned()),
+        count => {
+            let (seq, exit) = count.split_once("; exit ").unwrap();
+            let lines: usize = seq.trim_start_matches("seq ").parse().unwrap();
+            let output = (1..=lines).map(|line| format!("{line}\n")).collect();
+            FakeGateRun::Exits(Exit::Code(exit.parse().unwrap()), output)
+        }
+    });
+    contract::gate::check(&Gates { stage: Stage::new(), gate: &gate });
 }

@@ -29,46 +29,69 @@ pub struct TextFindings {
 #[derive(Debug, Clone, Default)]
 pub struct TextScan {
     line: Vec<u8>,
+    last_line: Vec<u8>,
     findings: TextFindings,
 }
 
 impl TextScan {
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ended) = piece.strip_suffix(b"\n").map_or((piece, false), |text| (text, true));
-            let room = MAX_LINE.saturating_sub(self.line.len());
-            self.line.extend_from_slice(&text[..text.len().min(room)]);
-            if ended {
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if self.line.is_empty() {
+                self.take_line(&rest[..end.min(MAX_LINE)]);
+            } else {
+                self.extend_line(&rest[..end]);
                 self.end_line();
             }
+            rest = &rest[end + 1..];
         }
+        self.extend_line(rest);
     }
 
     /// Everything found; a last line without a newline counts.
     pub fn finish(mut self) -> TextFindings {
-        if !self.line.is_empty() {
-            self.end_line();
-        }
+        self.end_line();
+        self.findings.last_line = String::from_utf8_lossy(&self.last_line).trim().to_owned();
         self.findings.summary =
             self.findings.summary.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty());
         self.findings
     }
 
+    fn extend_line(&mut self, bytes: &[u8]) {
+        let room = MAX_LINE.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
     fn end_line(&mut self) {
-        let bytes = std::mem::take(&mut self.line);
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(&bytes);
-        let shown = bytes.rsplit(|byte| *byte == b'\r').next().unwrap_or(bytes);
-        self.findings.take_line(&String::from_utf8_lossy(shown));
+        let mut line = std::mem::take(&mut self.line);
+        self.take_line(&line);
+        line.clear();
+        self.line = line;
+    }
+
+    /// Most lines say nothing to hew, so text is made only of those that might.
+    fn take_line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let shown = memchr::memrchr(b'\r', line).map_or(line, |at| &line[at + 1..]);
+        let trimmed = shown.trim_ascii();
+        if !trimmed.is_empty() {
+            self.last_line.clear();
+            self.last_line.extend_from_slice(trimmed);
+        }
+        if matches!(trimmed.first(), Some(b'D' | b'#')) || self.findings.wants_summary() {
+            self.findings.take_line(&String::from_utf8_lossy(shown));
+        }
     }
 }
 
 impl TextFindings {
+    fn wants_summary(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.len() < MAX_SUMMARY)
+    }
+
     fn take_line(&mut self, line: &str) {
         let trimmed = line.trim();
-        if !trimmed.is_empty() {
-            trimmed.clone_into(&mut self.last_line);
-        }
         keep_marked(&mut self.decisions, trimmed, "DECISION:");
         keep_marked(&mut self.deferred, trimmed, "DEFERRED:");
         if trimmed == SUMMARY_HEADING {

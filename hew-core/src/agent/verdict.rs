@@ -164,7 +164,7 @@ mod tests {
 
     use super::*;
     use crate::agent::AgentSignal;
-    use crate::tracker::jsonl;
+    use crate::tracker::record::task_from_record;
 
     fn report() -> SpawnReport {
         SpawnReport {
@@ -187,7 +187,7 @@ mod tests {
         let line = format!(
             r#"{{"id":"a-1","title":"T","priority":2,"issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z",{fields}}}"#
         );
-        jsonl::read_task(&line).unwrap()
+        task_from_record(serde_json::from_str(&line).unwrap()).unwrap()
     }
 
     fn held() -> Task {

@@ -32,10 +32,8 @@ env = { MODE = \"batch\" }
 shows all. On the command line and in variables a list is given with commas or as TOML (`[\"-p\", \"a,b\"]`), a map as
 `NAME=VALUE,NAME=VALUE`. An empty variable counts as absent.
 
-| type | how it is written |
+| value | how it is written |
 | --- | --- |
-| flag | `true` or `false` |
-| number | a whole number |
 | duration | numbers with units, longest first: `2d`, `1h30m`, `90m`, `45s`, `500ms`; a number without a unit is an error |
 | size | a number of bytes, or with a unit: `KiB`, `MiB`, `GiB`, `kB`, `MB`, `GB` |
 | folder | an absolute path, or one below `~/` |
@@ -51,8 +49,10 @@ pub fn render_config_page() -> String {
     for spec in KEYS {
         let own = section_of(spec);
         if own != section {
-            let _ =
-                write!(page, "\n## {own}\n\n| key | type | default | meaning |\n| --- | --- | --- | --- |\n");
+            let _ = write!(
+                page,
+                "\n## `{own}`\n\n| key | value | default | meaning |\n| --- | --- | --- | --- |\n"
+            );
             section = own;
         }
         let _ = writeln!(page, "{}", row(spec));
@@ -71,7 +71,7 @@ fn row(spec: &KeySpec) -> String {
         Some("") => "empty".to_owned(),
         Some(text) => format!("`{}`", text.replace(',', ", ")),
     };
-    let kind = format!("{}: {}", spec.kind.word(), spec.kind.allowed());
+    let kind = spec.kind.allowed();
     let variable =
         if spec.name.contains('<') { String::new() } else { format!(" (`{}`)", env_name(spec.name)) };
     format!("| `{}`{mark} | {kind} | {default} | {}{variable} |", spec.name, spec.meaning)
@@ -86,7 +86,7 @@ mod tests {
         let page = render_config_page();
         for spec in KEYS {
             assert_eq!(page.matches(&format!("| `{}`", spec.name)).count(), 1, "{}", spec.name);
-            assert_eq!(page.matches(&format!("## {}\n", section_of(spec))).count(), 1, "{}", spec.name);
+            assert_eq!(page.matches(&format!("## `{}`\n", section_of(spec))).count(), 1, "{}", spec.name);
         }
     }
 }

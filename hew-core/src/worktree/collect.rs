@@ -77,6 +77,10 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     };
     let work = describe(git, head, committed_leftovers, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
+    if let Some(link) = foreign_link(&work.changes) {
+        let reason = format!("{} became a link to another repository: its files are not part of the commit", link.path);
+        return Ok(Collected::Kept { reason, head: Some(work.head) });
+    }
     Ok(Collected::Work(work))
 }
 
@@ -115,6 +119,12 @@ fn describe(
     let descends_from_base = git.contains_all(&head, std::slice::from_ref(base))?;
     let changes = git.changes(base, &head)?;
     Ok(CollectedWork { head, committed_leftovers: committed, changes, descends_from_base })
+}
+
+/// A repository that became a link without being declared in `.gitmodules`.
+fn foreign_link(changes: &[FileChange]) -> Option<&FileChange> {
+    let declares = changes.iter().any(|change| change.path == ".gitmodules");
+    changes.iter().find(|change| change.is_repository_link && !declares)
 }
 
 fn why_uncollectable(found: &WorktreeInspection, request: &CollectRequest) -> Option<String> {

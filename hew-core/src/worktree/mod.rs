@@ -89,6 +89,8 @@ pub struct FileChange {
     pub added: u32,
     /// Lines removed; 0 for binary files.
     pub removed: u32,
+    /// It became a link to a commit of another repository (mode 160000), and was none before.
+    pub is_repository_link: bool,
 }
 
 /// What came of merging one commit into another.

@@ -12,7 +12,6 @@ use hew_core::land::gate::{GateError, GateJob, GateReport, GateRunner, GateStop}
 use super::process::bounded_log::BoundedLog;
 use super::process::output::{Gauge, Pump, Sink};
 use super::process::{Ended, Launch, Limits, Supervised};
-use super::spawner::left_out;
 
 /// Largest gate.log, head and tail.
 const LOG_MAX: u64 = 16 * 1024 * 1024;
@@ -62,7 +61,7 @@ impl GateRunner for ProcessGate {
         if let Some(error) = ended.unkept {
             return Err(on_log(error));
         }
-        sink.log.finish(left_out).map_err(on_log)?;
+        sink.log.finish_text().map_err(on_log)?;
         Ok(report(ended, sink.tail, gauge.bytes()))
     }
 }
@@ -90,7 +89,7 @@ struct GateSink {
 impl Sink for GateSink {
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.tail.feed(bytes);
-        self.log.write_raw(bytes)?;
+        self.log.write(bytes)?;
         self.log.flush()
     }
 }

@@ -1,9 +1,12 @@
 //! The only users of processes, files, environment, time and network.
 
 pub mod clock;
+pub mod control;
+pub mod embedded;
 pub mod files;
 pub mod gate;
 pub mod gate_files;
+pub mod git;
 pub mod jsonl;
 pub mod ledger;
 pub mod lock;
@@ -14,6 +17,7 @@ pub mod recorder;
 pub mod run_index;
 pub mod settings_files;
 pub mod shim;
+pub mod signals;
 pub mod spawner;
 pub mod store;
 pub mod tracker;

@@ -103,7 +103,7 @@ fn report(
         .transcript
         .finish(&ended, &findings.last_line)
         .map_err(|e| file_error(&plan.files.transcript, &e))?;
-    stderr.log.finish(left_out).map_err(|error| file_error(&plan.files.stderr_log, &error))?;
+    stderr.log.finish_text().map_err(|error| file_error(&plan.files.stderr_log, &error))?;
     Ok(SpawnReport {
         exit: ended.exit,
         duration: ended.ran,
@@ -127,11 +127,6 @@ fn file_error(path: &Path, error: &io::Error) -> SpawnError {
 fn pipe(plan: &SpawnPlan) -> Result<(io::PipeReader, io::PipeWriter), SpawnError> {
     let program = plan.argv.first().cloned().unwrap_or_default();
     io::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
-}
-
-/// The line in a raw log that stands where bytes were left out.
-pub(super) fn left_out(bytes: u64) -> Vec<u8> {
-    format!("\n[hew left out {bytes} bytes here]\n").into_bytes()
 }
 
 /// A word from an earlier attempt is none of this one's.
@@ -211,7 +206,7 @@ impl StderrSink {
 impl Sink for StderrSink {
     fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.tail.feed(bytes);
-        self.log.write_raw(bytes)?;
+        self.log.write(bytes)?;
         self.log.flush()
     }
 }

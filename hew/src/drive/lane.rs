@@ -2,7 +2,7 @@
 //!
 //! Invariant: a candidate is made with the lane's worktree at the tip, so that the attributes are the tip's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;

@@ -6,12 +6,15 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Bytes without records are kept or left out in pieces of at most this size.
-const RAW_PIECE: usize = 16 * 1024;
+/// The tail takes bytes in pieces of at most this size, each of which is kept or left out.
+const PIECE: usize = 16 * 1024;
+const BUFFER: usize = 64 * 1024;
+const OLD: &str = ".tail-old";
+const NEW: &str = ".tail-new";
 
 /// A bounded log in writing.
 #[derive(Debug)]
@@ -31,8 +34,28 @@ struct Tail {
     old_len: u64,
 }
 
+/// What is kept of the end of a log that outgrew its limit, and how much was left out before it.
+#[derive(Debug)]
+pub struct KeptTail {
+    parts: Vec<PathBuf>,
+    /// Bytes left out.
+    pub left_out: u64,
+}
+
+impl KeptTail {
+    /// The kept end, from its beginning; may be asked for again.
+    pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
+        let mut all: Box<dyn BufRead> = Box::new(io::empty());
+        for part in &self.parts {
+            all = Box::new(all.chain(BufReader::with_capacity(BUFFER, File::open(part)?)));
+        }
+        Ok(all)
+    }
+}
+
 impl BoundedLog {
-    /// Begins a new log in place of any old one. `max_bytes` bounds the finished file but for its marker.
+    /// Begins a new log in place of any old one. `max_bytes` bounds head and tail together; what is written where they
+    /// are joined comes on top.
     pub fn create(path: &Path, max_bytes: u64) -> io::Result<Self> {
         super::make_parent(path)?;
         Ok(Self {
@@ -45,28 +68,34 @@ impl BoundedLog {
         })
     }
 
-    /// Adds a record, which is kept whole or left out whole.
-    pub fn write(&mut self, record: &[u8]) -> io::Result<()> {
+    /// Adds a record to the head; false, for good, once there is no room: what follows belongs to the tail.
+    pub fn write_head(&mut self, record: &[u8]) -> io::Result<bool> {
         let len = record.len() as u64;
-        if self.tail.is_none() && len <= self.head_left {
-            self.head_left -= len;
-            return self.head.write_all(record);
+        if self.tail.is_some() || len > self.head_left {
+            self.head_left = 0;
+            return Ok(false);
         }
-        if len > self.part_max {
-            self.left_out += len;
-            return Ok(());
-        }
-        self.tail_with_room(len)?.write_all(record)
+        self.head_left -= len;
+        self.head.write_all(record).map(|()| true)
     }
 
-    /// Adds bytes that have no records: any part of them may be kept.
-    pub fn write_raw(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let piece = usize::try_from(self.part_max).unwrap_or(RAW_PIECE).min(RAW_PIECE);
-        bytes.chunks(piece).try_for_each(|piece| self.write(piece))
+    /// Adds bytes to the tail, of which the last are kept.
+    pub fn write_tail(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let piece = usize::try_from(self.part_max).map_or(PIECE, |max| max.min(PIECE));
+        bytes.chunks(piece).try_for_each(|piece| self.tail_with_room(piece.len() as u64)?.write_all(piece))
+    }
+
+    /// Adds bytes to the head as far as there is room, and to the tail from then on.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.head_left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        let (head, tail) = bytes.split_at(room);
+        self.head_left -= head.len() as u64;
+        self.head.write_all(head)?;
+        self.write_tail(tail)
     }
 
     fn tail_with_room(&mut self, len: u64) -> io::Result<&mut BufWriter<File>> {
-        let (old_path, new_path) = (beside(&self.path, ".tail-old"), beside(&self.path, ".tail-new"));
+        let (old_path, new_path) = (beside(&self.path, OLD), beside(&self.path, NEW));
         let tail = match self.tail.take() {
             None => Tail { current: open(&new_path)?, current_len: 0, old_len: 0 },
             Some(mut full) if full.current_len + len > self.part_max => {
@@ -88,20 +117,28 @@ impl BoundedLog {
         self.tail.as_mut().map_or(Ok(()), |tail| tail.current.flush())
     }
 
-    /// Joins the parts. `marker` is what stands where bytes were left out, given their number.
-    pub fn finish(mut self, marker: impl FnOnce(u64) -> Vec<u8>) -> io::Result<()> {
+    /// Ends the log: `join` writes what comes after the head, given the kept tail.
+    pub fn finish(
+        mut self,
+        join: impl FnOnce(&KeptTail, &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.flush()?;
-        let Some(tail) = self.tail.take() else { return Ok(()) };
-        if self.left_out > 0 {
-            self.head.write_all(&marker(self.left_out))?;
-        }
-        let old = (tail.old_len > 0).then_some(".tail-old");
-        for part in old.into_iter().chain([".tail-new"]) {
-            let part = beside(&self.path, part);
-            io::copy(&mut File::open(&part)?, &mut self.head)?;
-            fs::remove_file(&part)?;
-        }
-        self.head.flush()
+        let old = self.tail.as_ref().filter(|tail| tail.old_len > 0).map(|_| beside(&self.path, OLD));
+        let new = self.tail.as_ref().map(|_| beside(&self.path, NEW));
+        let kept = KeptTail { parts: old.into_iter().chain(new).collect(), left_out: self.left_out };
+        join(&kept, &mut self.head)?;
+        self.head.flush()?;
+        kept.parts.iter().try_for_each(fs::remove_file)
+    }
+
+    /// Ends a log of plain text, with a line where bytes were left out.
+    pub fn finish_text(self) -> io::Result<()> {
+        self.finish(|kept, out| {
+            if kept.left_out > 0 {
+                write!(out, "\n[hew left out {} bytes here]\n", kept.left_out)?;
+            }
+            io::copy(&mut kept.open()?, out).map(drop)
+        })
     }
 }
 
@@ -113,21 +150,21 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 
 fn open(path: &Path) -> io::Result<BufWriter<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    Ok(BufWriter::with_capacity(64 * 1024, file))
+    Ok(BufWriter::with_capacity(BUFFER, file))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn log_of(records: &[&str], max: u64) -> (String, usize) {
+    fn log_of(pieces: &[&str], max: u64) -> (String, usize) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("deep/x.log");
         let mut log = BoundedLog::create(&path, max).unwrap();
-        for record in records {
-            log.write(record.as_bytes()).unwrap();
+        for piece in pieces {
+            log.write(piece.as_bytes()).unwrap();
         }
-        log.finish(|bytes| format!("<{bytes}>").into_bytes()).unwrap();
+        log.finish_text().unwrap();
         let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
         (fs::read_to_string(&path).unwrap(), files)
     }
@@ -137,13 +174,25 @@ mod tests {
         let cases: [(&[&str], &str); 6] = [
             (&[], ""),
             (&["aaaa", "bbbb"], "aaaabbbb"),
-            (&["aaaa", "bbbb", "cc"], "aaaabbbbcc"),
+            (&["aaaa", "bbbbcc"], "aaaabbbbcc"),
             (&["aaaa", "bbbb", "cc", "dd", "ee", "ff"], "aaaabbbbccddeeff"),
-            (&["aaaa", "bbbb", "cc", "dd", "ee", "ff", "gg"], "aaaabbbb<4>eeffgg"),
-            (&["aaaa", "bbbb", "too long", "cc"], "aaaabbbb<8>cc"),
+            (
+                &["aaaa", "bbbb", "cc", "dd", "ee", "ff", "gg"],
+                "aaaabbbb\n[hew left out 4 bytes here]\neeffgg",
+            ),
+            (&["aaaabbbbccddeeffgg"], "aaaabbbb\n[hew left out 4 bytes here]\neeffgg"),
         ];
-        for (records, expected) in cases {
-            assert_eq!(log_of(records, 16), (expected.to_owned(), 1), "{records:?}");
+        for (pieces, expected) in cases {
+            assert_eq!(log_of(pieces, 16), (expected.to_owned(), 1), "{pieces:?}");
         }
+    }
+
+    #[test]
+    fn a_head_that_is_full_stays_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = BoundedLog::create(&dir.path().join("x"), 16).unwrap();
+        assert!(log.write_head(b"12345").unwrap());
+        assert!(!log.write_head(b"6789").unwrap());
+        assert!(!log.write_head(b"6").unwrap());
     }
 }
