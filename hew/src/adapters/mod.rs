@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod embedded;
+pub mod git;
 pub mod project;
 pub mod settings_files;
 pub mod tracker;

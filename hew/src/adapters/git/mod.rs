@@ -1,0 +1,3 @@
+//! Git, run as a program.
+
+pub(crate) mod run;

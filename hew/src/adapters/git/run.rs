@@ -1,0 +1,386 @@
+//! The one door to git processes.
+//!
+//! Invariants: no `GIT_*` variable that could point git elsewhere is inherited; the locale is fixed; standard input is
+//! closed or a file; both streams are drained; every call has a time limit; git is in a process group of its own, so
+//! that a Ctrl-C in the terminal does not end it half-way. It decides nothing about what git is asked.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Seek, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use hew_core::exit::{CommandFailure, Exit};
+use hew_core::worktree::GitError;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+
+/// Longest a call that writes no working tree may take.
+pub(crate) const SHORT: Duration = Duration::from_secs(60);
+/// Longest a call that writes a working tree may take.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+
+/// How long the streams are read on after git has ended, where something that it started keeps them open.
+const LEAK_GRACE: Duration = Duration::from_millis(500);
+/// From TERM, which lets git remove its lock files, to KILL.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How much of what git said goes into an error.
+const TAIL_BYTES: usize = 4096;
+
+/// Variables of git's that say who the user is and where their settings are; all other `GIT_*` are dropped.
+const INHERITED: [&str; 10] = [
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_NAME",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_EXEC_PATH",
+];
+
+/// One call of git, being put together.
+#[derive(Debug)]
+pub(crate) struct GitCall {
+    cwd: PathBuf,
+    args: Vec<OsString>,
+    env: Vec<(OsString, OsString)>,
+    input: Option<Vec<u8>>,
+    timeout: Duration,
+    counter: Option<Arc<AtomicU64>>,
+}
+
+/// What a call of git came to; git has ended by itself.
+#[derive(Debug)]
+pub(crate) struct GitAnswer {
+    argv: Vec<OsString>,
+    cwd: PathBuf,
+    /// How it ended.
+    pub(crate) exit: Exit,
+    /// What it printed.
+    pub(crate) stdout: Vec<u8>,
+    /// What it said, lossy.
+    pub(crate) stderr: String,
+}
+
+impl GitCall {
+    /// A call in a folder, with [`SHORT`] as its limit.
+    pub(crate) fn new(cwd: &Path) -> Self {
+        Self {
+            cwd: cwd.to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            input: None,
+            timeout: SHORT,
+            counter: None,
+        }
+    }
+
+    /// Adds an argument.
+    pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a setting for this call only.
+    pub(crate) fn setting(self, key_and_value: &str) -> Self {
+        self.arg("-c").arg(key_and_value)
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it something to read.
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// Sets the time limit.
+    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Counts the process here once it is started.
+    pub(crate) fn counted_by(mut self, counter: &Arc<AtomicU64>) -> Self {
+        self.counter = Some(Arc::clone(counter));
+        self
+    }
+
+    /// Runs it to its end, whatever its exit code.
+    pub(crate) fn run(self) -> Result<GitAnswer, GitError> {
+        let mut child = self.spawn().map_err(|error| self.not_run(error))?;
+        if let Some(counter) = &self.counter {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+        let streams = Streams::of(&mut child);
+        let ended = streams.and_then(|streams| streams.drain(&mut child, self.timeout));
+        let (status, stdout, stderr) = match ended {
+            Ok(Some(ended)) => ended,
+            Ok(None) => {
+                end_group(&mut child);
+                return Err(self.not_run(format_args!("not ended after {} s", self.timeout.as_secs())));
+            }
+            Err(error) => {
+                end_group(&mut child);
+                return Err(self.not_run(error));
+            }
+        };
+        Ok(GitAnswer {
+            exit: exit_of(status),
+            stdout,
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            argv: self.args,
+            cwd: self.cwd,
+        })
+    }
+
+    fn spawn(&self) -> std::io::Result<Child> {
+        let mut command = Command::new("git");
+        for name in inherited_and_unwanted() {
+            command.env_remove(name);
+        }
+        command
+            .args(&self.args)
+            .current_dir(&self.cwd)
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_EDITOR", "true")
+            .env("GIT_PAGER", "cat")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(self.stdin()?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+    }
+
+    fn stdin(&self) -> std::io::Result<Stdio> {
+        let Some(bytes) = &self.input else { return Ok(Stdio::null()) };
+        // A file and not a pipe: nobody has to feed it while git's own streams are drained.
+        let mut file = tempfile::tempfile()?;
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+
+    fn not_run(&self, reason: impl std::fmt::Display) -> GitError {
+        let words = self.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        GitError::Spawn { cwd: self.cwd.clone(), reason: format!("`git {words}`: {reason}") }
+    }
+}
+
+impl GitAnswer {
+    /// Itself if it ended with 0, else the failure.
+    pub(crate) fn success(self) -> Result<Self, GitError> {
+        if self.exit.is_success() { Ok(self) } else { Err(self.failure()) }
+    }
+
+    /// The failure, for an exit code that has no meaning of its own.
+    pub(crate) fn failure(&self) -> GitError {
+        let argv = self.argv.iter().map(|arg| arg.to_string_lossy().into_owned());
+        GitError::Command(CommandFailure {
+            argv: std::iter::once("git".to_owned()).chain(argv).collect(),
+            cwd: self.cwd.clone(),
+            exit: self.exit,
+            output_tail: self.words(),
+        })
+    }
+
+    /// What git said, the last of it, trimmed.
+    pub(crate) fn words(&self) -> String {
+        let said = self.stderr.trim();
+        let start = said.len().saturating_sub(TAIL_BYTES);
+        let start = (start..=said.len()).find(|&at| said.is_char_boundary(at)).unwrap_or(0);
+        said[start..].to_owned()
+    }
+
+    /// What it printed as one line of text.
+    pub(crate) fn line(&self) -> Result<&str, GitError> {
+        std::str::from_utf8(&self.stdout).map(str::trim_end).map_err(|_| self.unreadable())
+    }
+
+    /// The error for an answer that is not in the form that git documents.
+    pub(crate) fn unreadable(&self) -> GitError {
+        let words = self.argv.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>();
+        let shown = &self.stdout[..self.stdout.len().min(200)];
+        GitError::Unreadable { command: words.join(" "), answer: String::from_utf8_lossy(shown).into_owned() }
+    }
+}
+
+/// Both output streams of a child and what came out of them so far.
+struct Streams {
+    out: Option<std::process::ChildStdout>,
+    err: Option<std::process::ChildStderr>,
+    out_bytes: Vec<u8>,
+    err_bytes: Vec<u8>,
+}
+
+impl Streams {
+    fn of(child: &mut Child) -> std::io::Result<Self> {
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        if out.is_none() || err.is_none() {
+            return Err(std::io::Error::other("its streams could not be opened"));
+        }
+        Ok(Self { out, err, out_bytes: Vec::new(), err_bytes: Vec::new() })
+    }
+
+    /// Reads both to their end and waits for the exit; `None` when the time is up.
+    fn drain(
+        mut self,
+        child: &mut Child,
+        limit: Duration,
+    ) -> std::io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
+        let deadline = Instant::now() + limit;
+        while self.is_open() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let is_silent = self.read_what_is_there(left.min(LEAK_GRACE))?;
+            if is_silent && child.try_wait()?.is_some() {
+                break;
+            }
+        }
+        Ok(Some((child.wait()?, self.out_bytes, self.err_bytes)))
+    }
+
+    fn is_open(&self) -> bool {
+        self.out.is_some() || self.err.is_some()
+    }
+
+    fn read_what_is_there(&mut self, wait: Duration) -> std::io::Result<bool> {
+        let (mut out_is_ready, mut err_is_ready) = (false, false);
+        {
+            let out = self.out.as_ref().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN));
+            let err = self.err.as_ref().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN));
+            let has_out = out.is_some();
+            let mut fds: Vec<PollFd> = out.into_iter().chain(err).collect();
+            let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+            match poll(&mut fds, wait) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let is_ready = |fd: &PollFd| fd.any() == Some(true);
+            let mut ready = fds.iter().map(is_ready);
+            if has_out {
+                out_is_ready = ready.next() == Some(true);
+            }
+            err_is_ready |= ready.next() == Some(true);
+        }
+        if out_is_ready && read_some(self.out.as_mut(), &mut self.out_bytes)? == 0 {
+            self.out = None;
+        }
+        if err_is_ready && read_some(self.err.as_mut(), &mut self.err_bytes)? == 0 {
+            self.err = None;
+        }
+        Ok(!out_is_ready && !err_is_ready)
+    }
+}
+
+fn read_some(stream: Option<&mut impl Read>, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
+    let Some(stream) = stream else { return Ok(0) };
+    let mut buffer = [0; 64 * 1024];
+    let count = stream.read(&mut buffer)?;
+    bytes.extend_from_slice(&buffer[..count]);
+    Ok(count)
+}
+
+/// TERM first: git then removes its lock files.
+fn end_group(child: &mut Child) {
+    let Ok(id) = i32::try_from(child.id()) else { return };
+    let group = Pid::from_raw(id);
+    // It may be gone already, which is what is wanted.
+    let _ = killpg(group, Signal::SIGTERM);
+    let deadline = Instant::now() + KILL_GRACE;
+    while Instant::now() < deadline {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
+}
+
+fn inherited_and_unwanted() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| is_unwanted(name))
+}
+
+fn is_unwanted(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("GIT_") && !INHERITED.contains(&name.as_ref())
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Code(-1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_point_git_elsewhere_are_dropped_and_the_users_identity_is_not() {
+        let local = GitCall::new(Path::new("/")).args(["rev-parse", "--local-env-vars"]).run().unwrap();
+        let names: Vec<&str> = local.line().unwrap().lines().collect();
+        assert!(names.contains(&"GIT_DIR") && names.contains(&"GIT_INDEX_FILE"), "{names:?}");
+        for name in names.into_iter().chain(["GIT_TRACE2_EVENT", "GIT_AUTHOR_DATE"]) {
+            assert!(is_unwanted(OsStr::new(name)), "{name}");
+        }
+        for name in ["GIT_AUTHOR_NAME", "GIT_CONFIG_GLOBAL", "PATH", "GITHUB_TOKEN"] {
+            assert!(!is_unwanted(OsStr::new(name)), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_call_past_its_limit_is_ended_and_named() {
+        let slow = GitCall::new(Path::new("/"))
+            .args(["-c", "alias.slow=!sleep 100", "slow"])
+            .timeout(Duration::from_millis(50));
+        let error = slow.run().unwrap_err().to_string();
+        assert!(error.contains("slow") && error.contains("not ended"), "{error}");
+    }
+
+    #[test]
+    fn streams_that_a_child_of_git_keeps_open_are_not_waited_for() {
+        let started = Instant::now();
+        let leaky = GitCall::new(Path::new("/")).args(["-c", "alias.leaky=!sleep 30 & echo here", "leaky"]);
+        let answer = leaky.run().unwrap();
+        assert_eq!(answer.line().unwrap(), "here");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn large_output_on_both_streams_and_input_arrive_whole() {
+        let bytes = vec![b'x'; 3_000_000];
+        let both = GitCall::new(Path::new("/"))
+            .args(["-c", "alias.both=!tee /dev/stderr", "both"])
+            .input(bytes.clone())
+            .run()
+            .unwrap();
+        assert_eq!(both.stdout, bytes);
+        assert_eq!(both.stderr.len(), bytes.len());
+    }
+}
