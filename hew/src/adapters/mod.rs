@@ -7,6 +7,7 @@ pub mod files;
 pub mod gate;
 pub mod gate_files;
 pub mod git;
+pub mod launch_state;
 pub mod jsonl;
 pub mod ledger;
 pub mod lock;
