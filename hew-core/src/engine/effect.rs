@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::StopRequest;
-use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId, TreeId, WorkerId};
+use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
 use crate::plan::SpawnPlan;
 use crate::prompt::{DependencyLanding, FailedAttempt};
@@ -99,8 +99,6 @@ pub enum LaneJob {
     KeepConflict {
         /// The task.
         task: TaskId,
-        /// The ref that keeps the work.
-        anchor: RefName,
         /// The work.
         work: CommitId,
     },

@@ -4,7 +4,7 @@ use crate::agent::{SpawnError, SpawnReport};
 use crate::exit::Exit;
 use crate::ids::{CommitId, IterationId, TaskId};
 use crate::land::close::Changes;
-use crate::land::gate::GateProof;
+use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
 use crate::plan::{RuntimeProblem, SpawnPlan};
 use crate::record::event::{DeliveryRecord, StopReason};
@@ -66,6 +66,32 @@ pub struct GatedView {
     pub tampered: Option<String>,
     /// Paths of the gate's definition that the candidate changes.
     pub definition_changed: Vec<String>,
+}
+
+impl GatedView {
+    /// Green, on a tree that the gate left as it was.
+    pub fn is_green(&self) -> bool {
+        self.proof.report.is_green() && self.tampered.is_none()
+    }
+
+    /// Why it is red, for people; none if it is green.
+    pub fn red_reason(&self) -> Option<String> {
+        (!self.is_green()).then(|| self.why_red())
+    }
+
+    pub(crate) fn why_red(&self) -> String {
+        let GateProof { command, report, .. } = &self.proof;
+        if let (true, Some(tampered)) = (report.is_green(), &self.tampered) {
+            return format!("`{command}` altered the tree that it was testing: {tampered}");
+        }
+        match report.stopped {
+            Some(GateStop::Timeout) => {
+                format!("`{command}` did not end within {}s (loop.gate.timeout)", report.duration.as_secs())
+            }
+            Some(GateStop::Requested) => format!("`{command}` was stopped"),
+            None => format!("`{command}`: {}", exit_words(report.exit)),
+        }
+    }
 }
 
 /// What came of a delivery.
@@ -136,6 +162,13 @@ pub enum Event {
     Gated(Result<GatedView, Problem>),
     /// The run branch moved.
     Advanced(Result<Advance, Problem>),
+    /// A worktree shows work that did not merge: its folder.
+    ConflictKept {
+        /// The task.
+        task: TaskId,
+        /// The folder.
+        result: Result<String, Problem>,
+    },
     /// The tracker was told.
     Settled {
         /// The iteration.
@@ -169,7 +202,7 @@ pub enum Event {
 }
 
 /// How an agent ended, for a reason.
-pub(crate) fn exit_words(exit: Exit) -> String {
+fn exit_words(exit: Exit) -> String {
     match exit {
         Exit::Code(code) => format!("exit code {code}"),
         Exit::Signal(signal) => format!("ended by signal {signal}"),

@@ -35,10 +35,10 @@ pub(super) fn baseline_ended(state: &mut State, result: Result<GatedView, Proble
     };
     let gate = gate_record(&view);
     record(out, JournalEvent::Baseline { gate: gate.clone() });
-    if state.stop.is_some() || is_green(&view) {
+    if state.stop.is_some() || view.is_green() {
         return;
     }
-    let why = red_reason(&view);
+    let why = view.why_red();
     refuse_to_start(state, &format!("the gate is red on the untouched launch commit: {why}"), out);
 }
 
@@ -201,7 +201,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
     };
     let iteration = landing.iteration;
     let mut view = view;
-    if first_red.is_some() && is_green(&view) {
+    if first_red.is_some() && view.is_green() {
         view.proof.flaky = true;
     }
     record(
@@ -212,7 +212,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
             definition_changed: view.definition_changed.clone(),
         },
     );
-    if is_green(&view) {
+    if view.is_green() {
         let candidate = candidate.clone();
         return advance(state, candidate, out);
     }
@@ -243,7 +243,7 @@ fn gate_red(state: &mut State, view: &GatedView, stopped: bool, out: &mut Vec<Ef
     }
     let GateProof { command, report, .. } = &view.proof;
     let gate = Some((command.clone(), report.output_tail.clone()));
-    let end = FailedEnd { gate, ..unlanded(landing, IterationOutcome::BackpressureFail, &red_reason(view)) };
+    let end = FailedEnd { gate, ..unlanded(landing, IterationOutcome::BackpressureFail, &view.why_red()) };
     settle::fail(state, end, out);
 }
 
@@ -312,25 +312,6 @@ fn note_meddling(
 /// The close is answered: the lane is free for the next result.
 pub(super) fn release(state: &mut State) {
     state.lane.current = None;
-}
-
-/// Green, on a tree that the gate left as it was.
-fn is_green(view: &GatedView) -> bool {
-    view.proof.report.is_green() && view.tampered.is_none()
-}
-
-fn red_reason(view: &GatedView) -> String {
-    let GateProof { command, report, .. } = &view.proof;
-    if let (true, Some(tampered)) = (report.is_green(), &view.tampered) {
-        return format!("`{command}` altered the tree that it was testing: {tampered}");
-    }
-    match report.stopped {
-        Some(GateStop::Timeout) => {
-            format!("`{command}` did not end within {}s (loop.gate.timeout)", report.duration.as_secs())
-        }
-        Some(GateStop::Requested) => format!("`{command}` was stopped"),
-        None => format!("`{command}`: {}", super::event::exit_words(report.exit)),
-    }
 }
 
 fn gate_record(view: &GatedView) -> GateRecord {

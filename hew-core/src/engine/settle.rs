@@ -45,8 +45,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
         (None, IterationOutcome::Cancelled) if end.keep_closed => TaskState::LeftAlone,
         (None, _) => TaskState::Released,
     };
-    let keep_conflict =
-        end.merge.as_ref().filter(|_| park.is_some()).map(|merge| (merge.anchor.clone(), merge.work.clone()));
+    let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
     state.has_failures |= park.is_some();
     let request = release_request(&end, park, bug);
     remember(state, &end);
@@ -232,8 +231,8 @@ fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<
     }
 }
 
-fn keep_for_a_person(task: TaskId, conflict: Option<(RefName, CommitId)>, out: &mut Vec<Effect>) {
-    if let Some((anchor, work)) = conflict {
-        out.push(Effect::Lane(LaneJob::KeepConflict { task, anchor, work }));
+fn keep_for_a_person(task: TaskId, work: Option<CommitId>, out: &mut Vec<Effect>) {
+    if let Some(work) = work {
+        out.push(Effect::Lane(LaneJob::KeepConflict { task, work }));
     }
 }

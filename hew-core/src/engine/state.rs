@@ -133,7 +133,7 @@ pub(crate) struct Settling {
     /// The lane waits for this.
     pub(crate) in_lane: bool,
     /// A worktree is kept for a person to look at this work.
-    pub(crate) keep_conflict: Option<(RefName, CommitId)>,
+    pub(crate) keep_conflict: Option<CommitId>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.

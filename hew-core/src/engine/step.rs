@@ -26,6 +26,13 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Merged(result) => lane::merged(state, result, &mut out),
         Event::Gated(result) => lane::gated(state, result, &mut out),
         Event::Advanced(result) => lane::advanced(state, result, &mut out),
+        Event::ConflictKept { task, result } => {
+            let text = match result {
+                Ok(folder) => format!("the work of {task} that did not merge lies in {folder}"),
+                Err(problem) => format!("no worktree could be made for the work of {task}: {problem}"),
+            };
+            notice(&mut out, None, text);
+        }
         Event::Settled { iteration, result } => settle::settled(state, iteration, result, &mut out),
         Event::TrackerChanged => dispatch::tracker_changed(state, &mut out),
         Event::RunningRead(tasks) => iteration::running_read(state, tasks, &mut out),

@@ -2,9 +2,27 @@
 
 use serde_json::{Map, Value};
 
-use crate::ids::{Actor, IterationId, RunId, TaskId};
+use crate::ids::{Actor, CommitId, IterationId, RefName, RunId, TaskId};
 use crate::prompt::FailedMerge;
 use crate::tracker::{CONFLICT_OF, NewTask, Task};
+use crate::worktree::{GitClient, GitError};
+
+/// Metadata key: on a bug task, the ref that keeps the work that did not merge.
+pub const CONFLICT_ANCHOR: &str = "hew.conflict_anchor";
+
+/// The task whose conflict a candidate resolves: it is closed too once the work that did not merge is part of it.
+pub fn resolves(git: &dyn GitClient, task: &Task, candidate: &CommitId) -> Result<Option<TaskId>, GitError> {
+    let (Some(original), Some(anchor)) =
+        (task.metadata_text(CONFLICT_OF), task.metadata_text(CONFLICT_ANCHOR))
+    else {
+        return Ok(None);
+    };
+    let Some(work) = git.resolve(&RefName::new(anchor))? else {
+        return Ok(None);
+    };
+    let contained = git.contains_all(candidate, &[work])?;
+    Ok(contained.then(|| TaskId::new(original)))
+}
 
 /// The bug task `[merge-conflict] <task-id> <title>`; none for a task that is itself about a conflict.
 pub fn bug_task(
@@ -19,7 +37,7 @@ pub fn bug_task(
     }
     let mut metadata = Map::new();
     metadata.insert(CONFLICT_OF.to_owned(), Value::String(task.id.to_string()));
-    metadata.insert("hew.conflict_anchor".to_owned(), Value::String(conflict.anchor.to_string()));
+    metadata.insert(CONFLICT_ANCHOR.to_owned(), Value::String(conflict.anchor.to_string()));
     Some(NewTask {
         description: description(&task.id, run, iteration, conflict),
         issue_type: "bug".to_owned(),

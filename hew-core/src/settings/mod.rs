@@ -5,6 +5,7 @@
 //! or the environment itself.
 
 pub mod bytes;
+pub mod docs;
 pub mod duration;
 pub mod keys;
 pub mod kind;

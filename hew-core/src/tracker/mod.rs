@@ -4,8 +4,12 @@
 //! known or not. Every operation answers with what it found, so that the caller never guesses from an error text.
 
 pub mod change;
+pub mod cycle;
+pub mod edit;
 pub mod jsonl;
+pub mod many;
 pub mod ready;
+pub mod record;
 pub mod task;
 
 use std::collections::BTreeSet;

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use super::{FileChange, GitClient, GitError, Inspection, WorktreeInspection};
-use crate::ids::{CommitId, RefName};
+use crate::ids::{BranchName, CommitId, RefName};
 
 /// What is to be collected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub struct CollectRequest {
     pub base: CommitId,
     /// The ref that shall keep the result.
     pub anchor: RefName,
+    /// The worker's own branch: commits on it are kept too where the agent went elsewhere.
+    pub branch: BranchName,
     /// Message of the commit that hew makes of what is left uncommitted.
     pub message: String,
     /// Linked and copied paths, relative: they never take part.
@@ -62,6 +64,7 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
             return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
         }
     };
+    keep_own_branch(git, request, &inspection)?;
     if let Some(reason) = why_uncollectable(&inspection, request) {
         git.anchor(&request.anchor, &inspection.head)?;
         return Ok(Collected::Kept { reason, head: Some(inspection.head) });
@@ -74,7 +77,29 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     };
     let work = describe(git, head, committed_leftovers, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
+    if let Some(link) = foreign_link(&work.changes) {
+        let reason = format!("{} became a link to another repository: its files are not part of the commit", link.path);
+        return Ok(Collected::Kept { reason, head: Some(work.head) });
+    }
     Ok(Collected::Work(work))
+}
+
+/// An agent that went to another branch, or detached, may have left commits on its own.
+fn keep_own_branch(
+    git: &dyn GitClient,
+    request: &CollectRequest,
+    found: &WorktreeInspection,
+) -> Result<(), GitError> {
+    if found.branch.as_ref() == Some(&request.branch) {
+        return Ok(());
+    }
+    let Some(tip) = git.resolve(&request.branch.to_ref())? else {
+        return Ok(());
+    };
+    if tip != request.base && !git.contains_all(&found.head, std::slice::from_ref(&tip))? {
+        git.anchor(&RefName::new(format!("{}-branch", request.anchor)), &tip)?;
+    }
+    Ok(())
 }
 
 fn describe(
@@ -94,6 +119,12 @@ fn describe(
     let descends_from_base = git.contains_all(&head, std::slice::from_ref(base))?;
     let changes = git.changes(base, &head)?;
     Ok(CollectedWork { head, committed_leftovers: committed, changes, descends_from_base })
+}
+
+/// A repository that became a link without being declared in `.gitmodules`.
+fn foreign_link(changes: &[FileChange]) -> Option<&FileChange> {
+    let declares = changes.iter().any(|change| change.path == ".gitmodules");
+    changes.iter().find(|change| change.is_repository_link && !declares)
 }
 
 fn why_uncollectable(found: &WorktreeInspection, request: &CollectRequest) -> Option<String> {

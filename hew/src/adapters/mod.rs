@@ -1,12 +1,16 @@
 //! The only users of processes, files, environment, time and network.
 
 pub mod clock;
+pub mod control;
 pub mod gate;
 pub mod gate_files;
+pub mod git;
 pub mod proc_tree;
 pub mod process;
+pub mod embedded;
 pub mod project;
 pub mod settings_files;
 pub mod shim;
+pub mod signals;
 pub mod spawner;
 pub mod tracker;

@@ -1,5 +1,7 @@
 //! `hew config`.
 
+use std::path::Path;
+
 use hew_core::render::text::visible;
 use hew_core::settings::keys::{Found, KEYS, env_name, find};
 use hew_core::settings::layers::read_key;
@@ -96,7 +98,7 @@ fn path(ui: &Ui) -> Result<u8, Failure> {
             }));
         } else {
             let absent = if exists { "" } else { " (not there)" };
-            ui.print(&format!("{}\t{}{absent}\n", file.layer, visible(&file.path.display().to_string())));
+            ui.print(&format!("{}\t{}{absent}\n", file.layer, shown(&file.path)));
         }
     }
     Ok(code::OK)
@@ -116,7 +118,8 @@ fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
             "schema": 1, "kind": "setting_written", "key": args.key, "value": value_json(&value), "file": file.path,
         }));
     } else {
-        ui.say(&format!("{} = {value} written to {}", args.key, file.path.display()));
+        let value = visible(&value.to_string());
+        ui.print(&format!("{} = {value} written to {}\n", args.key, shown(&file.path)));
     }
     warn_if_hidden(&args.key, &file, ui);
     Ok(code::OK)
@@ -136,9 +139,9 @@ fn unset(key: &str, selection: &FileSelection, ui: &Ui) -> Result<u8, Failure> {
             "schema": 1, "kind": "setting_removed", "key": key, "was_there": was_there, "file": file.path,
         }));
     } else if was_there {
-        ui.say(&format!("{key} taken out of {}", file.path.display()));
+        ui.print(&format!("{key} taken out of {}\n", shown(&file.path)));
     } else {
-        ui.say(&format!("{key} is not in {}", file.path.display()));
+        ui.print(&format!("{key} is not in {}\n", shown(&file.path)));
     }
     Ok(code::OK)
 }
@@ -204,6 +207,10 @@ fn not_changed(file: &SettingsFile, error: &EditError) -> Failure {
         error => Failure::usage(format!("{path} was not changed")).because(error),
     }
     .hint(format!("edit {path}"))
+}
+
+fn shown(path: &Path) -> String {
+    visible(&path.display().to_string())
 }
 
 fn setting_json(key: &str, found: &Sourced<Value>) -> serde_json::Value {

@@ -10,6 +10,7 @@ pub mod config;
 pub mod context;
 pub mod demo;
 pub mod init;
+mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
 pub mod loop_graph;
