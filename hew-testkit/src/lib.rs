@@ -4,5 +4,8 @@
 //! adapter in the binary's crate, so that the two can't drift apart.
 
 pub mod contract;
+pub mod fake_gate;
+pub mod fake_spawner;
 pub mod fake_tracker;
+pub mod stub_agent;
 pub mod tracker_clock;

@@ -1,2 +1,3 @@
 //! Being built.
+/// x
 pub struct RunView;
