@@ -47,7 +47,7 @@ pub(super) fn check(
     let git = RepoGit::new(&context.project.common_dir);
     let worktree_root = match &context.settings.worktree_root.value {
         Some(root) => root.clone(),
-        None => settings_files::hew_home()?.join("wt"),
+        None => settings_files::hew_home().join("wt"),
     };
     let (launch, target) = match state.head.clone() {
         Head::Branch { name, commit } => (Some(commit), Some(name)),

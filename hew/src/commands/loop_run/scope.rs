@@ -8,7 +8,7 @@ use hew_core::tracker::{Scope, Status, TaskEditor};
 
 use crate::cli::loop_args::{RunArgs, ScopeArg};
 use crate::commands::task::missing_task;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
 /// The slice that flags name, checked against the tracker; on a terminal it is asked for.
@@ -82,5 +82,5 @@ fn checked_tasks(ids: &[String], tracker: &dyn TaskEditor) -> Result<Scope, Fail
 fn fetch(id: &str, tracker: &dyn TaskEditor) -> Result<hew_core::tracker::Task, Failure> {
     let id = TaskId::new(id);
     let task = tracker.task(&id).map_err(|error| Failure::usage(error.to_string()))?;
-    task.ok_or_else(|| Failure { code: crate::failure::code::USAGE, ..missing_task(tracker, &id) })
+    task.ok_or_else(|| Failure { code: code::USAGE, ..missing_task(tracker, &id) })
 }

@@ -22,7 +22,7 @@ pub(super) fn claim(desk: &Desk<'_>, args: &ClaimArgs) -> Result<u8, Failure> {
         ClaimOutcome::NotOpen(status) => {
             Err(Failure::failed(format!("{id} is {status}")).hint(format!("hew task show {id}")))
         }
-        ClaimOutcome::Missing => Err(desk.missing(&id)),
+        ClaimOutcome::Missing => Err(missing_task(&*desk.tracker, &id)),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn close(desk: &Desk<'_>, args: &CloseArgs) -> Result<u8, Failure> {
         CloseOutcome::Refused(reason) => {
             return Err(Failure::failed(format!("{id} can't be closed")).because(reason));
         }
-        CloseOutcome::Missing => return Err(desk.missing(&id)),
+        CloseOutcome::Missing => return Err(missing_task(&*desk.tracker, &id)),
     };
     desk.tell(&desk.existing(&id)?, &sentence);
     Ok(code::OK)
