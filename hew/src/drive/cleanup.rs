@@ -5,11 +5,11 @@ use crate::adapters::owner;
 
 /// Removes worktrees and temporary folders, but for those that a seat or a conflict put aside. Answers what was kept.
 pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
-    if rig.keep_worktrees {
-        return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.worktrees.display())];
+    if rig.place.keep_worktrees {
+        return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.place.worktrees().display())];
     }
     let kept = rig.kept_folders.lock().expect("no thread panics while it holds this").clone();
-    let Ok(entries) = std::fs::read_dir(&rig.worktrees) else {
+    let Ok(entries) = std::fs::read_dir(&rig.place.worktrees()) else {
         return Vec::new();
     };
     let mut notes: Vec<String> = Vec::new();
@@ -21,7 +21,7 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         }
     }
     if notes.is_empty() {
-        owner::forget(&rig.worktrees);
+        owner::forget(&rig.place.worktrees());
     }
     notes
 }
