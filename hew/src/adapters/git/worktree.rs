@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
 
+use super::run::GitCall;
 use super::{RepoGit, unreadable};
 
 /// What a killed or abandoned git operation leaves in a worktree's admin folder.
@@ -64,15 +65,19 @@ pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(
         fs::create_dir_all(parent).map_err(|error| file_error(parent, &error))?;
     }
     // Twice forced: an entry of a killed attempt is missing its folder and locked.
-    let call = git.repo().args(["worktree", "add", "--quiet", "--force", "--force", "--no-track"]);
-    let call = match &start.branch {
-        Some(branch) => call.args(["-B", branch.as_str()]),
-        None => call.arg("--detach"),
-    };
+    let call = git.repo().args(["worktree", "add", "--quiet", "--force", "--force"]);
+    let call = at_start(call, start);
     call.arg(path).arg(start.commit.as_str()).output()?;
     let admin = read_admin_dir(git, path).map_err(|reason| GitError::File { path: path.to_owned(), reason })?;
     git.admin_dirs.lock().expect("no thread panics while it holds this").insert(path.to_owned(), admin);
     Ok(())
+}
+
+fn at_start(call: GitCall, start: &WorktreeStart) -> GitCall {
+    match &start.branch {
+        Some(branch) => call.args(["--no-track", "-B", branch.as_str()]),
+        None => call.arg("--detach"),
+    }
 }
 
 /// Puts a worktree back to a start, whatever state it was left in.
@@ -87,12 +92,8 @@ pub(super) fn reset(
         Err(why) => return Ok(WorktreeReset::Broken(why)),
     };
     repair(path, &admin).map_err(|error| file_error(path, &error))?;
-    let call = RepoGit::worktree_call(path, &admin).args(["checkout", "--quiet", "--force", "--no-track"]);
-    let call = match &start.branch {
-        Some(branch) => call.args(["-B", branch.as_str()]),
-        None => RepoGit::worktree_call(path, &admin).args(["checkout", "--quiet", "--force", "--detach"]),
-    };
-    let answer = call.arg(start.commit.as_str()).arg("--").answer()?;
+    let call = RepoGit::worktree_call(path, &admin).args(["checkout", "--quiet", "--force"]);
+    let answer = at_start(call, start).arg(start.commit.as_str()).arg("--").answer()?;
     if !answer.exit.is_success() {
         return Ok(WorktreeReset::Broken(answer.words()));
     }
