@@ -52,6 +52,7 @@ pub(crate) struct GitCall {
     cwd: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    settings: Vec<(&'static str, &'static str)>,
     input: Option<Vec<u8>>,
     timeout: Duration,
     counter: Option<Arc<AtomicU64>>,
@@ -77,6 +78,7 @@ impl GitCall {
             cwd: cwd.to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            settings: Vec::new(),
             input: None,
             timeout: SHORT,
             counter: None,
@@ -95,9 +97,10 @@ impl GitCall {
         self
     }
 
-    /// Sets a setting for this call only.
-    pub(crate) fn setting(self, key_and_value: &str) -> Self {
-        self.arg("-c").arg(key_and_value)
+    /// Sets settings for this call only: as `-c` does, but without drowning the arguments in failures.
+    pub(crate) fn settings(mut self, keys_and_values: &[(&'static str, &'static str)]) -> Self {
+        self.settings.extend(keys_and_values);
+        self
     }
 
     /// Sets a variable.
@@ -165,11 +168,20 @@ impl GitCall {
             .env("GIT_EDITOR", "true")
             .env("GIT_PAGER", "cat")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.settings_as_variables())
             .stdin(self.stdin()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
+    }
+
+    fn settings_as_variables(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.settings.iter().enumerate().flat_map(|(number, (key, value))| {
+            let name = |part: &str| format!("GIT_CONFIG_{part}_{number}");
+            [(name("KEY"), (*key).to_owned()), (name("VALUE"), (*value).to_owned())]
+        });
+        pairs.chain([("GIT_CONFIG_COUNT".to_owned(), self.settings.len().to_string())])
     }
 
     fn stdin(&self) -> std::io::Result<Stdio> {
@@ -225,6 +237,9 @@ impl GitAnswer {
     }
 }
 
+/// How a child ended, and all that it wrote to its two streams.
+type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
+
 /// Both output streams of a child and what came out of them so far.
 struct Streams {
     out: Option<std::process::ChildStdout>,
@@ -243,11 +258,7 @@ impl Streams {
     }
 
     /// Reads both to their end and waits for the exit; `None` when the time is up.
-    fn drain(
-        mut self,
-        child: &mut Child,
-        limit: Duration,
-    ) -> std::io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
+    fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
         let deadline = Instant::now() + limit;
         while self.is_open() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -297,7 +308,7 @@ impl Streams {
 
 fn read_some(stream: Option<&mut impl Read>, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
     let Some(stream) = stream else { return Ok(0) };
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = [0; 16 * 1024];
     let count = stream.read(&mut buffer)?;
     bytes.extend_from_slice(&buffer[..count]);
     Ok(count)
