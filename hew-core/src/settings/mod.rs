@@ -1,4 +1,19 @@
 //! What is set, and where each value came from.
+//!
+//! [`keys`] is the one table; [`layers`] reads a settings file's text, the environment and flags into [`Values`], which
+//! merge key by key; [`typed`] makes the [`Settings`] that the rest of hew is written against. Nothing here reads a file
+//! or the environment itself.
+
+pub mod bytes;
+pub mod docs;
+pub mod duration;
+pub mod keys;
+pub mod kind;
+pub mod layers;
+pub mod problem;
+pub mod typed;
+pub mod value;
+pub mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,6 +21,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::ids::RuntimeName;
+pub use kind::{BadValue, Kind};
+pub use problem::SettingsProblem;
+pub use value::Value;
+pub use values::Values;
 
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,14 @@
 //! Invariants: ids are opaque and passed whole; a claim is won by exactly one actor; nothing in a record is dropped,
 //! known or not. Every operation answers with what it found, so that the caller never guesses from an error text.
 
+pub mod change;
+pub mod cycle;
+pub mod edit;
 pub mod jsonl;
+pub mod many;
+pub mod nearest;
 pub mod ready;
+pub mod record;
 pub mod task;
 
 use std::collections::BTreeSet;

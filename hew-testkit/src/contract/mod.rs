@@ -1,3 +1,6 @@
-//! What each seam promises, checked on the fake and on the real adapter alike.
+//! One suite a trait, run against the fake and the real thing, so that fakes can't drift.
 
+pub mod gate;
 pub mod git;
+pub mod spawner;
+pub mod tracker;

@@ -1,11 +1,194 @@
 //! Settings files and environment, read and merged.
+//!
+//! Later layers win key by key: built-in, user file, project file, environment, flags. `HEW_CONFIG` names the only file
+//! where it is set. Does not decide what a key may hold (the core does) nor how a file's text changes
+//! ([`settings_edit`](crate::settings_edit) does).
 
-use hew_core::settings::Settings;
+use std::fs::Permissions;
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use hew_core::settings::layers::{Layer, read_environment, read_file, read_flags};
+use hew_core::settings::{Settings, SettingsProblem, Values};
 
 use super::project::Project;
 use crate::failure::Failure;
 
+/// Names of a project's settings file, the one that is written first.
+const PROJECT_FILES: [&str; 2] = [".hew.toml", "hew.toml"];
+
+/// A settings file, there or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SettingsFile {
+    /// `user`, `project` or `HEW_CONFIG`.
+    pub layer: &'static str,
+    /// Where it is, or would be.
+    pub path: PathBuf,
+}
+
 /// Merges built-in values, user file, project file, environment and flags. A flag is key, text and the flag's name.
-pub fn load(_project: Option<&Project>, _flags: &[(&str, String, &str)]) -> Result<Settings, Failure> {
-    Err(Failure::usage("being built"))
+pub fn load(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Settings, Failure> {
+    let values = load_values(project, flags)?;
+    let mut settings = Settings::from_values(&values).map_err(|problems| invalid(&problems))?;
+    if let Some(root) = settings.worktree_root.value.take() {
+        settings.worktree_root.value = Some(below_home(root)?);
+    }
+    Ok(settings)
+}
+
+/// The same as values by key.
+pub fn load_values(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Values, Failure> {
+    let mut values = Values::built_in();
+    let mut problems = Vec::new();
+    let mut lay_over = |values: Values, layer: Layer| {
+        problems.extend(layer.problems);
+        values.overlaid_with(layer.values)
+    };
+    for file in files(project)? {
+        if let Some(text) = file.read()? {
+            values = lay_over(values, read_file(&text, file.layer, &file.path));
+        }
+    }
+    let environment = read_environment(environment_text(), &values);
+    values = lay_over(values, environment);
+    values = lay_over(values, read_flags(flags));
+    if problems.is_empty() { Ok(values.completed()) } else { Err(invalid(&problems)) }
+}
+
+/// Variables that are text; a setting that is not text would be no setting.
+fn environment_text() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, text)| {
+        let name = name.into_string().ok()?;
+        Some((name, text.to_string_lossy().into_owned()))
+    })
+}
+
+/// Every problem as one failure: exit 2.
+pub fn invalid(problems: &[SettingsProblem]) -> Failure {
+    let message = match problems.len() {
+        1 => "a setting is not valid".to_owned(),
+        count => format!("{count} settings are not valid"),
+    };
+    let failure = Failure::usage(message).hint("hew config keys");
+    problems.iter().fold(failure, Failure::because)
+}
+
+/// The settings files that count, later ones winning. They need not exist, but one that `HEW_CONFIG` names must.
+pub fn files(project: Option<&Project>) -> Result<Vec<SettingsFile>, Failure> {
+    if let Some(path) = named_file()? {
+        return Ok(vec![SettingsFile { layer: "HEW_CONFIG", path }]);
+    }
+    let mut files = vec![user_file()?];
+    if let Some(project) = project {
+        files.push(project_file(&settings_root(project))?);
+    }
+    Ok(files)
+}
+
+/// The file that `HEW_CONFIG` names.
+fn named_file() -> Result<Option<PathBuf>, Failure> {
+    let Some(path) = variable("HEW_CONFIG") else { return Ok(None) };
+    match path.try_exists() {
+        Ok(true) => Ok(Some(path)),
+        Ok(false) => {
+            Err(Failure::usage(format!("HEW_CONFIG names {}, which does not exist", path.display()))
+                .hint("unset HEW_CONFIG"))
+        }
+        Err(error) => Err(unreadable(&path, &error)),
+    }
+}
+
+/// `<XDG config>/hew/config.toml`.
+pub fn user_file() -> Result<SettingsFile, Failure> {
+    use etcetera::BaseStrategy as _;
+    let folders = etcetera::choose_base_strategy().map_err(|_| no_home())?;
+    Ok(SettingsFile { layer: "user", path: folders.config_dir().join("hew").join("config.toml") })
+}
+
+/// `.hew.toml` or `hew.toml` in a project's root; `.hew.toml` where neither is there.
+pub fn project_file(root: &Path) -> Result<SettingsFile, Failure> {
+    let present: Vec<PathBuf> =
+        PROJECT_FILES.iter().map(|name| root.join(name)).filter(|path| path.exists()).collect();
+    match present.as_slice() {
+        [] => Ok(SettingsFile { layer: "project", path: root.join(PROJECT_FILES[0]) }),
+        [path] => Ok(SettingsFile { layer: "project", path: path.clone() }),
+        [one, other, ..] => Err(Failure::usage(format!(
+            "two settings files in one project: {} and {}",
+            one.display(),
+            other.display()
+        ))
+        .hint(format!(
+            "move what you need into one of them and remove the other, e.g. rm {}",
+            other.display()
+        ))),
+    }
+}
+
+/// The root whose settings count. Inside an iteration that is the project's, not the worktree's: what an agent edits
+/// there must not change the rules it works under.
+pub fn settings_root(project: &Project) -> PathBuf {
+    variable("HEW_RUN_ID").and_then(|_| variable("HEW_PROJECT")).unwrap_or_else(|| project.root.clone())
+}
+
+/// Where hew keeps state of its own outside of projects: `HEW_HOME` or `~/.hew`.
+pub fn hew_home() -> PathBuf {
+    variable("HEW_HOME").unwrap_or_else(|| {
+        // Without a home folder nothing of a person's can be found; the temporary folder at least can be written.
+        etcetera::home_dir().unwrap_or_else(|_| std::env::temp_dir()).join(".hew")
+    })
+}
+
+impl SettingsFile {
+    /// Its text; none where there is no such file.
+    pub fn read(&self) -> Result<Option<String>, Failure> {
+        match std::fs::read_to_string(&self.path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unreadable(&self.path, &error)),
+        }
+    }
+
+    /// Replaces its text whole, and makes the folder it stands in. Where it is a link, what it leads to is replaced.
+    pub fn write(&self, text: &str) -> Result<(), Failure> {
+        write_whole(&self.path, text).map_err(|error| {
+            Failure::failed(format!("settings file {} can't be written", self.path.display())).because(error)
+        })
+    }
+}
+
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = path.parent().expect("a settings file stands in a folder");
+    std::fs::create_dir_all(folder)?;
+    let mut new = tempfile::NamedTempFile::new_in(folder)?;
+    new.write_all(text.as_bytes())?;
+    let permissions = match std::fs::metadata(&path) {
+        Ok(old) => old.permissions(),
+        Err(_) => Permissions::from_mode(0o644),
+    };
+    new.as_file().set_permissions(permissions)?;
+    new.as_file().sync_all()?;
+    new.persist(&path)?;
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::usage(format!("settings file {} can't be read", path.display())).because(error)
+}
+
+fn no_home() -> Failure {
+    Failure::usage("no home folder is known").hint("export HOME=…")
+}
+
+fn below_home(path: PathBuf) -> Result<PathBuf, Failure> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Ok(etcetera::home_dir().map_err(|_| no_home())?.join(rest)),
+        Err(_) => Ok(path),
+    }
+}
+
+/// A variable that names a path; an empty one counts as absent.
+fn variable(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

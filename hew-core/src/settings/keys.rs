@@ -1,0 +1,333 @@
+//! The one table of keys. Parsing, checking, listing, names of environment variables, the typed settings and
+//! `docs/config.md` all come from it; a key that is not here does not exist.
+
+use super::kind::{Kind, is_name};
+
+/// One key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeySpec {
+    /// Dotted; `<name>` stands for a name that the user gives.
+    pub name: &'static str,
+    /// What it may hold.
+    pub kind: Kind,
+    /// hew's own value, as text; none where a key without a value means something.
+    pub default: Option<&'static str>,
+    /// What it means, for people.
+    pub meaning: &'static str,
+    /// It runs commands or widens what agents may do.
+    pub runs_commands: bool,
+}
+
+/// Stands in a key for a name that the user gives.
+const ANY_NAME: &str = "<name>";
+
+/// What the keys of runtime definitions begin with.
+pub(super) const RUNTIME_DEFS: &str = "loop.runtime_defs.";
+
+const ANY_COUNT: Kind = Kind::Count { min: 0, max: i64::MAX as u64 };
+const AT_LEAST_ONE: Kind = Kind::Count { min: 1, max: u32::MAX as u64 };
+const TIMEOUT: Kind = Kind::Duration { zero: false };
+const GRACE: Kind = Kind::Duration { zero: true };
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> KeySpec {
+    KeySpec { name, kind, default: Some(default), meaning, runs_commands: false }
+}
+
+const fn unset(name: &'static str, kind: Kind, meaning: &'static str) -> KeySpec {
+    KeySpec { name, kind, default: None, meaning, runs_commands: false }
+}
+
+const fn trusted(spec: KeySpec) -> KeySpec {
+    KeySpec { runs_commands: true, ..spec }
+}
+
+/// Every key, in the order in which it is shown.
+pub const KEYS: &[KeySpec] = &[
+    key(
+        "tracker.kind",
+        Kind::Choice(&["auto", "embedded"]),
+        "auto",
+        "Where tasks live: `embedded` is hew's own store in the git folder; `auto` chooses, today always the embedded store",
+    ),
+    unset(
+        "tracker.prefix",
+        Kind::Name,
+        "What ids of new tasks begin with; unset: the name of the project's folder",
+    ),
+    key(
+        "loop.jobs",
+        Kind::Count { min: 1, max: 16 },
+        "1",
+        "Workers of a run, each with a worktree of its own",
+    ),
+    key(
+        "loop.runtime",
+        Kind::Name,
+        "claude",
+        "The runtime that agents are run with, `shell` or one of `loop.runtime_defs`",
+    ),
+    key("loop.max_attempts", AT_LEAST_ONE, "3", "Attempts at one task in a run before it is parked"),
+    key("loop.timeout", TIMEOUT, "60m", "Longest one agent may take"),
+    key("loop.stall_timeout", TIMEOUT, "15m", "Longest one agent may show no sign of life"),
+    key("loop.kill_grace", GRACE, "10s", "From TERM to KILL when an agent is stopped"),
+    key(
+        "loop.stop_grace",
+        GRACE,
+        "30s",
+        "How long running iterations may go on after the first INT, TERM or HUP",
+    ),
+    key("loop.merge", Kind::Choice(&["task"]), "task", "When work is landed: each task when it is done"),
+    key(
+        "loop.deliver",
+        Kind::Flag,
+        "true",
+        "Bring the run branch to the branch that was checked out at launch",
+    ),
+    key(
+        "loop.on_gate_fail",
+        Kind::Choice(&["continue", "stop"]),
+        "continue",
+        "When a task has used up its attempts: go on with other tasks, or stop the run",
+    ),
+    key("loop.branch_prefix", Kind::RefPrefix, "loop", "What names of a run's branches begin with"),
+    key(
+        "loop.keep_refs_days",
+        Kind::Count { min: 0, max: u32::MAX as u64 },
+        "14",
+        "Days for which refs of a run are kept once the target holds them",
+    ),
+    unset("loop.budget.wall", TIMEOUT, "Longest a run may take, all its resumes together; unset: no limit"),
+    unset(
+        "loop.budget.iterations",
+        Kind::Count { min: 1, max: i64::MAX as u64 },
+        "Most iterations of a run, all workers together; unset: no limit",
+    ),
+    trusted(unset(
+        "loop.gate.command",
+        Kind::Text,
+        "The command, run by `sh -c`, that decides whether a tree is good; unset: detected from the project",
+    )),
+    key("loop.gate.timeout", TIMEOUT, "30m", "Longest the gate may take"),
+    key(
+        "loop.gate.baseline",
+        Kind::Flag,
+        "true",
+        "Run the gate on the untouched launch commit before the first iteration",
+    ),
+    key(
+        "loop.gate.retry_flaky",
+        Kind::Flag,
+        "false",
+        "Run a red gate once more, and record it as flaky if it is then green",
+    ),
+    unset(
+        "loop.worktree.root",
+        Kind::Folder,
+        "Where worktrees are made; unset: `wt` in hew's home, `~/.hew`",
+    ),
+    key(
+        "loop.worktree.copy",
+        Kind::Paths,
+        "",
+        "Ignored files, such as `.env`, that are copied into each worktree",
+    ),
+    key("loop.worktree.link", Kind::Paths, "", "Ignored folders that each worktree links to and only reads"),
+    trusted(unset("loop.worktree.setup", Kind::Text, "A command, run by `sh -c` once in each worktree")),
+    key("loop.worktree.setup_inputs", Kind::Paths, "", "Files whose change makes the set-up run again"),
+    trusted(key(
+        "loop.env.pass",
+        Kind::Variables,
+        "PATH,HOME,USER,LANG,LC_*,TZ,TERM,HTTP_PROXY,HTTPS_PROXY,ALL_PROXY,NO_PROXY,http_proxy,https_proxy,all_proxy,\
+         no_proxy,SSL_CERT_FILE,SSL_CERT_DIR,CURL_CA_BUNDLE,REQUESTS_CA_BUNDLE,NODE_EXTRA_CA_CERTS,GIT_SSL_CAINFO,\
+         CARGO_HTTP_CAINFO,CARGO_HOME,RUSTUP_HOME,CODEX_HOME,CLAUDE_CONFIG_DIR",
+        "Environment variables that agents are given; every other one is kept from them",
+    )),
+    trusted(key(
+        "loop.env.allow_push",
+        Kind::Flag,
+        "false",
+        "Agents may push; else pushing is blocked against accidents",
+    )),
+    key(
+        "loop.collect.max_bytes",
+        Kind::Bytes,
+        "200MiB",
+        "Most bytes of uncommitted changes that are committed for an agent",
+    ),
+    key(
+        "loop.collect.max_files",
+        ANY_COUNT,
+        "5000",
+        "Most uncommitted files that are committed for an agent",
+    ),
+    key(
+        "loop.transcript.max_bytes",
+        Kind::Bytes,
+        "64MiB",
+        "Largest transcript of one iteration; head and tail are kept",
+    ),
+    trusted(key(
+        "loop.shell.allow_task_commands",
+        Kind::Flag,
+        "false",
+        "The `shell` runtime may run the command that a task brings with it (`hew task add --run`)",
+    )),
+    trusted(unset(
+        "loop.runtime_defs.<name>.command",
+        Kind::Text,
+        "The program; for `shell` a command for `sh -c`",
+    )),
+    trusted(key(
+        "loop.runtime_defs.<name>.args",
+        Kind::List,
+        "",
+        "Its arguments, never through a shell; `{prompt_file}` and `{model}` are filled in",
+    )),
+    trusted(key(
+        "loop.runtime_defs.<name>.prompt",
+        Kind::Choice(&["stdin", "file"]),
+        "stdin",
+        "How it is given its prompt: on standard input, or in the file that `{prompt_file}` names",
+    )),
+    trusted(key("loop.runtime_defs.<name>.env", Kind::Map, "", "Variables added to its environment")),
+    trusted(key(
+        "loop.runtime_defs.<name>.done_on_exit_zero",
+        Kind::Flag,
+        "false",
+        "Exit code 0 without another word counts as done; `true` for `shell`",
+    )),
+    key("loop.runtime_defs.<name>.output", Kind::Choice(&["text"]), "text", "The form of its output"),
+];
+
+/// What a dotted path leads to.
+#[derive(Debug, Clone, Copy)]
+pub enum Found {
+    /// A key.
+    Key(&'static KeySpec),
+    /// An entry of a key that holds a map.
+    Entry(&'static KeySpec),
+    /// Something that keys begin with, e.g. `loop.gate`.
+    Section,
+    /// Nothing.
+    Nothing,
+}
+
+/// What a dotted path leads to.
+pub fn find(path: &str) -> Found {
+    let parts: Vec<&str> = path.split('.').collect();
+    let mut found = Found::Nothing;
+    for spec in KEYS {
+        let wanted: Vec<&str> = spec.name.split('.').collect();
+        if !parts.iter().zip(&wanted).all(|(part, want)| fits(part, want)) {
+            continue;
+        }
+        if parts.len() == wanted.len() {
+            return Found::Key(spec);
+        }
+        if parts.len() > wanted.len() && spec.kind == Kind::Map {
+            return Found::Entry(spec);
+        }
+        if parts.len() < wanted.len() {
+            found = Found::Section;
+        }
+    }
+    found
+}
+
+fn fits(part: &str, wanted: &str) -> bool {
+    part == wanted || wanted == ANY_NAME && is_name(part)
+}
+
+/// The environment variable of a key: `HEW_LOOP_JOBS` for `loop.jobs`.
+pub fn env_name(key: &str) -> String {
+    format!("HEW_{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
+}
+
+/// The keys of runtime definitions, for one runtime: the key itself and its row.
+pub(super) fn keys_of_runtime(name: &str) -> impl Iterator<Item = (String, &'static KeySpec)> {
+    KEYS.iter()
+        .filter(|spec| spec.name.contains(ANY_NAME))
+        .map(move |spec| (spec.name.replace(ANY_NAME, name), spec))
+}
+
+/// The runtime that a key belongs to, if it belongs to one.
+pub(super) fn runtime_of(key: &str) -> Option<&str> {
+    Some(key.strip_prefix(RUNTIME_DEFS)?.split_once('.')?.0)
+}
+
+/// The known key that was most likely meant.
+pub fn suggestion(path: &str) -> Option<String> {
+    let known: Vec<String> = match runtime_of(path) {
+        Some(name) if is_name(name) => keys_of_runtime(name).map(|(key, _)| key).collect(),
+        _ => KEYS.iter().map(|spec| spec.name.to_owned()).collect(),
+    };
+    let last = path.rsplit('.').next().unwrap_or(path);
+    // A third of the word may be wrong, but one letter of a short word too.
+    let tolerance = (last.len() / 3).max(1);
+    let near = known
+        .iter()
+        .map(|key| (strsim::damerau_levenshtein(path, key), key))
+        .filter(|(distance, _)| *distance <= tolerance)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, key)| key);
+    let elsewhere = || {
+        let mut same_word = known.iter().filter(|key| key.rsplit('.').next() == Some(last));
+        same_word.clone().find(|key| key.ends_with(&format!(".{path}"))).or_else(|| same_word.next())
+    };
+    near.or_else(elsewhere).cloned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_default_is_allowed_by_its_own_kind() {
+        for spec in KEYS {
+            if let Some(default) = spec.default {
+                assert!(spec.kind.read_text(default).is_ok(), "{}", spec.name);
+            }
+        }
+    }
+
+    #[test]
+    fn names_and_environment_variables_are_unique() {
+        let names: BTreeSet<&str> = KEYS.iter().map(|spec| spec.name).collect();
+        let variables: BTreeSet<String> = KEYS.iter().map(|spec| env_name(spec.name)).collect();
+        assert_eq!(names.len(), KEYS.len());
+        assert_eq!(variables.len(), KEYS.len());
+        assert_eq!(env_name("loop.jobs"), "HEW_LOOP_JOBS");
+        assert_eq!(env_name("loop.runtime_defs.my-agent.args"), "HEW_LOOP_RUNTIME_DEFS_MY_AGENT_ARGS");
+    }
+
+    #[test]
+    fn paths_lead_to_keys_entries_and_sections() {
+        assert!(matches!(find("loop.jobs"), Found::Key(spec) if spec.name == "loop.jobs"));
+        assert!(matches!(find("loop.runtime_defs.x.args"), Found::Key(_)));
+        assert!(matches!(find("loop.runtime_defs.x.env.A"), Found::Entry(_)));
+        for section in ["loop", "loop.gate", "loop.runtime_defs", "loop.runtime_defs.x"] {
+            assert!(matches!(find(section), Found::Section), "{section}");
+        }
+        for nothing in ["", "lop", "loop.jobs.x", "loop.runtime_defs.a b", "loop.runtime_defs.x.y"] {
+            assert!(matches!(find(nothing), Found::Nothing), "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_mistyped_key_leads_to_the_one_that_was_meant() {
+        for (wrong, meant) in [
+            ("loop.jbos", Some("loop.jobs")),
+            ("loops.jobs", Some("loop.jobs")),
+            ("jobs", Some("loop.jobs")),
+            ("gate.command", Some("loop.gate.command")),
+            ("loop.baseline", Some("loop.gate.baseline")),
+            ("loop.stalltimeout", Some("loop.stall_timeout")),
+            ("loop.runtime_defs.x.comand", Some("loop.runtime_defs.x.command")),
+            ("loop.frobnicate", None),
+        ] {
+            assert_eq!(suggestion(wrong).as_deref(), meant, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What a key may hold: one kind each, which reads a value from text (flags, environment, `hew config set`) and from TOML.
+
+use std::collections::BTreeMap;
+
+use toml::de::{DeTable, DeValue};
+
+use super::bytes::parse_bytes;
+use super::duration::parse_duration;
+use super::value::Value;
+
+/// What a key may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `true` or `false`.
+    Flag,
+    /// A whole number within these bounds.
+    Count {
+        /// Smallest.
+        min: u64,
+        /// Largest.
+        max: u64,
+    },
+    /// A length of time; zero only where that means something.
+    Duration {
+        /// Zero is allowed.
+        zero: bool,
+    },
+    /// A size in bytes.
+    Bytes,
+    /// Any text that is not empty.
+    Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Letters, digits, `-` and `_`.
+    Name,
+    /// The first part of a branch's name.
+    RefPrefix,
+    /// A folder: absolute, or below the home folder as `~/…`.
+    Folder,
+    /// Texts.
+    List,
+    /// Paths inside the project.
+    Paths,
+    /// Names of environment variables; a `*` at the end stands for any rest.
+    Variables,
+    /// Environment variables with their values.
+    Map,
+}
+
+/// A value that its key can't hold.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{found} is not {wanted}{}", why.as_ref().map(|why| format!(": {why}")).unwrap_or_default())]
+pub struct BadValue {
+    /// What was found, quoted, or its type.
+    pub found: String,
+    /// What is allowed.
+    pub wanted: String,
+    /// What is wrong with it, where that is more than its type.
+    pub why: Option<String>,
+}
+
+impl Kind {
+    /// What is allowed, for people.
+    pub fn allowed(&self) -> String {
+        match self {
+            Self::Flag => "true or false".to_owned(),
+            Self::Count { min, max } if *max >= u64::from(u32::MAX) => {
+                format!("a whole number, at least {min}")
+            }
+            Self::Count { min, max } => format!("a whole number from {min} to {max}"),
+            Self::Duration { zero: true } => "a duration like 45s, 90m, 1h30m or 2d".to_owned(),
+            Self::Duration { zero: false } => "a duration above zero, like 45s, 90m, 1h30m or 2d".to_owned(),
+            Self::Bytes => "a size like 200MiB, or a number of bytes".to_owned(),
+            Self::Text => "text that is not empty".to_owned(),
+            Self::Choice([word]) => format!("`{word}`"),
+            Self::Choice(words) => format!("one of {}", words.join(", ")),
+            Self::Name => "a name of letters, digits, - and _".to_owned(),
+            Self::RefPrefix => "the first part of a branch name".to_owned(),
+            Self::Folder => "an absolute folder, or one below ~/".to_owned(),
+            Self::List => "a list of texts".to_owned(),
+            Self::Paths => "a list of paths inside the project".to_owned(),
+            Self::Variables => "a list of variable names, each perhaps ending with *".to_owned(),
+            Self::Map => "variables with their values, NAME=VALUE".to_owned(),
+        }
+    }
+
+    /// The kind in a word, for tables.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Flag => "flag",
+            Self::Count { .. } => "number",
+            Self::Duration { .. } => "duration",
+            Self::Bytes => "size",
+            Self::Choice(_) => "choice",
+            Self::Text | Self::RefPrefix | Self::Name => "text",
+            Self::Folder => "folder",
+            Self::List | Self::Paths | Self::Variables => "list",
+            Self::Map => "map",
+        }
+    }
+
+    /// Reads a value from text. Lists and maps may be given with commas or as TOML.
+    pub fn read_text(&self, text: &str) -> Result<Value, BadValue> {
+        let bad = || self.bad(format!("`{text}`"), None);
+        match self {
+            Self::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
+            Self::Count { .. } => self.checked_count(text.parse().map_err(|_| bad())?),
+            Self::List | Self::Paths | Self::Variables if text.trim_start().starts_with('[') => {
+                self.read_inline(text)
+            }
+            Self::Map if text.trim_start().starts_with('{') => self.read_inline(text),
+            Self::List | Self::Paths | Self::Variables => self.checked_list(split_commas(text)),
+            Self::Map => self.read_pairs(text),
+            _ => self.read_scalar(text),
+        }
+    }
+
+    /// Reads a value from a settings file. The types of TOML count: `"3"` is not a number.
+    pub fn read_toml(&self, value: &DeValue<'_>) -> Result<Value, BadValue> {
+        let wrong_type = || self.bad(shown(value), None);
+        match (self, value) {
+            (Self::Flag, DeValue::Boolean(flag)) => Ok(Value::Flag(*flag)),
+            (Self::Count { .. }, DeValue::Integer(_)) => {
+                self.checked_count(whole_number(value).ok_or_else(wrong_type)?)
+            }
+            (Self::Bytes, DeValue::Integer(_)) => {
+                let count = whole_number(value).ok_or_else(wrong_type)?;
+                Ok(Value::Bytes { count, written: count.to_string() })
+            }
+            (Self::Duration { .. }, DeValue::Integer(number)) => self.read_scalar(number.as_str()),
+            (Self::List | Self::Paths | Self::Variables, DeValue::Array(items)) => {
+                let texts: Option<Vec<String>> =
+                    items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
+                self.checked_list(texts.ok_or_else(wrong_type)?)
+            }
+            (Self::Map, DeValue::Table(table)) => Self::read_table(table),
+            (Self::Flag | Self::Count { .. } | Self::List | Self::Paths | Self::Variables | Self::Map, _) => {
+                Err(wrong_type())
+            }
+            (_, DeValue::String(text)) => self.read_scalar(text),
+            _ => Err(wrong_type()),
+        }
+    }
+
+    /// Reads one entry of a map from text; it may be empty.
+    pub fn read_entry(name: &str, text: &str) -> Result<Value, BadValue> {
+        if !is_variable_name(name) {
+            return Err(Self::Map.bad(format!("`{name}`"), Some("that is no name of a variable".to_owned())));
+        }
+        if text.contains('\0') {
+            return Err(Self::Map.bad(format!("`{text}`"), None));
+        }
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    /// Reads one entry of a map from a settings file.
+    pub fn read_toml_entry(name: &str, value: &DeValue<'_>) -> Result<Value, BadValue> {
+        let text = value.as_str().ok_or_else(|| Self::Map.bad(shown(value), None))?;
+        Self::read_entry(name, text)
+    }
+
+    fn read_scalar(&self, text: &str) -> Result<Value, BadValue> {
+        let bad = |why: Option<String>| self.bad(format!("`{text}`"), why);
+        match self {
+            Self::Duration { zero } => {
+                let length = parse_duration(text).map_err(|error| bad(Some(error.to_string())))?;
+                if length.is_zero() && !zero {
+                    return Err(bad(None));
+                }
+                Ok(Value::Duration { length, written: text.trim().to_owned() })
+            }
+            Self::Bytes => {
+                let count = parse_bytes(text).map_err(|error| bad(Some(error.to_string())))?;
+                Ok(Value::Bytes { count, written: text.trim().to_owned() })
+            }
+            Self::Choice(words) if !words.contains(&text) => Err(bad(None)),
+            Self::Name if !is_name(text) => Err(bad(None)),
+            Self::RefPrefix if !is_ref_prefix(text) => Err(bad(None)),
+            Self::Folder if !(text.starts_with('/') || text.starts_with("~/")) => Err(bad(None)),
+            _ if text.trim().is_empty() => Err(bad(None)),
+            _ if text.contains('\0') => Err(bad(None)),
+            _ => Ok(Value::Text(text.to_owned())),
+        }
+    }
+
+    fn checked_count(&self, count: u64) -> Result<Value, BadValue> {
+        match self {
+            Self::Count { min, max } if (min..=max).contains(&&count) => Ok(Value::Count(count)),
+            _ => Err(self.bad(format!("`{count}`"), None)),
+        }
+    }
+
+    fn checked_list(&self, items: Vec<String>) -> Result<Value, BadValue> {
+        let fits = |item: &&String| match self {
+            Self::Paths => is_inner_path(item),
+            Self::Variables => is_variable_name(item.strip_suffix('*').unwrap_or(item)),
+            _ => !item.contains('\0'),
+        };
+        match items.iter().find(|item| !fits(item)) {
+            Some(wrong) => Err(self.bad(format!("`{wrong}`"), Some("no such item is allowed".to_owned()))),
+            None => Ok(Value::List(items)),
+        }
+    }
+
+    fn read_inline(&self, text: &str) -> Result<Value, BadValue> {
+        let parsed = DeValue::parse(text.trim())
+            .map_err(|error| self.bad(format!("`{text}`"), Some(error.message().to_owned())))?;
+        self.read_toml(parsed.get_ref())
+    }
+
+    fn read_pairs(&self, text: &str) -> Result<Value, BadValue> {
+        let mut map = BTreeMap::new();
+        for pair in split_commas(text) {
+            let (name, value) =
+                pair.split_once('=').filter(|(name, _)| is_variable_name(name)).ok_or_else(|| {
+                    self.bad(format!("`{pair}`"), Some("write NAME=VALUE, with commas between".to_owned()))
+                })?;
+            map.insert(name.to_owned(), value.to_owned());
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn read_table(table: &DeTable<'_>) -> Result<Value, BadValue> {
+        let mut map = BTreeMap::new();
+        for (name, value) in table {
+            let text = Self::read_toml_entry(name.get_ref(), value.get_ref())?;
+            map.insert(name.get_ref().to_string(), text.to_string());
+        }
+        Ok(Value::Map(map))
+    }
+
+    fn bad(&self, found: String, why: Option<String>) -> BadValue {
+        BadValue { found, wanted: self.allowed(), why }
+    }
+}
+
+/// A value of the wrong type, for people.
+fn shown(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => format!("the text \"{text}\""),
+        DeValue::Integer(number) => format!("the number {}", number.as_str()),
+        DeValue::Float(number) => format!("the number {}", number.as_str()),
+        DeValue::Boolean(flag) => format!("{flag}"),
+        DeValue::Datetime(_) => "a date".to_owned(),
+        DeValue::Array(_) => "this list".to_owned(),
+        DeValue::Table(_) => "a table".to_owned(),
+    }
+}
+
+fn whole_number(value: &DeValue<'_>) -> Option<u64> {
+    let number = value.as_integer()?;
+    u64::from_str_radix(number.as_str(), number.radix()).ok()
+}
+
+fn split_commas(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+}
+
+/// Letters, digits, `-` and `_`, not beginning with a `-` that a program would take for a flag.
+pub(super) fn is_name(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(fits)
+}
+
+/// A part of git's rules for ref names that leaves no room for surprises.
+fn is_ref_prefix(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    text.split('/').all(|part| {
+        part.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && part.chars().all(fits)
+            && !part.contains("..")
+            && !part.ends_with('.')
+            && !part.to_ascii_lowercase().ends_with(".lock")
+    })
+}
+
+/// Relative, never above the project and never inside git's own folder.
+fn is_inner_path(text: &str) -> bool {
+    let mut parts = text.split('/');
+    !text.is_empty()
+        && !text.contains('\0')
+        && !text.starts_with('/')
+        && parts.clone().next().is_some_and(|first| !first.eq_ignore_ascii_case(".git"))
+        && parts.all(|part| part != "..")
+}
+
+fn is_variable_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list(items: &[&str]) -> Value {
+        Value::List(items.iter().map(|&item| item.to_owned()).collect())
+    }
+
+    #[test]
+    fn text_is_read_by_its_kind() {
+        let jobs = Kind::Count { min: 1, max: 16 };
+        assert_eq!(jobs.read_text("16"), Ok(Value::Count(16)));
+        assert_eq!(Kind::Flag.read_text("false"), Ok(Value::Flag(false)));
+        assert_eq!(Kind::List.read_text("a, b"), Ok(list(&["a", "b"])));
+        assert_eq!(Kind::List.read_text("[\"-p\", \"a,b\"]"), Ok(list(&["-p", "a,b"])));
+        assert_eq!(Kind::List.read_text("[]"), Ok(list(&[])));
+        let pairs = [("A", "1"), ("B", "x=y")].map(|(k, v)| (k.to_owned(), v.to_owned()));
+        assert_eq!(Kind::Map.read_text("B=x=y,A=1"), Ok(Value::Map(pairs.clone().into())));
+        assert_eq!(Kind::Map.read_text("{ B = 'x=y', A = '1' }"), Ok(Value::Map(pairs.into())));
+    }
+
+    #[test]
+    fn what_a_kind_does_not_allow_is_refused() {
+        let jobs = Kind::Count { min: 1, max: 16 };
+        for (kind, wrong) in [
+            (jobs, "0"),
+            (jobs, "17"),
+            (jobs, "-1"),
+            (jobs, "many"),
+            (Kind::Flag, "yes"),
+            (Kind::Duration { zero: false }, "0s"),
+            (Kind::Duration { zero: true }, "15"),
+            (Kind::Bytes, "lots"),
+            (Kind::Text, " "),
+            (Kind::Choice(&["a", "b"]), "c"),
+            (Kind::Name, "a.b"),
+            (Kind::Name, "-a"),
+            (Kind::RefPrefix, "a..b"),
+            (Kind::RefPrefix, "a//b"),
+            (Kind::RefPrefix, "-a"),
+            (Kind::RefPrefix, "a.lock"),
+            (Kind::Folder, "wt"),
+            (Kind::Paths, "/etc/passwd"),
+            (Kind::Paths, "a,../b"),
+            (Kind::Paths, ".git/config"),
+            (Kind::Variables, "PATH,A*B"),
+            (Kind::List, "[1]"),
+            (Kind::List, "[\"a\""),
+            (Kind::Map, "A"),
+            (Kind::Map, "A-B=1"),
+            (Kind::Map, "{ A = 1 }"),
+        ] {
+            assert!(kind.read_text(wrong).is_err(), "{kind:?} {wrong}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_says_what_is_allowed_and_why() {
+        let message = |kind: Kind, text| kind.read_text(text).unwrap_err().to_string();
+        assert_eq!(message(Kind::Choice(&["task"]), "end"), "`end` is not `task`");
+        assert_eq!(
+            message(Kind::Duration { zero: true }, "15"),
+            "`15` is not a duration like 45s, 90m, 1h30m or 2d: 15 has no unit; write 15s, 15m or 15h"
+        );
+    }
+}

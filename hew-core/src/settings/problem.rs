@@ -1,0 +1,98 @@
+//! What is wrong with settings, each naming the place where it stands.
+
+use std::fmt;
+
+use super::Origin;
+use super::kind::BadValue;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingsProblem {
+    /// A file that is not TOML.
+    Syntax {
+        /// Where.
+        at: Origin,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A key that does not exist.
+    UnknownKey {
+        /// Where.
+        at: Origin,
+        /// The key.
+        key: String,
+        /// The key that was most likely meant.
+        suggestion: Option<String>,
+    },
+    /// A value that its key can't hold.
+    BadValue {
+        /// Where.
+        at: Origin,
+        /// The key.
+        key: String,
+        /// What is wrong with it.
+        bad: BadValue,
+    },
+    /// A value where only keys can be.
+    Section {
+        /// Where.
+        at: Origin,
+        /// The section.
+        key: String,
+    },
+    /// A definition that lacks a key.
+    Lacking {
+        /// Where the definition stands.
+        at: Origin,
+        /// The key that has to be set.
+        key: String,
+    },
+}
+
+impl SettingsProblem {
+    /// Where it stands.
+    pub fn at(&self) -> &Origin {
+        match self {
+            Self::Syntax { at, .. }
+            | Self::UnknownKey { at, .. }
+            | Self::BadValue { at, .. }
+            | Self::Section { at, .. }
+            | Self::Lacking { at, .. } => at,
+        }
+    }
+
+    /// What is wrong, without the place.
+    pub fn what(&self) -> String {
+        match self {
+            Self::Syntax { reason, .. } => format!("not valid TOML: {reason}"),
+            Self::UnknownKey { key, suggestion: None, .. } => format!("unknown key {key}"),
+            Self::UnknownKey { key, suggestion: Some(meant), .. } => {
+                format!("unknown key {key}; did you mean {meant}?")
+            }
+            Self::BadValue { key, bad, .. } => format!("{key}: {bad}"),
+            Self::Section { key, .. } => format!("{key} is a section of keys and holds no value"),
+            Self::Lacking { key, .. } => format!("the definition lacks {key}"),
+        }
+    }
+
+    /// Its line, from 1; 0 where it stands in no file.
+    pub(super) fn line(&self) -> usize {
+        if let Origin::File { line, .. } = self.at() { *line } else { 0 }
+    }
+}
+
+/// A place as editors and compilers write it.
+fn place(at: &Origin) -> String {
+    match at {
+        Origin::File { path, line, .. } => format!("{}:{line}", path.display()),
+        other => other.to_string(),
+    }
+}
+
+impl std::error::Error for SettingsProblem {}
+
+impl fmt::Display for SettingsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", place(self.at()), self.what())
+    }
+}

@@ -1,0 +1,248 @@
+//! From merged values to the typed [`Settings`]: each field names its key once, here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::keys::RUNTIME_DEFS;
+use super::problem::SettingsProblem;
+use super::value::Value;
+use super::values::Values;
+use super::{MergeMode, OnGateFail, Origin, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind};
+use crate::ids::RuntimeName;
+
+impl Settings {
+    /// The settings that merged layers amount to. `values` must rest on [`Values::built_in`].
+    pub fn from_values(values: &Values) -> Result<Self, Vec<SettingsProblem>> {
+        let values = values.clone().completed();
+        let problems = lacking_commands(&values);
+        if problems.is_empty() { Ok(typed(&Reader(&values))) } else { Err(problems) }
+    }
+}
+
+/// Definitions that no program belongs to; `shell` may live without one.
+fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
+    let lacks =
+        |name: &String| name != "shell" && values.value(&format!("{RUNTIME_DEFS}{name}.command")).is_none();
+    let names = values.runtimes().into_iter().filter(lacks);
+    names
+        .filter_map(|name| {
+            let start = format!("{RUNTIME_DEFS}{name}.");
+            let mut keys = values.iter().filter(|(key, _)| key.starts_with(&start));
+            let (_, first) = keys.find(|(_, value)| value.origin != Origin::BuiltIn)?;
+            Some(SettingsProblem::Lacking { at: first.origin.clone(), key: format!("{start}command") })
+        })
+        .collect()
+}
+
+fn typed(from: &Reader<'_>) -> Settings {
+    Settings {
+        tracker_kind: from.word("tracker.kind", tracker_kind),
+        tracker_prefix: from.text("tracker.prefix"),
+        jobs: from.number("loop.jobs"),
+        runtime: from.word("loop.runtime", |name| Some(RuntimeName::new(name))),
+        max_attempts: from.number("loop.max_attempts"),
+        timeout: from.duration("loop.timeout"),
+        stall_timeout: from.duration("loop.stall_timeout"),
+        kill_grace: from.duration("loop.kill_grace"),
+        stop_grace: from.duration("loop.stop_grace"),
+        merge: from.word("loop.merge", |word| (word == "task").then_some(MergeMode::Task)),
+        deliver: from.flag("loop.deliver"),
+        on_gate_fail: from.word("loop.on_gate_fail", on_gate_fail),
+        branch_prefix: from.word("loop.branch_prefix", |text| Some(text.to_owned())),
+        keep_refs_days: from.number("loop.keep_refs_days"),
+        budget_wall: from.read("loop.budget.wall", length),
+        budget_iterations: from.read("loop.budget.iterations", count),
+        gate_command: from.text("loop.gate.command"),
+        gate_timeout: from.duration("loop.gate.timeout"),
+        gate_baseline: from.flag("loop.gate.baseline"),
+        gate_retry_flaky: from.flag("loop.gate.retry_flaky"),
+        worktree_root: from.read("loop.worktree.root", |value| text(value).map(PathBuf::from)),
+        worktree_copy: from.list("loop.worktree.copy"),
+        worktree_link: from.list("loop.worktree.link"),
+        worktree_setup: from.text("loop.worktree.setup"),
+        worktree_setup_inputs: from.list("loop.worktree.setup_inputs"),
+        env_pass: from.list("loop.env.pass"),
+        env_allow_push: from.flag("loop.env.allow_push"),
+        collect_max_bytes: from.number("loop.collect.max_bytes"),
+        collect_max_files: from.number("loop.collect.max_files"),
+        transcript_max_bytes: from.number("loop.transcript.max_bytes"),
+        shell_allow_task_commands: from.flag("loop.shell.allow_task_commands"),
+        runtime_defs: runtime_defs(from),
+    }
+}
+
+fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
+    let def = |name: &String| {
+        let key = |field: &str| format!("{RUNTIME_DEFS}{name}.{field}");
+        RuntimeDef {
+            command: from.text(&key("command")),
+            args: from.list(&key("args")),
+            prompt: from.word(&key("prompt"), prompt_via),
+            env: from.map(&key("env")),
+            done_on_exit_zero: from.flag(&key("done_on_exit_zero")),
+        }
+    };
+    from.0.runtimes().iter().map(|name| (RuntimeName::new(name), def(name))).collect()
+}
+
+fn tracker_kind(word: &str) -> Option<TrackerKind> {
+    match word {
+        "auto" => Some(TrackerKind::Auto),
+        "embedded" => Some(TrackerKind::Embedded),
+        _ => None,
+    }
+}
+
+fn on_gate_fail(word: &str) -> Option<OnGateFail> {
+    match word {
+        "continue" => Some(OnGateFail::Continue),
+        "stop" => Some(OnGateFail::Stop),
+        _ => None,
+    }
+}
+
+fn prompt_via(word: &str) -> Option<PromptVia> {
+    match word {
+        "stdin" => Some(PromptVia::Stdin),
+        "file" => Some(PromptVia::File),
+        _ => None,
+    }
+}
+
+fn length(value: &Value) -> Option<Duration> {
+    if let Value::Duration { length, .. } = value { Some(*length) } else { None }
+}
+
+fn count(value: &Value) -> Option<u64> {
+    match value {
+        Value::Count(count) | Value::Bytes { count, .. } => Some(*count),
+        _ => None,
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    if let Value::Text(text) = value { Some(text.clone()) } else { None }
+}
+
+/// Reads merged values by key; that each key holds what its field wants is tested over the whole table.
+struct Reader<'a>(&'a Values);
+
+impl Reader<'_> {
+    /// A value that may be absent.
+    fn read<T>(&self, key: &str, take: impl Fn(&Value) -> Option<T>) -> Sourced<Option<T>> {
+        match self.0.value(key) {
+            Some(found) => {
+                let value = take(&found.value).expect("a value was read by its key's kind");
+                Sourced { value: Some(value), origin: found.origin }
+            }
+            None => Sourced { value: None, origin: Origin::BuiltIn },
+        }
+    }
+
+    /// A value that at least hew itself has given.
+    fn known<T>(&self, key: &str, take: impl Fn(&Value) -> Option<T>) -> Sourced<T> {
+        let found = self.read(key, take);
+        Sourced { value: found.value.expect("the bottom layer gives it"), origin: found.origin }
+    }
+
+    fn text(&self, key: &str) -> Sourced<Option<String>> {
+        self.read(key, text)
+    }
+
+    fn word<T>(&self, key: &str, take: impl Fn(&str) -> Option<T>) -> Sourced<T> {
+        self.known(key, |value| take(&text(value)?))
+    }
+
+    fn flag(&self, key: &str) -> Sourced<bool> {
+        self.known(key, |value| if let Value::Flag(flag) = value { Some(*flag) } else { None })
+    }
+
+    fn number<T: TryFrom<u64>>(&self, key: &str) -> Sourced<T> {
+        self.known(key, |value| count(value)?.try_into().ok())
+    }
+
+    fn duration(&self, key: &str) -> Sourced<Duration> {
+        self.known(key, length)
+    }
+
+    fn list(&self, key: &str) -> Sourced<Vec<String>> {
+        self.known(key, |value| if let Value::List(items) = value { Some(items.clone()) } else { None })
+    }
+
+    fn map(&self, key: &str) -> Sourced<BTreeMap<String, String>> {
+        let found =
+            self.read(key, |value| if let Value::Map(map) = value { Some(map.clone()) } else { None });
+        Sourced { value: found.value.unwrap_or_default(), origin: found.origin }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::settings::keys::KEYS;
+    use crate::settings::kind::Kind;
+    use crate::settings::layers::read_file;
+
+    /// Two values for each key, as they stand in a file.
+    fn two_values(kind: Kind) -> [String; 2] {
+        let two = match kind {
+            Kind::Flag => ["true", "false"],
+            Kind::Count { .. } => ["7", "8"],
+            Kind::Duration { .. } => ["'7m'", "'8m'"],
+            Kind::Bytes => ["'7KiB'", "8"],
+            Kind::Choice(words) => return [0, words.len() - 1].map(|place| format!("'{}'", words[place])),
+            Kind::Text | Kind::Name | Kind::RefPrefix => ["'seven'", "'eight'"],
+            Kind::Folder => ["'/seven'", "'~/eight'"],
+            Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
+            Kind::Map => ["{ A = '7' }", "{ A = '8' }"],
+        };
+        two.map(str::to_owned)
+    }
+
+    fn settings(text: &str) -> Settings {
+        let layer = read_file(text, "user", Path::new("/u/config.toml"));
+        assert_eq!(layer.problems, [], "{text}");
+        Settings::from_values(&Values::built_in().overlaid_with(layer.values)).unwrap()
+    }
+
+    #[test]
+    fn every_key_that_is_set_in_a_file_reaches_one_field_with_its_origin() {
+        for spec in KEYS.iter().filter(|spec| !spec.name.ends_with(".output")) {
+            let key = spec.name.replace("<name>", "x");
+            // A definition needs a command.
+            let first = if key.ends_with(".command") { "" } else { "loop.runtime_defs.x.command = 'x'" };
+            let [one, other] =
+                two_values(spec.kind).map(|value| settings(&format!("{first}\n{key} = {value}")));
+            assert_eq!(format!("{one:#?}").matches("line: 2").count(), 1, "{key}");
+            assert!(one != other || spec.kind == Kind::Choice(&["task"]), "{key}");
+        }
+    }
+
+    #[test]
+    fn an_absent_key_inherits() {
+        let settings = settings("loop.jobs = 2");
+        assert_eq!(settings.jobs.value, 2);
+        assert_eq!(settings.timeout, Sourced { value: Duration::from_secs(3600), origin: Origin::BuiltIn });
+        assert_eq!(settings.collect_max_bytes.value, 200 << 20);
+        assert_eq!(settings.gate_command.value, None);
+        assert_eq!(settings.worktree_copy.value, Vec::<String>::new());
+    }
+
+    #[test]
+    fn shell_is_built_in_and_other_runtimes_need_a_command() {
+        let defs = settings("loop.runtime_defs.x.command = 'x'").runtime_defs;
+        let done = |name: &str| defs[&RuntimeName::from(name)].done_on_exit_zero.value;
+        assert!(done("shell") && !done("x"));
+        assert_eq!(defs.len(), 2);
+
+        let layer = read_file("\nloop.runtime_defs.x.args = ['a']", "user", Path::new("/u/config.toml"));
+        let problems = Settings::from_values(&Values::built_in().overlaid_with(layer.values)).unwrap_err();
+        assert_eq!(
+            problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            ["/u/config.toml:2: the definition lacks loop.runtime_defs.x.command"]
+        );
+    }
+}

@@ -1,0 +1,102 @@
+//! Values by key with their origins: one layer, or several merged.
+//!
+//! Invariants: every key is one of the table, every value was read by its kind; a map is kept as one entry a name
+//! (`loop.runtime_defs.x.env.A`), so that layers merge key by key and each entry knows where it came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::keys::{Found, KEYS, KeySpec, find, keys_of_runtime, runtime_of};
+use super::kind::Kind;
+use super::value::Value;
+use super::{Origin, Sourced};
+
+/// Values by key.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Values {
+    entries: BTreeMap<String, Sourced<Value>>,
+}
+
+impl Values {
+    /// hew's own values: the bottom layer.
+    pub fn built_in() -> Self {
+        let mut values = Self::default();
+        for spec in KEYS.iter().filter(|spec| !spec.name.contains('<')) {
+            values.insert_default(spec.name, spec);
+        }
+        // A script that ends well has done its work; an agent that ends well may have given up.
+        let shell_is_done = Value::Flag(true);
+        values.insert("loop.runtime_defs.shell.done_on_exit_zero", shell_is_done, &Origin::BuiltIn);
+        values
+    }
+
+    /// Sets a key. A map is merged entry by entry.
+    pub(super) fn insert(&mut self, key: &str, value: Value, origin: &Origin) {
+        match value {
+            Value::Map(map) => {
+                for (name, text) in map {
+                    self.insert(&format!("{key}.{name}"), Value::Text(text), origin);
+                }
+            }
+            value => {
+                self.entries.insert(key.to_owned(), Sourced { value, origin: origin.clone() });
+            }
+        }
+    }
+
+    /// Lays another layer over this one: its keys win.
+    #[must_use]
+    pub fn overlaid_with(mut self, over: Self) -> Self {
+        self.entries.extend(over.entries);
+        self
+    }
+
+    /// Fills what runtime definitions leave open with hew's own values.
+    #[must_use]
+    pub fn completed(mut self) -> Self {
+        for name in self.runtimes() {
+            for (key, spec) in keys_of_runtime(&name) {
+                if !self.entries.contains_key(&key) {
+                    self.insert_default(&key, spec);
+                }
+            }
+        }
+        self
+    }
+
+    fn insert_default(&mut self, key: &str, spec: &KeySpec) {
+        if let Some(default) = spec.default {
+            let value = spec.kind.read_text(default).expect("a test reads every default by its kind");
+            self.insert(key, value, &Origin::BuiltIn);
+        }
+    }
+
+    /// The value of a key; of a map all its entries, with the origin of the first.
+    pub fn value(&self, key: &str) -> Option<Sourced<Value>> {
+        if let Some(found) = self.entries.get(key) {
+            return Some(found.clone());
+        }
+        if !matches!(find(key), Found::Key(spec) if spec.kind == Kind::Map) {
+            return None;
+        }
+        let entries = self.map_entries(key);
+        let origin = entries.first()?.1.origin.clone();
+        let map = entries.into_iter().map(|(name, text)| (name, text.value.to_string())).collect();
+        Some(Sourced { value: Value::Map(map), origin })
+    }
+
+    fn map_entries(&self, key: &str) -> Vec<(String, &Sourced<Value>)> {
+        let start = format!("{key}.");
+        let below = self.entries.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
+        below.map(|(name, value)| (name[start.len()..].to_owned(), value)).collect()
+    }
+
+    /// Every key that has a value, sorted.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
+        self.entries.iter().map(|(key, value)| (key.as_str(), value))
+    }
+
+    /// Names of runtimes that any key speaks of.
+    pub fn runtimes(&self) -> BTreeSet<String> {
+        self.entries.keys().filter_map(|key| runtime_of(key)).map(str::to_owned).collect()
+    }
+}

@@ -1,0 +1,111 @@
+//! Keeps `task.direct` (one of its own edges holds it up) and `task.blocked` (that, or the same of an ancestor) up to date,
+//! in the transaction of each change, for the tasks that the change can touch and no others.
+//!
+//! Within the descendants of a changed task `blocked` is computed anew from `direct`, not from older values of `blocked`:
+//! so a ring of parents can't keep itself blocked.
+
+use std::collections::BTreeSet;
+
+use hew_core::tracker::{DependencyKind, Task};
+use rusqlite::Connection;
+
+use super::trouble::Trouble;
+
+/// Tasks whose state a transaction may have changed.
+#[derive(Debug, Default)]
+pub(super) struct Touched {
+    /// Their own edges, or what these lead to, changed.
+    edges: BTreeSet<String>,
+    /// Their parents changed.
+    parents: BTreeSet<String>,
+}
+
+impl Touched {
+    /// Notes what the change of one task, already saved, can touch.
+    pub(super) fn note(
+        &mut self,
+        db: &Connection,
+        before: Option<&Task>,
+        after: &Task,
+    ) -> Result<(), Trouble> {
+        let was_live = before.is_some_and(|b| !b.status.is_settled());
+        let liveness_changed = was_live == after.status.is_settled();
+        let edges_changed = before.is_none_or(|b| b.dependencies != after.dependencies);
+        if edges_changed {
+            self.edges.insert(after.id.as_str().to_owned());
+            self.parents.insert(after.id.as_str().to_owned());
+        }
+        if liveness_changed {
+            self.add(db, WAITING_FOR_TASK, after.id.as_str())?;
+        }
+        if liveness_changed || edges_changed {
+            for parent in before.into_iter().chain([after]).flat_map(parents) {
+                self.add(db, WAITING_FOR_CHILDREN, parent)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, db: &Connection, sql: &str, id: &str) -> Result<(), Trouble> {
+        let mut select = db.prepare_cached(sql)?;
+        for task in select.query_map([id], |row| row.get::<_, String>(0))? {
+            self.edges.insert(task?);
+        }
+        Ok(())
+    }
+
+    /// Brings both columns up to date.
+    pub(super) fn settle(self, db: &Connection) -> Result<(), Trouble> {
+        if self.edges.is_empty() && self.parents.is_empty() {
+            return Ok(());
+        }
+        let mut roots = self.parents;
+        let mut update = db.prepare_cached(SETTLE_DIRECT)?;
+        for id in update.query_map([json(&self.edges)], |row| row.get::<_, String>(0))? {
+            roots.insert(id?);
+        }
+        if !roots.is_empty() {
+            db.prepare_cached(SETTLE_BLOCKED)?.execute([json(&roots)])?;
+        }
+        Ok(())
+    }
+}
+
+fn parents(task: &Task) -> impl Iterator<Item = &str> {
+    task.dependencies.iter().filter(|d| d.kind == DependencyKind::ParentChild).map(|d| d.on.as_str())
+}
+
+fn json(ids: &BTreeSet<String>) -> String {
+    serde_json::to_string(ids).expect("texts can be written")
+}
+
+const WAITING_FOR_TASK: &str =
+    "SELECT task FROM edge WHERE on_id = ?1 AND kind IN ('blocks', 'conditional-blocks')";
+
+const WAITING_FOR_CHILDREN: &str = "SELECT task FROM edge WHERE on_id = ?1 AND kind = 'waits-for'";
+
+/// For the tasks in ?1; answers those that changed.
+const SETTLE_DIRECT: &str = "
+WITH now (id, direct) AS MATERIALIZED (
+  SELECT s.value,
+    EXISTS (SELECT 1 FROM edge e JOIN task b ON b.id = e.on_id
+      WHERE e.task = s.value AND e.kind IN ('blocks', 'conditional-blocks') AND b.live = 1)
+    OR EXISTS (SELECT 1 FROM edge w JOIN edge c ON c.on_id = w.on_id
+      WHERE w.task = s.value AND w.kind = 'waits-for' AND c.kind = 'parent-child' AND c.task_live = 1)
+  FROM json_each(?1) s)
+UPDATE task SET direct = now.direct FROM now WHERE task.id = now.id AND task.direct <> now.direct
+RETURNING task.id";
+
+/// For the tasks in ?1 and all their descendants.
+const SETTLE_BLOCKED: &str = "
+WITH RECURSIVE
+  below (id) AS (
+    SELECT value FROM json_each(?1)
+    UNION SELECT e.task FROM below JOIN edge e ON e.on_id = below.id AND e.kind = 'parent-child'),
+  stuck (id) AS (
+    SELECT t.id FROM below JOIN task t ON t.id = below.id WHERE t.direct = 1
+    UNION SELECT e.task FROM below JOIN edge e ON e.task = below.id AND e.kind = 'parent-child'
+      JOIN task p ON p.id = e.on_id WHERE p.blocked = 1 AND p.id NOT IN (SELECT id FROM below)
+    UNION SELECT e.task FROM stuck JOIN edge e ON e.on_id = stuck.id AND e.kind = 'parent-child'),
+  now (id, blocked) AS MATERIALIZED (SELECT id, id IN (SELECT id FROM stuck) FROM below)
+UPDATE task SET blocked = now.blocked FROM now WHERE task.id = now.id AND task.blocked <> now.blocked";

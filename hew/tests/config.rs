@@ -1,0 +1,350 @@
+//! `hew config` through the real binary.
+
+#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// A home, and a project in it, that nothing of the developer's reaches.
+struct Place {
+    root: TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let place = Self { root: TempDir::new().unwrap() };
+        fs::create_dir_all(place.path("project/sub")).unwrap();
+        fs::create_dir_all(place.path("elsewhere")).unwrap();
+        let git = place.command("git", "project").args(["init", "-q", "-b", "main"]).status().unwrap();
+        assert!(git.success());
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().canonicalize().unwrap().join(name)
+    }
+
+    fn command(&self, program: &str, folder: &str) -> Command {
+        let mut command = Command::new(program);
+        command
+            .current_dir(self.path(folder))
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.path("home"))
+            .env("XDG_CONFIG_HOME", self.path("xdg"))
+            .env("HEW_HOME", self.path("hew-home"))
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .env("GIT_CONFIG_SYSTEM", "/dev/null")
+            .env("GIT_CEILING_DIRECTORIES", self.root.path());
+        command
+    }
+
+    fn hew(&self, folder: &str, words: &[&str]) -> Command {
+        let mut command = self.command(env!("CARGO_BIN_EXE_hew"), folder);
+        command.arg("config").args(words);
+        command
+    }
+
+    /// Runs in the project and answers exit code, stdout and stderr.
+    fn run(&self, words: &[&str]) -> (i32, String, String) {
+        told(&self.hew("project", words).output().unwrap())
+    }
+
+    /// Runs in the project and answers stdout; anything but exit code 0 is a failure of the test.
+    fn ok(&self, words: &[&str]) -> String {
+        let (code, out, err) = self.run(words);
+        assert_eq!(code, 0, "{words:?}: {err}");
+        out
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+}
+
+fn told(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn set_writes_the_projects_file_and_says_so() {
+    let place = Place::new();
+    let said = place.ok(&["set", "loop.jobs", "3"]);
+    assert_eq!(said, format!("loop.jobs = 3 written to {}\n", place.path("project/.hew.toml").display()));
+    assert_eq!(place.read("project/.hew.toml"), "[loop]\njobs = 3\n");
+    let from_sub = told(&place.hew("project/sub", &["get", "loop.jobs"]).output().unwrap());
+    assert_eq!(from_sub, (0, "3\n".to_owned(), String::new()));
+}
+
+#[test]
+fn set_keeps_comments_and_order_and_uses_the_file_that_is_there() {
+    let place = Place::new();
+    place.write(
+        "project/hew.toml",
+        "# top\n[tracker]\nkind = 'auto'\n\n[loop] # all\n# few\njobs = 2 # two\nmerge = 'task'\n",
+    );
+    place.ok(&["set", "loop.jobs", "4"]);
+    place.ok(&["set", "loop.gate.command", "make 'a b'"]);
+    place.ok(&["unset", "loop.merge"]);
+    assert_eq!(
+        place.read("project/hew.toml"),
+        "# top\n[tracker]\nkind = 'auto'\n\n[loop] # all\n# few\njobs = 4 # two\n\n[loop.gate]\ncommand = \"make 'a b'\"\n"
+    );
+    assert!(!place.path("project/.hew.toml").exists());
+}
+
+#[test]
+fn the_users_file_is_written_when_asked_for_and_outside_of_projects() {
+    let place = Place::new();
+    place.ok(&["set", "loop.jobs", "2", "--global"]);
+    let (code, ..) = told(&place.hew("elsewhere", &["set", "loop.timeout", "5m"]).output().unwrap());
+    assert_eq!(code, 0);
+    assert_eq!(place.read("xdg/hew/config.toml"), "[loop]\njobs = 2\ntimeout = \"5m\"\n");
+    let (code, _, err) =
+        told(&place.hew("elsewhere", &["set", "loop.jobs", "2", "--project"]).output().unwrap());
+    assert_eq!(code, 2, "{err}");
+    place.ok(&["unset", "--global", "loop.jobs"]);
+    assert_eq!(place.read("xdg/hew/config.toml"), "[loop]\ntimeout = \"5m\"\n");
+}
+
+#[test]
+fn without_xdg_variable_the_users_file_is_below_home() {
+    let place = Place::new();
+    let path = told(&place.hew("elsewhere", &["path"]).env_remove("XDG_CONFIG_HOME").output().unwrap()).1;
+    assert_eq!(path, format!("user\t{} (not there)\n", place.path("home/.config/hew/config.toml").display()));
+}
+
+#[test]
+fn a_note_tells_that_a_written_key_is_hidden_by_a_stronger_layer() {
+    let place = Place::new();
+    place.ok(&["set", "loop.jobs", "2"]);
+    let (code, _, err) = place.run(&["set", "--global", "loop.jobs", "3"]);
+    assert_eq!(code, 0);
+    assert!(err.contains("comes from elsewhere: project "), "{err}");
+}
+
+#[test]
+fn an_unknown_key_and_a_bad_value_are_refused_with_what_is_allowed() {
+    let place = Place::new();
+    for (words, told) in [
+        (&["set", "loop.jbos", "3"][..], "did you mean loop.jobs?"),
+        (&["set", "loop.jbos", "3"], "next: hew config set loop.jobs '3'"),
+        (&["get", "loop.jbos"], "did you mean loop.jobs?"),
+        (&["unset", "loop.jbos"], "did you mean loop.jobs?"),
+        (&["set", "loop.jobs", "17"], "`17` is not a whole number from 1 to 16"),
+        (&["set", "loop.on_gate_fail", "panic"], "is not one of continue, stop"),
+        (&["set", "loop.timeout", "90"], "90 has no unit; write 90s, 90m or 90h"),
+        (&["set", "loop.gate", "make"], "is a section of keys"),
+        (&["get", "loop.gate"], "is a section of keys"),
+        (
+            &["set", "loop.worktree.copy", "../secret"],
+            "`../secret` is not a list of paths inside the project",
+        ),
+    ] {
+        let (code, out, err) = place.run(words);
+        assert_eq!((code, out.as_str()), (2, ""), "{words:?}");
+        assert!(err.contains(told), "{words:?}: {err}");
+    }
+    assert!(!place.path("project/.hew.toml").exists());
+}
+
+#[test]
+fn a_key_without_a_value_prints_nothing_and_exits_1() {
+    let place = Place::new();
+    for words in [&["get", "loop.gate.command"][..], &["get", "--json", "loop.gate.command"]] {
+        assert_eq!(place.run(words), (1, String::new(), String::new()));
+    }
+    assert_eq!(place.ok(&["get", "loop.timeout", "--show-origin"]), "60m\tbuilt-in\n");
+}
+
+#[test]
+fn an_empty_value_takes_the_key_out() {
+    let place = Place::new();
+    place.ok(&["set", "loop.gate.command", "make"]);
+    place.ok(&["set", "loop.gate.command", ""]);
+    assert_eq!(place.run(&["get", "loop.gate.command"]).0, 1);
+    assert!(place.ok(&["unset", "loop.gate.command"]).contains("is not in"));
+}
+
+#[test]
+fn maps_and_lists_go_in_and_come_out() {
+    let place = Place::new();
+    let env = "loop.runtime_defs.x.env";
+    place.ok(&["set", env, "B=2,A=1"]);
+    assert_eq!(place.ok(&["get", env]), "A=1,B=2\n");
+    place.ok(&["set", &format!("{env}.C"), "3"]);
+    assert_eq!(place.ok(&["get", env]), "A=1,B=2,C=3\n");
+    assert_eq!(place.ok(&["get", &format!("{env}.C")]), "3\n");
+    place.ok(&["unset", &format!("{env}.A")]);
+    assert_eq!(place.ok(&["get", env]), "B=2,C=3\n");
+    place.ok(&["set", "loop.runtime_defs.x.args", "-p, --fast"]);
+    assert_eq!(place.ok(&["get", "loop.runtime_defs.x.args"]), "-p,--fast\n");
+    place.ok(&["set", "loop.runtime_defs.x.args", "[\"-p\", \"a,b\"]"]);
+    assert_eq!(place.ok(&["get", "loop.runtime_defs.x.args"]), "[\"-p\", \"a,b\"]\n");
+    assert_eq!(place.ok(&["get", "loop.worktree.copy"]), "[]\n");
+}
+
+#[test]
+fn layers_win_in_their_order_and_tell_file_and_line() {
+    let place = Place::new();
+    let origin = |variable: Option<&str>| {
+        let mut command = place.hew("project", &["get", "loop.jobs", "--show-origin"]);
+        command.envs(variable.map(|value| ("HEW_LOOP_JOBS", value)));
+        told(&command.output().unwrap()).1
+    };
+    assert_eq!(origin(None), "1\tbuilt-in\n");
+    place.write("xdg/hew/config.toml", "# mine\n[loop]\njobs = 2\n");
+    let user = place.path("xdg/hew/config.toml");
+    assert_eq!(origin(None), format!("2\tuser {}:3\n", user.display()));
+    place.write("project/.hew.toml", "loop.jobs = 3\n");
+    let project = place.path("project/.hew.toml");
+    assert_eq!(origin(None), format!("3\tproject {}:1\n", project.display()));
+    assert_eq!(origin(Some("4")), "4\tenvironment HEW_LOOP_JOBS\n");
+    assert_eq!(origin(Some("")), format!("3\tproject {}:1\n", project.display()));
+    let list = place.ok(&["list", "--show-origin"]);
+    assert!(list.contains(&format!("loop.jobs=3\tproject {}:1\n", project.display())), "{list}");
+    assert!(place.ok(&["list"]).contains("\nloop.merge=task\n"));
+    assert_eq!(place.ok(&["path"]), format!("user\t{}\nproject\t{}\n", user.display(), project.display()));
+}
+
+#[test]
+fn everything_that_is_wrong_is_told_at_once_with_its_place() {
+    let place = Place::new();
+    place.write("xdg/hew/config.toml", "[loop]\njobs = 'x'\n");
+    place.write("project/.hew.toml", "[loop]\n\njbos = 3\n");
+    let output = place.hew("project", &["list"]).env("HEW_LOOP_DELIVER", "perhaps").output().unwrap();
+    let (code, out, err) = told(&output);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("3 settings are not valid"), "{err}");
+    for told in [
+        format!("{}:2: loop.jobs: ", place.path("xdg/hew/config.toml").display()),
+        format!(
+            "{}:3: unknown key loop.jbos; did you mean loop.jobs?",
+            place.path("project/.hew.toml").display()
+        ),
+        "environment HEW_LOOP_DELIVER: loop.deliver: `perhaps` is not true or false".to_owned(),
+    ] {
+        assert!(err.contains(&told), "{told}\n{err}");
+    }
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_named_with_its_line_and_left_alone() {
+    let place = Place::new();
+    place.write("project/.hew.toml", "[loop]\njobs = = 3\n");
+    for words in [&["list"][..], &["set", "loop.jobs", "3"], &["unset", "loop.jobs"]] {
+        let (code, _, err) = place.run(words);
+        assert_eq!(code, 2, "{words:?}");
+        let named = format!("{}:2: not valid TOML", place.path("project/.hew.toml").display());
+        assert!(err.contains(&named), "{words:?}: {err}");
+    }
+    assert_eq!(place.read("project/.hew.toml"), "[loop]\njobs = = 3\n");
+}
+
+#[test]
+fn an_unknown_key_in_a_file_does_not_keep_it_from_being_repaired() {
+    let place = Place::new();
+    place.write("project/.hew.toml", "[loop]\njobs = 99\njbos = 3\n");
+    place.ok(&["set", "loop.jobs", "3"]);
+    assert_eq!(place.read("project/.hew.toml"), "[loop]\njobs = 3\njbos = 3\n");
+}
+
+#[test]
+fn two_files_in_one_project_are_an_error_that_names_both() {
+    let place = Place::new();
+    place.write("project/.hew.toml", "");
+    place.write("project/hew.toml", "");
+    let (code, _, err) = place.run(&["list"]);
+    assert_eq!(code, 2);
+    for name in ["project/.hew.toml", "project/hew.toml"] {
+        assert!(err.contains(&place.path(name).display().to_string()), "{err}");
+    }
+}
+
+#[test]
+fn the_named_file_is_the_only_one() {
+    let place = Place::new();
+    place.write("xdg/hew/config.toml", "loop.jobs = 2\n");
+    place.write("project/.hew.toml", "loop.jobs = 3\nloop.deliver = false\n");
+    place.write("named.toml", "\nloop.jobs = 5\n");
+    let named = |words: &[&str], file: &str| {
+        told(&place.hew("project", words).env("HEW_CONFIG", place.path(file)).output().unwrap())
+    };
+    let path = place.path("named.toml");
+    assert_eq!(
+        named(&["get", "loop.jobs", "--show-origin"], "named.toml").1,
+        format!("5\tHEW_CONFIG {}:2\n", path.display())
+    );
+    assert_eq!(named(&["get", "loop.deliver"], "named.toml").1, "true\n");
+    assert_eq!(named(&["set", "loop.jobs", "6"], "named.toml").0, 0);
+    assert_eq!(place.read("named.toml"), "\nloop.jobs = 6\n");
+    let (code, _, err) = named(&["list"], "absent.toml");
+    assert_eq!(code, 2);
+    assert!(err.contains("absent.toml, which does not exist"), "{err}");
+}
+
+#[test]
+fn inside_an_iteration_the_projects_settings_count_and_not_the_worktrees() {
+    let place = Place::new();
+    place.write("project/.hew.toml", "loop.jobs = 3\n");
+    fs::create_dir_all(place.path("other")).unwrap();
+    assert!(place.command("git", "other").args(["init", "-q"]).status().unwrap().success());
+    place.write("other/.hew.toml", "loop.jobs = 9\n");
+    let inside = place
+        .hew("other", &["get", "loop.jobs"])
+        .env("HEW_RUN_ID", "loop-20260101T000000Z-00000000")
+        .env("HEW_PROJECT", place.path("project"))
+        .env("HEW_ALLOW_NESTED", "1")
+        .output()
+        .unwrap();
+    assert_eq!(told(&inside).1, "3\n");
+}
+
+#[test]
+fn keys_tells_each_key_with_what_it_may_hold() {
+    let place = Place::new();
+    let keys = place.ok(&["keys"]);
+    assert!(
+        keys.contains("loop.jobs (a whole number from 1 to 16; default 1)\n    Workers of a run"),
+        "{keys}"
+    );
+    let rows: Vec<serde_json::Value> =
+        place.ok(&["keys", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(rows.len(), hew_core::settings::keys::KEYS.len());
+    let gate = rows.iter().find(|row| row["key"] == "loop.gate.command").unwrap();
+    assert_eq!(gate["runs_commands"], true);
+    assert_eq!(gate["environment"], "HEW_LOOP_GATE_COMMAND");
+}
+
+#[test]
+fn machines_get_values_with_their_types() {
+    let place = Place::new();
+    let json = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&place.ok(words)).unwrap() };
+    let set = json(&["set", "loop.jobs", "3", "--json"]);
+    assert_eq!(
+        (&set["kind"], &set["value"], &set["schema"]),
+        (&"setting_written".into(), &3.into(), &1.into())
+    );
+    let found = json(&["get", "loop.jobs", "--json"]);
+    assert_eq!((&found["kind"], &found["value"]), (&"setting".into(), &3.into()));
+    assert!(found["origin"].as_str().unwrap().ends_with(".hew.toml:2"));
+    let unset = json(&["unset", "loop.jobs", "--json"]);
+    assert_eq!((&unset["kind"], &unset["was_there"]), (&"setting_removed".into(), &true.into()));
+    let (code, out, err) = place.run(&["get", "loop.jbos", "--json"]);
+    let error: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &error["kind"], err.as_str()), (2, &"error".into(), ""));
+    for line in place.ok(&["list", "--json"]).lines().chain(place.ok(&["path", "--json"]).lines()) {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(row["schema"], 1);
+    }
+}
