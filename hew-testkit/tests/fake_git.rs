@@ -43,6 +43,9 @@ impl GitHarness for Fake {
     fn cut_off(&self, tree: &Path) {
         self.0.cut_off(tree);
     }
+    fn lose_record(&self, tree: &Path) {
+        self.0.lose_record(tree);
+    }
     fn delete_folder(&self, tree: &Path) {
         self.0.delete_folder(tree);
     }

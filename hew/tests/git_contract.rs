@@ -77,6 +77,10 @@ impl GitHarness for Real {
     fn cut_off(&self, tree: &Path) {
         fs::remove_file(tree.join(".git")).unwrap();
     }
+    fn lose_record(&self, tree: &Path) {
+        let record = self.repo.git_in(tree, &["rev-parse", "--absolute-git-dir"]);
+        fs::remove_dir_all(record).unwrap();
+    }
     fn delete_folder(&self, tree: &Path) {
         fs::remove_dir_all(tree).unwrap();
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId, RefName};
 use hew_core::worktree::{
-    AdvanceOutcome, BranchCreation, CleanDepth, ForwardOutcome, GitClient, Inspection, MergeOutcome,
-    MergeRequest, WorktreeInspection, WorktreeReset, WorktreeStart,
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, ForwardOutcome, GitClient, Inspection,
+    MergeOutcome, MergeRequest, WorktreeInspection, WorktreeReset, WorktreeStart,
 };
 
 /// What every harness begins with, by path.
@@ -39,6 +39,8 @@ pub trait GitHarness {
     fn nest_repository(&self, tree: &Path, name: &str);
     /// Deletes the `.git` file.
     fn cut_off(&self, tree: &Path);
+    /// Deletes git's record of the worktree.
+    fn lose_record(&self, tree: &Path);
     /// Deletes the folder.
     fn delete_folder(&self, tree: &Path);
     /// A file as a commit holds it.
@@ -62,7 +64,9 @@ macro_rules! git_contract {
             a_taken_branch_is_not_given_to_a_second_worktree,
             a_reset_undoes_whatever_an_agent_did,
             a_reset_keeps_or_clears_what_is_ignored,
+            a_worktree_without_its_git_file_is_still_its_own,
             a_damaged_worktree_is_told,
+            what_a_gate_alters_is_told,
             an_inspection_counts_what_differs,
             conflicts_and_nested_repositories_are_seen,
             leftovers_become_a_commit_and_head_stays,
@@ -265,25 +269,59 @@ pub fn a_reset_keeps_or_clears_what_is_ignored(h: &dyn GitHarness) {
     assert_eq!(h.read(&tree, "cache/built"), None);
 }
 
-pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
+pub fn a_worktree_without_its_git_file_is_still_its_own(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
     let tree = add(h, "1", &start);
-    let is_broken = || {
-        let reset = git.reset_worktree(&tree, &start, CleanDepth::Everything).unwrap();
-        let seen = git.inspect_worktree(&tree).unwrap();
-        matches!(reset, WorktreeReset::Broken(_)) && matches!(seen, Inspection::Broken(_))
-    };
-    assert!(!is_broken());
+    h.write(&tree, "c.txt", "c\n");
+    let work = h.commit_all(&tree, "c");
     h.write(&tree, "kept.txt", "kept\n");
     h.cut_off(&tree);
-    assert!(is_broken());
-    assert_eq!(h.read(&tree, "kept.txt").as_deref(), Some("kept\n"));
-    assert!(git.commit_leftovers(&tree, "m", &[]).is_err());
-    assert!(git.checkout(&tree, &base).is_err());
-    h.delete_folder(&tree);
-    assert!(is_broken());
+    let found = look(h, &tree);
+    assert_eq!((&found.head, found.changes), (&work, paths(&["kept.txt"])));
+    let leftovers = git.commit_leftovers(&tree, "left", &[]).unwrap();
+    assert_eq!(h.parents(&leftovers), [work]);
+    assert_eq!(h.show(&leftovers, "kept.txt").as_deref(), Some("kept\n"));
+    let reset = git.reset_worktree(&tree, &start, CleanDepth::KeepIgnored).unwrap();
+    assert_eq!(reset, WorktreeReset::Reset);
+    h.write(&tree, "d.txt", "d\n");
+    let next = h.commit_all(&tree, "an agent finds its own repository again");
+    assert_eq!(h.parents(&next), [base.clone()]);
+    assert_eq!(git.resolve(&RefName::from("refs/heads/main")).unwrap(), Some(base));
+}
+
+pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let start = on("loop/x/w0", &base);
+    let damages: [(&str, &dyn Fn(&Path)); 2] =
+        [("record", &|tree| h.lose_record(tree)), ("folder", &|tree| h.delete_folder(tree))];
+    for (what, damage) in damages {
+        let tree = add(h, what, &start);
+        assert_eq!(look(h, &tree).change_count, 0, "{what}");
+        damage(&tree);
+        let reset = git.reset_worktree(&tree, &start, CleanDepth::Everything).unwrap();
+        assert!(matches!(reset, WorktreeReset::Broken(_)), "{what}: {reset:?}");
+        let seen = git.inspect_worktree(&tree).unwrap();
+        assert!(matches!(seen, Inspection::Broken(_)), "{what}: {seen:?}");
+        let altered = git.alteration(&tree, &base).unwrap();
+        assert!(matches!(altered, Alteration::Broken(_)), "{what}: {altered:?}");
+        assert!(git.commit_leftovers(&tree, "m", &[]).is_err(), "{what}");
+        git.checkout(&tree, &base).unwrap();
+        assert_eq!(look(h, &tree).head, base, "{what}: made again");
+        git.remove_worktree(&tree).unwrap();
+    }
     assert_eq!(h.read(&h.checkout(), "a.txt").as_deref(), Some("one\ntwo\nthree\n"));
+}
+
+pub fn what_a_gate_alters_is_told(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
+    let lane = add(h, "land", &detached(&work));
+    h.write(&lane, "report.xml", "untracked files don't count\n");
+    assert_eq!(git.alteration(&lane, &work).unwrap(), Alteration::None);
+    assert_eq!(git.alteration(&lane, &base).unwrap(), Alteration::HeadMoved(work.clone()));
+    h.write(&lane, "c.txt", "formatted\n");
+    assert_eq!(git.alteration(&lane, &work).unwrap(), Alteration::Files(vec!["c.txt".to_owned()]));
 }
 
 pub fn an_inspection_counts_what_differs(h: &dyn GitHarness) {
@@ -301,7 +339,7 @@ pub fn an_inspection_counts_what_differs(h: &dyn GitHarness) {
 }
 
 pub fn conflicts_and_nested_repositories_are_seen(h: &dyn GitHarness) {
-    let base = h.base();
+    let (git, base) = (h.client(), h.base());
     let (_, rival) = worked(h, "1", &base, "a.txt", "rival\n");
     let (tree, _) = worked(h, "2", &base, "a.txt", "ours\n");
     h.merge_and_leave_conflict(&tree, &rival);
@@ -309,8 +347,11 @@ pub fn conflicts_and_nested_repositories_are_seen(h: &dyn GitHarness) {
     let tree = add(h, "3", &detached(&base));
     h.nest_repository(&tree, "inner");
     assert_eq!(look(h, &tree).nested_repositories, paths(&["inner"]));
-    h.commit_all(&tree, "a commit does not hide it");
-    assert_eq!(look(h, &tree).nested_repositories, paths(&["inner"]));
+    let commit = h.commit_all(&tree, "a commit does not hide it");
+    let changes = git.changes(&base, &commit).unwrap();
+    let links: Vec<_> =
+        changes.iter().map(|change| (change.path.as_str(), change.is_repository_link)).collect();
+    assert_eq!(links, [("inner", true)]);
 }
 
 pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
-    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError, Inspection,
-    MergeOutcome, MergeRequest, WorktreeEntry, WorktreeInspection, WorktreeReset, WorktreeStart,
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeInspection, WorktreeReset, WorktreeStart,
 };
 
 use super::FakeGit;
-use super::state::{Files, Head, State, differing, is_ignored};
+use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
 
 impl GitClient for FakeGit {
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
@@ -144,7 +144,13 @@ impl GitClient for FakeGit {
                 let extra = one.iter().filter(|line| !other.contains(line)).count();
                 u32::try_from(extra).unwrap_or(u32::MAX)
             };
-            FileChange { path: path.clone(), added: only_in(&new, &old), removed: only_in(&old, &new), is_repository_link: false }
+            let is_link = |files: &Files| files.get(path).is_some_and(|bytes| bytes == GITLINK);
+            FileChange {
+                path: path.clone(),
+                added: only_in(&new, &old),
+                removed: only_in(&old, &new),
+                is_repository_link: is_link(after) && !is_link(before),
+            }
         };
         Ok(differing(before, after).into_iter().map(count).collect())
     }
@@ -173,22 +179,24 @@ impl GitClient for FakeGit {
         let start = WorktreeStart { branch: None, commit: commit.clone() };
         match self.reset_worktree(path, &start, CleanDepth::KeepIgnored)? {
             WorktreeReset::Reset => Ok(()),
-            WorktreeReset::Broken(reason) => Err(GitError::File { path: path.to_owned(), reason }),
+            WorktreeReset::Broken(_) => self.add_worktree(path, &start),
         }
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
-        Ok(match self.inspect_worktree(path)? {
-            Inspection::Broken(why) => Alteration::Broken(why),
-            Inspection::Readable(found) if found.head != *commit => Alteration::HeadMoved(found.head),
-            Inspection::Readable(found) => {
-                let state = self.lock();
-                let tracked = state.files_of(commit).ok_or_else(|| no_commit(commit))?;
-                let names = found.changes.iter().map(|path| path.display().to_string());
-                let altered: Vec<String> = names.filter(|path| tracked.contains_key(path)).take(20).collect();
-                if altered.is_empty() { Alteration::None } else { Alteration::Files(altered) }
-            }
-        })
+        let state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Ok(Alteration::Broken(damage.to_owned()));
+        }
+        let head = state.head_of(path).ok_or_else(|| failed("rev-parse HEAD", "no commit"))?;
+        if head != *commit {
+            return Ok(Alteration::HeadMoved(head));
+        }
+        let committed = state.files_of(&head).cloned().unwrap_or_default();
+        let present = &state.trees[path].files;
+        let altered = committed.iter().filter(|(name, bytes)| present.get(*name) != Some(*bytes));
+        let names: Vec<String> = altered.map(|(name, _)| name.clone()).take(20).collect();
+        Ok(if names.is_empty() { Alteration::None } else { Alteration::Files(names) })
     }
 
     fn advance(

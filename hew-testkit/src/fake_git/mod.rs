@@ -122,9 +122,14 @@ impl FakeGit {
         self.lock().tree_mut(tree).nested.insert(name.to_owned());
     }
 
-    /// Deletes a worktree's `.git` file.
+    /// Deletes a worktree's `.git` file, which changes nothing: git's record of it is enough.
     pub fn cut_off(&self, tree: &Path) {
-        self.lock().tree_mut(tree).is_cut_off = true;
+        self.lock().tree_mut(tree);
+    }
+
+    /// Deletes git's record of a worktree.
+    pub fn lose_record(&self, tree: &Path) {
+        self.lock().tree_mut(tree).is_unrecorded = true;
     }
 
     /// Deletes a worktree's folder; git's record of it stays.

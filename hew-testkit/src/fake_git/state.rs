@@ -9,7 +9,7 @@ use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 pub(super) type Files = BTreeMap<String, Vec<u8>>;
 
 /// What stands in a commit for a repository inside it.
-const GITLINK: &[u8] = b"\0another repository's commit";
+pub(super) const GITLINK: &[u8] = b"\0another repository's commit";
 
 #[derive(Debug)]
 pub(super) struct Commit {
@@ -31,7 +31,7 @@ pub(super) struct Tree {
     pub(super) files: Files,
     pub(super) unmerged: BTreeSet<String>,
     pub(super) nested: BTreeSet<String>,
-    pub(super) is_cut_off: bool,
+    pub(super) is_unrecorded: bool,
     pub(super) is_gone: bool,
 }
 
@@ -93,13 +93,13 @@ impl State {
             self.refs.insert(branch.to_ref(), commit.clone());
         }
         let (unmerged, nested) = (BTreeSet::new(), BTreeSet::new());
-        let tree = Tree { head, files, unmerged, nested, is_cut_off: false, is_gone: false };
+        let tree = Tree { head, files, unmerged, nested, is_unrecorded: false, is_gone: false };
         self.trees.insert(path.to_owned(), tree);
     }
 
     /// Where a branch is checked out.
     pub(super) fn holder(&self, branch: &BranchName) -> Option<&PathBuf> {
-        let holds = |tree: &Tree| matches!(&tree.head, Head::On(on) if on == branch);
+        let holds = |tree: &Tree| !tree.is_unrecorded && matches!(&tree.head, Head::On(on) if on == branch);
         self.trees.iter().find(|(_, tree)| holds(tree)).map(|(path, _)| path)
     }
 
@@ -108,7 +108,7 @@ impl State {
         match self.trees.get(path) {
             None => Some("its folder: not there"),
             Some(tree) if tree.is_gone => Some("its folder: not there"),
-            Some(tree) if tree.is_cut_off => Some("its .git file: not there"),
+            Some(tree) if tree.is_unrecorded => Some("git has no record of it"),
             Some(_) => None,
         }
     }

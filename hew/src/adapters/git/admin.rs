@@ -1,13 +1,14 @@
 //! A linked worktree as files: its `.git` file and git's record of it (`<common dir>/worktrees/<id>`).
 //!
-//! Files and not processes, for two reasons: a worktree whose `.git` file is gone or points elsewhere is found out
-//! before git is let near it, and what a killed git left behind can be cleared although git refuses to.
+//! Files and not processes, for two reasons: a worktree whose `.git` file is gone or points elsewhere is still found by
+//! git's record of it, without git ever looking for a repository upwards; and what a killed git left behind can be
+//! cleared although git refuses to.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A worktree whose `.git` file and record point at each other.
+/// A worktree and git's record of it, which names it.
 #[derive(Debug, Clone)]
 pub(super) struct Linked {
     /// Its folder, without symbolic links.
@@ -38,31 +39,62 @@ const UNFINISHED: [&str; 18] = [
     "sequencer",
 ];
 
-/// Finds a worktree's record; the error says what is damaged.
+/// Finds a worktree's record; the error says what is damaged. A `.git` file that is gone or was altered does not keep
+/// the record from being found: git is told where everything is and does not read that file.
 pub(super) fn locate(common_dir: &Path, path: &Path) -> Result<Linked, String> {
     let folder = fs::symlink_metadata(path).map_err(|error| format!("its folder: {error}"))?;
     if !folder.is_dir() {
         return Err("its folder is not a folder any more".to_owned());
     }
     let path = path.canonicalize().map_err(|error| format!("its folder: {error}"))?;
-    let dot_git = path.join(".git");
-    match fs::symlink_metadata(&dot_git) {
-        Ok(file) if file.is_file() => {}
-        Ok(_) => return Err("its .git file was replaced by something else".to_owned()),
-        Err(error) => return Err(format!("its .git file: {error}")),
+    if fs::symlink_metadata(path.join(".git")).is_ok_and(|found| found.is_dir()) {
+        return Err("a repository of its own was made in its folder".to_owned());
     }
-    let pointer = read_pointer(&dot_git, &path).map_err(|error| format!("its .git file: {error}"))?;
-    let admin = pointer.canonicalize().map_err(|error| format!("git's record of it: {error}"))?;
-    if admin.parent() != records(common_dir).canonicalize().ok().as_deref() {
-        return Err(format!("its .git file points at {}", admin.display()));
-    }
-    if !points_at(&admin, &path) {
-        return Err("git's record of it points elsewhere".to_owned());
+    let admin = match named_by_file(common_dir, &path) {
+        Some(admin) => admin,
+        None => only_record_of(common_dir, &path)?,
+    };
+    if !admin.join("HEAD").is_file() {
+        return Err("git's record of it has no HEAD".to_owned());
     }
     if is_unfinished(&admin) {
         return Err("git did not finish making it".to_owned());
     }
     Ok(Linked { path, admin })
+}
+
+/// The record that the `.git` file names, if it is one of this repository's and names the folder in turn.
+fn named_by_file(common_dir: &Path, path: &Path) -> Option<PathBuf> {
+    let admin = read_pointer(&path.join(".git"), path).ok()?.canonicalize().ok()?;
+    let is_ours = admin.parent() == records(common_dir).canonicalize().ok().as_deref();
+    (is_ours && points_at(&admin, path)).then_some(admin)
+}
+
+fn only_record_of(common_dir: &Path, path: &Path) -> Result<PathBuf, String> {
+    let mut found = records_of(common_dir, path).map_err(|error| format!("git's records: {error}"))?;
+    match found.len() {
+        1 => Ok(found.remove(0)),
+        0 => Err("git has no record of it".to_owned()),
+        _ => Err("git has several records of it".to_owned()),
+    }
+}
+
+/// Writes the `.git` file anew where it is not as git made it.
+pub(super) fn mend_pointer(linked: &Linked) -> io::Result<()> {
+    let file = linked.path.join(".git");
+    let is_right = fs::symlink_metadata(&file).is_ok_and(|found| found.is_file())
+        && read_pointer(&file, &linked.path)
+            .is_ok_and(|target| target.canonicalize().is_ok_and(|real| real == linked.admin));
+    if is_right {
+        return Ok(());
+    }
+    match fs::remove_file(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let text =
+        [b"gitdir: ", std::os::unix::ffi::OsStrExt::as_bytes(linked.admin.as_os_str()), b"\n"].concat();
+    fs::write(&file, text)
 }
 
 /// Git's records that name this folder, whether or not it exists.

@@ -30,39 +30,50 @@ pub(super) fn contains_all(
     Ok(call.run()?.success()?.stdout.is_empty())
 }
 
+/// Number of files and bytes of a commit's tree.
+pub(super) fn tree_size(git: &RepoGit, commit: &CommitId) -> Result<(u64, u64), GitError> {
+    let answer = git.on_repository().args(["ls-tree", "-r", "-l", "-z", commit.as_str()]).run()?.success()?;
+    let sizes = records(&answer.stdout).map(|record| {
+        let text = String::from_utf8_lossy(record);
+        // Another repository's commit has no size.
+        text.split_whitespace().nth(3).and_then(|size| size.parse::<u64>().ok()).unwrap_or(0)
+    });
+    Ok(sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size)))
+}
+
 /// Files that differ between two commits.
 pub(super) fn changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
     let answer = git
         .on_repository()
-        .args(["diff-tree", "-r", "--raw", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"])
+        .args(["diff-tree", "-r", "--raw", "--numstat", "-z"])
+        .args(["--no-renames", "--no-ext-diff", "--no-textconv"])
         .args([from.as_str(), to.as_str(), "--"])
         .run()?
         .success()?;
     parse_changes(&answer.stdout).ok_or_else(|| answer.unreadable())
 }
 
-/// First the raw records (`:old new sha sha status`, then the path), then one of numstat for each file.
+/// First come `:<old mode> <new mode> …` and the path of each file, then `<added> TAB <removed> TAB <path>` of each.
 fn parse_changes(output: &[u8]) -> Option<Vec<FileChange>> {
     let mut links = BTreeSet::new();
     let mut changes = Vec::new();
-    let mut records = output.split(|&byte| byte == 0).filter(|record| !record.is_empty());
+    let mut records = records(output);
     while let Some(record) = records.next() {
-        let Some(raw) = record.strip_prefix(b":") else {
-            let mut change = parse_change(record)?;
-            change.is_repository_link = links.contains(&change.path);
-            changes.push(change);
+        let Some(modes) = record.strip_prefix(b":") else {
+            changes.push(parse_count(record, &links)?);
             continue;
         };
-        let path = String::from_utf8_lossy(records.next()?).into_owned();
-        let mut modes = raw.split(|&byte| byte == b' ');
-        if modes.next()? != b"160000" && modes.next()? == b"160000" {
+        let path = records.next()?;
+        let mut modes = modes.split(|&byte| byte == b' ');
+        let (old, new) = (modes.next()?, modes.next()?);
+        if new == b"160000" && old != new {
             links.insert(path);
         }
     }
     Some(changes)
 }
 
-fn parse_change(record: &[u8]) -> Option<FileChange> {
+fn parse_count(record: &[u8], links: &BTreeSet<&[u8]>) -> Option<FileChange> {
     let mut parts = record.splitn(3, |&byte| byte == b'\t');
     let mut count = || {
         let text = std::str::from_utf8(parts.next()?).ok()?;
@@ -70,20 +81,13 @@ fn parse_change(record: &[u8]) -> Option<FileChange> {
         if text == "-" { Some(0) } else { text.parse().ok() }
     };
     let (added, removed) = (count()?, count()?);
-    let path = String::from_utf8_lossy(parts.next()?).into_owned();
-    Some(FileChange { path, added, removed, is_repository_link: false })
+    let path = parts.next()?;
+    let is_repository_link = links.contains(path);
+    Some(FileChange { path: String::from_utf8_lossy(path).into_owned(), added, removed, is_repository_link })
 }
 
-/// Number of files, and bytes of them, in a commit's tree.
-pub(super) fn tree_size(git: &RepoGit, commit: &CommitId) -> Result<(u64, u64), GitError> {
-    let answer = git.on_repository().args(["ls-tree", "-r", "-l", "-z", commit.as_str()]).run()?.success()?;
-    let records = answer.stdout.split(|&byte| byte == 0).filter(|record| !record.is_empty());
-    // `mode type sha size\tpath`; a link to another repository has `-` for its size.
-    let size = |record: &[u8]| {
-        let text = String::from_utf8_lossy(record);
-        text.split_whitespace().nth(3).and_then(|size| size.parse().ok()).unwrap_or(0_u64)
-    };
-    Ok(records.fold((0, 0), |(files, bytes), record| (files + 1, bytes + size(record))))
+fn records(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    output.split(|&byte| byte == 0).filter(|record| !record.is_empty())
 }
 
 #[cfg(test)]
@@ -91,19 +95,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_of_numstat_read_with_any_path() {
-        let change = |path: &str, added, removed| Some(FileChange { path: path.to_owned(), added, removed, is_repository_link: false });
-        assert_eq!(parse_change(b"3\t1\tsrc/a.rs"), change("src/a.rs", 3, 1));
-        assert_eq!(parse_change(b"-\t-\timage.png"), change("image.png", 0, 0));
-        assert_eq!(parse_change(b"1\t0\ttab\tand\nline"), change("tab\tand\nline", 1, 0));
-        assert_eq!(parse_change(b"1\t0\t\xff"), change("\u{fffd}", 1, 0));
-        assert_eq!(parse_change(b"x"), None);
-    }
-
-    #[test]
-    fn a_file_that_became_a_link_to_another_repository_is_told() {
-        let output = b":000000 160000 000 abc A\0sub\0:160000 160000 abc def M\0old\0:000000 100644 000 abc A\0f\01\t0\tsub\01\t1\told\02\t0\tf\0";
-        let links: Vec<bool> = parse_changes(output).unwrap().iter().map(|change| change.is_repository_link).collect();
-        assert_eq!(links, [true, false, false]);
+    fn both_halves_of_the_answer_are_read_with_any_path() {
+        let output = b":100644 100644 a1 b2 M\0src/a.rs\0:000000 160000 00 c3 A\0inner\0\
+            :160000 160000 a1 b2 M\0module\0:000000 100644 00 d4 A\0tab\tand\nline \xff\0\
+            3\t1\tsrc/a.rs\01\t0\tinner\01\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
+        let read = parse_changes(output).unwrap();
+        let read: Vec<_> =
+            read.iter().map(|c| (c.path.as_str(), c.added, c.removed, c.is_repository_link)).collect();
+        let expected = [
+            ("src/a.rs", 3, 1, false),
+            ("inner", 1, 0, true),
+            ("module", 1, 1, false),
+            ("tab\tand\nline \u{fffd}", 0, 0, false),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(parse_changes(b""), Some(Vec::new()));
+        assert_eq!(parse_changes(b"x\0"), None);
     }
 }

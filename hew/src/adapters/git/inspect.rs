@@ -10,12 +10,15 @@ use hew_core::worktree::{Alteration, GitError, Inspection, WorktreeInspection};
 
 use super::RepoGit;
 use super::admin::{self, Linked};
-use super::run::LONG;
+use super::run::{GitAnswer, LONG};
+
+/// The mode of another repository's commit.
+const GITLINK: &[u8] = b"160000";
 
 /// How many changed paths are listed; all are counted.
 const LISTED: usize = 10_000;
 
-/// How many altered files are named.
+/// How many paths an alteration names.
 const ALTERATIONS_NAMED: usize = 20;
 
 /// Looks into a worktree.
@@ -24,12 +27,7 @@ pub(super) fn inspect(git: &RepoGit, path: &Path) -> Result<Inspection, GitError
         Ok(linked) => linked,
         Err(reason) => return Ok(Inspection::Broken(reason)),
     };
-    let status = git
-        .in_worktree(&linked)
-        .args(["--no-optional-locks", "status", "--porcelain=v2", "-z", "--branch"])
-        .args(["--untracked-files=all", "--no-renames", "--ignore-submodules=none"])
-        .timeout(LONG)
-        .run()?;
+    let status = ask(git, &linked, "--untracked-files=all")?;
     if !status.exit.is_success() {
         return Ok(Inspection::Broken(status.words()));
     }
@@ -37,8 +35,6 @@ pub(super) fn inspect(git: &RepoGit, path: &Path) -> Result<Inspection, GitError
     let Some(head) = status.head else {
         return Ok(Inspection::Broken("its HEAD names no commit".to_owned()));
     };
-    let mut nested = status.nested;
-    nested.extend(without_module(git, &linked, status.links)?);
     let change_bytes = status.changes.iter().map(|change| size_of_file(&linked.path.join(change))).sum();
     let change_count = status.changes.len();
     let mut changes = status.changes;
@@ -50,21 +46,8 @@ pub(super) fn inspect(git: &RepoGit, path: &Path) -> Result<Inspection, GitError
         change_count,
         change_bytes,
         unmerged: status.unmerged,
-        nested_repositories: nested,
+        nested_repositories: status.nested,
     }))
-}
-
-fn size_of_file(path: &Path) -> u64 {
-    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len())
-}
-
-/// Of the links to other repositories that are staged here, those that .gitmodules does not know.
-fn without_module(git: &RepoGit, linked: &Linked, links: Vec<PathBuf>) -> Result<Vec<PathBuf>, GitError> {
-    if links.is_empty() {
-        return Ok(links);
-    }
-    let modules = module_paths(git, linked)?;
-    Ok(links.into_iter().filter(|link| !modules.contains(link)).collect())
 }
 
 /// Tells whether a worktree is still at a commit, with every tracked file as it is there.
@@ -73,25 +56,49 @@ pub(super) fn alteration(git: &RepoGit, path: &Path, commit: &CommitId) -> Resul
         Ok(linked) => linked,
         Err(reason) => return Ok(Alteration::Broken(reason)),
     };
-    let answer = git
-        .in_worktree(&linked)
-        .args(["--no-optional-locks", "status", "--porcelain=v2", "-z", "--branch"])
-        .args(["--untracked-files=no", "--no-renames"])
-        .timeout(LONG)
-        .run()?;
+    let answer = ask(git, &linked, "--untracked-files=no")?;
     if !answer.exit.is_success() {
         return Ok(Alteration::Broken(answer.words()));
     }
     let status = Status::parse(&answer.stdout).ok_or_else(|| answer.unreadable())?;
     Ok(match status.head {
-        Some(head) if head == *commit && status.changes.is_empty() => Alteration::None,
-        Some(head) if head == *commit => {
-            let named = status.changes.iter().take(ALTERATIONS_NAMED);
-            Alteration::Files(named.map(|path| path.display().to_string()).collect())
-        }
-        Some(head) => Alteration::HeadMoved(head),
         None => Alteration::Broken("its HEAD names no commit".to_owned()),
+        Some(head) if head != *commit => Alteration::HeadMoved(head),
+        Some(_) if status.changes.is_empty() => Alteration::None,
+        Some(_) => {
+            let named = status.changes.iter().take(ALTERATIONS_NAMED);
+            Alteration::Files(named.map(|path| path.to_string_lossy().into_owned()).collect())
+        }
     })
+}
+
+fn ask(git: &RepoGit, linked: &Linked, untracked: &str) -> Result<GitAnswer, GitError> {
+    git.in_worktree(linked)
+        .args(["--no-optional-locks", "status", "--porcelain=v2", "-z", "--branch"])
+        .args([untracked, "--no-renames", "--ignore-submodules=none"])
+        .timeout(LONG)
+        .run()
+}
+
+fn size_of_file(path: &Path) -> u64 {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |file| file.len())
+}
+
+/// Folders that the index holds as another repository's commit, although .gitmodules does not know them.
+pub(super) fn repository_links(git: &RepoGit, linked: &Linked) -> Result<Vec<PathBuf>, GitError> {
+    let staged = git.in_worktree(linked).args(["ls-files", "--stage", "-z"]).run()?.success()?;
+    let links: Vec<PathBuf> = staged
+        .stdout
+        .split(|&byte| byte == 0)
+        .filter(|entry| entry.starts_with(b"160000 "))
+        .filter_map(|entry| entry.splitn(2, |&byte| byte == b'\t').nth(1))
+        .map(to_path)
+        .collect();
+    if links.is_empty() {
+        return Ok(links);
+    }
+    let modules = module_paths(git, linked)?;
+    Ok(links.into_iter().filter(|link| !modules.contains(link)).collect())
 }
 
 fn module_paths(git: &RepoGit, linked: &Linked) -> Result<Vec<PathBuf>, GitError> {
@@ -112,8 +119,6 @@ struct Status {
     changes: Vec<PathBuf>,
     unmerged: Vec<PathBuf>,
     nested: Vec<PathBuf>,
-    /// Paths that became links to another repository's commit.
-    links: Vec<PathBuf>,
 }
 
 impl Status {
@@ -124,7 +129,14 @@ impl Status {
         while let Some(entry) = entries.next() {
             match entry.first()? {
                 b'#' => status.add_header(entry),
-                b'1' => status.add_changed(entry)?,
+                b'1' => {
+                    let path = to_path(nth_field(entry, 8)?);
+                    if nth_field(entry, 4)?.starts_with(GITLINK) && !nth_field(entry, 3)?.starts_with(GITLINK)
+                    {
+                        status.nested.push(path.clone());
+                    }
+                    status.changes.push(path);
+                }
                 b'2' => {
                     status.changes.push(to_path(nth_field(entry, 9)?));
                     status.changes.push(to_path(entries.next()?));
@@ -139,18 +151,6 @@ impl Status {
             }
         }
         Some(status)
-    }
-
-    /// `1 XY sub mH mI mW hH hI path`; a mode of 160000 is a link to another repository.
-    fn add_changed(&mut self, entry: &[u8]) -> Option<()> {
-        let path = to_path(nth_field(entry, 8)?);
-        let mode = |number| entry.split(|&byte| byte == b' ').nth(number);
-        let is_link = |mode: Option<&[u8]>| mode == Some(b"160000".as_slice());
-        if !is_link(mode(3)) && is_link(mode(4)) {
-            self.links.push(path.clone());
-        }
-        self.changes.push(path);
-        Some(())
     }
 
     fn add_header(&mut self, entry: &[u8]) {
@@ -190,14 +190,18 @@ mod tests {
             1 .M N... 100644 100644 100644 aa bb with space\nand line\0\
             2 R. N... 100644 100644 100644 aa bb R100 new\0old\0\
             u UU N... 100644 100644 100644 100644 aa bb cc both\0\
+            1 A. S... 000000 160000 160000 aa bb staged\0\
             ? loose \xff\0? nested/\0";
         let status = Status::parse(output).unwrap();
         assert_eq!(status.head, Some(CommitId::from("1234")));
         assert_eq!(status.branch, Some(BranchName::from("topic")));
         let changes: Vec<_> = status.changes.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        assert_eq!(changes, ["with space\nand line", "new", "old", "both", "loose \u{fffd}", "nested"]);
+        assert_eq!(
+            changes,
+            ["with space\nand line", "new", "old", "both", "staged", "loose \u{fffd}", "nested"]
+        );
         assert_eq!(status.unmerged, [PathBuf::from("both")]);
-        assert_eq!(status.nested, [PathBuf::from("nested")]);
+        assert_eq!(status.nested, [PathBuf::from("staged"), PathBuf::from("nested")]);
     }
 
     #[test]

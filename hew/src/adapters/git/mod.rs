@@ -31,17 +31,18 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
-    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError, Inspection,
-    MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
 use self::admin::Linked;
 use self::run::GitCall;
+
+pub use self::run::process_count;
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
 const OWN_SETTINGS: [(&str, &str); 13] = [
@@ -67,7 +68,6 @@ const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("c
 #[derive(Debug)]
 pub struct RepoGit {
     common_dir: PathBuf,
-    processes: Arc<AtomicU64>,
     identity: OnceLock<identity::Identity>,
     environment: Vec<(OsString, OsString)>,
 }
@@ -75,12 +75,7 @@ pub struct RepoGit {
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self {
-            common_dir: common_dir.to_owned(),
-            processes: Arc::new(AtomicU64::new(0)),
-            identity: OnceLock::new(),
-            environment: Vec::new(),
-        }
+        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
@@ -90,24 +85,8 @@ impl RepoGit {
         self
     }
 
-    /// How many git processes this value has started.
-    pub fn process_count(&self) -> u64 {
-        self.processes.load(Ordering::Relaxed)
-    }
-
-    /// Names of the repository's remotes.
-    pub fn remotes(&self) -> Result<Vec<String>, GitError> {
-        let answer = self.on_repository().arg("remote").run()?.success()?;
-        Ok(String::from_utf8_lossy(&answer.stdout).lines().map(str::to_owned).collect())
-    }
-
-    /// Number of files, and bytes of them, in a commit's tree.
-    pub fn tree_size(&self, commit: &CommitId) -> Result<(u64, u64), GitError> {
-        history::tree_size(self, commit)
-    }
-
     fn call_in(&self, folder: &Path) -> GitCall {
-        let call = GitCall::new(folder).counted_by(&self.processes);
+        let call = GitCall::new(folder);
         self.environment.iter().fold(call, |call, (name, value)| call.env(name, value))
     }
 
@@ -125,6 +104,23 @@ impl RepoGit {
             .settings(&OWN_SETTINGS)
     }
 
+    /// Names of the repository's remotes.
+    pub fn remotes(&self) -> Result<Vec<String>, GitError> {
+        let answer = self.on_repository().arg("remote").run()?.success()?;
+        Ok(answer.line()?.lines().map(str::to_owned).collect())
+    }
+
+    /// Number of files and bytes of a commit's tree.
+    pub fn tree_size(&self, commit: &CommitId) -> Result<(u64, u64), GitError> {
+        history::tree_size(self, commit)
+    }
+
+    /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
+    /// them: their files are in no commit of this repository.
+    pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
+        inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
     fn locate(&self, path: &Path) -> Result<Linked, GitError> {
         admin::locate(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
@@ -135,10 +131,6 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
 }
 
 impl GitClient for RepoGit {
-    fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
-        inspect::alteration(self, path, commit)
-    }
-
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         refs::resolve(self, name)
     }
@@ -203,6 +195,10 @@ impl GitClient for RepoGit {
 
     fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
         worktrees::checkout(self, path, commit)
+    }
+
+    fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
+        inspect::alteration(self, path, commit)
     }
 
     fn advance(

@@ -10,7 +10,6 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,14 @@ use hew_core::worktree::GitError;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+/// Git processes started by this process so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
+/// Git processes started by this process so far.
+pub fn process_count() -> u64 {
+    STARTED.load(Ordering::Relaxed)
+}
 
 /// Longest a call that writes no working tree may take.
 pub(crate) const SHORT: Duration = Duration::from_secs(60);
@@ -55,7 +62,6 @@ pub(crate) struct GitCall {
     settings: Vec<(&'static str, &'static str)>,
     input: Option<Vec<u8>>,
     timeout: Duration,
-    counter: Option<Arc<AtomicU64>>,
 }
 
 /// What a call of git came to; git has ended by itself.
@@ -81,7 +87,6 @@ impl GitCall {
             settings: Vec::new(),
             input: None,
             timeout: SHORT,
-            counter: None,
         }
     }
 
@@ -121,18 +126,10 @@ impl GitCall {
         self
     }
 
-    /// Counts the process here once it is started.
-    pub(crate) fn counted_by(mut self, counter: &Arc<AtomicU64>) -> Self {
-        self.counter = Some(Arc::clone(counter));
-        self
-    }
-
     /// Runs it to its end, whatever its exit code.
     pub(crate) fn run(self) -> Result<GitAnswer, GitError> {
         let mut child = self.spawn().map_err(|error| self.not_run(error))?;
-        if let Some(counter) = &self.counter {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+        STARTED.fetch_add(1, Ordering::Relaxed);
         let streams = Streams::of(&mut child);
         let ended = streams.and_then(|streams| streams.drain(&mut child, self.timeout));
         let (status, stdout, stderr) = match ended {

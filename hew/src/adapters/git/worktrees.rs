@@ -38,6 +38,7 @@ pub(super) fn reset(
         Err(reason) => return Ok(WorktreeReset::Broken(reason)),
     };
     admin::clear_unfinished(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
+    admin::mend_pointer(&linked).map_err(|error| file_error(&linked.path, error))?;
     let checkout = switch(git, &linked, start)?;
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
@@ -52,12 +53,13 @@ pub(super) fn reset(
     if again.exit.is_success() { Ok(WorktreeReset::Reset) } else { Ok(WorktreeReset::Broken(again.words())) }
 }
 
-/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays.
+/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays. A broken one
+/// is made again.
 pub(super) fn checkout(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
     let start = WorktreeStart { branch: None, commit: commit.clone() };
     match reset(git, path, &start, CleanDepth::KeepIgnored)? {
         WorktreeReset::Reset => Ok(()),
-        WorktreeReset::Broken(reason) => Err(file_error(path, reason)),
+        WorktreeReset::Broken(_) => add(git, path, &start),
     }
 }
 
