@@ -17,7 +17,7 @@ use hew_core::land::merge_back::{self, Candidate, CandidateRequest};
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
-use hew_core::worktree::{WorktreeStart, names};
+use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
@@ -42,13 +42,20 @@ struct Lane {
     path: PathBuf,
     /// The commit that its worktree is at, once it is made.
     at: Option<CommitId>,
+    /// What has to be cleaned before the next candidate: a gate may have left files.
+    depth: CleanDepth,
     /// Foreign values found on the run branch.
     foreign: u32,
 }
 
 impl Lane {
     fn new(rig: &Rig) -> Self {
-        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None, foreign: 0 }
+        Self {
+            path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
+            at: None,
+            depth: CleanDepth::Nothing,
+            foreign: 0,
+        }
     }
 
     fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
@@ -83,7 +90,7 @@ impl Lane {
             return Ok(());
         }
         let made = match self.at {
-            Some(_) => rig.git.checkout(&self.path, commit),
+            Some(_) => rig.git.checkout(&self.path, commit, self.depth),
             None => rig.git.add_worktree(&self.path, &WorktreeStart { branch: None, commit: commit.clone() }),
         };
         made.map_err(|error| error.to_string())?;
@@ -120,11 +127,13 @@ impl Lane {
             tip: tip.clone(),
             work: work.clone(),
             message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
+            depth: self.depth,
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
         let mut resolved = None;
         if let Candidate::Made { commit, .. } = &candidate {
             self.at = Some(commit.clone());
+            self.depth = CleanDepth::Nothing;
             resolved = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
         }
         Ok(MergeView::Candidate { candidate, resolves: resolved })
@@ -141,10 +150,13 @@ impl Lane {
     ) -> Result<GatedView, String> {
         let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
         let run = GateRun { gate, lane: &self.path, commit, tree, log };
+        self.depth = CleanDepth::KeepIgnored;
         let mut view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
             // Whatever the gate did there, the next candidate is made on a clean tree.
-            rig.git.checkout(&self.path, commit).map_err(|error| error.to_string())?;
+            rig.git
+                .checkout(&self.path, commit, CleanDepth::KeepIgnored)
+                .map_err(|error| error.to_string())?;
         }
         let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
         view.definition_changed =

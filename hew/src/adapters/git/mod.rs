@@ -171,10 +171,11 @@ impl GitClient for RepoGit {
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        leftovers::commit(self, path, message, leave_out)
+        leftovers::commit(self, path, head, message, leave_out)
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
@@ -193,8 +194,8 @@ impl GitClient for RepoGit {
         merge::merge(self, request)
     }
 
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::checkout(self, path, commit)
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
+        worktrees::checkout(self, path, commit, depth)
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {

@@ -43,21 +43,31 @@ pub(super) fn reset(
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
     }
-    let clean = clean(git, &linked, depth)?;
+    let flags = match depth {
+        CleanDepth::Nothing => return Ok(WorktreeReset::Reset),
+        CleanDepth::KeepIgnored => "-ffd",
+        CleanDepth::Everything => "-ffdx",
+    };
+    let clean = clean(git, &linked, flags)?;
     if clean.exit.is_success() {
         return Ok(WorktreeReset::Reset);
     }
     // Read-only folders (module caches are such) can't be emptied.
     make_folders_writable(&linked.path).map_err(|error| file_error(&linked.path, error))?;
-    let again = self::clean(git, &linked, depth)?;
+    let again = self::clean(git, &linked, flags)?;
     if again.exit.is_success() { Ok(WorktreeReset::Reset) } else { Ok(WorktreeReset::Broken(again.words())) }
 }
 
-/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays. A broken one
+/// Detaches a worktree at a commit and makes its files that commit's. A broken one
 /// is made again.
-pub(super) fn checkout(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+pub(super) fn checkout(
+    git: &RepoGit,
+    path: &Path,
+    commit: &CommitId,
+    depth: CleanDepth,
+) -> Result<(), GitError> {
     let start = WorktreeStart { branch: None, commit: commit.clone() };
-    match reset(git, path, &start, CleanDepth::KeepIgnored)? {
+    match reset(git, path, &start, depth)? {
         WorktreeReset::Reset => Ok(()),
         WorktreeReset::Broken(_) => add(git, path, &start),
     }
@@ -73,11 +83,7 @@ fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAn
     call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
 }
 
-fn clean(git: &RepoGit, linked: &Linked, depth: CleanDepth) -> Result<GitAnswer, GitError> {
-    let flags = match depth {
-        CleanDepth::KeepIgnored => "-ffd",
-        CleanDepth::Everything => "-ffdx",
-    };
+fn clean(git: &RepoGit, linked: &Linked, flags: &str) -> Result<GitAnswer, GitError> {
     git.in_worktree(linked).args(["clean", "--quiet", flags]).timeout(LONG).run()
 }
 
