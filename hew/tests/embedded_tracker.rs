@@ -306,7 +306,7 @@ fn records(jsonl: &str) -> BTreeMap<String, Value> {
     let derived = ["dependency_count", "dependent_count", "comment_count", "parent"];
     let record = |line: &str| {
         let mut record: Value = serde_json::from_str(line).unwrap();
-        derived.iter().for_each(|field| drop(record.as_object_mut().unwrap().shift_remove(*field)));
+        record.as_object_mut().unwrap().retain(|field, _| !derived.contains(&field.as_str()));
         (record["id"].as_str().unwrap().to_owned(), record)
     };
     jsonl.lines().map(record).collect()
