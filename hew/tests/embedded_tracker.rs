@@ -37,7 +37,8 @@ fn query(scope: Scope, hold_open: BTreeSet<TaskId>) -> ReadyQuery {
 
 // --- agreement with the model ---
 
-const TASKS: usize = 9;
+/// Few, so that edges meet.
+const TASKS: usize = 5;
 
 fn id(number: usize) -> TaskId {
     TaskId::new(format!("t{number}"))
@@ -45,28 +46,21 @@ fn id(number: usize) -> TaskId {
 
 /// A task as it may come from anywhere: edges to itself, to nothing, in rings.
 fn record() -> impl Strategy<Value = Value> {
-    let status = prop::sample::select(vec![
-        "open",
-        "open",
-        "open",
-        "in_progress",
-        "closed",
-        "pinned",
-        "tombstone",
-        "hooked",
-    ]);
-    let kind = prop::sample::select(vec!["task", "task", "task", "epic", "gate"]);
-    let edge_kind = prop::sample::select(vec![
-        "blocks",
-        "conditional-blocks",
-        "parent-child",
-        "parent-child",
-        "waits-for",
-        "related",
-    ]);
-    let edges = prop::collection::vec((edge_kind, 0..TASKS + 1), 0..4);
-    let defer = prop::sample::select(vec!["", "", "", "2020-01-01T00:00:00Z", "2999-01-01T00:00:00+02:00"]);
-    (0..TASKS, status, kind, edges, defer, 0..3_u8, 0..12_u8).prop_map(
+    // Most tasks could start if nothing held them up, or the model would have little to say.
+    let status = prop_oneof![
+        7 => Just("open"),
+        4 => prop::sample::select(vec!["in_progress", "closed", "pinned", "tombstone", "hooked"]),
+    ];
+    let kind = prop_oneof![8 => Just("task"), 2 => Just("epic"), 1 => Just("gate")];
+    let edge_kind = prop_oneof![
+        3 => Just("parent-child"), 3 => Just("waits-for"), 2 => Just("blocks"), 1 => Just("conditional-blocks"),
+        1 => Just("related"),
+    ];
+    let edges = prop::collection::vec((edge_kind, 0..TASKS + 1), 0..3);
+    let defer = prop_oneof![
+        8 => Just(""), 1 => Just("2020-01-01T00:00:00Z"), 1 => Just("2999-01-01T00:00:00+02:00"),
+    ];
+    (0..TASKS, status, kind, edges, defer, 0..3_u8, 0..30_u8).prop_map(
         |(number, status, kind, edges, defer, priority, flags)| {
             let edges: Vec<_> = edges
                 .into_iter()
@@ -100,14 +94,14 @@ fn change() -> impl Strategy<Value = Change> {
         prop::sample::select(vec!["blocks", "conditional-blocks", "parent-child", "waits-for", "related"]);
     let statuses = prop::sample::select(vec!["open", "closed", "pinned", "tombstone", "deferred"]);
     prop_oneof![
-        record().prop_map(Change::Import),
-        (0..TASKS, statuses).prop_map(|(task, status)| Change::Status(task, status)),
-        (0..TASKS, 0..TASKS, kinds).prop_map(|(task, on, kind)| Change::Edge(task, on, kind)),
-        (0..TASKS, 0..TASKS).prop_map(|(task, on)| Change::NoEdge(task, on)),
-        (0..TASKS, prop::option::of(0..TASKS)).prop_map(|(task, parent)| Change::Parent(task, parent)),
-        (0..TASKS).prop_map(Change::Claim),
-        (0..TASKS).prop_map(Change::Close),
-        (0..TASKS).prop_map(Change::Reopen),
+        2 => record().prop_map(Change::Import),
+        4 => (0..TASKS, statuses).prop_map(|(task, status)| Change::Status(task, status)),
+        2 => (0..TASKS, 0..TASKS, kinds).prop_map(|(task, on, kind)| Change::Edge(task, on, kind)),
+        1 => (0..TASKS, 0..TASKS).prop_map(|(task, on)| Change::NoEdge(task, on)),
+        2 => (0..TASKS, prop::option::of(0..TASKS)).prop_map(|(task, parent)| Change::Parent(task, parent)),
+        1 => (0..TASKS).prop_map(Change::Claim),
+        1 => (0..TASKS).prop_map(Change::Close),
+        1 => (0..TASKS).prop_map(Change::Reopen),
     ]
 }
 
@@ -169,7 +163,7 @@ fn assert_agreement(tracker: &EmbeddedTracker, numbers: &BTreeSet<usize>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 80, failure_persistence: None, ..ProptestConfig::default() })]
     #[test]
     fn ready_agrees_with_the_model_after_any_changes(
         records in prop::collection::vec(record(), 0..TASKS * 2),
@@ -256,7 +250,7 @@ fn what_is_stored_is_there_after_opening_again() {
 #[test]
 fn writers_with_handles_of_their_own_lose_nothing() {
     const WRITERS: usize = 8;
-    const EACH: usize = 12;
+    const EACH: usize = 8;
     let (_folder, path) = store();
     let won: Vec<usize> = std::thread::scope(|scope| {
         let write = |number: usize| {
