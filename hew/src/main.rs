@@ -4,9 +4,12 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use hew::cli::Cli;
-use hew::{commands, ui};
+use hew::{adapters, commands, ui};
 
 fn main() -> ExitCode {
+    if let Some(code) = adapters::shim::intercept(std::env::args_os()) {
+        return ExitCode::from(code);
+    }
     ui::panic::install();
     let cli = Cli::parse();
     let ui = ui::Ui::new(&cli.global);

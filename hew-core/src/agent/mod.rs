@@ -3,7 +3,9 @@
 //! Invariants: the spawner holds no settings and chooses nothing, it does what a [`SpawnPlan`] says; it reports what it
 //! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
 
+pub mod outcome;
 pub mod signal;
+pub mod text;
 pub mod verdict;
 
 use std::path::PathBuf;
@@ -13,6 +15,7 @@ use crossbeam_channel::Receiver;
 
 use crate::exit::Exit;
 use crate::plan::SpawnPlan;
+pub use outcome::IterationOutcome;
 pub use signal::{AgentSignal, SignalWord};
 
 /// How a running program is to be stopped. A later request replaces an earlier one.

@@ -1,1 +1,36 @@
-//! Being built.
+//! A run as one state machine: `step(&mut State, Event, now) -> Vec<Effect>`.
+//!
+//! Invariants: it never blocks and never fails, what goes wrong is an event or a recorded problem; effects are performed
+//! in their order, so a `Record` before a job is on disk before the job begins; a task is claimed by one worker at a
+//! time, and every claim ends closed, released or left to whoever took it; nothing starts after a stop; the run branch
+//! moves only from the tip that the lane knows.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `config` | what is frozen at launch |
+//! | `event`, `effect` | what comes in, what goes out |
+//! | `state` | workers, lane, tasks |
+//! | `step` | one event to its handler |
+//! | `dispatch` | ready tasks to free workers |
+//! | `iteration` | one attempt from claim to collected work |
+//! | `lane` | candidate, gate, advance, close |
+//! | `settle` | what the tracker is told, and the end of an iteration |
+//! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
+
+pub mod config;
+mod dispatch;
+pub mod effect;
+mod ending;
+pub mod event;
+mod iteration;
+mod lane;
+mod settle;
+pub mod state;
+mod step;
+mod stopping;
+
+pub use config::{GatePlan, RunConfig, RunLimits};
+pub use effect::{Effect, LaneJob, SettleJob, WorkerJob};
+pub use event::Event;
+pub use state::State;
+pub use step::step;

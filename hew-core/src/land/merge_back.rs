@@ -1,1 +1,135 @@
-//! Being built.
+//! The lane's steps: candidate, and moving the run branch to it.
+//!
+//! Invariants: a candidate has the tip as its first parent; the branch moves only from the tip that the candidate was
+//! made on, by compare-and-swap, and is read back; a branch that somebody else moved is put back and never built upon.
+
+use std::path::PathBuf;
+
+use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
+use crate::worktree::{AdvanceOutcome, GitClient, GitError, MergeOutcome, MergeRequest};
+
+/// One result on its way to the run branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CandidateRequest {
+    /// The lane's worktree.
+    pub lane: PathBuf,
+    /// Where the run branch is.
+    pub tip: CommitId,
+    /// The anchored work.
+    pub work: CommitId,
+    /// Message with trailers; see [`message`].
+    pub message: String,
+}
+
+/// Work and tip, merged and checked out in the lane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Candidate {
+    /// It is the lane's HEAD now.
+    Made {
+        /// The merge commit.
+        commit: CommitId,
+        /// Its tree.
+        tree: TreeId,
+    },
+    /// These files don't merge.
+    Conflict(Vec<String>),
+}
+
+/// Merges work into tip and checks the result out in the lane, which keeps it from garbage collection.
+pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result<Candidate, GitError> {
+    let merge = MergeRequest {
+        lane: request.lane.clone(),
+        tip: request.tip.clone(),
+        work: request.work.clone(),
+        message: request.message.clone(),
+    };
+    match git.merge(&merge)? {
+        MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),
+        MergeOutcome::Merged { commit, tree } => {
+            git.checkout(&request.lane, &commit)?;
+            Ok(Candidate::Made { commit, tree })
+        }
+    }
+}
+
+/// What came of moving the run branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Advance {
+    /// What somebody else had put on the branch: anchored under this ref, and taken off it again.
+    pub meddled: Option<(CommitId, RefName)>,
+    /// The branch was missing and was made again.
+    pub restored: bool,
+}
+
+/// Moves the run branch from tip to candidate. If the ref is not at the tip, somebody meddled: the foreign value is
+/// anchored, the ref put back, and the move made from there.
+pub fn advance(
+    git: &dyn GitClient,
+    branch: &BranchName,
+    from: &CommitId,
+    to: &CommitId,
+    foreign_anchor: &RefName,
+) -> Result<Advance, GitError> {
+    let mut done = Advance { meddled: None, restored: false };
+    // Somebody who moves the ref in a loop must not hold the lane for ever.
+    for _ in 0..8 {
+        match git.advance(branch, from, to)? {
+            AdvanceOutcome::Advanced => return Ok(done),
+            AdvanceOutcome::Moved(Some(foreign)) => {
+                git.anchor(foreign_anchor, &foreign)?;
+                git.advance(branch, &foreign, from)?;
+                done.meddled = Some((foreign, foreign_anchor.clone()));
+            }
+            AdvanceOutcome::Moved(None) => {
+                git.create_branch(branch, from)?;
+                done.restored = true;
+            }
+        }
+    }
+    Err(GitError::Unreadable {
+        command: format!("update-ref refs/heads/{branch}"),
+        answer: "somebody else keeps moving this branch".to_owned(),
+    })
+}
+
+/// A landing's message: the title in one line of at most 200 bytes, and the trailers that say where it came from.
+pub fn message(task: &TaskId, title: &str, run: &RunId, iteration: IterationId) -> String {
+    let subject = subject(task, title);
+    format!("{subject}\n\nHew-Run: {run}\nHew-Task: {}\nHew-Iter: {iteration}\n", one_line(task.as_str()))
+}
+
+/// `<task-id>: <title>` in one line of at most 200 bytes.
+pub fn subject(task: &TaskId, title: &str) -> String {
+    let mut subject = one_line(&format!("{task}: {title}"));
+    if subject.len() > 200 {
+        let end = (0..=197).rev().find(|&at| subject.is_char_boundary(at)).unwrap_or(0);
+        subject.truncate(end);
+        subject.push('…');
+    }
+    subject
+}
+
+fn one_line(text: &str) -> String {
+    text.split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::WorkerId;
+
+    #[test]
+    fn a_message_is_one_line_and_its_trailers_cannot_be_forged_by_a_title() {
+        let run = RunId::parse("loop-20261120T193000Z-1a2b3c4d").unwrap();
+        let iteration = IterationId { worker: WorkerId(1), iter: 3 };
+        let text = message(&TaskId::new("a-1"), "fix\n\nHew-Task: other\x1b[0m", &run, iteration);
+        assert_eq!(
+            text,
+            "a-1: fix Hew-Task: other [0m\n\nHew-Run: loop-20261120T193000Z-1a2b3c4d\nHew-Task: a-1\nHew-Iter: w1/iter-003\n"
+        );
+        assert!(subject(&TaskId::new("a-1"), &"é".repeat(500)).len() <= 200);
+    }
+}

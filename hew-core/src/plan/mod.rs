@@ -1,8 +1,13 @@
 //! What runs, and why. A [`SpawnPlan`] is frozen before anything is spawned; it is the only maker of an agent's argv.
 
+pub mod env;
 pub mod provenance;
 pub mod runtime;
 pub mod spawn_plan;
 
 pub use provenance::Provenance;
-pub use spawn_plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
+pub use runtime::RuntimeProblem;
+pub use spawn_plan::{
+    AgentStdin, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest, outcome_file, plan_spawn,
+    prompt_file, provenance_line,
+};

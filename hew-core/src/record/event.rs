@@ -8,9 +8,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::agent::AgentSignal;
+pub use crate::agent::IterationOutcome;
 use crate::exit::Exit;
 use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId};
 use crate::plan::Provenance;
+pub use crate::tracker::change::TaskChange;
 
 /// Version of the journal and of the files made from it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -27,64 +29,6 @@ pub struct JournalEntry {
     /// What happened.
     #[serde(flatten)]
     pub event: JournalEvent,
-}
-
-/// How an iteration ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IterationOutcome {
-    /// Landed (or nothing to land) and closed.
-    Closed,
-    /// Ended well, but nobody said that the task is done.
-    NoClose,
-    /// The gate was red.
-    BackpressureFail,
-    /// The runtime or the worktree failed.
-    RuntimeError,
-    /// Its wall time was up.
-    TimedOut,
-    /// It showed no sign of life.
-    Stalled,
-    /// The runtime is resting.
-    RateLimited,
-    /// The work conflicts with what landed meanwhile.
-    Conflict,
-    /// The agent said that it can't be done now.
-    Blocked,
-    /// The run or the task was stopped.
-    Cancelled,
-}
-
-impl IterationOutcome {
-    /// The wire form.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::NoClose => "no_close",
-            Self::BackpressureFail => "backpressure_fail",
-            Self::RuntimeError => "runtime_error",
-            Self::TimedOut => "timed_out",
-            Self::Stalled => "stalled",
-            Self::RateLimited => "rate_limited",
-            Self::Conflict => "conflict",
-            Self::Blocked => "blocked",
-            Self::Cancelled => "cancelled",
-        }
-    }
-
-    /// Every outcome, in the order of the wire table.
-    pub const ALL: [Self; 10] = [
-        Self::Closed,
-        Self::NoClose,
-        Self::BackpressureFail,
-        Self::RuntimeError,
-        Self::TimedOut,
-        Self::Stalled,
-        Self::RateLimited,
-        Self::Conflict,
-        Self::Blocked,
-        Self::Cancelled,
-    ];
 }
 
 /// Why a run ended.
@@ -205,42 +149,6 @@ pub struct AssignmentRecord {
     pub iteration: IterationId,
     /// Its task.
     pub task: TaskId,
-}
-
-/// What happened to a task in the tracker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "change", rename_all = "snake_case")]
-pub enum TaskChange {
-    /// hew's own close phase settled it.
-    Closed {
-        /// What landed; none where nothing had to.
-        #[serde(default)]
-        landed_sha: Option<CommitId>,
-    },
-    /// The tracker refuses the close; dependents go on, the close is tried again.
-    CloseFailed {
-        /// The tracker's words.
-        reason: String,
-    },
-    /// Our claim was given back.
-    Released,
-    /// It was closed without having landed, and is open again.
-    Reopened,
-    /// It is held or was closed by somebody else and was left alone.
-    LeftAlone {
-        /// Who, or what.
-        reason: String,
-    },
-    /// It has used up its attempts, or its agent said that it is blocked.
-    Parked {
-        /// Why.
-        reason: String,
-    },
-    /// A bug task was filed for it.
-    Filed {
-        /// The bug task.
-        bug: TaskId,
-    },
 }
 
 /// A task that a run leaves over, and why.

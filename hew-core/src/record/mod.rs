@@ -3,6 +3,7 @@
 pub mod event;
 pub mod files;
 pub mod ledger;
+pub mod plan_file;
 pub mod store;
 pub mod view;
 

@@ -1,4 +1,5 @@
 //! Views to text.
 
+pub mod narrate;
 pub mod task;
 pub mod text;

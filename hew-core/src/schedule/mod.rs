@@ -1,1 +1,4 @@
-//! Being built.
+//! Which task next, and whether there is room for it.
+
+pub mod budget;
+pub mod dispatcher;

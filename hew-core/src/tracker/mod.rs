@@ -3,6 +3,7 @@
 //! Invariants: ids are opaque and passed whole; a claim is won by exactly one actor; nothing in a record is dropped,
 //! known or not. Every operation answers with what it found, so that the caller never guesses from an error text.
 
+pub mod change;
 pub mod cycle;
 pub mod edit;
 pub mod jsonl;

@@ -1,1 +1,155 @@
-//! Being built.
+//! Collect: whatever an agent left becomes one anchored commit, or the iteration fails and its folder is kept.
+//!
+//! Invariants: the work is the HEAD of the worktree, whatever branch it is on; nothing that differs from it is dropped
+//! in silence; every result, good or bad, has a ref before the worktree is touched again.
+
+use std::path::PathBuf;
+
+use super::{FileChange, GitClient, GitError, Inspection, WorktreeInspection};
+use crate::ids::{BranchName, CommitId, RefName};
+
+/// What is to be collected.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectRequest {
+    /// The worktree.
+    pub path: PathBuf,
+    /// Where the iteration started.
+    pub base: CommitId,
+    /// The ref that shall keep the result.
+    pub anchor: RefName,
+    /// The worker's own branch: commits on it are kept too where the agent went elsewhere.
+    pub branch: BranchName,
+    /// Message of the commit that hew makes of what is left uncommitted.
+    pub message: String,
+    /// Linked and copied paths, relative: they never take part.
+    pub leave_out: Vec<PathBuf>,
+    /// Most bytes of uncommitted files (`loop.collect.max_bytes`).
+    pub max_bytes: u64,
+    /// Most uncommitted files (`loop.collect.max_files`).
+    pub max_files: usize,
+}
+
+/// Work that is safe under its anchor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectedWork {
+    /// The commit.
+    pub head: CommitId,
+    /// hew committed what was left uncommitted.
+    pub committed_leftovers: bool,
+    /// What differs from the base.
+    pub changes: Vec<FileChange>,
+    /// The work builds on the iteration's base.
+    pub descends_from_base: bool,
+}
+
+/// What came of collecting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Collected {
+    /// Anchored.
+    Work(CollectedWork),
+    /// The folder can't be made a commit; it is kept as it is, its HEAD anchored where it has one.
+    Kept {
+        /// Why, for people.
+        reason: String,
+        /// Its HEAD.
+        head: Option<CommitId>,
+    },
+}
+
+/// Collects one iteration's work.
+pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collected, GitError> {
+    let inspection = match git.inspect_worktree(&request.path)? {
+        Inspection::Readable(inspection) => inspection,
+        Inspection::Broken(why) => {
+            return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
+        }
+    };
+    keep_own_branch(git, request, &inspection)?;
+    if let Some(reason) = why_uncollectable(&inspection, request) {
+        git.anchor(&request.anchor, &inspection.head)?;
+        return Ok(Collected::Kept { reason, head: Some(inspection.head) });
+    }
+    let committed_leftovers = inspection.change_count > 0;
+    let head = if committed_leftovers {
+        git.commit_leftovers(&request.path, &request.message, &request.leave_out)?
+    } else {
+        inspection.head
+    };
+    let work = describe(git, head, committed_leftovers, &request.base)?;
+    git.anchor(&request.anchor, &work.head)?;
+    if let Some(link) = foreign_link(&work.changes) {
+        let reason = format!(
+            "{} became a link to another repository: its files are not part of the commit",
+            link.path
+        );
+        return Ok(Collected::Kept { reason, head: Some(work.head) });
+    }
+    Ok(Collected::Work(work))
+}
+
+/// An agent that went to another branch, or detached, may have left commits on its own.
+fn keep_own_branch(
+    git: &dyn GitClient,
+    request: &CollectRequest,
+    found: &WorktreeInspection,
+) -> Result<(), GitError> {
+    if found.branch.as_ref() == Some(&request.branch) {
+        return Ok(());
+    }
+    let Some(tip) = git.resolve(&request.branch.to_ref())? else {
+        return Ok(());
+    };
+    if tip != request.base && !git.contains_all(&found.head, std::slice::from_ref(&tip))? {
+        git.anchor(&RefName::new(format!("{}-branch", request.anchor)), &tip)?;
+    }
+    Ok(())
+}
+
+fn describe(
+    git: &dyn GitClient,
+    head: CommitId,
+    committed: bool,
+    base: &CommitId,
+) -> Result<CollectedWork, GitError> {
+    if head == *base {
+        return Ok(CollectedWork {
+            head,
+            committed_leftovers: false,
+            changes: Vec::new(),
+            descends_from_base: true,
+        });
+    }
+    let descends_from_base = git.contains_all(&head, std::slice::from_ref(base))?;
+    let changes = git.changes(base, &head)?;
+    Ok(CollectedWork { head, committed_leftovers: committed, changes, descends_from_base })
+}
+
+/// A repository that became a link without being declared in `.gitmodules`.
+fn foreign_link(changes: &[FileChange]) -> Option<&FileChange> {
+    let declares = changes.iter().any(|change| change.path == ".gitmodules");
+    changes.iter().find(|change| change.is_repository_link && !declares)
+}
+
+fn why_uncollectable(found: &WorktreeInspection, request: &CollectRequest) -> Option<String> {
+    if let Some(path) = found.unmerged.first() {
+        return Some(format!("unresolved merge in {} ({} paths)", path.display(), found.unmerged.len()));
+    }
+    if let Some(path) = found.nested_repositories.first() {
+        return Some(format!(
+            "a git repository of its own in {}: its files would not be part of the commit",
+            path.display()
+        ));
+    }
+    if found.change_count > request.max_files {
+        return Some(format!(
+            "{} uncommitted files, more than loop.collect.max_files = {}",
+            found.change_count, request.max_files
+        ));
+    }
+    (found.change_bytes > request.max_bytes).then(|| {
+        format!(
+            "{} bytes of uncommitted files, more than loop.collect.max_bytes = {}",
+            found.change_bytes, request.max_bytes
+        )
+    })
+}

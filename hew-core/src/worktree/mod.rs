@@ -89,6 +89,8 @@ pub struct FileChange {
     pub added: u32,
     /// Lines removed; 0 for binary files.
     pub removed: u32,
+    /// It became a link to a commit of another repository (mode 160000), and was none before.
+    pub is_repository_link: bool,
 }
 
 /// What came of merging one commit into another.
@@ -124,6 +126,19 @@ pub enum ForwardOutcome {
     Forwarded,
     /// Git refused and nothing was touched; git's words.
     Refused(String),
+}
+
+/// What a program did to a worktree that it was only to look at. Untracked files don't count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Alteration {
+    /// HEAD and every tracked file are as they were.
+    None,
+    /// HEAD is elsewhere.
+    HeadMoved(CommitId),
+    /// These tracked files differ from the commit; at most 20 names.
+    Files(Vec<String>),
+    /// The folder, its `.git` file or git's record of it is gone or damaged.
+    Broken(String),
 }
 
 /// A worktree as git lists it.
@@ -223,6 +238,8 @@ pub trait GitClient: Send + Sync {
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError>;
     /// Detaches a worktree at a commit and makes its files that commit's.
     fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;
+    /// Tells whether a worktree is still at `commit`, with every tracked file as it is there.
+    fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError>;
     /// Moves a branch by compare-and-swap and reads it back.
     fn advance(
         &self,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ids::{BranchName, IterationId, RefName, RunId, WorkerId};
+use crate::ids::{BranchName, IterationId, RefName, RunId, TaskId, WorkerId};
 
 /// `<prefix>/<run>/main`: the launch commit plus everything landed so far. `prefix` is `loop.branch_prefix` (`loop`).
 pub fn run_branch(prefix: &str, run: &RunId) -> BranchName {
@@ -32,6 +32,13 @@ pub fn anchor_prefix(run: &RunId) -> String {
 /// `<root>/<run>/<n>`: a worker's worktree.
 pub fn worker_dir(root: &Path, run: &RunId, worker: WorkerId) -> PathBuf {
     root.join(run.as_str()).join(worker.0.to_string())
+}
+
+/// `<root>/<run>/conflict-<task>`: work that did not merge, for a person to look at.
+pub fn conflict_dir(root: &Path, run: &RunId, task: &TaskId) -> PathBuf {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_') { c } else { '_' };
+    let name: String = task.as_str().chars().take(100).map(safe).collect();
+    root.join(run.as_str()).join(format!("conflict-{name}"))
 }
 
 /// `<root>/<run>/land`: the lane's worktree.

@@ -1,3 +1,233 @@
-//! Git, run as a program.
+//! Git, run as a program: the real [`GitClient`].
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `run` | the one door to git processes |
+//! | `admin` | a worktree's `.git` file and git's record of it, as files |
+//! | `discard` | removing folders: renamed aside first, read-only folders too |
+//! | `worktrees` | making, resetting, listing, removing worktrees |
+//! | `inspect` | what lies in a worktree |
+//! | `leftovers` | committing what an agent left uncommitted |
+//! | `refs` | refs and branches, moved by compare-and-swap |
+//! | `history` | questions about commits |
+//! | `merge` | merging without a checkout |
+//! | `forward` | bringing a person's branch or checkout forward |
+//! | `identity` | in whose name hew commits |
+//!
+//! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
+//! one upwards; hew's own calls run no hooks, sign nothing and start no background work.
 
+mod admin;
+mod discard;
+mod forward;
+mod history;
+mod identity;
+mod inspect;
+mod leftovers;
+mod merge;
+mod refs;
 pub(crate) mod run;
+mod worktrees;
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
+use hew_core::worktree::{
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
+};
+
+use self::admin::Linked;
+use self::run::GitCall;
+
+pub use self::run::process_count;
+
+/// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
+const OWN_SETTINGS: [(&str, &str); 13] = [
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.quotePath", "false"),
+    ("core.safecrlf", "false"),
+    ("core.filesRefLockTimeout", "5000"),
+    ("core.packedRefsTimeout", "5000"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("commit.gpgSign", "false"),
+    ("i18n.commitEncoding", "UTF-8"),
+    ("submodule.recurse", "false"),
+    ("add.ignoreErrors", "false"),
+    ("status.showUntrackedFiles", "all"),
+];
+
+/// What makes new objects and moved refs survive a loss of power.
+const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("core.fsyncMethod", "batch")];
+
+/// Git on one repository, shared by all its worktrees.
+#[derive(Debug)]
+pub struct RepoGit {
+    common_dir: PathBuf,
+    identity: OnceLock<identity::Identity>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl RepoGit {
+    /// Git on the repository whose shared git folder this is. Nothing is run or checked.
+    pub fn new(common_dir: &Path) -> Self {
+        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
+    }
+
+    /// The same with variables of its own for every call, e.g. whose settings count.
+    #[must_use]
+    pub fn with_environment(mut self, variables: Vec<(OsString, OsString)>) -> Self {
+        self.environment = variables;
+        self
+    }
+
+    fn call_in(&self, folder: &Path) -> GitCall {
+        let call = GitCall::new(folder);
+        self.environment.iter().fold(call, |call, (name, value)| call.env(name, value))
+    }
+
+    /// A call on the repository as a whole.
+    fn on_repository(&self) -> GitCall {
+        self.call_in(&self.common_dir).env("GIT_DIR", &self.common_dir).settings(&OWN_SETTINGS)
+    }
+
+    /// A call in one of its worktrees. Git is told where everything is and looks for nothing.
+    fn in_worktree(&self, linked: &Linked) -> GitCall {
+        self.call_in(&linked.path)
+            .env("GIT_DIR", &linked.admin)
+            .env("GIT_WORK_TREE", &linked.path)
+            .env("GIT_CEILING_DIRECTORIES", linked.path.parent().unwrap_or(&linked.path))
+            .settings(&OWN_SETTINGS)
+    }
+
+    /// Names of the repository's remotes.
+    pub fn remotes(&self) -> Result<Vec<String>, GitError> {
+        let answer = self.on_repository().arg("remote").run()?.success()?;
+        Ok(answer.line()?.lines().map(str::to_owned).collect())
+    }
+
+    /// Number of files and bytes of a commit's tree.
+    pub fn tree_size(&self, commit: &CommitId) -> Result<(u64, u64), GitError> {
+        history::tree_size(self, commit)
+    }
+
+    /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
+    /// them: their files are in no commit of this repository.
+    pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
+        inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate(&self.common_dir, path).map_err(|reason| file_error(path, reason))
+    }
+}
+
+fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
+    GitError::File { path: path.to_owned(), reason: reason.to_string() }
+}
+
+impl GitClient for RepoGit {
+    fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
+        refs::resolve(self, name)
+    }
+
+    fn tree_of(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+        history::tree_of(self, commit)
+    }
+
+    fn contains_all(&self, descendant: &CommitId, ancestors: &[CommitId]) -> Result<bool, GitError> {
+        history::contains_all(self, descendant, ancestors)
+    }
+
+    fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
+        refs::create_branch(self, branch, at)
+    }
+
+    fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
+        refs::delete_branch(self, branch, at)
+    }
+
+    fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        worktrees::add(self, path, start)
+    }
+
+    fn reset_worktree(
+        &self,
+        path: &Path,
+        start: &WorktreeStart,
+        depth: CleanDepth,
+    ) -> Result<WorktreeReset, GitError> {
+        worktrees::reset(self, path, start, depth)
+    }
+
+    fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError> {
+        inspect::inspect(self, path)
+    }
+
+    fn commit_leftovers(
+        &self,
+        path: &Path,
+        message: &str,
+        leave_out: &[PathBuf],
+    ) -> Result<CommitId, GitError> {
+        leftovers::commit(self, path, message, leave_out)
+    }
+
+    fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+        refs::anchor(self, name, commit)
+    }
+
+    fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        refs::refs_under(self, prefix)
+    }
+
+    fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
+        history::changes(self, from, to)
+    }
+
+    fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
+        merge::merge(self, request)
+    }
+
+    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        worktrees::checkout(self, path, commit)
+    }
+
+    fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
+        inspect::alteration(self, path, commit)
+    }
+
+    fn advance(
+        &self,
+        branch: &BranchName,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<AdvanceOutcome, GitError> {
+        refs::advance(self, branch, from, to)
+    }
+
+    fn forward_checkout(
+        &self,
+        checkout: &Path,
+        branch: &BranchName,
+        to: &CommitId,
+    ) -> Result<ForwardOutcome, GitError> {
+        forward::checkout(self, checkout, branch, to)
+    }
+
+    fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
+        forward::branch(self, branch, to)
+    }
+
+    fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
+        worktrees::list(self)
+    }
+
+    fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
+        worktrees::remove(self, path)
+    }
+}

@@ -10,7 +10,6 @@ use std::os::fd::AsFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,14 @@ use hew_core::worktree::GitError;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
+
+/// Git processes started by this process so far.
+static STARTED: AtomicU64 = AtomicU64::new(0);
+
+/// Git processes started by this process so far.
+pub fn process_count() -> u64 {
+    STARTED.load(Ordering::Relaxed)
+}
 
 /// Longest a call that writes no working tree may take.
 pub(crate) const SHORT: Duration = Duration::from_secs(60);
@@ -52,9 +59,9 @@ pub(crate) struct GitCall {
     cwd: PathBuf,
     args: Vec<OsString>,
     env: Vec<(OsString, OsString)>,
+    settings: Vec<(&'static str, &'static str)>,
     input: Option<Vec<u8>>,
     timeout: Duration,
-    counter: Option<Arc<AtomicU64>>,
 }
 
 /// What a call of git came to; git has ended by itself.
@@ -77,9 +84,9 @@ impl GitCall {
             cwd: cwd.to_owned(),
             args: Vec::new(),
             env: Vec::new(),
+            settings: Vec::new(),
             input: None,
             timeout: SHORT,
-            counter: None,
         }
     }
 
@@ -95,9 +102,10 @@ impl GitCall {
         self
     }
 
-    /// Sets a setting for this call only.
-    pub(crate) fn setting(self, key_and_value: &str) -> Self {
-        self.arg("-c").arg(key_and_value)
+    /// Sets settings for this call only: as `-c` does, but without drowning the arguments in failures.
+    pub(crate) fn settings(mut self, keys_and_values: &[(&'static str, &'static str)]) -> Self {
+        self.settings.extend(keys_and_values);
+        self
     }
 
     /// Sets a variable.
@@ -118,18 +126,10 @@ impl GitCall {
         self
     }
 
-    /// Counts the process here once it is started.
-    pub(crate) fn counted_by(mut self, counter: &Arc<AtomicU64>) -> Self {
-        self.counter = Some(Arc::clone(counter));
-        self
-    }
-
     /// Runs it to its end, whatever its exit code.
     pub(crate) fn run(self) -> Result<GitAnswer, GitError> {
         let mut child = self.spawn().map_err(|error| self.not_run(error))?;
-        if let Some(counter) = &self.counter {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
+        STARTED.fetch_add(1, Ordering::Relaxed);
         let streams = Streams::of(&mut child);
         let ended = streams.and_then(|streams| streams.drain(&mut child, self.timeout));
         let (status, stdout, stderr) = match ended {
@@ -165,11 +165,20 @@ impl GitCall {
             .env("GIT_EDITOR", "true")
             .env("GIT_PAGER", "cat")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.settings_as_variables())
             .stdin(self.stdin()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()
+    }
+
+    fn settings_as_variables(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.settings.iter().enumerate().flat_map(|(number, (key, value))| {
+            let name = |part: &str| format!("GIT_CONFIG_{part}_{number}");
+            [(name("KEY"), (*key).to_owned()), (name("VALUE"), (*value).to_owned())]
+        });
+        pairs.chain([("GIT_CONFIG_COUNT".to_owned(), self.settings.len().to_string())])
     }
 
     fn stdin(&self) -> std::io::Result<Stdio> {
@@ -225,6 +234,9 @@ impl GitAnswer {
     }
 }
 
+/// How a child ended, and all that it wrote to its two streams.
+type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
+
 /// Both output streams of a child and what came out of them so far.
 struct Streams {
     out: Option<std::process::ChildStdout>,
@@ -243,11 +255,7 @@ impl Streams {
     }
 
     /// Reads both to their end and waits for the exit; `None` when the time is up.
-    fn drain(
-        mut self,
-        child: &mut Child,
-        limit: Duration,
-    ) -> std::io::Result<Option<(ExitStatus, Vec<u8>, Vec<u8>)>> {
+    fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
         let deadline = Instant::now() + limit;
         while self.is_open() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -297,7 +305,7 @@ impl Streams {
 
 fn read_some(stream: Option<&mut impl Read>, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
     let Some(stream) = stream else { return Ok(0) };
-    let mut buffer = [0; 64 * 1024];
+    let mut buffer = [0; 16 * 1024];
     let count = stream.read(&mut buffer)?;
     bytes.extend_from_slice(&buffer[..count]);
     Ok(count)

@@ -5,7 +5,7 @@ use hew_core::tracker::{ClaimOutcome, CloseOutcome, PARKED_LABEL, Status, TaskPa
 use serde_json::Value;
 
 use super::input::{self, RUN_KEY, RUNTIME_KEY};
-use super::{Desk, actor, status};
+use super::{Desk, actor, missing_task, status};
 use crate::cli::task_args::{ClaimArgs, CloseArgs, IdArg, NoteArgs, UpdateArgs};
 use crate::failure::{Failure, code};
 
@@ -22,7 +22,7 @@ pub(super) fn claim(desk: &Desk<'_>, args: &ClaimArgs) -> Result<u8, Failure> {
         ClaimOutcome::NotOpen(status) => {
             Err(Failure::failed(format!("{id} is {status}")).hint(format!("hew task show {id}")))
         }
-        ClaimOutcome::Missing => Err(desk.missing(&id)),
+        ClaimOutcome::Missing => Err(missing_task(&*desk.tracker, &id)),
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn close(desk: &Desk<'_>, args: &CloseArgs) -> Result<u8, Failure> {
         CloseOutcome::Refused(reason) => {
             return Err(Failure::failed(format!("{id} can't be closed")).because(reason));
         }
-        CloseOutcome::Missing => return Err(desk.missing(&id)),
+        CloseOutcome::Missing => return Err(missing_task(&*desk.tracker, &id)),
     };
     desk.tell(&desk.existing(&id)?, &sentence);
     Ok(code::OK)

@@ -49,26 +49,16 @@ pub fn run(command: TaskCommand, ui: &Ui) -> Result<u8, Failure> {
 
 impl Desk<'_> {
     fn existing(&self, id: &TaskId) -> Result<Task, Failure> {
-        self.tracker.task(id).map_err(|error| self.refused(error))?.ok_or_else(|| self.missing(id))
-    }
-
-    /// The failure for a task that isn't there, with the one that was most likely meant.
-    fn missing(&self, id: &TaskId) -> Failure {
-        let failure = Failure::failed(format!("no task {id}"));
-        // The suggestion is a courtesy: if the list can't be had, the answer stands without it.
-        let tasks = self.tracker.list(&TaskFilter { all: true, ..TaskFilter::default() }).unwrap_or_default();
-        match nearest_id(id.as_str(), tasks.iter().map(|task| &task.id)) {
-            Some(near) => {
-                failure.because(format!("{near} is the nearest")).hint(format!("hew task show {near}"))
-            }
-            None => failure.hint("hew task list --all"),
-        }
+        self.tracker
+            .task(id)
+            .map_err(|error| self.refused(error))?
+            .ok_or_else(|| missing_task(&*self.tracker, id))
     }
 
     /// The failure for what a tracker said.
     fn refused(&self, error: TrackerError) -> Failure {
         match error {
-            TrackerError::Missing(id) => self.missing(&id),
+            TrackerError::Missing(id) => missing_task(&*self.tracker, &id),
             error => tracker_failure(&error),
         }
     }
@@ -80,6 +70,17 @@ impl Desk<'_> {
         } else {
             self.ui.say(sentence);
         }
+    }
+}
+
+/// The failure for a task that isn't there, with the one that was most likely meant.
+pub(crate) fn missing_task(tracker: &dyn TaskEditor, id: &TaskId) -> Failure {
+    let failure = Failure::failed(format!("no task {id}"));
+    // The suggestion is a courtesy: if the list can't be had, the answer stands without it.
+    let tasks = tracker.list(&TaskFilter { all: true, ..TaskFilter::default() }).unwrap_or_default();
+    match nearest_id(id.as_str(), tasks.iter().map(|task| &task.id)) {
+        Some(near) => failure.because(format!("{near} is the nearest")).hint(format!("hew task show {near}")),
+        None => failure.hint("hew task list --all"),
     }
 }
 

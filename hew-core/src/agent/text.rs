@@ -1,0 +1,235 @@
+//! What can be read from an agent's plain output, line by line, in bounded memory whatever is printed.
+//!
+//! Lines end with a newline; of a line that was drawn over itself with carriage returns only the last state counts.
+//! What is not UTF-8 is read with replacement characters. This decides nothing: [`super::verdict`] does.
+
+/// Most bytes of a line that are looked at.
+const MAX_LINE: usize = 8 * 1024;
+/// Most decisions, and most deferrals, that are kept.
+const MAX_MARKED: usize = 200;
+/// Most bytes of a summary.
+const MAX_SUMMARY: usize = 4 * 1024;
+/// The heading that a summary stands under.
+const SUMMARY_HEADING: &str = "## Summary";
+
+/// What an agent's output said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct TextFindings {
+    /// The last line that is not blank, without blanks around it.
+    pub last_line: String,
+    /// Lines that begin with `DECISION:`, without the word.
+    pub decisions: Vec<String>,
+    /// Lines that begin with `DEFERRED:`, without the word.
+    pub deferred: Vec<String>,
+    /// The text after the last `## Summary` heading, if there is any.
+    pub summary: Option<String>,
+}
+
+/// Reads output as it comes.
+#[derive(Debug, Clone, Default)]
+pub struct TextScan {
+    line: Vec<u8>,
+    last_line: Vec<u8>,
+    findings: TextFindings,
+}
+
+impl TextScan {
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            if self.line.is_empty() {
+                self.take_line(&rest[..end.min(MAX_LINE)]);
+            } else {
+                self.extend_line(&rest[..end]);
+                self.end_line();
+            }
+            rest = &rest[end + 1..];
+        }
+        self.extend_line(rest);
+    }
+
+    /// Everything found; a last line without a newline counts.
+    pub fn finish(mut self) -> TextFindings {
+        self.end_line();
+        self.findings.last_line = String::from_utf8_lossy(&self.last_line).trim().to_owned();
+        self.findings.summary =
+            self.findings.summary.map(|text| text.trim().to_owned()).filter(|t| !t.is_empty());
+        self.findings
+    }
+
+    fn extend_line(&mut self, bytes: &[u8]) {
+        let room = MAX_LINE.saturating_sub(self.line.len());
+        self.line.extend_from_slice(&bytes[..bytes.len().min(room)]);
+    }
+
+    fn end_line(&mut self) {
+        let mut line = std::mem::take(&mut self.line);
+        self.take_line(&line);
+        line.clear();
+        self.line = line;
+    }
+
+    /// Most lines say nothing to hew, so text is made only of those that might.
+    fn take_line(&mut self, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let shown = memchr::memrchr(b'\r', line).map_or(line, |at| &line[at + 1..]);
+        let trimmed = shown.trim_ascii();
+        if !trimmed.is_empty() {
+            self.last_line.clear();
+            self.last_line.extend_from_slice(trimmed);
+        }
+        if matches!(trimmed.first(), Some(b'D' | b'#')) || self.findings.wants_summary() {
+            self.findings.take_line(&String::from_utf8_lossy(shown));
+        }
+    }
+}
+
+impl TextFindings {
+    fn wants_summary(&self) -> bool {
+        self.summary.as_ref().is_some_and(|summary| summary.len() < MAX_SUMMARY)
+    }
+
+    fn take_line(&mut self, line: &str) {
+        let trimmed = line.trim();
+        keep_marked(&mut self.decisions, trimmed, "DECISION:");
+        keep_marked(&mut self.deferred, trimmed, "DEFERRED:");
+        if trimmed == SUMMARY_HEADING {
+            self.summary = Some(String::new());
+        } else if let Some(summary) = &mut self.summary {
+            push_bounded(summary, line);
+        }
+    }
+}
+
+fn keep_marked(kept: &mut Vec<String>, line: &str, word: &str) {
+    if let Some(rest) = line.strip_prefix(word).filter(|_| kept.len() < MAX_MARKED) {
+        kept.push(rest.trim().to_owned());
+    }
+}
+
+fn push_bounded(summary: &mut String, line: &str) {
+    for c in line.chars().chain(['\n']) {
+        if summary.len() + c.len_utf8() > MAX_SUMMARY {
+            return;
+        }
+        summary.push(c);
+    }
+}
+
+/// The last bytes of a stream, at most as many as it was made for.
+#[derive(Debug, Clone)]
+pub struct Tail {
+    max: usize,
+    bytes: Vec<u8>,
+}
+
+impl Tail {
+    /// An empty tail.
+    pub fn new(max: usize) -> Self {
+        Self { max, bytes: Vec::new() }
+    }
+
+    /// Takes the next bytes.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(&bytes[bytes.len().saturating_sub(self.max)..]);
+        // Cut at twice the size only, so that each byte is moved at most once.
+        if self.bytes.len() >= self.max * 2 {
+            self.cut();
+        }
+    }
+
+    fn cut(&mut self) {
+        let surplus = self.bytes.len().saturating_sub(self.max);
+        self.bytes.drain(..surplus);
+    }
+
+    /// The tail as text, with replacement characters where it is none; a character cut in two is left out.
+    pub fn into_text(mut self) -> String {
+        self.cut();
+        let torn = self.bytes.iter().take(3).take_while(|byte| (0x80..0xc0).contains(*byte)).count();
+        String::from_utf8_lossy(&self.bytes[torn..]).into_owned()
+    }
+
+    /// The last `lines` lines of the tail.
+    pub fn into_lines(self, lines: usize) -> String {
+        let text = self.into_text();
+        let body = text.strip_suffix('\n').unwrap_or(&text);
+        let start = body.rmatch_indices('\n').nth(lines.saturating_sub(1)).map_or(0, |(at, _)| at + 1);
+        text[start..].to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pieces: &[&[u8]]) -> TextFindings {
+        let mut scan = TextScan::default();
+        pieces.iter().for_each(|piece| scan.feed(piece));
+        scan.finish()
+    }
+
+    #[test]
+    fn the_last_line_is_the_last_that_is_not_blank() {
+        let cases: [(&[&[u8]], &str); 9] = [
+            (&[], ""),
+            (&[b"one\ntwo\n\n  \n"], "two"),
+            (&[b"clo", b"sed hew", b"-1\n"], "closed hew-1"),
+            (&[b"no newline"], "no newline"),
+            (&[b"windows\r\n"], "windows"),
+            (&[b"10%\r20%\r30%"], "30%"),
+            (&[b"10%\r20%\r\n"], "20%"),
+            (&[b"bad \xff byte\n"], "bad \u{fffd} byte"),
+            (&[b"nul \0 byte\n"], "nul \0 byte"),
+        ];
+        for (pieces, expected) in cases {
+            assert_eq!(found(pieces).last_line, expected, "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn decisions_and_deferrals_are_kept_without_their_word_and_in_bounds() {
+        let text = b"DECISION: use a map\n  DEFERRED:docs \nNo DECISION: here\nDECISION:\n";
+        let findings = found(&[text]);
+        assert_eq!(findings.decisions, ["use a map", ""]);
+        assert_eq!(findings.deferred, ["docs"]);
+        let many = "DECISION: x\n".repeat(MAX_MARKED + 5);
+        assert_eq!(found(&[many.as_bytes()]).decisions.len(), MAX_MARKED);
+    }
+
+    #[test]
+    fn the_summary_is_what_follows_the_last_heading() {
+        assert_eq!(found(&[b"no heading\n"]).summary, None);
+        assert_eq!(found(&[b"## Summary\n\n"]).summary, None);
+        let text = b"## Summary\nold\n# Other\n## Summary\n\nNew one.\n\n- a\n";
+        assert_eq!(found(&[text]).summary.as_deref(), Some("New one.\n\n- a"));
+        let long = format!("## Summary\n{}", "word ".repeat(2000));
+        assert!(found(&[long.as_bytes()]).summary.unwrap().len() <= MAX_SUMMARY);
+    }
+
+    #[test]
+    fn a_line_without_end_takes_bounded_memory() {
+        let mut scan = TextScan::default();
+        for _ in 0..1000 {
+            scan.feed(&[b'x'; 4096]);
+        }
+        assert!(scan.line.capacity() <= 2 * MAX_LINE);
+        assert_eq!(scan.finish().last_line.len(), MAX_LINE);
+    }
+
+    #[test]
+    fn a_tail_keeps_the_end_in_whole_characters() {
+        let tail_of = |pieces: &[&[u8]], max| {
+            let mut tail = Tail::new(max);
+            pieces.iter().for_each(|piece| tail.feed(piece));
+            tail
+        };
+        assert_eq!(tail_of(&[b"abc", b"def"], 4).into_text(), "cdef");
+        assert_eq!(tail_of(&[b"abcdefghijkl", b"m"], 4).into_text(), "jklm");
+        assert_eq!(tail_of(&["añb".as_bytes()], 2).into_text(), "b");
+        assert_eq!(tail_of(&[b"1\n2\n3\n"], 100).into_lines(2), "2\n3\n");
+        assert_eq!(tail_of(&[b"1\n2\n3"], 100).into_lines(2), "2\n3");
+        assert_eq!(tail_of(&[b"1\n2"], 100).into_lines(60), "1\n2");
+    }
+}

@@ -1,0 +1,244 @@
+//! Ready tasks to free workers: ask, choose, claim, begin.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use super::effect::{Effect, WorkerJob};
+use super::event::Problem;
+use super::iteration;
+use super::state::{Course, Iteration, Slot, Stage, State, TaskProgress, TaskState};
+use super::step::{notice, record};
+use super::stopping;
+use crate::clock::Now;
+use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::prompt::DependencyLanding;
+use crate::record::JournalEvent;
+use crate::record::event::AssignmentRecord;
+use crate::schedule::budget::Budget;
+use crate::schedule::dispatcher;
+use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
+
+/// What a run may use.
+pub(super) fn budget(state: &State) -> Budget {
+    Budget { max_iter: state.config.limits.max_iter, wall: state.config.limits.wall }
+}
+
+/// Iterations begun, and claims that may become one.
+fn reserved(state: &State) -> u64 {
+    let claiming = state.slots.iter().filter(|slot| matches!(slot, Slot::Claiming { .. })).count();
+    state.started + u64::try_from(claiming).expect("a run has at most 16 workers")
+}
+
+/// Asks for ready tasks if there is a free worker, room in every budget, and reason to think that the answer is new.
+pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    if state.listing || !state.stale || state.stop.is_some() {
+        return;
+    }
+    if !matches!(state.course, Course::Opening | Course::Draining) || state.free_slots().next().is_none() {
+        return;
+    }
+    if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
+        return;
+    }
+    state.listing = true;
+    state.stale = false;
+    let free = state.free_slots().count();
+    // A few more than there are free workers: a claim that is lost is made good in the same tick.
+    let limit = free.min(budget(state).room(reserved(state))) + usize::from(state.config.jobs);
+    out.push(Effect::ListReady(ready_query(state, Some(limit))));
+}
+
+/// The run's question to the queue.
+pub(super) fn ready_query(state: &State, limit: Option<usize>) -> ReadyQuery {
+    ReadyQuery {
+        scope: state.config.scope.clone(),
+        exclude: state.excluded.clone(),
+        hold_open: state.unsettled.clone(),
+        with_parked: state.config.retry_parked || matches!(state.config.scope, Scope::Tasks(_)),
+        limit,
+    }
+}
+
+/// Something changed that may have made a task ready, or a running one somebody else's.
+pub(super) fn tracker_changed(state: &mut State, out: &mut Vec<Effect>) {
+    state.stale = true;
+    for task in std::mem::take(&mut state.lost) {
+        state.excluded.remove(&task);
+    }
+    if state.reading_running {
+        return;
+    }
+    let running: Vec<(IterationId, TaskId)> = state
+        .slots
+        .iter()
+        .filter_map(|slot| match slot {
+            Slot::Busy(iteration) if matches!(iteration.stage, Stage::Running { .. }) => {
+                Some((iteration.id, iteration.task.id.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    if !running.is_empty() {
+        state.reading_running = true;
+        out.push(Effect::ReadRunning(running));
+    }
+}
+
+/// The queue has answered.
+pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>, out: &mut Vec<Effect>) {
+    state.listing = false;
+    let ready = match result {
+        Ok(ready) => ready,
+        Err(problem) => {
+            state.needs_person = true;
+            return stopping::give_up(state, &format!("the tracker does not answer: {problem}"), out);
+        }
+    };
+    let ready: Vec<Task> = ready.into_iter().filter(|task| !state.excluded.contains(&task.id)).collect();
+    state.nothing_ready = ready.is_empty();
+    if state.stop.is_some() {
+        return;
+    }
+    if state.course == Course::Opening {
+        state.stale |= !ready.is_empty();
+        return super::lane::open(state, !ready.is_empty(), out);
+    }
+    assign(state, ready, out);
+}
+
+fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
+    let ready_seen = ready.len();
+    let room = budget(state).room(reserved(state));
+    let free: Vec<WorkerId> = state.free_slots().take(room).collect();
+    let choice = dispatcher::choose(ready, &free, &state.config.settings);
+    for (task, title, problem) in choice.unrunnable {
+        notice(out, None, format!("{task} can't run here: {problem}"));
+        state.has_failures = true;
+        state.excluded.insert(task.clone());
+        state.unsettled.insert(task.clone());
+        state.unrunnable.insert(task, (title, problem.to_string()));
+        // What was asked for may have been all that the limit let through.
+        state.stale = true;
+    }
+    state.spare = choice.spare;
+    if choice.assignments.is_empty() {
+        return;
+    }
+    let assignments = choice
+        .assignments
+        .iter()
+        .map(|(worker, task)| AssignmentRecord { iteration: next_id(state, *worker), task: task.id.clone() })
+        .collect();
+    let claim_failures = std::mem::take(&mut state.claim_failures);
+    record(
+        out,
+        JournalEvent::Tick { ready_seen, batch_source: "skipped".to_owned(), assignments, claim_failures },
+    );
+    for (worker, task) in choice.assignments {
+        claim(state, worker, task, out);
+    }
+}
+
+fn next_id(state: &State, worker: WorkerId) -> IterationId {
+    IterationId { worker, iter: state.iters[usize::from(worker.0)] + 1 }
+}
+
+fn claim(state: &mut State, worker: WorkerId, task: Task, out: &mut Vec<Effect>) {
+    let iteration = next_id(state, worker);
+    state.excluded.insert(task.id.clone());
+    out.push(Effect::Claim { iteration, task: task.id.clone(), actor: state.config.run.actor(iteration) });
+    state.slots[usize::from(worker.0)] = Slot::Claiming { task: Box::new(task) };
+}
+
+/// A claim is won, or the next task is tried in the same tick.
+pub(super) fn claimed(
+    state: &mut State,
+    id: IterationId,
+    result: Result<ClaimOutcome, Problem>,
+    out: &mut Vec<Effect>,
+) {
+    let slot = std::mem::replace(&mut state.slots[usize::from(id.worker.0)], Slot::Free);
+    let Slot::Claiming { task } = slot else {
+        return;
+    };
+    let why = match result {
+        Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, out),
+        Ok(ClaimOutcome::HeldBy(holder)) => format!("held by {holder}"),
+        Ok(ClaimOutcome::NotOpen(status)) => format!("no longer open: {status}"),
+        Ok(ClaimOutcome::Missing) => "no longer in the tracker".to_owned(),
+        Err(problem) => {
+            notice(out, None, format!("{} could not be claimed: {problem}", task.id));
+            state.needs_person = true;
+            problem
+        }
+    };
+    // It stays excluded until the tracker changes: a list that lags behind must not make a busy loop.
+    state.lost.push(task.id.clone());
+    state.claim_failures.push((task.id.clone(), why));
+    state.stale = true;
+    if state.stop.is_none()
+        && let Some(next) = state.spare.pop_front()
+    {
+        claim(state, id.worker, next, out);
+    }
+}
+
+fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
+    state.iters[usize::from(id.worker.0)] = id.iter;
+    state.started += 1;
+    let progress = state.tasks.entry(task.id.clone()).or_insert_with(|| TaskProgress {
+        title: task.title.clone().into_boxed_str(),
+        attempts: 0,
+        state: TaskState::Held,
+        last_failure: None,
+    });
+    progress.attempts += 1;
+    let attempt = progress.attempts;
+    state.set_task(&task.id, TaskState::Held);
+    let (dependencies, must_contain) = landed_dependencies(state, &task);
+    let actor = state.config.run.actor(id);
+    let base = state.lane.tip.clone();
+    record(
+        out,
+        JournalEvent::IterationStarted {
+            iteration: id,
+            number: state.started,
+            task: task.id.clone(),
+            title: task.title.clone(),
+            attempt,
+            actor: actor.clone(),
+            base_sha: base.clone(),
+            builds_on: dependencies.iter().map(|landing| landing.task.clone()).collect(),
+        },
+    );
+    let stage = Stage::Preparing;
+    let iteration =
+        Iteration { id, task, actor, attempt, base: base.clone(), dependencies, stage, taken: None };
+    state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));
+    if state.stop_level().is_some() {
+        return iteration::abandon(state, id, "the run was stopped", out);
+    }
+    out.push(Effect::Work { iteration: id, job: WorkerJob::Prepare { base, must_contain } });
+}
+
+/// What the task's dependencies landed in this run, and the commits that its base has to contain.
+fn landed_dependencies(state: &State, task: &Task) -> (Vec<DependencyLanding>, Vec<CommitId>) {
+    let ids: BTreeSet<&TaskId> = task.dependencies.iter().map(|edge| &edge.on).collect();
+    let mut landings = Vec::new();
+    for id in ids {
+        let Some(TaskProgress { title, state: TaskState::Settled { landed }, .. }) = state.tasks.get(id)
+        else {
+            continue;
+        };
+        landings.push(DependencyLanding {
+            task: id.clone(),
+            title: title.to_string(),
+            commit: landed.clone(),
+        });
+    }
+    let commits = landings.iter().filter_map(|landing| landing.commit.clone()).collect();
+    (landings, commits)
+}
+
+/// How long an idle watcher waits before it asks again for tasks whose `defer_until` has passed.
+pub(super) const IDLE_PAUSE: Duration = Duration::from_secs(15);

@@ -1,0 +1,171 @@
+//! What goes out.
+
+use std::time::Duration;
+
+use crate::agent::StopRequest;
+use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
+use crate::land::close::{CloseRequest, ReleaseRequest};
+use crate::plan::SpawnPlan;
+use crate::prompt::{DependencyLanding, FailedAttempt};
+use crate::record::JournalEvent;
+use crate::tracker::{ReadyQuery, Task};
+
+/// One phase of an iteration, for its worker's thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WorkerJob {
+    /// Base and Prepare: the worktree at its base.
+    Prepare {
+        /// The base.
+        base: CommitId,
+        /// What the base has to contain.
+        must_contain: Vec<CommitId>,
+    },
+    /// Plan: prompt and SpawnPlan, written down.
+    Plan {
+        /// The task.
+        task: Box<Task>,
+        /// Attempts at it, this one included.
+        attempt: u32,
+        /// What failed before.
+        previous: Option<Box<FailedAttempt>>,
+        /// What its dependencies landed.
+        dependencies: Vec<DependencyLanding>,
+    },
+    /// Spawn: the agent, to its end.
+    Run {
+        /// The task.
+        task: TaskId,
+        /// What runs.
+        plan: Box<SpawnPlan>,
+    },
+    /// Collect: whatever it left becomes one anchored commit.
+    Collect {
+        /// The task.
+        task: TaskId,
+        /// Its title.
+        title: String,
+        /// The iteration's base.
+        base: CommitId,
+    },
+}
+
+/// One step of the lane, for its thread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LaneJob {
+    /// The gate on the launch commit.
+    Baseline {
+        /// The launch commit.
+        commit: CommitId,
+    },
+    /// The candidate.
+    Merge {
+        /// The iteration.
+        iteration: IterationId,
+        /// The task, as it was claimed.
+        task: Box<Task>,
+        /// Who holds it.
+        actor: Actor,
+        /// First parent.
+        tip: CommitId,
+        /// Second parent.
+        work: CommitId,
+    },
+    /// The gate on the candidate.
+    Gate {
+        /// The iteration.
+        iteration: IterationId,
+        /// The candidate.
+        commit: CommitId,
+        /// Its tree.
+        tree: TreeId,
+        /// The tip.
+        tip: CommitId,
+        /// The gate was red once and is run again.
+        again: bool,
+    },
+    /// The run branch to the candidate.
+    Advance {
+        /// Where it has to be.
+        from: CommitId,
+        /// Where it goes.
+        to: CommitId,
+    },
+    /// The result to the target.
+    Deliver {
+        /// The result.
+        tip: CommitId,
+    },
+    /// A worktree in which a person can look at work that did not merge.
+    KeepConflict {
+        /// The task.
+        task: TaskId,
+        /// The work.
+        work: CommitId,
+    },
+    /// Worktrees of the run, removed where that is safe.
+    CleanUp,
+}
+
+/// What the tracker is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettleJob {
+    /// The task is closed.
+    Close(Box<CloseRequest>),
+    /// The claim is given back.
+    Release(Box<ReleaseRequest>),
+}
+
+/// How a run ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunEnd {
+    /// The process's exit code.
+    pub exit_code: u8,
+}
+
+/// What is to be done, in this order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// Write it to the journal, on disk before any effect after it.
+    Record(Box<JournalEvent>),
+    /// Ask for ready tasks; answered by `ReadyListed`.
+    ListReady(ReadyQuery),
+    /// Claim a task; answered by `Claimed`.
+    Claim {
+        /// The iteration that it is for.
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// Who claims it.
+        actor: Actor,
+    },
+    /// A phase for a worker's thread.
+    Work {
+        /// The iteration.
+        iteration: IterationId,
+        /// The phase.
+        job: WorkerJob,
+    },
+    /// A step for the lane's thread.
+    Lane(LaneJob),
+    /// Tell the tracker; answered by `Settled`.
+    Settle {
+        /// The iteration on whose behalf.
+        iteration: IterationId,
+        /// What.
+        job: SettleJob,
+    },
+    /// Read these tasks afresh; answered by `RunningRead`.
+    ReadRunning(Vec<(IterationId, TaskId)>),
+    /// Stop a worker's agent.
+    StopAgent(WorkerId, StopRequest),
+    /// Stop the lane's gate.
+    StopGate(StopRequest),
+    /// Ask for what is left over in scope; answered by `LeftoversListed`.
+    ListLeftovers(ReadyQuery),
+    /// Send `Woke` at this moment of the monotonic clock. A later request replaces an earlier one.
+    WakeAt(Duration),
+    /// The same, this long from now.
+    WakeIn(Duration),
+    /// The run is over.
+    Finish(RunEnd),
+}

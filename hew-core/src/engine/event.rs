@@ -1,0 +1,210 @@
+//! What comes in.
+
+use crate::agent::{SpawnError, SpawnReport};
+use crate::exit::Exit;
+use crate::ids::{CommitId, IterationId, TaskId};
+use crate::land::close::Changes;
+use crate::land::gate::{GateProof, GateStop};
+use crate::land::merge_back::{Advance, Candidate};
+use crate::plan::{RuntimeProblem, SpawnPlan};
+use crate::record::event::{DeliveryRecord, StopReason};
+use crate::tracker::{ClaimOutcome, Leftover, Task};
+use crate::worktree::collect::Collected;
+
+/// Words of an adapter that could not do its work.
+pub type Problem = String;
+
+/// A worktree at its base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PreparedView {
+    /// Its folder.
+    pub worktree: String,
+    /// Made, or made again.
+    pub fresh: bool,
+}
+
+/// A plan with its prompt written down.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedView {
+    /// What runs.
+    pub plan: Box<SpawnPlan>,
+    /// Hash of the prompt's prefix.
+    pub prompt_prefix_hash: String,
+}
+
+/// An agent's end, with the tracker's view of the task right after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ExitView {
+    /// What the spawner saw.
+    pub report: SpawnReport,
+    /// The task, read afresh; none if it is gone.
+    pub task_after: Option<Box<Task>>,
+}
+
+/// What the lane found before a merge, or made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MergeView {
+    /// Merged, or a conflict.
+    Candidate {
+        /// What came of the merge.
+        candidate: Candidate,
+        /// The task whose conflict this work resolves, if it does.
+        resolves: Option<TaskId>,
+    },
+    /// Somebody closed or took the task meanwhile.
+    Taken(String),
+}
+
+/// A gate's run on a candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatedView {
+    /// The proof.
+    pub proof: GateProof,
+    /// Its log, relative to the run folder.
+    pub log: String,
+    /// What the gate did to the tree under test, if anything.
+    pub tampered: Option<String>,
+    /// Paths of the gate's definition that the candidate changes.
+    pub definition_changed: Vec<String>,
+}
+
+impl GatedView {
+    /// Green, on a tree that the gate left as it was.
+    pub fn is_green(&self) -> bool {
+        self.proof.report.is_green() && self.tampered.is_none()
+    }
+
+    /// Why it is red, for people; none if it is green.
+    pub fn red_reason(&self) -> Option<String> {
+        (!self.is_green()).then(|| self.why_red())
+    }
+
+    pub(crate) fn why_red(&self) -> String {
+        let GateProof { command, report, .. } = &self.proof;
+        if let (true, Some(tampered)) = (report.is_green(), &self.tampered) {
+            return format!("`{command}` altered the tree that it was testing: {tampered}");
+        }
+        match report.stopped {
+            Some(GateStop::Timeout) => {
+                format!("`{command}` did not end within {}s (loop.gate.timeout)", report.duration.as_secs())
+            }
+            Some(GateStop::Requested) => format!("`{command}` was stopped"),
+            None => format!("`{command}`: {}", exit_words(report.exit)),
+        }
+    }
+}
+
+/// What came of a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveredView {
+    /// For the record.
+    pub outcome: DeliveryRecord,
+    /// Where the run branch is now, if a moved target was merged into it.
+    pub new_tip: Option<CommitId>,
+}
+
+/// What can happen to a run.
+#[derive(Debug)]
+pub enum Event {
+    /// The run's journal has begun.
+    Launched,
+    /// Ready tasks, best first.
+    ReadyListed(Result<Vec<Task>, Problem>),
+    /// What came of a claim.
+    Claimed {
+        /// The iteration that it is for.
+        iteration: IterationId,
+        /// What came of it.
+        result: Result<ClaimOutcome, Problem>,
+    },
+    /// Base and Prepare ended.
+    Prepared {
+        /// The iteration.
+        iteration: IterationId,
+        /// What came of them.
+        result: Result<PreparedView, Problem>,
+    },
+    /// Plan ended.
+    Planned {
+        /// The iteration.
+        iteration: IterationId,
+        /// What came of it; the outer error is a file that could not be written.
+        result: Result<Result<PlannedView, RuntimeProblem>, Problem>,
+    },
+    /// The agent's process runs.
+    Spawned {
+        /// The iteration.
+        iteration: IterationId,
+        /// Process id.
+        pid: u32,
+        /// Its start time in clock ticks since boot.
+        start_ticks: u64,
+    },
+    /// Spawn ended.
+    Exited {
+        /// The iteration.
+        iteration: IterationId,
+        /// What came of it.
+        result: Result<Box<ExitView>, SpawnError>,
+    },
+    /// Collect ended.
+    Collected {
+        /// The iteration.
+        iteration: IterationId,
+        /// What came of it.
+        result: Result<Collected, Problem>,
+    },
+    /// The gate on the launch commit ended.
+    BaselineEnded(Result<GatedView, Problem>),
+    /// The lane merged.
+    Merged(Result<MergeView, Problem>),
+    /// The lane's gate ended.
+    Gated(Result<GatedView, Problem>),
+    /// The run branch moved.
+    Advanced(Result<Advance, Problem>),
+    /// A worktree shows work that did not merge: its folder.
+    ConflictKept {
+        /// The task.
+        task: TaskId,
+        /// The folder.
+        result: Result<String, Problem>,
+    },
+    /// The tracker was told.
+    Settled {
+        /// The iteration.
+        iteration: IterationId,
+        /// What changed.
+        result: Result<Changes, Problem>,
+    },
+    /// The tracker's content changed, by whomever.
+    TrackerChanged,
+    /// Running tasks, read afresh.
+    RunningRead(Vec<(IterationId, Option<Box<Task>>)>),
+    /// No new iteration shall start.
+    StopRequested {
+        /// Why.
+        reason: StopReason,
+        /// For people.
+        detail: String,
+        /// Agents shall be stopped too.
+        now: bool,
+        /// The signal's number, for a signal.
+        signal: Option<i32>,
+    },
+    /// A moment that was asked for by `Effect::WakeAt` has come.
+    Woke,
+    /// Tasks in scope that are left over.
+    LeftoversListed(Result<Vec<Leftover>, Problem>),
+    /// The delivery ended.
+    Delivered(Result<DeliveredView, Problem>),
+    /// Worktrees are removed; what was kept, and why.
+    CleanedUp(Vec<String>),
+}
+
+/// How an agent ended, for a reason.
+fn exit_words(exit: Exit) -> String {
+    match exit {
+        Exit::Code(code) => format!("exit code {code}"),
+        Exit::Signal(signal) => format!("ended by signal {signal}"),
+    }
+}

@@ -1,0 +1,335 @@
+//! One attempt from claim to collected work.
+
+use super::effect::{Effect, WorkerJob};
+use super::event::{ExitView, PlannedView, PreparedView, Problem};
+use super::settle::{self, FailedEnd};
+use super::state::{Iteration, Landing, PendingEnd, Stage, State, StopLevel};
+use super::step::{notice, record};
+use super::stopping;
+use crate::agent::verdict::{self, Verdict, VerdictInput};
+use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
+use crate::ids::{IterationId, RefName};
+use crate::plan::RuntimeProblem;
+use crate::record::JournalEvent;
+use crate::tracker::{Status, Task};
+use crate::worktree::collect::{Collected, CollectedWork};
+use crate::worktree::names;
+
+/// Most file names that a record holds.
+const FILES_IN_RECORD: usize = 200;
+
+/// Ends an iteration that has no work yet.
+pub(super) fn abandon(state: &mut State, id: IterationId, reason: &str, out: &mut Vec<Effect>) {
+    end_without_work(state, id, IterationOutcome::Cancelled, reason, out);
+}
+
+fn end_without_work(
+    state: &mut State,
+    id: IterationId,
+    outcome: IterationOutcome,
+    reason: &str,
+    out: &mut Vec<Effect>,
+) {
+    if let Some(iteration) = state.take_iteration(id) {
+        settle::fail(state, failed_end(*iteration, outcome, reason.to_owned(), None), out);
+    }
+}
+
+fn failed_end(
+    iteration: Iteration,
+    outcome: IterationOutcome,
+    reason: String,
+    anchor: Option<RefName>,
+) -> FailedEnd {
+    FailedEnd {
+        iteration: iteration.id,
+        task: iteration.task,
+        actor: iteration.actor,
+        outcome,
+        reason,
+        gate: None,
+        merge: None,
+        anchor,
+        keep_closed: iteration.taken.is_some(),
+    }
+}
+
+fn is_stopping(state: &State) -> bool {
+    state.stop_level().is_some_and(|level| level >= StopLevel::StoppingAgents)
+}
+
+/// The worktree stands at its base, or can't.
+pub(super) fn prepared(
+    state: &mut State,
+    id: IterationId,
+    result: Result<PreparedView, Problem>,
+    out: &mut Vec<Effect>,
+) {
+    let PreparedView { worktree, fresh } = match result {
+        Ok(view) => view,
+        Err(problem) => {
+            let reason = format!("the worktree could not be prepared: {problem}");
+            end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
+            return stopping::count_spawn_error(state, Some(&problem), out);
+        }
+    };
+    record(out, JournalEvent::Prepared { iteration: id, worktree, fresh });
+    if is_stopping(state) {
+        return abandon(state, id, "the run was stopped", out);
+    }
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    iteration.stage = Stage::Planning;
+    let task = iteration.task.clone();
+    let (attempt, dependencies) = (iteration.attempt, iteration.dependencies.clone());
+    let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
+    out.push(Effect::Work { iteration: id, job: WorkerJob::Plan { task, attempt, previous, dependencies } });
+}
+
+/// What runs is settled and written down.
+pub(super) fn planned(
+    state: &mut State,
+    id: IterationId,
+    result: Result<Result<PlannedView, RuntimeProblem>, Problem>,
+    out: &mut Vec<Effect>,
+) {
+    let PlannedView { plan, prompt_prefix_hash } = match result {
+        Ok(Ok(view)) => view,
+        Ok(Err(problem)) => {
+            return end_without_work(state, id, IterationOutcome::RuntimeError, &problem.to_string(), out);
+        }
+        Err(problem) => {
+            let reason = format!("the plan could not be written: {problem}");
+            return end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
+        }
+    };
+    if is_stopping(state) {
+        return abandon(state, id, "the run was stopped", out);
+    }
+    record(
+        out,
+        JournalEvent::Plan {
+            iteration: id,
+            runtime: plan.runtime.clone(),
+            argv: plan.argv.clone(),
+            prompt_prefix_hash,
+            provenance: plan.provenance.clone(),
+        },
+    );
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    iteration.stage = Stage::Running { done_on_exit_zero: plan.done_on_exit_zero };
+    let task = iteration.task.id.clone();
+    out.push(Effect::Work { iteration: id, job: WorkerJob::Run { task, plan } });
+}
+
+/// Running tasks were read afresh: an agent whose task somebody else closed or took is stopped.
+pub(super) fn running_read(
+    state: &mut State,
+    tasks: Vec<(IterationId, Option<Box<Task>>)>,
+    out: &mut Vec<Effect>,
+) {
+    state.reading_running = false;
+    for (id, task) in tasks {
+        let Some(iteration) = state.iteration_mut(id) else { continue };
+        if iteration.taken.is_some() || !matches!(iteration.stage, Stage::Running { .. }) {
+            continue;
+        }
+        if let Some(why) = taken_by_somebody(iteration, task.as_deref()) {
+            iteration.taken = Some(why.clone());
+            notice(out, Some(id), format!("{why}; its agent is stopped"));
+            out.push(Effect::StopAgent(id.worker, StopRequest::Graceful));
+        }
+    }
+}
+
+fn taken_by_somebody(iteration: &Iteration, task: Option<&Task>) -> Option<String> {
+    let Some(task) = task else {
+        return Some(format!("{} was deleted", iteration.task.id));
+    };
+    match verdict::owner_after(task, &iteration.actor) {
+        verdict::Owner::Ours => None,
+        verdict::Owner::Person(who) => Some(match task.status {
+            Status::Closed => format!("{who} closed {}", task.id),
+            _ => format!("{who} took {}", task.id),
+        }),
+    }
+}
+
+/// The agent has ended: what that means, and on to its work.
+pub(super) fn exited(
+    state: &mut State,
+    id: IterationId,
+    result: Result<Box<ExitView>, SpawnError>,
+    out: &mut Vec<Effect>,
+) {
+    let view = match result {
+        Ok(view) => view,
+        Err(error) => {
+            let reason = error.to_string();
+            end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
+            return stopping::count_spawn_error(state, Some(&reason), out);
+        }
+    };
+    stopping::count_spawn_error(state, None, out);
+    record_exit(id, &view, out);
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
+    let ending = pending_end(iteration, &view, done_on_exit_zero);
+    iteration.stage = Stage::Collecting { ending: Box::new(ending) };
+    let job = WorkerJob::Collect {
+        task: iteration.task.id.clone(),
+        title: iteration.task.title.clone(),
+        base: iteration.base.clone(),
+    };
+    out.push(Effect::Work { iteration: id, job });
+}
+
+fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
+    let report = &view.report;
+    let stopped = report.stopped.as_ref().map(|cause| match cause {
+        StopCause::Requested => "requested".to_owned(),
+        StopCause::Timeout => "timeout".to_owned(),
+        StopCause::Stalled(evidence) => format!("stalled: {evidence}"),
+    });
+    record(
+        out,
+        JournalEvent::Exited {
+            iteration: id,
+            exit: report.exit,
+            duration_secs: report.duration.as_secs_f64(),
+            stopped,
+            leaked: report.leaked,
+            signal: report.signal.clone(),
+            output_bytes: report.output_bytes,
+            decisions: report.decisions.clone(),
+            deferred: report.deferred.clone(),
+            summary: report.summary.clone(),
+            stderr_tail: report.stderr_tail.clone(),
+        },
+    );
+    if report.leaked > 0 {
+        notice(out, Some(id), format!("the agent left {} processes behind; they were ended", report.leaked));
+    }
+}
+
+fn pending_end(iteration: &mut Iteration, view: &ExitView, done_on_exit_zero: bool) -> PendingEnd {
+    let input = VerdictInput {
+        report: &view.report,
+        task_id: &iteration.task.id,
+        actor: &iteration.actor,
+        task_after: view.task_after.as_deref(),
+        done_on_exit_zero,
+    };
+    let verdict = match iteration.taken.take() {
+        Some(why) => Verdict::TakenByPerson { reason: why },
+        None => verdict::decide(&input),
+    };
+    let (outcome, reason, explicit) = match verdict {
+        Verdict::Done { reason, explicit } => (None, reason, explicit),
+        Verdict::NoClose { reason } => (Some(IterationOutcome::NoClose), reason, false),
+        Verdict::Blocked { reason } => (Some(IterationOutcome::Blocked), reason, false),
+        Verdict::Failed { outcome, reason } => (Some(outcome), reason, false),
+        Verdict::TakenByPerson { reason } => {
+            iteration.taken = Some(reason.clone());
+            (Some(IterationOutcome::Cancelled), reason, false)
+        }
+    };
+    PendingEnd { outcome, reason, explicit }
+}
+
+/// The work is anchored, or its folder is kept: on to the lane, or to the end.
+pub(super) fn collected(
+    state: &mut State,
+    id: IterationId,
+    result: Result<Collected, Problem>,
+    out: &mut Vec<Effect>,
+) {
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let Stage::Collecting { ending } = &iteration.stage else { return };
+    let ending = ending.clone();
+    let kept = match result {
+        Ok(Collected::Work(work)) => return with_work(state, id, *ending, work, out),
+        Ok(Collected::Kept { reason, head }) => (reason, head.is_some()),
+        Err(problem) => (format!("its work could not be collected: {problem}"), false),
+    };
+    let (why, anchored) = kept;
+    let anchor = anchored.then(|| names::anchor(&state.config.run, id));
+    notice(out, Some(id), format!("{why}; the folder is kept"));
+    let outcome = ending.outcome.unwrap_or(IterationOutcome::RuntimeError);
+    if let Some(iteration) = state.take_iteration(id) {
+        settle::fail(state, failed_end(*iteration, outcome, why, anchor), out);
+    }
+}
+
+fn with_work(
+    state: &mut State,
+    id: IterationId,
+    ending: PendingEnd,
+    work: CollectedWork,
+    out: &mut Vec<Effect>,
+) {
+    let anchor = names::anchor(&state.config.run, id);
+    record_work(id, &work, &anchor, out);
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let failed = match ending.outcome {
+        Some(outcome) => Some((outcome, ending.reason.clone())),
+        None => unlandable(&work, ending.explicit, iteration),
+    };
+    if let Some((outcome, reason)) = failed {
+        let iteration = state.take_iteration(id).expect("it was there a moment ago");
+        let anchor = (work.head != iteration.base).then_some(anchor);
+        return settle::fail(state, failed_end(*iteration, outcome, reason, anchor), out);
+    }
+    if work.changes.is_empty() {
+        let iteration = state.take_iteration(id).expect("it was there a moment ago");
+        return settle::close_without_landing(state, *iteration, ending.reason, out);
+    }
+    let landing = Landing {
+        iteration: id,
+        task: iteration.task.clone(),
+        actor: iteration.actor.clone(),
+        work: work.head,
+        anchor,
+        reason: ending.reason,
+    };
+    iteration.stage = Stage::AwaitingLane { landing: Box::new(landing) };
+}
+
+fn unlandable(
+    work: &CollectedWork,
+    explicit: bool,
+    iteration: &Iteration,
+) -> Option<(IterationOutcome, String)> {
+    if !work.descends_from_base {
+        let reason = format!(
+            "history was rewritten: {} does not descend from the iteration's base {}",
+            work.head.short(),
+            iteration.base.short()
+        );
+        return Some((IterationOutcome::RuntimeError, reason));
+    }
+    let silent_nothing = work.changes.is_empty() && !explicit;
+    silent_nothing.then(|| {
+        (IterationOutcome::NoClose, "nothing changed, and nobody said that nothing had to".to_owned())
+    })
+}
+
+fn record_work(id: IterationId, work: &CollectedWork, anchor: &RefName, out: &mut Vec<Effect>) {
+    record(
+        out,
+        JournalEvent::Collected {
+            iteration: id,
+            head_sha: work.head.clone(),
+            anchor: anchor.clone(),
+            committed_leftovers: work.committed_leftovers,
+            files_touched: work
+                .changes
+                .iter()
+                .take(FILES_IN_RECORD)
+                .map(|change| change.path.clone())
+                .collect(),
+            file_count: work.changes.len(),
+            added: work.changes.iter().map(|change| u64::from(change.added)).sum(),
+            removed: work.changes.iter().map(|change| u64::from(change.removed)).sum(),
+        },
+    );
+}

@@ -1,0 +1,334 @@
+//! The lane: candidate, gate, advance, close; one result at a time, first in, first out.
+
+use super::effect::{Effect, LaneJob};
+use super::event::{GatedView, MergeView, Problem};
+use super::settle::{self, FailedEnd};
+use super::state::{Course, Landing, LaneStage, Slot, Stage, State};
+use super::step::{notice, record};
+use super::stopping;
+use crate::agent::IterationOutcome;
+use crate::ids::{CommitId, IterationId};
+use crate::land::close::CloseRequest;
+use crate::land::gate::{GateProof, GateStop};
+use crate::land::merge_back::{Advance, Candidate};
+use crate::prompt::FailedMerge;
+use crate::record::JournalEvent;
+use crate::record::event::GateRecord;
+
+/// After the first list: the gate on the launch commit if anything is ready and it is wanted, else straight on.
+pub(super) fn open(state: &mut State, anything_ready: bool, out: &mut Vec<Effect>) {
+    let wanted = state.config.gate.as_ref().is_some_and(|gate| gate.baseline);
+    if anything_ready && wanted {
+        state.course = Course::Baseline;
+        out.push(Effect::Lane(LaneJob::Baseline { commit: state.config.launch.clone() }));
+    } else {
+        state.course = Course::Draining;
+    }
+}
+
+/// The gate has run on the launch commit: green, or nothing is started.
+pub(super) fn baseline_ended(state: &mut State, result: Result<GatedView, Problem>, out: &mut Vec<Effect>) {
+    state.course = Course::Draining;
+    let view = match result {
+        Ok(view) => view,
+        Err(problem) => return refuse_to_start(state, &format!("the gate could not be run: {problem}"), out),
+    };
+    let gate = gate_record(&view);
+    record(out, JournalEvent::Baseline { gate: gate.clone() });
+    if state.stop.is_some() || view.is_green() {
+        return;
+    }
+    let why = view.why_red();
+    refuse_to_start(state, &format!("the gate is red on the untouched launch commit: {why}"), out);
+}
+
+fn refuse_to_start(state: &mut State, why: &str, out: &mut Vec<Effect>) {
+    state.baseline_red = true;
+    stopping::guard_tripped(state, why, out);
+}
+
+/// Moves waiting results into the queue and the next one into the lane.
+pub(super) fn advance_queue(state: &mut State, out: &mut Vec<Effect>) {
+    let room = usize::from(state.config.jobs) * 2;
+    for index in 0..state.slots.len() {
+        if state.lane.queue.len() >= room {
+            break;
+        }
+        enqueue(state, index, out);
+    }
+    if state.lane.current.is_some() {
+        return;
+    }
+    while let Some(landing) = state.lane.queue.pop_front() {
+        if state.is_signalled() {
+            // A signal lands what is green already and starts nothing new; this work is anchored.
+            settle::fail(
+                state,
+                unlanded(landing, IterationOutcome::Cancelled, "the run was stopped before it landed"),
+                out,
+            );
+            continue;
+        }
+        begin_landing(state, landing, out);
+        return;
+    }
+}
+
+fn enqueue(state: &mut State, index: usize, out: &mut Vec<Effect>) {
+    let Slot::Busy(iteration) = &mut state.slots[index] else { return };
+    let Stage::AwaitingLane { landing } = &iteration.stage else { return };
+    let landing = (**landing).clone();
+    record(out, JournalEvent::Queued { iteration: landing.iteration });
+    state.lane.queue.push_back(landing);
+    state.slots[index] = Slot::Free;
+    // A freed worker is filled at once; what is ready may be known from the last list only in part.
+    state.stale = true;
+}
+
+fn begin_landing(state: &mut State, landing: Landing, out: &mut Vec<Effect>) {
+    out.push(Effect::Lane(LaneJob::Merge {
+        iteration: landing.iteration,
+        task: landing.task.clone(),
+        actor: landing.actor.clone(),
+        tip: state.lane.tip.clone(),
+        work: landing.work.clone(),
+    }));
+    state.lane.current = Some((landing, LaneStage::Merging));
+}
+
+fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str) -> FailedEnd {
+    FailedEnd {
+        iteration: landing.iteration,
+        task: landing.task,
+        actor: landing.actor,
+        outcome,
+        reason: reason.to_owned(),
+        gate: None,
+        merge: None,
+        anchor: Some(landing.anchor),
+        keep_closed: false,
+    }
+}
+
+/// The current landing fails with this; the lane is free.
+fn fail_current(state: &mut State, outcome: IterationOutcome, reason: &str, out: &mut Vec<Effect>) {
+    if let Some((landing, _)) = state.lane.current.take() {
+        settle::fail(state, unlanded(landing, outcome, reason), out);
+    }
+}
+
+/// Work and tip are merged, or don't merge.
+pub(super) fn merged(state: &mut State, result: Result<MergeView, Problem>, out: &mut Vec<Effect>) {
+    let (candidate, resolves) = match result {
+        Ok(MergeView::Candidate { candidate, resolves }) => (candidate, resolves),
+        Ok(MergeView::Taken(why)) => return taken(state, &why, out),
+        Err(problem) => {
+            let reason = format!("the lane could not merge it: {problem}");
+            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+        }
+    };
+    let (commit, tree) = match candidate {
+        Candidate::Conflict(files) => return conflicted(state, files, out),
+        Candidate::Made { commit, tree } => (commit, tree),
+    };
+    let Some((landing, stage)) = &mut state.lane.current else { return };
+    let iteration = landing.iteration;
+    let tip = state.lane.tip.clone();
+    state.lane.resolves = resolves;
+    record(
+        out,
+        JournalEvent::Candidate {
+            iteration,
+            tip: tip.clone(),
+            candidate: commit.clone(),
+            tree: tree.clone(),
+        },
+    );
+    if state.config.gate.is_none() {
+        *stage = LaneStage::Advancing { candidate: commit.clone() };
+        out.push(Effect::Lane(LaneJob::Advance { from: tip, to: commit }));
+        return;
+    }
+    *stage = LaneStage::Gating { candidate: commit.clone(), tree: tree.clone(), first_red: None };
+    out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: false }));
+}
+
+fn taken(state: &mut State, why: &str, out: &mut Vec<Effect>) {
+    let Some((landing, _)) = state.lane.current.take() else { return };
+    notice(
+        out,
+        Some(landing.iteration),
+        format!("{why}; its work is kept by {} and was not landed", landing.anchor),
+    );
+    let end = FailedEnd { keep_closed: true, ..unlanded(landing, IterationOutcome::Cancelled, why) };
+    settle::fail(state, end, out);
+}
+
+fn conflicted(state: &mut State, files: Vec<String>, out: &mut Vec<Effect>) {
+    let Some((landing, _)) = state.lane.current.take() else { return };
+    let merge = FailedMerge {
+        tip: state.lane.tip.clone(),
+        work: landing.work.clone(),
+        anchor: landing.anchor.clone(),
+        files,
+    };
+    record(
+        out,
+        JournalEvent::Conflicted {
+            iteration: landing.iteration,
+            tip: merge.tip.clone(),
+            work: merge.work.clone(),
+            anchor: merge.anchor.clone(),
+            files: merge.files.clone(),
+        },
+    );
+    let reason = format!("its work conflicts with what landed meanwhile in {}", merge.files.join(", "));
+    let end = FailedEnd { merge: Some(merge), ..unlanded(landing, IterationOutcome::Conflict, &reason) };
+    settle::fail(state, end, out);
+}
+
+/// The gate has run on the candidate.
+pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: &mut Vec<Effect>) {
+    let view = match result {
+        Ok(view) => view,
+        Err(problem) => {
+            let reason = format!("the gate could not be run: {problem}");
+            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+        }
+    };
+    let Some((landing, LaneStage::Gating { candidate, tree, first_red })) = &mut state.lane.current else {
+        return;
+    };
+    let iteration = landing.iteration;
+    let mut view = view;
+    if first_red.is_some() && view.is_green() {
+        view.proof.flaky = true;
+    }
+    record(
+        out,
+        JournalEvent::Gated {
+            iteration,
+            gate: gate_record(&view),
+            definition_changed: view.definition_changed.clone(),
+        },
+    );
+    if view.is_green() {
+        let candidate = candidate.clone();
+        return advance(state, candidate, out);
+    }
+    let retry = state.config.gate.as_ref().is_some_and(|gate| gate.retry_flaky);
+    let stopped = view.proof.report.stopped == Some(GateStop::Requested);
+    if retry && first_red.is_none() && !stopped && state.stop.is_none() {
+        *first_red = Some(Box::new(view.proof));
+        let (commit, tree, tip) = (candidate.clone(), tree.clone(), state.lane.tip.clone());
+        out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: true }));
+        return;
+    }
+    gate_red(state, &view, stopped, out);
+}
+
+fn advance(state: &mut State, candidate: CommitId, out: &mut Vec<Effect>) {
+    let from = state.lane.tip.clone();
+    if let Some((_, stage)) = &mut state.lane.current {
+        *stage = LaneStage::Advancing { candidate: candidate.clone() };
+    }
+    out.push(Effect::Lane(LaneJob::Advance { from, to: candidate }));
+}
+
+fn gate_red(state: &mut State, view: &GatedView, stopped: bool, out: &mut Vec<Effect>) {
+    let Some((landing, _)) = state.lane.current.take() else { return };
+    if stopped {
+        let end = unlanded(landing, IterationOutcome::Cancelled, "the run was stopped while the gate ran");
+        return settle::fail(state, end, out);
+    }
+    let GateProof { command, report, .. } = &view.proof;
+    let gate = Some((command.clone(), report.output_tail.clone()));
+    let end = FailedEnd { gate, ..unlanded(landing, IterationOutcome::BackpressureFail, &view.why_red()) };
+    settle::fail(state, end, out);
+}
+
+/// The run branch is at the candidate.
+pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out: &mut Vec<Effect>) {
+    let Advance { meddled, restored } = match result {
+        Ok(advance) => advance,
+        Err(problem) => {
+            let reason = format!("the run branch could not be moved: {problem}");
+            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+        }
+    };
+    let Some((landing, LaneStage::Advancing { candidate })) = &state.lane.current else { return };
+    let (landing, sha) = (landing.clone(), candidate.clone());
+    note_meddling(
+        state,
+        landing.iteration,
+        meddled.map(|(commit, anchor)| format!("{commit}, kept by {anchor}")),
+        restored,
+        out,
+    );
+    state.lane.landed += 1;
+    let from = std::mem::replace(&mut state.lane.tip, sha.clone());
+    record(
+        out,
+        JournalEvent::Landed {
+            iteration: landing.iteration,
+            task: landing.task.id.clone(),
+            from,
+            sha: sha.clone(),
+            number: state.lane.landed,
+        },
+    );
+    let close = CloseRequest {
+        task: landing.task.id.clone(),
+        actor: landing.actor.clone(),
+        landed: Some(sha),
+        reason: Some(landing.reason.clone()),
+        also: state.lane.resolves.take(),
+    };
+    let id = landing.iteration;
+    state.lane.current = Some((landing, LaneStage::Closing));
+    settle::close_task(state, id, close, true, out);
+}
+
+fn note_meddling(
+    state: &State,
+    iteration: IterationId,
+    foreign: Option<String>,
+    restored: bool,
+    out: &mut Vec<Effect>,
+) {
+    let branch = &state.config.run_branch;
+    if let Some(foreign) = foreign {
+        notice(
+            out,
+            Some(iteration),
+            format!("somebody moved {branch} to {foreign}; it was put back and not built upon"),
+        );
+    }
+    if restored {
+        notice(out, Some(iteration), format!("somebody deleted {branch}; it was made again"));
+    }
+}
+
+/// The close is answered: the lane is free for the next result.
+pub(super) fn release(state: &mut State) {
+    state.lane.current = None;
+}
+
+fn gate_record(view: &GatedView) -> GateRecord {
+    let GateProof { command, tree, report, flaky } = &view.proof;
+    let stopped = report.stopped.map(|stop| match stop {
+        GateStop::Timeout => "timeout".to_owned(),
+        GateStop::Requested => "requested".to_owned(),
+    });
+    GateRecord {
+        command: command.clone(),
+        exit: report.exit,
+        duration_secs: report.duration.as_secs_f64(),
+        tree_sha: tree.clone(),
+        stopped,
+        leaked: report.leaked,
+        flaky: *flaky,
+        log: view.log.clone(),
+        tampered: view.tampered.clone(),
+    }
+}

@@ -1,0 +1,238 @@
+//! What the tracker is told, and the end of an iteration.
+
+use super::effect::{Effect, LaneJob, SettleJob};
+use super::event::Problem;
+use super::state::{Iteration, Settling, State, TaskState};
+use super::step::{notice, record};
+use super::{lane, stopping};
+use crate::agent::IterationOutcome;
+use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId};
+use crate::land::close::{Changes, CloseRequest, ReleaseRequest};
+use crate::land::conflict;
+use crate::prompt::{FailedAttempt, FailedMerge};
+use crate::record::JournalEvent;
+use crate::record::event::TaskChange;
+use crate::settings::OnGateFail;
+use crate::tracker::{NewTask, Task};
+
+/// An attempt that did not land, with all that the next one and a person want to know.
+pub(super) struct FailedEnd {
+    pub(super) iteration: IterationId,
+    pub(super) task: Box<Task>,
+    pub(super) actor: Actor,
+    pub(super) outcome: IterationOutcome,
+    pub(super) reason: String,
+    /// The gate's command and the end of its output, if it was red.
+    pub(super) gate: Option<(String, String)>,
+    /// The merge, if it conflicted.
+    pub(super) merge: Option<FailedMerge>,
+    /// The ref that keeps its work.
+    pub(super) anchor: Option<RefName>,
+    /// A close in the tracker is a person's and stays.
+    pub(super) keep_closed: bool,
+}
+
+/// Ends an iteration that did not land: the claim goes back, the reason is noted, the task is parked where that is due.
+pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
+    let park = why_park(state, &end);
+    let is_conflict = end.outcome == IterationOutcome::Conflict;
+    let bug =
+        end.merge.as_ref().filter(|_| park.is_some()).and_then(|merge| {
+            conflict::bug_task(&end.task, &state.config.run, end.iteration, &end.actor, merge)
+        });
+    let then = match (&park, end.outcome) {
+        (Some(_), _) => TaskState::Parked { conflict: is_conflict },
+        (None, IterationOutcome::Cancelled) if end.keep_closed => TaskState::LeftAlone,
+        (None, _) => TaskState::Released,
+    };
+    let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
+    state.has_failures |= park.is_some();
+    let request = release_request(&end, park, bug);
+    remember(state, &end);
+    let settling = Settling {
+        task: end.task.id.clone(),
+        outcome: end.outcome,
+        reason: Some(end.reason),
+        landed: None,
+        then,
+        close: None,
+        in_lane: false,
+        keep_conflict,
+    };
+    state.settling.insert(end.iteration, settling);
+    out.push(Effect::Settle { iteration: end.iteration, job: SettleJob::Release(Box::new(request)) });
+    if let Some((command, _)) = &end.gate
+        && state.config.gate.as_ref().is_some_and(|gate| gate.on_fail == OnGateFail::Stop)
+    {
+        stopping::guard_tripped(
+            state,
+            &format!("`{command}` was red and loop.on_gate_fail is \"stop\""),
+            out,
+        );
+    }
+}
+
+fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
+    match end.outcome {
+        IterationOutcome::Cancelled | IterationOutcome::RateLimited | IterationOutcome::Closed => None,
+        IterationOutcome::Blocked => Some(end.reason.clone()),
+        _ => {
+            let attempts = state.tasks.get(&end.task.id).map_or(1, |progress| progress.attempts);
+            let used_up = attempts >= state.config.limits.max_attempts;
+            used_up.then(|| {
+                format!(
+                    "{attempts} attempts used up; the last ended as {}: {}",
+                    end.outcome.as_str(),
+                    end.reason
+                )
+            })
+        }
+    }
+}
+
+fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) -> ReleaseRequest {
+    let kept = end.anchor.as_ref().map(|anchor| format!(" Work kept by {anchor}.")).unwrap_or_default();
+    let note = match &park {
+        Some(reason) => format!("hew {}: parked: {reason}.{kept}", end.actor),
+        None => format!("hew {}: {}: {}.{kept}", end.actor, end.outcome.as_str(), end.reason),
+    };
+    ReleaseRequest {
+        task: end.task.id.clone(),
+        actor: end.actor.clone(),
+        note,
+        park,
+        bug,
+        keep_closed: end.keep_closed,
+    }
+}
+
+fn remember(state: &mut State, end: &FailedEnd) {
+    if let Some(progress) = state.tasks.get_mut(&end.task.id) {
+        progress.last_failure = Some(Box::new(FailedAttempt {
+            outcome: end.outcome.as_str(),
+            reason: end.reason.clone(),
+            gate: end.gate.clone(),
+            merge: end.merge.clone(),
+            anchor: end.anchor.clone(),
+        }));
+    }
+}
+
+/// Ends an iteration that changed nothing, on an explicit word that nothing had to be changed.
+pub(super) fn close_without_landing(
+    state: &mut State,
+    iteration: Iteration,
+    reason: String,
+    out: &mut Vec<Effect>,
+) {
+    let close = CloseRequest {
+        task: iteration.task.id.clone(),
+        actor: iteration.actor,
+        landed: None,
+        reason: Some(reason),
+        also: None,
+    };
+    close_task(state, iteration.id, close, false, out);
+}
+
+/// Closes a task: in the lane after a landing, or outside it where nothing had to land.
+pub(super) fn close_task(
+    state: &mut State,
+    id: IterationId,
+    close: CloseRequest,
+    in_lane: bool,
+    out: &mut Vec<Effect>,
+) {
+    let settling = Settling {
+        task: close.task.clone(),
+        outcome: IterationOutcome::Closed,
+        reason: close.reason.clone(),
+        landed: close.landed.clone(),
+        then: TaskState::Settled { landed: close.landed.clone() },
+        close: Some(Box::new(close.clone())),
+        in_lane,
+        keep_conflict: None,
+    };
+    state.settling.insert(id, settling);
+    out.push(Effect::Settle { iteration: id, job: SettleJob::Close(Box::new(close)) });
+}
+
+/// The tracker has answered: the iteration is over.
+pub(super) fn settled(
+    state: &mut State,
+    id: IterationId,
+    result: Result<Changes, Problem>,
+    out: &mut Vec<Effect>,
+) {
+    let Some(mut settling) = state.settling.remove(&id) else { return };
+    let changes = result.unwrap_or_else(|problem| unanswered(state, id, &mut settling, &problem, out));
+    for (task, change) in changes {
+        note_change(state, &mut settling, &task, &change);
+        record(out, JournalEvent::TaskChanged { iteration: id, task, change });
+    }
+    if settling.then == TaskState::Unclosed
+        && let Some(close) = settling.close.take()
+    {
+        state.unclosed.push((id, close));
+    }
+    finish(state, id, settling, out);
+}
+
+/// A tracker that does not answer: the work is safe, the task's state needs a person.
+fn unanswered(
+    state: &mut State,
+    id: IterationId,
+    settling: &mut Settling,
+    problem: &str,
+    out: &mut Vec<Effect>,
+) -> Changes {
+    notice(out, Some(id), format!("the tracker could not be told about {}: {problem}", settling.task));
+    if settling.close.is_some() {
+        return vec![(settling.task.clone(), TaskChange::CloseFailed { reason: problem.to_owned() })];
+    }
+    settling.then = TaskState::LeftAlone;
+    state.needs_person = true;
+    state.remedies.push(format!("hew task reopen {}", settling.task));
+    Vec::new()
+}
+
+fn note_change(state: &mut State, settling: &mut Settling, task: &TaskId, change: &TaskChange) {
+    match change {
+        TaskChange::CloseFailed { .. } if *task == settling.task => settling.then = TaskState::Unclosed,
+        TaskChange::LeftAlone { .. } if *task == settling.task => settling.then = TaskState::LeftAlone,
+        TaskChange::Filed { bug } => {
+            state.excluded.insert(bug.clone());
+            state.unsettled.insert(bug.clone());
+        }
+        TaskChange::Closed { landed_sha } if *task != settling.task => {
+            state.set_task(task, TaskState::Settled { landed: landed_sha.clone() });
+        }
+        _ => {}
+    }
+}
+
+fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<Effect>) {
+    let Settling { task, outcome, reason, landed, then, in_lane, keep_conflict, .. } = settling;
+    state.set_task(&task, then);
+    record(
+        out,
+        JournalEvent::IterationEnded {
+            iteration: id,
+            task: task.clone(),
+            outcome,
+            reason,
+            landed_sha: landed,
+        },
+    );
+    keep_for_a_person(task, keep_conflict, out);
+    state.stale = true;
+    if in_lane {
+        lane::release(state);
+    }
+}
+
+fn keep_for_a_person(task: TaskId, work: Option<CommitId>, out: &mut Vec<Effect>) {
+    if let Some(work) = work {
+        out.push(Effect::Lane(LaneJob::KeepConflict { task, work }));
+    }
+}

@@ -1,0 +1,338 @@
+//! What a run knows while it goes: workers, lane, tasks it touched.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use super::config::RunConfig;
+use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId, TreeId, WorkerId};
+use crate::land::close::CloseRequest;
+use crate::land::gate::GateProof;
+use crate::prompt::FailedAttempt;
+use crate::record::event::{DeliveryRecord, IterationOutcome, LeftoverRecord, StopReason};
+use crate::tracker::Task;
+
+/// One attempt, from claim to the moment when its worker is free again.
+#[derive(Debug, Clone)]
+pub(crate) struct Iteration {
+    pub(crate) id: IterationId,
+    pub(crate) task: Box<Task>,
+    pub(crate) actor: Actor,
+    pub(crate) attempt: u32,
+    pub(crate) base: CommitId,
+    /// What its dependencies landed, for the prompt.
+    pub(crate) dependencies: Vec<crate::prompt::DependencyLanding>,
+    pub(crate) stage: Stage,
+    /// A person closed or took the task; the agent is being stopped.
+    pub(crate) taken: Option<String>,
+}
+
+/// Where an iteration is.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    Preparing,
+    Planning,
+    Running {
+        done_on_exit_zero: bool,
+    },
+    Collecting {
+        ending: Box<PendingEnd>,
+    },
+    /// Anchored; the lane's queue is full.
+    AwaitingLane {
+        landing: Box<Landing>,
+    },
+}
+
+/// How an iteration is going to end once its work is anchored.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingEnd {
+    /// `None`: done, the work goes to the lane.
+    pub(crate) outcome: Option<IterationOutcome>,
+    pub(crate) reason: String,
+    /// It was an explicit word (or a close in the tracker), so that "nothing changed" may close the task.
+    pub(crate) explicit: bool,
+}
+
+/// A worker.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    Free,
+    Claiming { task: Box<Task> },
+    Busy(Box<Iteration>),
+}
+
+/// A result on its way to the run branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Landing {
+    pub(crate) iteration: IterationId,
+    pub(crate) task: Box<Task>,
+    pub(crate) actor: Actor,
+    pub(crate) work: CommitId,
+    pub(crate) anchor: RefName,
+    pub(crate) reason: String,
+}
+
+/// Where the lane is with its current landing.
+#[derive(Debug, Clone)]
+pub(crate) enum LaneStage {
+    Merging,
+    Gating { candidate: CommitId, tree: TreeId, first_red: Option<Box<GateProof>> },
+    Advancing { candidate: CommitId },
+    Closing,
+}
+
+/// The one place through which work reaches the run branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    pub(crate) queue: VecDeque<Landing>,
+    pub(crate) current: Option<(Landing, LaneStage)>,
+    /// The task whose conflict the current landing resolves.
+    pub(crate) resolves: Option<TaskId>,
+    /// The last landing: what the run branch has to be at.
+    pub(crate) tip: CommitId,
+    pub(crate) landed: u64,
+}
+
+/// What a run knows of a task that it touched.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskProgress {
+    pub(crate) title: Box<str>,
+    pub(crate) attempts: u32,
+    pub(crate) state: TaskState,
+    pub(crate) last_failure: Option<Box<FailedAttempt>>,
+}
+
+/// Where a touched task stands in hew's own view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    /// Claimed: running, landing, or being settled.
+    Held,
+    /// Settled by hew's own close.
+    Settled { landed: Option<CommitId> },
+    /// Landed, but the tracker would not close it.
+    Unclosed,
+    /// Given back; it may be tried again.
+    Released,
+    /// Attempts used up, or blocked.
+    Parked { conflict: bool },
+    /// Somebody else has it, or it can't run here.
+    LeftAlone,
+}
+
+/// An iteration's end that waits for the tracker.
+#[derive(Debug, Clone)]
+pub(crate) struct Settling {
+    pub(crate) task: TaskId,
+    pub(crate) outcome: IterationOutcome,
+    pub(crate) reason: Option<String>,
+    pub(crate) landed: Option<CommitId>,
+    /// The state of the task once the tracker has answered.
+    pub(crate) then: TaskState,
+    /// The close itself, kept for another try.
+    pub(crate) close: Option<Box<CloseRequest>>,
+    /// The lane waits for this.
+    pub(crate) in_lane: bool,
+    /// A worktree is kept for a person to look at this work.
+    pub(crate) keep_conflict: Option<CommitId>,
+}
+
+/// Why nothing starts any more, and how far the stop has gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    pub(crate) reason: StopReason,
+    pub(crate) signal: Option<i32>,
+    pub(crate) level: StopLevel,
+    /// Agents are stopped at this moment, if they still run.
+    pub(crate) agents_until: Option<Duration>,
+}
+
+/// How far a stop has gone. It only rises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum StopLevel {
+    /// What runs may end.
+    Draining,
+    /// Agents are being stopped.
+    StoppingAgents,
+    /// Agents are being killed.
+    KillingAgents,
+}
+
+/// Where the run as a whole is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Course {
+    /// Before the first task: the queue is asked.
+    Opening,
+    /// The gate runs on the launch commit.
+    Baseline,
+    /// Tasks are dispatched and landed.
+    Draining,
+    /// Idle in `--watch`, delivering what landed.
+    DeliveringIdle,
+    /// Refused closes are tried once more.
+    Closing,
+    /// What is left over is asked for.
+    ListingLeftovers,
+    /// The result goes to the target.
+    Delivering,
+    /// Worktrees are removed.
+    CleaningUp,
+    /// Over.
+    Ended,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct State {
+    pub(crate) config: RunConfig,
+    pub(crate) course: Course,
+    pub(crate) slots: Vec<Slot>,
+    /// Number of the last iteration of each worker.
+    pub(crate) iters: Vec<u32>,
+    /// Iterations started.
+    pub(crate) started: u64,
+    pub(crate) lane: Lane,
+    pub(crate) tasks: HashMap<TaskId, TaskProgress>,
+    /// Touched and not settled by hew's own close: they count as open for their dependents.
+    pub(crate) unsettled: BTreeSet<TaskId>,
+    /// Never to be listed: held now, filed by this run, or unable to run here.
+    pub(crate) excluded: BTreeSet<TaskId>,
+    /// Tasks that can't run here, with why.
+    pub(crate) unrunnable: BTreeMap<TaskId, (String, String)>,
+    pub(crate) settling: BTreeMap<IterationId, Settling>,
+    /// Landed, but not closed by the tracker.
+    pub(crate) unclosed: Vec<(IterationId, Box<CloseRequest>)>,
+    /// A ready list has been asked for.
+    pub(crate) listing: bool,
+    /// What is ready may have changed since the last list was asked for.
+    pub(crate) stale: bool,
+    /// The last list had nothing to start.
+    pub(crate) nothing_ready: bool,
+    /// Listed beyond the free slots, for claims that are lost.
+    pub(crate) spare: VecDeque<Task>,
+    /// Lost claims: excluded until the tracker changes.
+    pub(crate) lost: Vec<TaskId>,
+    pub(crate) claim_failures: Vec<(TaskId, String)>,
+    pub(crate) reading_running: bool,
+    /// The last spawn error, and the tasks in a row that met it.
+    pub(crate) spawn_error: Option<(String, u32)>,
+    pub(crate) stop: Option<Stop>,
+    pub(crate) delivery: Option<DeliveryRecord>,
+    pub(crate) delivered_tip: CommitId,
+    pub(crate) leftovers: Vec<LeftoverRecord>,
+    /// Something in scope failed, was parked or can't start.
+    pub(crate) has_failures: bool,
+    /// Something in scope could have been done, or waits for it.
+    pub(crate) work_left: bool,
+    /// The tracker or the repository needs a person's hand.
+    pub(crate) needs_person: bool,
+    pub(crate) remedies: Vec<String>,
+    /// The launch commit's gate was red: nothing was started.
+    pub(crate) baseline_red: bool,
+}
+
+impl State {
+    /// A run that has not begun.
+    pub fn new(config: RunConfig) -> Self {
+        let workers = usize::from(config.jobs);
+        let launch = config.launch.clone();
+        let lane =
+            Lane { queue: VecDeque::new(), current: None, resolves: None, tip: launch.clone(), landed: 0 };
+        Self {
+            config,
+            course: Course::Opening,
+            slots: vec![Slot::Free; workers],
+            iters: vec![0; workers],
+            started: 0,
+            lane,
+            tasks: HashMap::new(),
+            unsettled: BTreeSet::new(),
+            excluded: BTreeSet::new(),
+            unrunnable: BTreeMap::new(),
+            settling: BTreeMap::new(),
+            unclosed: Vec::new(),
+            listing: false,
+            stale: true,
+            nothing_ready: false,
+            spare: VecDeque::new(),
+            lost: Vec::new(),
+            claim_failures: Vec::new(),
+            reading_running: false,
+            spawn_error: None,
+            stop: None,
+            delivery: None,
+            delivered_tip: launch,
+            leftovers: Vec::new(),
+            has_failures: false,
+            work_left: false,
+            needs_person: false,
+            remedies: Vec::new(),
+            baseline_red: false,
+        }
+    }
+
+    /// The commit that the run branch has to be at: the last landing.
+    pub fn tip(&self) -> &CommitId {
+        &self.lane.tip
+    }
+
+    /// Workers without an iteration.
+    pub(crate) fn free_slots(&self) -> impl Iterator<Item = WorkerId> + '_ {
+        let free = |(worker, slot): (usize, &Slot)| matches!(slot, Slot::Free).then(|| worker_id(worker));
+        self.slots.iter().enumerate().filter_map(free)
+    }
+
+    /// The iteration that a worker is busy with, if it is this one.
+    pub(crate) fn iteration_mut(&mut self, id: IterationId) -> Option<&mut Iteration> {
+        match self.slots.get_mut(usize::from(id.worker.0)) {
+            Some(Slot::Busy(iteration)) if iteration.id == id => Some(iteration),
+            _ => None,
+        }
+    }
+
+    /// Takes the iteration out of its slot, which is free then.
+    pub(crate) fn take_iteration(&mut self, id: IterationId) -> Option<Box<Iteration>> {
+        self.iteration_mut(id)?;
+        match std::mem::replace(&mut self.slots[usize::from(id.worker.0)], Slot::Free) {
+            Slot::Busy(iteration) => Some(iteration),
+            Slot::Free | Slot::Claiming { .. } => None,
+        }
+    }
+
+    /// Agents are to be stopped, or a person is waiting for the run to end.
+    pub(crate) fn stop_level(&self) -> Option<StopLevel> {
+        self.stop.as_ref().map(|stop| stop.level)
+    }
+
+    /// A signal has come: no new gate and no delivery.
+    pub(crate) fn is_signalled(&self) -> bool {
+        self.stop.as_ref().is_some_and(|stop| stop.signal.is_some())
+    }
+
+    /// Where a touched task stands.
+    pub(crate) fn set_task(&mut self, task: &TaskId, to: TaskState) {
+        match to {
+            TaskState::Settled { .. } => {
+                self.unsettled.remove(task);
+                self.excluded.remove(task);
+            }
+            TaskState::Released => {
+                self.excluded.remove(task);
+            }
+            TaskState::Held | TaskState::Unclosed | TaskState::Parked { .. } | TaskState::LeftAlone => {
+                self.unsettled.insert(task.clone());
+                self.excluded.insert(task.clone());
+            }
+        }
+        if let Some(progress) = self.tasks.get_mut(task) {
+            if !matches!(to, TaskState::Held | TaskState::Released) {
+                progress.last_failure = None;
+            }
+            progress.state = to;
+        }
+    }
+}
+
+/// The worker of a slot.
+pub(crate) fn worker_id(index: usize) -> WorkerId {
+    WorkerId(u16::try_from(index).expect("a run has at most 16 workers"))
+}

@@ -1,0 +1,61 @@
+//! One event to its handler.
+
+use super::effect::Effect;
+use super::event::Event;
+use super::state::State;
+use super::{dispatch, ending, iteration, lane, settle, stopping};
+use crate::clock::Now;
+use crate::record::JournalEvent;
+
+/// Takes one event in and answers what is to be done, in order.
+#[must_use]
+pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
+    let mut out = Vec::new();
+    match event {
+        Event::Launched => stopping::begin(state, &mut out),
+        Event::ReadyListed(result) => dispatch::ready_listed(state, result, &mut out),
+        Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, &mut out),
+        Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, &mut out),
+        Event::Planned { iteration, result } => iteration::planned(state, iteration, result, &mut out),
+        Event::Spawned { iteration, pid, start_ticks } => {
+            record(&mut out, JournalEvent::Spawned { iteration, pid, start_ticks });
+        }
+        Event::Exited { iteration, result } => iteration::exited(state, iteration, result, &mut out),
+        Event::Collected { iteration, result } => iteration::collected(state, iteration, result, &mut out),
+        Event::BaselineEnded(result) => lane::baseline_ended(state, result, &mut out),
+        Event::Merged(result) => lane::merged(state, result, &mut out),
+        Event::Gated(result) => lane::gated(state, result, &mut out),
+        Event::Advanced(result) => lane::advanced(state, result, &mut out),
+        Event::ConflictKept { task, result } => {
+            let text = match result {
+                Ok(folder) => format!("the work of {task} that did not merge lies in {folder}"),
+                Err(problem) => format!("no worktree could be made for the work of {task}: {problem}"),
+            };
+            notice(&mut out, None, text);
+        }
+        Event::Settled { iteration, result } => settle::settled(state, iteration, result, &mut out),
+        Event::TrackerChanged => dispatch::tracker_changed(state, &mut out),
+        Event::RunningRead(tasks) => iteration::running_read(state, tasks, &mut out),
+        Event::StopRequested { reason, detail, now: at_once, signal } => {
+            stopping::requested(state, &stopping::Request { reason, detail, at_once, signal }, now, &mut out);
+        }
+        Event::Woke => stopping::woke(state, now, &mut out),
+        Event::LeftoversListed(result) => ending::leftovers_listed(state, result, &mut out),
+        Event::Delivered(result) => ending::delivered(state, result, &mut out),
+        Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
+    }
+    lane::advance_queue(state, &mut out);
+    dispatch::fill_slots(state, now, &mut out);
+    ending::advance_course(state, &mut out);
+    out
+}
+
+/// Adds a journal event.
+pub(super) fn record(out: &mut Vec<Effect>, event: JournalEvent) {
+    out.push(Effect::Record(Box::new(event)));
+}
+
+/// Adds a notice for people.
+pub(super) fn notice(out: &mut Vec<Effect>, about: Option<crate::ids::IterationId>, text: impl Into<String>) {
+    record(out, JournalEvent::Noticed { about, text: text.into() });
+}

@@ -1,0 +1,57 @@
+//! The part of the prompt that is the same for the whole run.
+
+use sha2::{Digest, Sha256};
+
+/// Most bytes of memories that go into a prefix.
+const MEMORIES_MAX_BYTES: usize = 16 * 1024;
+
+/// The prefix with the hash that is logged, so that a cache that does not hit can be explained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromptPrefix {
+    /// The text.
+    pub text: String,
+    /// First 16 hex digits of its SHA-256.
+    pub hash: String,
+}
+
+impl PromptPrefix {
+    /// Skill body, primer, and the tracker's memories (key and value), read once a run.
+    pub fn new(skill: &str, primer: &str, memories: &[(String, String)]) -> Self {
+        let mut text = format!("{}\n\n{}\n", skill.trim(), primer.trim());
+        push_memories(&mut text, memories);
+        let digest = Sha256::digest(text.as_bytes());
+        let hash = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        Self { text, hash }
+    }
+}
+
+fn push_memories(text: &mut String, memories: &[(String, String)]) {
+    if memories.is_empty() {
+        return;
+    }
+    text.push_str("\n## What this project remembers\n\n");
+    let mut room = MEMORIES_MAX_BYTES;
+    for (number, (key, value)) in memories.iter().enumerate() {
+        let line = format!("- {key}: {value}\n");
+        if line.len() > room {
+            text.push_str(&format!("- ({} more memories left out)\n", memories.len() - number));
+            return;
+        }
+        room -= line.len();
+        text.push_str(&line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_input_gives_the_same_bytes_and_memories_are_bounded() {
+        let memories = vec![("a".to_owned(), "x".repeat(10_000)), ("b".to_owned(), "y".repeat(10_000))];
+        let first = PromptPrefix::new("skill", "primer", &memories);
+        assert_eq!(first, PromptPrefix::new("skill", "primer", &memories));
+        assert!(first.text.contains("(1 more memories left out)"));
+        assert_ne!(first.hash, PromptPrefix::new("skill", "primer", &[]).hash);
+    }
+}

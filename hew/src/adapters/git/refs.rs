@@ -1,0 +1,109 @@
+//! Refs and branches. A branch is made only where none is, and moved or deleted only from where it was said to be.
+
+use hew_core::ids::{BranchName, CommitId, RefName};
+use hew_core::worktree::{AdvanceOutcome, BranchCreation, GitError};
+
+use super::run::GitCall;
+use super::{RepoGit, SYNCED};
+
+/// The commit that a ref names.
+pub(super) fn resolve(git: &RepoGit, name: &RefName) -> Result<Option<CommitId>, GitError> {
+    let answer = git.on_repository().args(["rev-parse", "--verify", "--quiet"]).arg(name.as_str()).run()?;
+    match answer.exit.is_success() {
+        true => Ok(Some(CommitId::new(answer.line()?))),
+        false if answer.words().is_empty() => Ok(None),
+        false => Err(answer.failure()),
+    }
+}
+
+/// Makes a branch where none is.
+pub(super) fn create_branch(
+    git: &RepoGit,
+    branch: &BranchName,
+    at: &CommitId,
+) -> Result<BranchCreation, GitError> {
+    let name = branch.to_ref();
+    // An empty old value: it must not exist.
+    let answer = update(git)?.arg(name.as_str()).arg(at.as_str()).arg("").run()?;
+    if answer.exit.is_success() {
+        return Ok(BranchCreation::Created);
+    }
+    if let Some(there) = resolve(git, &name)? {
+        return Ok(BranchCreation::Exists(there));
+    }
+    match obstruction(git, branch)? {
+        Some(other) => Ok(BranchCreation::Obstructed(other)),
+        None => Err(answer.failure()),
+    }
+}
+
+/// The branch whose name is a folder of the wanted one's, or the other way round.
+fn obstruction(git: &RepoGit, branch: &BranchName) -> Result<Option<BranchName>, GitError> {
+    let above = branch.as_str().match_indices('/').map(|(at, _)| BranchName::new(&branch.as_str()[..at]));
+    for candidate in above {
+        if resolve(git, &candidate.to_ref())?.is_some() {
+            return Ok(Some(candidate));
+        }
+    }
+    let below = refs_under(git, &format!("{}/", branch.to_ref()))?.into_iter().next();
+    Ok(below.map(|(name, _)| BranchName::new(name.as_str().trim_start_matches("refs/heads/"))))
+}
+
+/// Deletes a branch that is still where it was said to be.
+pub(super) fn delete_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
+    let name = branch.to_ref();
+    let answer = update(git)?.arg("-d").arg(name.as_str()).arg(at.as_str()).run()?;
+    if answer.exit.is_success() {
+        return Ok(true);
+    }
+    match resolve(git, &name)? {
+        Some(there) if there == *at => Err(answer.failure()),
+        _ => Ok(false),
+    }
+}
+
+/// Points a ref of hew's at a commit.
+pub(super) fn anchor(git: &RepoGit, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+    update(git)?.arg(name.as_str()).arg(commit.as_str()).run()?.success().map(drop)
+}
+
+/// Refs that begin with a prefix, sorted by name.
+pub(super) fn refs_under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
+    // Git matches whole parts of a name; the rest of the prefix is matched here.
+    let folder = prefix.rfind('/').map_or("", |at| &prefix[..=at]);
+    let answer = git
+        .on_repository()
+        .args(["for-each-ref", "--sort=refname", "--format=%(objectname) %(refname)"])
+        .arg(folder)
+        .run()?
+        .success()?;
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs
+        .filter(|(_, name)| name.starts_with(prefix))
+        .map(|(commit, name)| (RefName::new(name), CommitId::new(commit)))
+        .collect())
+}
+
+/// Moves a branch by compare-and-swap and reads it back.
+pub(super) fn advance(
+    git: &RepoGit,
+    branch: &BranchName,
+    from: &CommitId,
+    to: &CommitId,
+) -> Result<AdvanceOutcome, GitError> {
+    let name = branch.to_ref();
+    let answer = update(git)?.args([name.as_str(), to.as_str(), from.as_str()]).run()?;
+    let there = resolve(git, &name)?;
+    match there {
+        Some(there) if answer.exit.is_success() && there == *to => Ok(AdvanceOutcome::Advanced),
+        // It did not move and nobody moved it: a lock, a full disk.
+        Some(there) if !answer.exit.is_success() && there == *from => Err(answer.failure()),
+        other => Ok(AdvanceOutcome::Moved(other)),
+    }
+}
+
+fn update(git: &RepoGit) -> Result<GitCall, GitError> {
+    let call = git.on_repository().settings(&SYNCED).args(["update-ref", "--no-deref", "-m", "hew"]);
+    git.with_identity(call)
+}

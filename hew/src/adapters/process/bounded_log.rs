@@ -1,0 +1,198 @@
+//! A log that never grows beyond its limit: the beginning and the end are kept, what lies between is counted.
+//!
+//! Up to half of the limit goes straight to the file, so that it can be followed. Then two files beside it take turns, a
+//! quarter of the limit each; when the log is finished they are appended and removed. They have names (`.tail-old`,
+//! `.tail-new`), so that the end of the output survives a kill of hew.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// The tail takes bytes in pieces of at most this size, each of which is kept or left out.
+const PIECE: usize = 16 * 1024;
+const BUFFER: usize = 64 * 1024;
+const OLD: &str = ".tail-old";
+const NEW: &str = ".tail-new";
+
+/// A bounded log in writing.
+#[derive(Debug)]
+pub struct BoundedLog {
+    path: PathBuf,
+    head: BufWriter<File>,
+    head_left: u64,
+    part_max: u64,
+    tail: Option<Tail>,
+    left_out: u64,
+}
+
+#[derive(Debug)]
+struct Tail {
+    current: BufWriter<File>,
+    current_len: u64,
+    old_len: u64,
+}
+
+/// What is kept of the end of a log that outgrew its limit, and how much was left out before it.
+#[derive(Debug)]
+pub struct KeptTail {
+    parts: Vec<PathBuf>,
+    /// Bytes left out.
+    pub left_out: u64,
+}
+
+impl KeptTail {
+    /// The kept end, from its beginning; may be asked for again.
+    pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
+        let mut all: Box<dyn BufRead> = Box::new(io::empty());
+        for part in &self.parts {
+            all = Box::new(all.chain(BufReader::with_capacity(BUFFER, File::open(part)?)));
+        }
+        Ok(all)
+    }
+}
+
+impl BoundedLog {
+    /// Begins a new log in place of any old one. `max_bytes` bounds head and tail together; what is written where they
+    /// are joined comes on top.
+    pub fn create(path: &Path, max_bytes: u64) -> io::Result<Self> {
+        super::make_parent(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            head: open(path)?,
+            head_left: max_bytes / 2,
+            part_max: (max_bytes / 4).max(1),
+            tail: None,
+            left_out: 0,
+        })
+    }
+
+    /// Adds a record to the head; false, for good, once there is no room: what follows belongs to the tail.
+    pub fn write_head(&mut self, record: &[u8]) -> io::Result<bool> {
+        let len = record.len() as u64;
+        if self.tail.is_some() || len > self.head_left {
+            self.head_left = 0;
+            return Ok(false);
+        }
+        self.head_left -= len;
+        self.head.write_all(record).map(|()| true)
+    }
+
+    /// Adds bytes to the tail, of which the last are kept.
+    pub fn write_tail(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let piece = usize::try_from(self.part_max).map_or(PIECE, |max| max.min(PIECE));
+        bytes.chunks(piece).try_for_each(|piece| self.tail_with_room(piece.len() as u64)?.write_all(piece))
+    }
+
+    /// Adds bytes to the head as far as there is room, and to the tail from then on.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let room = usize::try_from(self.head_left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        let (head, tail) = bytes.split_at(room);
+        self.head_left -= head.len() as u64;
+        self.head.write_all(head)?;
+        self.write_tail(tail)
+    }
+
+    fn tail_with_room(&mut self, len: u64) -> io::Result<&mut BufWriter<File>> {
+        let (old_path, new_path) = (beside(&self.path, OLD), beside(&self.path, NEW));
+        let tail = match self.tail.take() {
+            None => Tail { current: open(&new_path)?, current_len: 0, old_len: 0 },
+            Some(mut full) if full.current_len + len > self.part_max => {
+                full.current.flush()?;
+                self.left_out += full.old_len;
+                fs::rename(&new_path, &old_path)?;
+                Tail { current: open(&new_path)?, current_len: 0, old_len: full.current_len }
+            }
+            Some(tail) => tail,
+        };
+        let tail = self.tail.insert(tail);
+        tail.current_len += len;
+        Ok(&mut tail.current)
+    }
+
+    /// Makes what was written visible to readers of the files.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.head.flush()?;
+        self.tail.as_mut().map_or(Ok(()), |tail| tail.current.flush())
+    }
+
+    /// Ends the log: `join` writes what comes after the head, given the kept tail.
+    pub fn finish(
+        mut self,
+        join: impl FnOnce(&KeptTail, &mut dyn Write) -> io::Result<()>,
+    ) -> io::Result<()> {
+        self.flush()?;
+        let old = self.tail.as_ref().filter(|tail| tail.old_len > 0).map(|_| beside(&self.path, OLD));
+        let new = self.tail.as_ref().map(|_| beside(&self.path, NEW));
+        let kept = KeptTail { parts: old.into_iter().chain(new).collect(), left_out: self.left_out };
+        join(&kept, &mut self.head)?;
+        self.head.flush()?;
+        kept.parts.iter().try_for_each(fs::remove_file)
+    }
+
+    /// Ends a log of plain text, with a line where bytes were left out.
+    pub fn finish_text(self) -> io::Result<()> {
+        self.finish(|kept, out| {
+            if kept.left_out > 0 {
+                write!(out, "\n[hew left out {} bytes here]\n", kept.left_out)?;
+            }
+            io::copy(&mut kept.open()?, out).map(drop)
+        })
+    }
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+fn open(path: &Path) -> io::Result<BufWriter<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    Ok(BufWriter::with_capacity(BUFFER, file))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn log_of(pieces: &[&str], max: u64) -> (String, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/x.log");
+        let mut log = BoundedLog::create(&path, max).unwrap();
+        for piece in pieces {
+            log.write(piece.as_bytes()).unwrap();
+        }
+        log.finish_text().unwrap();
+        let files = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        (fs::read_to_string(&path).unwrap(), files)
+    }
+
+    #[test]
+    fn the_beginning_and_the_end_are_kept_and_the_rest_is_counted() {
+        let cases: [(&[&str], &str); 6] = [
+            (&[], ""),
+            (&["aaaa", "bbbb"], "aaaabbbb"),
+            (&["aaaa", "bbbbcc"], "aaaabbbbcc"),
+            (&["aaaa", "bbbb", "cc", "dd", "ee", "ff"], "aaaabbbbccddeeff"),
+            (
+                &["aaaa", "bbbb", "cc", "dd", "ee", "ff", "gg"],
+                "aaaabbbb\n[hew left out 4 bytes here]\neeffgg",
+            ),
+            (&["aaaabbbbccddeeffgg"], "aaaabbbb\n[hew left out 4 bytes here]\neeffgg"),
+        ];
+        for (pieces, expected) in cases {
+            assert_eq!(log_of(pieces, 16), (expected.to_owned(), 1), "{pieces:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_is_full_stays_full() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut log = BoundedLog::create(&dir.path().join("x"), 16).unwrap();
+        assert!(log.write_head(b"12345").unwrap());
+        assert!(!log.write_head(b"6789").unwrap());
+        assert!(!log.write_head(b"6").unwrap());
+    }
+}

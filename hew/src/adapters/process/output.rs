@@ -1,0 +1,134 @@
+//! Reads what a program prints, as it comes, into a sink; the sink bounds what is kept.
+
+use std::io::{PipeReader, Read};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+/// Size of one read.
+const CHUNK: usize = 64 * 1024;
+/// How long a stream may stay open after everything that could write to it was ended.
+const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// Least time between two notices of output.
+const NOTICE_EVERY: Duration = Duration::from_secs(1);
+
+/// Where output goes.
+pub trait Sink: Send {
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+}
+
+/// What readers tell while they read.
+#[derive(Debug)]
+pub enum Notice {
+    /// There is more output; at most one a second.
+    Grew,
+    /// Output can't be kept any more.
+    Failed(std::io::Error),
+}
+
+/// How much was printed on all streams of a program, and when last.
+#[derive(Debug)]
+pub struct Gauge {
+    start: Instant,
+    bytes: AtomicU64,
+    last_ms: AtomicU64,
+    noticed_ms: AtomicU64,
+    notices: Sender<Notice>,
+}
+
+impl Gauge {
+    /// A gauge that counts from now, and where its notices arrive.
+    pub fn new() -> (Arc<Self>, Receiver<Notice>) {
+        let (notices, inbox) = bounded(4);
+        let zero = || AtomicU64::new(0);
+        let gauge =
+            Self { start: Instant::now(), bytes: zero(), last_ms: zero(), noticed_ms: zero(), notices };
+        (Arc::new(gauge), inbox)
+    }
+
+    /// Bytes so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// When something was printed last; the gauge's beginning where nothing was.
+    pub fn last_output(&self) -> Instant {
+        self.start + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
+    }
+
+    fn add(&self, bytes: usize) {
+        let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.last_ms.store(now, Ordering::Relaxed);
+        let noticed = self.noticed_ms.load(Ordering::Relaxed);
+        let pause = u64::try_from(NOTICE_EVERY.as_millis()).unwrap_or(u64::MAX);
+        if noticed == 0 || now.saturating_sub(noticed) >= pause {
+            self.noticed_ms.store(now.max(1), Ordering::Relaxed);
+            // Where the inbox is full, a notice of growth is on its way already.
+            let _ = self.notices.try_send(Notice::Grew);
+        }
+    }
+
+    fn fail(&self, error: std::io::Error) {
+        // The inbox is gone where the program has ended and nobody looks any more.
+        let _ = self.notices.send_timeout(Notice::Failed(error), CLOSE_GRACE);
+    }
+}
+
+/// A stream that is being read on a thread of its own.
+#[derive(Debug)]
+pub struct Pump<S> {
+    sink: Arc<Mutex<Option<S>>>,
+    closed: Receiver<()>,
+}
+
+impl<S: Sink + 'static> Pump<S> {
+    /// Reads `pipe` to its end.
+    pub fn start(pipe: PipeReader, sink: S, gauge: Arc<Gauge>) -> Self {
+        let sink = Arc::new(Mutex::new(Some(sink)));
+        let (done, closed) = bounded::<()>(0);
+        let shared = Arc::clone(&sink);
+        thread::spawn(move || {
+            pump(pipe, &shared, &gauge);
+            drop(done);
+        });
+        Self { sink, closed }
+    }
+
+    /// The sink with everything that was printed. Where the stream stays open although all writers should be gone, the
+    /// reader is left behind without a sink.
+    ///
+    /// # Panics
+    /// Never: nothing else takes the sink.
+    pub fn finish(self) -> S {
+        // Disconnected is the good case: the reader has ended.
+        let _ = self.closed.recv_timeout(CLOSE_GRACE);
+        let taken = self.sink.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.expect("only `finish`, which consumes the pump, takes the sink")
+    }
+}
+
+fn pump<S: Sink>(mut pipe: PipeReader, sink: &Mutex<Option<S>>, gauge: &Gauge) {
+    let mut chunk = vec![0; CHUNK];
+    let mut keeping = true;
+    loop {
+        let read = match pipe.read(&mut chunk) {
+            Ok(0) => return,
+            Ok(read) => read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(_) => return,
+        };
+        gauge.add(read);
+        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(sink) = sink.as_mut() else { return };
+        // A program must never be held up, or killed by a closed pipe, because its output can't be kept.
+        if keeping && let Err(error) = sink.take(&chunk[..read]) {
+            keeping = false;
+            gauge.fail(error);
+        }
+    }
+}

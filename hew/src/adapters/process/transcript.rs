@@ -1,0 +1,236 @@
+//! transcript.jsonl of a runtime that prints text: each line of output becomes one record of the common envelope.
+//!
+//! The first record names what runs, the last how it ended. A long line is cut into several records, all but the last of
+//! which carry `"partial":true`. What is not UTF-8 is written with replacement characters.
+
+use std::io::{self, Write};
+
+use hew_core::plan::SpawnPlan;
+use serde_json::{Value, json};
+
+use super::Ended;
+use super::bounded_log::{BoundedLog, KeptTail};
+
+/// Most bytes of output in one record.
+const MAX_TEXT: usize = 8 * 1024;
+const RECORD_START: &[u8] = br#"{"type":"assistant","message":{"content":[{"type":"text","text":"#;
+const RECORD_END: &[u8] = b"}]}}\n";
+const PARTIAL_END: &[u8] = b"}]},\"partial\":true}\n";
+
+/// A transcript in writing. Its tail is kept as it was printed and made into records in the end, so that a flood costs no
+/// more than its copying.
+#[derive(Debug)]
+pub struct Transcript {
+    log: BoundedLog,
+    max_tail: u64,
+    maker: RecordMaker,
+    in_tail: bool,
+}
+
+impl Transcript {
+    /// Begins a transcript with the record that names what runs.
+    pub fn create(plan: &SpawnPlan) -> io::Result<Self> {
+        let max = plan.limits.transcript_max_bytes;
+        let mut log = BoundedLog::create(&plan.files.transcript, max)?;
+        let first = json!({
+            "type": "system", "subtype": "init", "runtime": plan.runtime.as_str(),
+            "argv": plan.argv, "cwd": plan.cwd.to_string_lossy(),
+        });
+        log.write_head(&line_of(&first))?;
+        log.flush()?;
+        Ok(Self { log, max_tail: max / 2, maker: RecordMaker::default(), in_tail: false })
+    }
+
+    /// Takes the next bytes of standard output and makes the whole lines visible.
+    pub fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() && !self.in_tail {
+            rest = &rest[self.maker.feed(rest)..];
+            self.keep_complete()?;
+        }
+        self.log.write_tail(rest)?;
+        self.log.flush()
+    }
+
+    fn keep_complete(&mut self) -> io::Result<()> {
+        let Some(record) = self.maker.record() else { return Ok(()) };
+        if !self.log.write_head(record)? {
+            self.in_tail = true;
+            self.log.write_tail(&self.maker.raw())?;
+        }
+        self.maker.clear();
+        Ok(())
+    }
+
+    /// Ends the transcript with the record that says how it went.
+    pub fn finish(mut self, ended: &Ended, last_line: &str) -> io::Result<()> {
+        self.maker.end_text();
+        self.keep_complete()?;
+        self.close(&result_record(ended, last_line))
+    }
+
+    /// Ends the transcript of a program that never ran.
+    pub fn finish_unstarted(self, reason: &str) -> io::Result<()> {
+        self.close(&json!({"type": "result", "subtype": "error", "is_error": true, "result": reason}))
+    }
+
+    fn close(self, last: &Value) -> io::Result<()> {
+        let max_tail = self.max_tail;
+        self.log.finish(|kept, out| {
+            write_tail(kept, max_tail, out)?;
+            out.write_all(&line_of(last))
+        })
+    }
+}
+
+/// Records can be many times as long as the lines that they hold, so those at the beginning that would pass the limit are
+/// left out too.
+fn write_tail(kept: &KeptTail, max: u64, out: &mut dyn Write) -> io::Result<()> {
+    let mut surplus = 0_u64;
+    each_record(kept, &mut |record, _| {
+        surplus += record.len() as u64;
+        Ok(())
+    })?;
+    surplus = surplus.saturating_sub(max);
+    let mut left_out = Some(kept.left_out);
+    each_record(kept, &mut |record, raw| {
+        if surplus > 0 {
+            surplus = surplus.saturating_sub(record.len() as u64);
+            left_out = left_out.map(|bytes| bytes + raw);
+            return Ok(());
+        }
+        if let Some(bytes) = left_out.take().filter(|bytes| *bytes > 0) {
+            out.write_all(&line_of(&json!({"type": "system", "subtype": "left_out", "bytes": bytes})))?;
+        }
+        out.write_all(record)
+    })
+}
+
+/// Calls `use_record` with each record of the kept tail and the number of printed bytes that it stands for.
+fn each_record(kept: &KeptTail, use_record: &mut dyn FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+    let mut printed = kept.open()?;
+    let mut maker = RecordMaker::default();
+    loop {
+        let bytes = printed.fill_buf()?;
+        let used = if bytes.is_empty() { maker.end_text() } else { maker.feed(bytes) };
+        let is_end = bytes.is_empty();
+        printed.consume(used);
+        let raw = maker.raw().len() as u64;
+        if let Some(record) = maker.record() {
+            use_record(record, raw)?;
+            maker.clear();
+        }
+        if is_end {
+            return Ok(());
+        }
+    }
+}
+
+/// Makes records of printed bytes, one at a time.
+#[derive(Debug, Default)]
+struct RecordMaker {
+    text: Vec<u8>,
+    end: Option<TextEnd>,
+    record: Vec<u8>,
+}
+
+/// Why a record's text ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TextEnd {
+    Newline,
+    TooLong,
+    NothingMore,
+}
+
+impl RecordMaker {
+    /// Takes bytes up to the end of one record; answers how many.
+    fn feed(&mut self, bytes: &[u8]) -> usize {
+        let room = MAX_TEXT - self.text.len();
+        let window = &bytes[..bytes.len().min(room)];
+        let (taken, used) = match memchr::memchr(b'\n', window) {
+            Some(at) => {
+                self.end = Some(TextEnd::Newline);
+                (at, at + 1)
+            }
+            None if bytes.len() > room => {
+                self.end = Some(TextEnd::TooLong);
+                let cut = whole_characters(bytes, room);
+                (cut, cut)
+            }
+            None => (window.len(), window.len()),
+        };
+        self.text.extend_from_slice(&bytes[..taken]);
+        used
+    }
+
+    /// No more bytes will come: what is there is a record.
+    fn end_text(&mut self) -> usize {
+        if !self.text.is_empty() {
+            self.end = Some(TextEnd::NothingMore);
+        }
+        0
+    }
+
+    /// The record, if one is complete.
+    fn record(&mut self) -> Option<&[u8]> {
+        let end = if self.end? == TextEnd::TooLong { PARTIAL_END } else { RECORD_END };
+        let text = self.text.strip_suffix(b"\r").unwrap_or(&self.text);
+        self.record.clear();
+        self.record.extend_from_slice(RECORD_START);
+        serde_json::to_writer(&mut self.record, &String::from_utf8_lossy(text))
+            .expect("text can always be written to memory");
+        self.record.extend_from_slice(end);
+        Some(&self.record)
+    }
+
+    /// What was printed for the complete record.
+    fn raw(&self) -> Vec<u8> {
+        let newline: &[u8] = if self.end == Some(TextEnd::Newline) { b"\n" } else { b"" };
+        [&self.text, newline].concat()
+    }
+
+    fn clear(&mut self) {
+        self.text.clear();
+        self.end = None;
+    }
+}
+
+fn result_record(ended: &Ended, last_line: &str) -> Value {
+    let is_error = ended.stopped.is_some() || !ended.exit.is_success();
+    json!({
+        "type": "result", "subtype": if is_error { "error" } else { "success" }, "is_error": is_error,
+        "duration_ms": u64::try_from(ended.ran.as_millis()).unwrap_or(u64::MAX),
+        "exit": ended.exit, "leaked": ended.leaked, "result": last_line,
+    })
+}
+
+fn line_of(record: &Value) -> Vec<u8> {
+    let mut line = record.to_string().into_bytes();
+    line.push(b'\n');
+    line
+}
+
+/// The largest cut up to `max` that splits no character, where what lies there is UTF-8.
+fn whole_characters(text: &[u8], max: usize) -> usize {
+    let torn = (0..4.min(max)).find(|back| !(0x80..0xc0).contains(&text[max - back]));
+    torn.map_or(max, |back| max - back)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_splits_no_character_and_never_reaches_beyond_the_limit() {
+        let cases: [(&[u8], usize, usize); 5] = [
+            (b"abcdef", 4, 4),
+            ("aññ".as_bytes(), 2, 1),
+            ("aññ".as_bytes(), 3, 3),
+            (&[0x80; 8], 6, 6),
+            (b"ab", 0, 0),
+        ];
+        for (text, max, expected) in cases {
+            assert_eq!(whole_characters(text, max), expected, "{text:?} {max}");
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The second stage: what must be done between fork and exec, done by a program of our own instead, so that neither hew
+//! nor the shim runs code in a forked child.
+//!
+//! Its standard input is a pipe that closes by itself when the program takes over; before that, what went wrong is
+//! written to it.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use nix::unistd::{dup2_stdin, getppid, setsid};
+
+use super::STAGE;
+use super::protocol::{PathBytes, ShimSpec, StartFailure};
+use super::resolve::{StartError, find_program};
+
+/// Exit code of a stage that could not become its program; its report is what counts.
+const NOT_STARTED: u8 = 126;
+
+/// Starts the program of `spec`, as a child of the calling thread, whose death would end it.
+pub(super) fn start(spec: &ShimSpec) -> Result<Child, StartError> {
+    let cwd = spec.cwd.to_path();
+    if !cwd.is_dir() {
+        return Err((StartFailure::Other, format!("there is no folder {}", cwd.display())));
+    }
+    let (name, args) = spec.argv.split_first().ok_or((StartFailure::Other, "no program named".to_owned()))?;
+    let path = spec.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_str());
+    let program = find_program(name, path, &cwd)?;
+    let stdin = spec.stdin.as_ref().map_or_else(|| PathBuf::from("/dev/null"), PathBytes::to_path);
+    let (report, report_end) = io::pipe().map_err(|error| other(&error))?;
+    let child = Command::new("/proc/self/exe")
+        .arg(STAGE)
+        .arg(std::process::id().to_string())
+        .arg(stdin)
+        .arg(program)
+        .arg(name)
+        .args(args)
+        .env_clear()
+        .envs(spec.env.iter().map(|(key, value)| (key, value)))
+        .current_dir(&cwd)
+        .stdin(Stdio::from(report_end))
+        .spawn()
+        .map_err(|error| other(&error))?;
+    let reason = io::read_to_string(report).map_err(|error| other(&error))?;
+    if reason.is_empty() { Ok(child) } else { Err(reap_failed(child, reason)) }
+}
+
+fn other(error: &io::Error) -> StartError {
+    (StartFailure::Other, error.to_string())
+}
+
+fn reap_failed(mut child: Child, reason: String) -> StartError {
+    // Its end is certain; its exit code says nothing that the report does not.
+    let _ = child.wait();
+    (StartFailure::Other, reason)
+}
+
+/// Becomes the program, as `execvp` does it: a text without a first line that names an interpreter is run by `sh`. Its
+/// arguments are the shim's id, the file for standard input, the program's file, then argv.
+pub(super) fn run(args: impl Iterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.collect();
+    let ([shim, stdin, program, name, rest @ ..], Ok(report)) =
+        (&args[..], io::stdin().as_fd().try_clone_to_owned())
+    else {
+        return NOT_STARTED;
+    };
+    let reason = enter(shim, Path::new(stdin)).err().unwrap_or_else(|| {
+        let error = Command::new(program).arg0(name).args(rest).exec();
+        format!("{}: {}", Path::new(program).display(), explain(&error))
+    });
+    // Where the shim is gone, nobody is left to be told.
+    let _ = File::from(report).write_all(reason.as_bytes());
+    NOT_STARTED
+}
+
+/// Takes the place that the program shall have: own session, tied to the shim, its standard input open.
+fn enter(shim: &OsStr, stdin: &Path) -> Result<(), String> {
+    set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("prctl: {error}"))?;
+    if *shim != *getppid().to_string() {
+        return Err("the supervisor is gone".to_owned());
+    }
+    setsid().map_err(|error| format!("setsid: {error}"))?;
+    let file = File::open(stdin).map_err(|error| format!("{}: {error}", stdin.display()))?;
+    dup2_stdin(&file).map_err(|error| format!("{}: {error}", stdin.display()))
+}
+
+/// A file that is there and "not found" has a first line that names a program which is not.
+fn explain(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => format!("{error} (the interpreter that its first line names?)"),
+        _ => error.to_string(),
+    }
+}

@@ -1,0 +1,212 @@
+//! Runs agents as real processes: does what a plan says and reports what it saw.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use hew_core::agent::text::{Tail, TextScan};
+use hew_core::agent::{
+    AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
+};
+use hew_core::plan::{AgentStdin, SpawnPlan};
+use nix::fcntl::OFlag;
+
+use super::process::bounded_log::BoundedLog;
+use super::process::output::{Gauge, Pump, Sink};
+use super::process::transcript::Transcript;
+use super::process::{Ended, Launch, LaunchError, Limits, Supervised};
+
+/// Bytes of each stream that go into the report.
+const TAIL: usize = 4 * 1024;
+/// Largest outcome file that is read.
+const MAX_OUTCOME: u64 = 64 * 1024;
+
+/// Starts agents through hew's shim.
+#[derive(Debug, Clone)]
+pub struct ProcessSpawner {
+    shim_program: PathBuf,
+}
+
+impl ProcessSpawner {
+    /// `shim_program` is hew's own binary.
+    pub fn new(shim_program: PathBuf) -> Self {
+        Self { shim_program }
+    }
+
+    fn start(&self, plan: &SpawnPlan, stdout: Stdio, stderr: Stdio) -> Result<Supervised, SpawnError> {
+        let launch = Launch {
+            shim: &self.shim_program,
+            argv: plan.argv.clone(),
+            env: plan.env.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            cwd: &plan.cwd,
+            stdin: match &plan.stdin {
+                AgentStdin::Null => None,
+                AgentStdin::File(path) => Some(path),
+            },
+            kill_grace: plan.limits.kill_grace,
+        };
+        let program = plan.argv.first().cloned().unwrap_or_default();
+        Supervised::start(&launch, stdout, stderr).map_err(|error| match error {
+            LaunchError::Missing(_) => SpawnError::Missing { program },
+            LaunchError::Failed(reason) => SpawnError::Failed { program, reason },
+        })
+    }
+}
+
+impl Spawner for ProcessSpawner {
+    fn run(
+        &self,
+        plan: &SpawnPlan,
+        stops: &Receiver<StopRequest>,
+        progress: &dyn Fn(SpawnProgress),
+    ) -> Result<SpawnReport, SpawnError> {
+        remove_stale(&plan.files.outcome)?;
+        let stdout_sink =
+            StdoutSink::create(plan).map_err(|error| file_error(&plan.files.transcript, &error))?;
+        let stderr_sink =
+            StderrSink::create(plan).map_err(|error| file_error(&plan.files.stderr_log, &error))?;
+        let (stdout, stdout_end) = pipe(plan)?;
+        let (stderr, stderr_end) = pipe(plan)?;
+        let supervised = match self.start(plan, stdout_end.into(), stderr_end.into()) {
+            Ok(supervised) => supervised,
+            Err(error) => return Err(stdout_sink.finish_unstarted(plan, error)),
+        };
+        let (gauge, notices) = Gauge::new();
+        progress(SpawnProgress::Started { pid: supervised.pid, start_ticks: supervised.start_ticks });
+        let stdout = Pump::start(stdout, stdout_sink, Arc::clone(&gauge));
+        let stderr = Pump::start(stderr, stderr_sink, Arc::clone(&gauge));
+        let limits =
+            Limits { timeout: plan.limits.timeout, stall_timeout: Some(plan.limits.stall_timeout), stops };
+        let ended =
+            supervised.watch(&limits, &gauge, &notices, &|bytes| progress(SpawnProgress::Output { bytes }));
+        report(plan, ended, stdout.finish(), stderr.finish(), gauge.bytes())
+    }
+}
+
+/// Takes everything together once nothing of the program is left.
+fn report(
+    plan: &SpawnPlan,
+    ended: Ended,
+    stdout: StdoutSink,
+    stderr: StderrSink,
+    output_bytes: u64,
+) -> Result<SpawnReport, SpawnError> {
+    if let Some(error) = &ended.unkept {
+        return Err(file_error(&plan.files.transcript, error));
+    }
+    let findings = stdout.scan.finish();
+    stdout
+        .transcript
+        .finish(&ended, &findings.last_line)
+        .map_err(|e| file_error(&plan.files.transcript, &e))?;
+    stderr.log.finish_text().map_err(|error| file_error(&plan.files.stderr_log, &error))?;
+    Ok(SpawnReport {
+        exit: ended.exit,
+        duration: ended.ran,
+        stopped: ended.stopped,
+        leaked: ended.leaked,
+        last_line: findings.last_line,
+        stdout_tail: stdout.tail.into_text(),
+        stderr_tail: stderr.tail.into_text(),
+        output_bytes,
+        decisions: findings.decisions,
+        deferred: findings.deferred,
+        summary: findings.summary,
+        signal: load_signal(&plan.files.outcome),
+    })
+}
+
+fn file_error(path: &Path, error: &io::Error) -> SpawnError {
+    SpawnError::File { path: path.to_owned(), reason: error.to_string() }
+}
+
+fn pipe(plan: &SpawnPlan) -> Result<(io::PipeReader, io::PipeWriter), SpawnError> {
+    let program = plan.argv.first().cloned().unwrap_or_default();
+    io::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
+}
+
+/// A word from an earlier attempt is none of this one's.
+fn remove_stale(outcome: &Path) -> Result<(), SpawnError> {
+    match fs::remove_file(outcome) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(outcome, &error)),
+        _ => Ok(()),
+    }
+}
+
+/// What the agent said. A file that can't be read as a signal is never `done`: it is a failed attempt that says why.
+fn load_signal(outcome: &Path) -> Option<AgentSignal> {
+    match read_outcome(outcome) {
+        Ok(text) => Some(serde_json::from_str(&text).unwrap_or_else(|error| unreadable(&error))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) => Some(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &dyn std::fmt::Display) -> AgentSignal {
+    let reason = format!("the agent's word in the outcome file can't be read: {error}");
+    AgentSignal { signal: SignalWord::Fail, reason: Some(reason) }
+}
+
+/// Agents can put anything there: a pipe must not hang the reader, a huge file must not fill the memory.
+fn read_outcome(outcome: &Path) -> io::Result<String> {
+    let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(outcome)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a plain file"));
+    }
+    let mut text = String::new();
+    file.take(MAX_OUTCOME).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+#[derive(Debug)]
+struct StdoutSink {
+    transcript: Transcript,
+    scan: TextScan,
+    tail: Tail,
+}
+
+impl StdoutSink {
+    fn create(plan: &SpawnPlan) -> io::Result<Self> {
+        Ok(Self { transcript: Transcript::create(plan)?, scan: TextScan::default(), tail: Tail::new(TAIL) })
+    }
+
+    fn finish_unstarted(self, plan: &SpawnPlan, error: SpawnError) -> SpawnError {
+        match self.transcript.finish_unstarted(&error.to_string()) {
+            Ok(()) => error,
+            Err(unkept) => file_error(&plan.files.transcript, &unkept),
+        }
+    }
+}
+
+impl Sink for StdoutSink {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.scan.feed(bytes);
+        self.tail.feed(bytes);
+        self.transcript.take(bytes)
+    }
+}
+
+#[derive(Debug)]
+struct StderrSink {
+    log: BoundedLog,
+    tail: Tail,
+}
+
+impl StderrSink {
+    fn create(plan: &SpawnPlan) -> io::Result<Self> {
+        let log = BoundedLog::create(&plan.files.stderr_log, plan.limits.transcript_max_bytes)?;
+        Ok(Self { log, tail: Tail::new(TAIL) })
+    }
+}
+
+impl Sink for StderrSink {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.tail.feed(bytes);
+        self.log.write(bytes)?;
+        self.log.flush()
+    }
+}

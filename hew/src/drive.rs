@@ -1,1 +1,0 @@
-//! The only loop: select over channels, step, perform effects.

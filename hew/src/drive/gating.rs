@@ -1,0 +1,56 @@
+//! One run of the gate on one tree, in the lane's worktree, and what it did to that tree.
+
+use std::path::Path;
+
+use crossbeam_channel::Receiver;
+use hew_core::agent::StopRequest;
+use hew_core::engine::event::GatedView;
+use hew_core::ids::{CommitId, TreeId};
+use hew_core::land::gate::{GateJob, GateProof};
+use hew_core::land::gate_detect::GateCommand;
+use hew_core::plan::env::plan_gate_env;
+use hew_core::worktree::Alteration;
+
+use super::Rig;
+
+/// Where a gate runs and what it proves.
+pub(super) struct GateRun<'a> {
+    pub(super) gate: &'a GateCommand,
+    /// The lane's worktree, at `commit`.
+    pub(super) lane: &'a Path,
+    pub(super) commit: &'a CommitId,
+    pub(super) tree: &'a TreeId,
+    /// Its log, relative to the run folder.
+    pub(super) log: String,
+}
+
+/// Runs the gate and looks whether the tree is still the one that was to be proven.
+pub(super) fn run_gate(
+    rig: &Rig,
+    run: &GateRun<'_>,
+    stops: &Receiver<StopRequest>,
+) -> Result<GatedView, String> {
+    let temp = rig.place.worktrees().join("tmp-land");
+    std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
+    let job = GateJob {
+        command: run.gate.command.clone(),
+        cwd: run.lane.to_owned(),
+        log: rig.place.folder.join(&run.log),
+        timeout: rig.settings.gate_timeout.value,
+        kill_grace: rig.settings.kill_grace.value,
+        env: plan_gate_env(&rig.ambient, &rig.settings, &temp),
+    };
+    let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
+    let alteration = rig.git.alteration(run.lane, run.commit).map_err(|error| error.to_string())?;
+    let proof = GateProof { command: job.command, tree: run.tree.clone(), report, flaky: false };
+    Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration), definition_changed: Vec::new() })
+}
+
+fn words(alteration: Alteration) -> Option<String> {
+    match alteration {
+        Alteration::None => None,
+        Alteration::HeadMoved(commit) => Some(format!("it moved HEAD to {}", commit.short())),
+        Alteration::Files(files) => Some(format!("it changed {}", files.join(", "))),
+        Alteration::Broken(why) => Some(why),
+    }
+}

@@ -1,0 +1,247 @@
+//! The lane's thread: merge, gate, advance, deliver, in a worktree of its own.
+//!
+//! Invariant: a candidate is made with the lane's worktree at the tip, so that the attributes are the tip's.
+
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::{Receiver, Sender};
+use hew_core::agent::StopRequest;
+use hew_core::agent::verdict::{Owner, owner_after};
+use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
+use hew_core::engine::{Event, LaneJob};
+use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
+use hew_core::land::conflict::resolves;
+use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
+use hew_core::land::gate_detect;
+use hew_core::land::merge_back::{self, Candidate, CandidateRequest};
+use hew_core::record::event::DeliveryRecord;
+use hew_core::record::files::iteration_dir;
+use hew_core::tracker::Task;
+use hew_core::worktree::{WorktreeStart, names};
+
+use super::Rig;
+use super::cleanup;
+use super::gating::{GateRun, run_gate};
+
+/// One step, with the channel through which its gate may be stopped.
+pub(super) struct Order {
+    pub(super) job: LaneJob,
+    pub(super) stops: Receiver<StopRequest>,
+}
+
+/// Does steps until the run lets go of the channel.
+pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+    let mut lane = Lane::new(rig);
+    for Order { job, stops } in orders {
+        let event = lane.perform(rig, job, &stops);
+        super::send(events, event);
+    }
+}
+
+struct Lane {
+    path: PathBuf,
+    /// The commit that its worktree is at, once it is made.
+    at: Option<CommitId>,
+    /// Foreign values found on the run branch.
+    foreign: u32,
+}
+
+impl Lane {
+    fn new(rig: &Rig) -> Self {
+        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None, foreign: 0 }
+    }
+
+    fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
+        match job {
+            LaneJob::Baseline { commit } => Event::BaselineEnded(self.baseline(rig, &commit, stops)),
+            LaneJob::Merge { iteration, task, actor, tip, work } => {
+                Event::Merged(self.merge(rig, iteration, &task, &actor, &tip, &work))
+            }
+            LaneJob::Gate { iteration, commit, tree, tip, again } => {
+                let log = if again { "gate-again.log" } else { "gate.log" };
+                let log = format!("{}/{log}", iteration_dir(rig.place.jobs, iteration));
+                Event::Gated(self.gate(rig, &commit, &tree, &tip, log, stops))
+            }
+            LaneJob::Advance { from, to } => {
+                let foreign = names::foreign_anchor(&rig.place.run, self.foreign + 1);
+                let advance = merge_back::advance(&*rig.git, &rig.place.run_branch, &from, &to, &foreign);
+                self.foreign += u32::from(advance.as_ref().is_ok_and(|advance| advance.meddled.is_some()));
+                Event::Advanced(advance.map_err(|error| error.to_string()))
+            }
+            LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
+            LaneJob::KeepConflict { task, work } => {
+                let result = keep_conflict(rig, &task, &work);
+                Event::ConflictKept { task, result }
+            }
+            LaneJob::CleanUp => Event::CleanedUp(cleanup::clean_up(rig)),
+        }
+    }
+
+    /// Makes the lane's worktree, or puts it at a commit.
+    fn stand_at(&mut self, rig: &Rig, commit: &CommitId) -> Result<(), String> {
+        if self.at.as_ref() == Some(commit) {
+            return Ok(());
+        }
+        let made = match self.at {
+            Some(_) => rig.git.checkout(&self.path, commit),
+            None => rig.git.add_worktree(&self.path, &WorktreeStart { branch: None, commit: commit.clone() }),
+        };
+        made.map_err(|error| error.to_string())?;
+        self.at = Some(commit.clone());
+        super::seat::furnish(rig, &self.path).map_err(|error| error.to_string())
+    }
+
+    fn baseline(
+        &mut self,
+        rig: &Rig,
+        commit: &CommitId,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<GatedView, String> {
+        let tree = rig.git.tree_of(commit).map_err(|error| error.to_string())?;
+        self.stand_at(rig, commit)?;
+        self.gate(rig, commit, &tree, commit, "baseline.log".to_owned(), stops)
+    }
+
+    fn merge(
+        &mut self,
+        rig: &Rig,
+        iteration: IterationId,
+        task: &Task,
+        actor: &Actor,
+        tip: &CommitId,
+        work: &CommitId,
+    ) -> Result<MergeView, String> {
+        if let Some(why) = taken(rig, &task.id, actor)? {
+            return Ok(MergeView::Taken(why));
+        }
+        self.stand_at(rig, tip)?;
+        let request = CandidateRequest {
+            lane: self.path.clone(),
+            tip: tip.clone(),
+            work: work.clone(),
+            message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
+        };
+        let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
+        let mut resolved = None;
+        if let Candidate::Made { commit, .. } = &candidate {
+            self.at = Some(commit.clone());
+            resolved = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
+        }
+        Ok(MergeView::Candidate { candidate, resolves: resolved })
+    }
+
+    fn gate(
+        &mut self,
+        rig: &Rig,
+        commit: &CommitId,
+        tree: &TreeId,
+        tip: &CommitId,
+        log: String,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<GatedView, String> {
+        let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
+        let run = GateRun { gate, lane: &self.path, commit, tree, log };
+        let mut view = run_gate(rig, &run, stops)?;
+        if view.tampered.is_some() {
+            // Whatever the gate did there, the next candidate is made on a clean tree.
+            rig.git.checkout(&self.path, commit).map_err(|error| error.to_string())?;
+        }
+        let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
+        view.definition_changed =
+            gate_detect::changed_gate_definitions(changes.iter().map(|change| Path::new(&change.path)))
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
+        Ok(view)
+    }
+
+    fn deliver(
+        &mut self,
+        rig: &Rig,
+        tip: &CommitId,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<DeliveredView, String> {
+        let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
+        self.foreign += 1;
+        let request = DeliverRequest {
+            run: &rig.place.run,
+            run_branch: &rig.place.run_branch,
+            tip,
+            target,
+            launched_from: &rig.project,
+            foreign_anchor: &names::foreign_anchor(&rig.place.run, self.foreign),
+        };
+        let delivered =
+            deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
+        let target = target.clone();
+        Ok(match delivered {
+            Delivered::At(sha) => DeliveredView {
+                new_tip: (sha != *tip).then(|| sha.clone()),
+                outcome: DeliveryRecord::Delivered { target, sha },
+            },
+            Delivered::Refused { reason, remedy, new_tip } => {
+                DeliveredView { new_tip, outcome: DeliveryRecord::Refused { target, reason, remedy } }
+            }
+        })
+    }
+}
+
+/// Delivers a run's result outside the run.
+pub(crate) fn deliver_once(rig: &Rig, tip: &CommitId) -> Result<DeliveredView, String> {
+    let mut lane = Lane::new(rig);
+    let delivered = lane.deliver(rig, tip, &crossbeam_channel::never());
+    if lane.at.is_some() {
+        rig.git.remove_worktree(&lane.path).map_err(|error| error.to_string())?;
+    }
+    delivered
+}
+
+/// The lane while it delivers.
+struct Delivering<'a> {
+    lane: &'a mut Lane,
+    rig: &'a Rig,
+    tip: &'a CommitId,
+    stops: &'a Receiver<StopRequest>,
+}
+
+impl DeliveryLane for Delivering<'_> {
+    fn stand_at(&mut self, commit: &CommitId) -> Result<PathBuf, String> {
+        self.lane.stand_at(self.rig, commit)?;
+        Ok(self.lane.path.clone())
+    }
+
+    fn judge(&mut self, commit: &CommitId, tree: &TreeId) -> Result<Judgement, String> {
+        self.lane.at = Some(commit.clone());
+        if self.rig.place.gate.is_none() {
+            return Ok(Judgement::Passed);
+        }
+        let log = "deliver-gate.log".to_owned();
+        let view = self.lane.gate(self.rig, commit, tree, self.tip, log, self.stops)?;
+        Ok(match view.red_reason() {
+            None => Judgement::Passed,
+            Some(why) => {
+                Judgement::Failed(format!("{why}; log: {}", self.rig.place.folder.join(&view.log).display()))
+            }
+        })
+    }
+}
+
+/// Whose the task is, right before its work is landed.
+fn taken(rig: &Rig, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
+    let Some(task) = rig.tracker.task(task).map_err(|error| error.to_string())? else {
+        return Ok(Some(format!("{task} was deleted")));
+    };
+    Ok(match owner_after(&task, actor) {
+        Owner::Ours => None,
+        Owner::Person(who) => Some(format!("{who} closed or took {}", task.id)),
+    })
+}
+
+/// A worktree in which a person can look at work that did not merge. The work is safe without it.
+fn keep_conflict(rig: &Rig, task: &TaskId, work: &CommitId) -> Result<String, String> {
+    let path = names::conflict_dir(&rig.place.worktree_root, &rig.place.run, task);
+    let start = WorktreeStart { branch: None, commit: work.clone() };
+    rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
+    rig.keep_folder(path.clone());
+    Ok(path.display().to_string())
+}

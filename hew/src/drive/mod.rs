@@ -1,0 +1,264 @@
+//! The only loop: select over channels, step, perform effects.
+//!
+//! Invariants: only this thread changes the run's state and prints; threads talk through channels; all records of one
+//! round are on disk before any other effect of that round is performed; no tick is polled, the loop sleeps until an
+//! event or a deadline.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `rig` | what a run works with: adapters, folders, frozen settings |
+//! | `worker` | one thread a worker: prepare, plan, run, collect |
+//! | `seat` | a worker's worktree, ports and temporary folder |
+//! | `lane` | one thread: merge, gate, advance, deliver, clean up |
+//! | `queue` | one thread: everything that the tracker is asked or told |
+//! | `gating` | one run of the gate on one tree |
+//! | `cleanup` | the end of the run's worktrees |
+
+mod cleanup;
+mod gating;
+mod lane;
+mod queue;
+pub mod rig;
+mod seat;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use hew_core::agent::StopRequest;
+use hew_core::engine::effect::RunEnd;
+use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
+use hew_core::ids::{IterationId, WorkerId};
+use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
+
+pub(crate) use lane::deliver_once;
+pub use rig::Rig;
+
+/// Who is told what was written to the journal: the screen, the files made from it.
+pub type OnRecord<'a> = &'a mut dyn FnMut(&[JournalEntry]);
+
+/// A run that is about to begin.
+pub struct Drive<'a> {
+    /// What it works with.
+    pub rig: Arc<Rig>,
+    /// Its state.
+    pub state: State,
+    /// Its journal, with this many entries in it already.
+    pub store: &'a mut dyn Store,
+    /// Number of the last entry.
+    pub seq: u64,
+    /// Events from outside: signals, stop file, control socket, tracker.
+    pub outside: Receiver<Event>,
+    /// Who is told.
+    pub on_record: OnRecord<'a>,
+}
+
+/// Runs to the end. An error means that the journal can't be written: nothing more was begun after that.
+pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
+    let (events_in, events) = unbounded();
+    let mut threads = Threads::start(&run.rig, &events_in);
+    let result = run.go(&mut threads, &events);
+    threads.join();
+    result
+}
+
+impl Drive<'_> {
+    fn go(&mut self, threads: &mut Threads, events: &Receiver<Event>) -> Result<RunEnd, StoreError> {
+        let mut timers = Timers::default();
+        let mut round = vec![Event::Launched];
+        loop {
+            let effects = self.take(round.drain(..));
+            if let Some(end) = self.perform(effects, threads, &mut timers)? {
+                return Ok(end);
+            }
+            let now = self.rig.clock.now().elapsed;
+            round.extend(wait(events, &self.outside, timers.next(now)));
+            round.extend(events.try_iter());
+            round.extend(self.outside.try_iter());
+            if timers.is_due(self.rig.clock.now().elapsed) {
+                round.push(Event::Woke);
+            }
+        }
+    }
+
+    fn take(&mut self, events: impl Iterator<Item = Event>) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        for event in events {
+            effects.extend(step(&mut self.state, event, self.rig.clock.now()));
+        }
+        effects
+    }
+
+    /// Writes all records of the round with one sync, then does the rest in order.
+    fn perform(
+        &mut self,
+        effects: Vec<Effect>,
+        threads: &mut Threads,
+        timers: &mut Timers,
+    ) -> Result<Option<RunEnd>, StoreError> {
+        let mut entries = Vec::new();
+        let mut rest = Vec::new();
+        for effect in effects {
+            match effect {
+                Effect::Record(event) => entries.push(self.entry(*event)),
+                other => rest.push(other),
+            }
+        }
+        if !entries.is_empty() {
+            self.store.append(&entries)?;
+            (self.on_record)(&entries);
+        }
+        let mut end = None;
+        for effect in rest {
+            match effect {
+                Effect::Record(_) => {}
+                Effect::Finish(finish) => end = Some(finish),
+                Effect::WakeAt(moment) => timers.at = Some(moment),
+                Effect::WakeIn(pause) => timers.idle = Some(self.rig.clock.now().elapsed + pause),
+                Effect::StopAgent(worker, how) => threads.stop_agent(worker, how),
+                Effect::StopGate(how) => threads.stop_gate(how),
+                Effect::Work { iteration, job } => threads.work(iteration, job),
+                Effect::Lane(job) => threads.lane(job),
+                other => threads.ask_tracker(other),
+            }
+        }
+        Ok(end)
+    }
+
+    fn entry(&mut self, event: JournalEvent) -> JournalEntry {
+        self.seq += 1;
+        let now = self.rig.clock.now();
+        let elapsed_ms = u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX);
+        JournalEntry { seq: self.seq, at: now.wall, elapsed_ms, event }
+    }
+}
+
+/// Waits for an event from either side, or for the deadline.
+fn wait(events: &Receiver<Event>, outside: &Receiver<Event>, timeout: Option<Duration>) -> Option<Event> {
+    let mut select = crossbeam_channel::Select::new();
+    select.recv(events);
+    select.recv(outside);
+    let ready = match timeout {
+        Some(timeout) => select.ready_timeout(timeout).ok()?,
+        None => select.ready(),
+    };
+    let channel = if ready == 0 { events } else { outside };
+    match channel.recv_timeout(Duration::ZERO) {
+        Ok(event) => Some(event),
+        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
+    }
+}
+
+/// When the engine wants to be woken, on the monotonic clock.
+#[derive(Debug, Default)]
+struct Timers {
+    at: Option<Duration>,
+    idle: Option<Duration>,
+}
+
+impl Timers {
+    fn next(&self, now: Duration) -> Option<Duration> {
+        self.at.into_iter().chain(self.idle).min().map(|moment| moment.saturating_sub(now))
+    }
+
+    /// A moment has come; it is forgotten.
+    fn is_due(&mut self, now: Duration) -> bool {
+        let at = self.at.take_if(|moment| *moment <= now).is_some();
+        let idle = self.idle.take_if(|moment| *moment <= now).is_some();
+        at || idle
+    }
+}
+
+/// The threads that do things, each with its own queue of jobs.
+struct Threads {
+    workers: Vec<Sender<worker::Order>>,
+    lane: Sender<lane::Order>,
+    tracker: Sender<queue::Order>,
+    agent_stops: HashMap<WorkerId, Sender<StopRequest>>,
+    gate_stops: Option<Sender<StopRequest>>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    fn start(rig: &Arc<Rig>, events: &Sender<Event>) -> Self {
+        let mut handles = Vec::new();
+        let workers = (0..rig.place.jobs)
+            .map(|number| {
+                let (rig, events) = (Arc::clone(rig), events.clone());
+                spawn(&mut handles, &format!("w{number}"), move |orders| {
+                    worker::run(WorkerId(number), &rig, &orders, &events);
+                })
+            })
+            .collect();
+        let (lane_rig, lane_events) = (Arc::clone(rig), events.clone());
+        let lane = spawn(&mut handles, "lane", move |orders| lane::run(&lane_rig, &orders, &lane_events));
+        let (queue_rig, queue_events) = (Arc::clone(rig), events.clone());
+        let tracker = spawn(&mut handles, "tracker", move |orders| {
+            queue::run(&*queue_rig.tracker, &orders, &queue_events);
+        });
+        Self { workers, lane, tracker, agent_stops: HashMap::new(), gate_stops: None, handles }
+    }
+
+    fn work(&mut self, iteration: IterationId, job: WorkerJob) {
+        // Each spawn has a channel of its own, so that a stop can't reach the next agent of the same worker.
+        let (stop, stops) = unbounded();
+        if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. }) {
+            self.agent_stops.insert(iteration.worker, stop);
+        }
+        send(&self.workers[usize::from(iteration.worker.0)], worker::Order { iteration, job, stops });
+    }
+
+    fn lane(&mut self, job: LaneJob) {
+        let (stop, stops) = unbounded();
+        if matches!(job, LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) {
+            self.gate_stops = Some(stop);
+        }
+        send(&self.lane, lane::Order { job, stops });
+    }
+
+    fn ask_tracker(&self, effect: Effect) {
+        if let Some(order) = queue::Order::from_effect(effect) {
+            send(&self.tracker, order);
+        }
+    }
+
+    fn stop_agent(&self, worker: WorkerId, how: StopRequest) {
+        if let Some(stop) = self.agent_stops.get(&worker) {
+            send(stop, how);
+        }
+    }
+
+    fn stop_gate(&self, how: StopRequest) {
+        if let Some(stop) = &self.gate_stops {
+            send(stop, how);
+        }
+    }
+
+    fn join(self) {
+        let Self { workers, lane, tracker, agent_stops, handles, .. } = self;
+        drop((workers, lane, tracker, agent_stops));
+        for handle in handles {
+            // A panic has ended the process already (see `ui::panic`).
+            let _ = handle.join();
+        }
+    }
+}
+
+fn spawn<T: Send + 'static>(
+    handles: &mut Vec<JoinHandle<()>>,
+    name: &str,
+    body: impl FnOnce(Receiver<T>) + Send + 'static,
+) -> Sender<T> {
+    let (orders_in, orders) = unbounded();
+    let thread = thread::Builder::new().name(name.to_owned());
+    handles.push(thread.spawn(move || body(orders)).expect("the system has room for a run's threads"));
+    orders_in
+}
+
+/// Sends to a thread that lives as long as the run; one that is gone has nothing more to do.
+fn send<T>(to: &Sender<T>, order: T) {
+    let _ = to.send(order);
+}

@@ -1,0 +1,87 @@
+//! The tracker's thread: everything that the tracker is asked or told, one call after another.
+
+use crossbeam_channel::{Receiver, Sender};
+use hew_core::engine::{Effect, Event, SettleJob};
+use hew_core::ids::{Actor, IterationId, TaskId};
+use hew_core::land::close;
+use hew_core::tracker::{ClaimOutcome, PARKED_LABEL, ReadyQuery, TaskEditor, TaskPatch, TrackerError};
+
+/// Most leftovers that a run lists.
+const MAX_LEFTOVERS: usize = 10_000;
+
+/// A call of the tracker.
+pub(super) enum Order {
+    ListReady(ReadyQuery),
+    Claim { iteration: IterationId, task: TaskId, actor: Actor },
+    Settle { iteration: IterationId, job: SettleJob },
+    ReadRunning(Vec<(IterationId, TaskId)>),
+    ListLeftovers(ReadyQuery),
+}
+
+impl Order {
+    /// The call that an effect asks for, if it is one for the tracker.
+    pub(super) fn from_effect(effect: Effect) -> Option<Self> {
+        match effect {
+            Effect::ListReady(query) => Some(Self::ListReady(query)),
+            Effect::Claim { iteration, task, actor } => Some(Self::Claim { iteration, task, actor }),
+            Effect::Settle { iteration, job } => Some(Self::Settle { iteration, job }),
+            Effect::ReadRunning(running) => Some(Self::ReadRunning(running)),
+            Effect::ListLeftovers(query) => Some(Self::ListLeftovers(query)),
+            _ => None,
+        }
+    }
+}
+
+/// Serves calls until the run lets go of the channel.
+pub(super) fn run(tracker: &dyn TaskEditor, orders: &Receiver<Order>, events: &Sender<Event>) {
+    for order in orders {
+        super::send(events, answer(tracker, order));
+    }
+}
+
+fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
+    match order {
+        Order::ListReady(query) => Event::ReadyListed(tracker.ready(&query).map_err(words)),
+        Order::Claim { iteration, task, actor } => {
+            Event::Claimed { iteration, result: claim(tracker, &task, &actor).map_err(words) }
+        }
+        Order::Settle { iteration, job } => {
+            let result = match &job {
+                SettleJob::Close(request) => close::close(tracker, request),
+                SettleJob::Release(request) => close::release(tracker, request),
+            };
+            Event::Settled { iteration, result: result.map_err(words) }
+        }
+        Order::ReadRunning(running) => Event::RunningRead(read_running(tracker, running)),
+        Order::ListLeftovers(query) => {
+            Event::LeftoversListed(tracker.leftovers(&query, MAX_LEFTOVERS).map_err(words))
+        }
+    }
+}
+
+/// A parked task that is taken up again is no longer parked.
+fn claim(tracker: &dyn TaskEditor, task: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
+    let outcome = tracker.claim(task, actor)?;
+    if let ClaimOutcome::Won(won) = &outcome
+        && won.has_label(PARKED_LABEL)
+    {
+        let patch = TaskPatch { remove_labels: vec![PARKED_LABEL.to_owned()], ..TaskPatch::default() };
+        return Ok(ClaimOutcome::Won(Box::new(tracker.update(task, &patch)?)));
+    }
+    Ok(outcome)
+}
+
+fn read_running(
+    tracker: &dyn TaskEditor,
+    running: Vec<(IterationId, TaskId)>,
+) -> Vec<(IterationId, Option<Box<hew_core::tracker::Task>>)> {
+    let read = |(id, task): (IterationId, TaskId)| {
+        // A tracker that does not answer just now says nothing about whose the task is.
+        tracker.task(&task).ok().map(|task| (id, task.map(Box::new)))
+    };
+    running.into_iter().filter_map(read).collect()
+}
+
+fn words(error: TrackerError) -> String {
+    error.to_string()
+}

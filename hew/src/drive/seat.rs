@@ -1,0 +1,212 @@
+//! A worker's place: its worktree with what is copied and linked into it, its ports, its temporary folder.
+//!
+//! Invariant: a folder that may hold something that is nowhere else is never reset; the worker moves to a new one.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Receiver;
+use hew_core::agent::StopRequest;
+use hew_core::ids::{BranchName, CommitId, WorkerId};
+use hew_core::land::gate::GateJob;
+use hew_core::plan::env::plan_gate_env;
+use hew_core::worktree::prepare::{PrepareRequest, Prepared, prepare};
+use hew_core::worktree::{CleanDepth, WorktreeStart, names};
+
+use super::Rig;
+
+/// Ports that a worker has for itself.
+const PORTS: u16 = 20;
+
+/// The first port that is leased; below it are well-known services.
+const FIRST_PORT: u16 = 20_000;
+
+/// Where one worker works.
+pub(super) struct Seat {
+    worker: WorkerId,
+    /// Counts folders that were kept as they are.
+    generation: u32,
+    exists: bool,
+    depth: CleanDepth,
+    /// Content of `loop.worktree.setup_inputs` when set-up last ran.
+    set_up_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
+    port_base: Option<u16>,
+}
+
+impl Seat {
+    pub(super) fn new(worker: WorkerId) -> Self {
+        Self {
+            worker,
+            generation: 1,
+            exists: false,
+            depth: CleanDepth::KeepIgnored,
+            set_up_for: None,
+            port_base: None,
+        }
+    }
+
+    /// Its folder: `<root>/<run>/<n>`, or `<n>.2` and so on after a folder had to be kept.
+    pub(super) fn path(&self, rig: &Rig) -> PathBuf {
+        let path = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
+        if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
+    }
+
+    /// Its branch.
+    pub(super) fn branch(&self, rig: &Rig) -> BranchName {
+        let branch = names::worker_branch(&rig.settings.branch_prefix.value, &rig.place.run, self.worker);
+        if self.generation == 1 { branch } else { BranchName::new(format!("{branch}.{}", self.generation)) }
+    }
+
+    /// Its temporary folder, made if need be.
+    pub(super) fn temp(&self, rig: &Rig) -> io::Result<PathBuf> {
+        let path = rig.place.worktrees().join(format!("tmp-{}", self.worker.0));
+        std::fs::create_dir_all(&path)?;
+        Ok(path)
+    }
+
+    /// The first of its ports: found free once, and its own for the whole run.
+    pub(super) fn port_base(&mut self) -> u16 {
+        let worker = self.worker;
+        *self.port_base.get_or_insert_with(|| free_ports(worker))
+    }
+
+    /// Leaves the folder as it is, for a person; the next iteration gets a new one.
+    pub(super) fn leave_folder(&mut self, rig: &Rig) {
+        rig.keep_folder(self.path(rig));
+        self.generation += 1;
+        self.exists = false;
+        self.set_up_for = None;
+    }
+
+    /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.
+    pub(super) fn prepare(
+        &mut self,
+        rig: &Rig,
+        base: CommitId,
+        must_contain: Vec<CommitId>,
+        log: &Path,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<bool, String> {
+        let path = self.path(rig);
+        let request = PrepareRequest {
+            path: path.clone(),
+            start: WorktreeStart { branch: Some(self.branch(rig)), commit: base },
+            must_contain,
+            exists: self.exists,
+            depth: std::mem::replace(&mut self.depth, CleanDepth::KeepIgnored),
+        };
+        let fresh = match prepare(&*rig.git, &request).map_err(|error| error.to_string())? {
+            Prepared::Ready { fresh } => fresh,
+            Prepared::BaseIncomplete => return Err("the base lacks what a dependency landed".to_owned()),
+        };
+        self.exists = true;
+        if fresh {
+            self.set_up_for = None;
+        }
+        furnish(rig, &path).map_err(|error| error.to_string())?;
+        let set_up = self.set_up(rig, &path, log, stops);
+        if set_up.is_err() {
+            self.depth = CleanDepth::Everything;
+            self.set_up_for = None;
+        }
+        set_up.map(|()| fresh)
+    }
+
+    fn set_up(
+        &mut self,
+        rig: &Rig,
+        path: &Path,
+        log: &Path,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<(), String> {
+        let Some(command) = &rig.settings.worktree_setup.value else {
+            return Ok(());
+        };
+        let inputs = read_inputs(path, &rig.settings.worktree_setup_inputs.value);
+        if self.set_up_for.as_ref() == Some(&inputs) {
+            return Ok(());
+        }
+        let temp = self.temp(rig).map_err(|error| error.to_string())?;
+        let job = GateJob {
+            command: command.clone(),
+            cwd: path.to_owned(),
+            log: log.to_owned(),
+            timeout: rig.settings.gate_timeout.value,
+            kill_grace: rig.settings.kill_grace.value,
+            env: plan_gate_env(&rig.ambient, &rig.settings, &temp),
+        };
+        let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
+        if !report.is_green() {
+            return Err(format!(
+                "loop.worktree.setup `{command}` failed ({}); its output: {}",
+                report.exit,
+                log.display()
+            ));
+        }
+        self.set_up_for = Some(inputs);
+        Ok(())
+    }
+}
+
+fn read_inputs(worktree: &Path, inputs: &[String]) -> BTreeMap<String, Option<Vec<u8>>> {
+    inputs.iter().map(|input| (input.clone(), std::fs::read(worktree.join(input)).ok())).collect()
+}
+
+/// Copies and links what settings name from the project into a worktree, where it is not there yet.
+pub(super) fn furnish(rig: &Rig, worktree: &Path) -> io::Result<()> {
+    for name in &rig.settings.worktree_copy.value {
+        let (from, to) = (rig.project.join(name), worktree.join(name));
+        if from.exists() && !to.exists() {
+            copy_tree(&from, &to)?;
+        }
+    }
+    for name in &rig.settings.worktree_link.value {
+        let (from, to) = (rig.project.join(name), worktree.join(name));
+        if from.exists() && to.symlink_metadata().is_err() {
+            make_parent(&to)?;
+            symlink(&from, &to)?;
+        }
+    }
+    Ok(())
+}
+
+fn make_parent(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), std::fs::create_dir_all)
+}
+
+fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
+    make_parent(to)?;
+    if !from.is_dir() {
+        return std::fs::copy(from, to).map(drop);
+    }
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_symlink() {
+            symlink(std::fs::read_link(entry.path())?, target)?;
+        } else {
+            copy_tree(&entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// Copied and linked paths, relative: they never take part in collection.
+pub(super) fn furniture(rig: &Rig) -> Vec<PathBuf> {
+    let settings = &rig.settings;
+    settings.worktree_copy.value.iter().chain(&settings.worktree_link.value).map(PathBuf::from).collect()
+}
+
+/// A range of ports in which every one can be bound on loopback now; workers look in ranges of their own.
+fn free_ports(worker: WorkerId) -> u16 {
+    let stride = PORTS * 16;
+    let start = FIRST_PORT + worker.0 * PORTS;
+    let bases = (start..u16::MAX - PORTS).step_by(usize::from(stride));
+    let is_free =
+        |base: &u16| (*base..base + PORTS).all(|port| TcpListener::bind(("127.0.0.1", port)).is_ok());
+    bases.clone().find(is_free).unwrap_or(start)
+}

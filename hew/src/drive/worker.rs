@@ -1,0 +1,155 @@
+//! A worker's thread: Base, Prepare, Plan, Spawn and Collect of its iterations, one phase at a time.
+
+use crossbeam_channel::{Receiver, Sender};
+use hew_core::agent::{SpawnError, SpawnProgress, StopRequest};
+use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
+use hew_core::engine::{Event, WorkerJob};
+use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::land::merge_back;
+use hew_core::plan::{self, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_tail};
+use hew_core::record::files::iteration_dir;
+use hew_core::record::plan_file::plan_json;
+use hew_core::tracker::Task;
+use hew_core::worktree::collect::{CollectRequest, Collected, collect};
+use hew_core::worktree::names;
+
+use super::Rig;
+use super::seat::{self, Seat};
+use crate::adapters::store::write_private;
+
+/// One phase, with the channel through which its program may be stopped.
+pub(super) struct Order {
+    pub(super) iteration: IterationId,
+    pub(super) job: WorkerJob,
+    pub(super) stops: Receiver<StopRequest>,
+}
+
+/// Does phases until the run lets go of the channel.
+pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+    let mut seat = Seat::new(worker);
+    for order in orders {
+        let event = perform(&mut seat, rig, order, events);
+        super::send(events, event);
+    }
+}
+
+fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> Event {
+    let Order { iteration, job, stops } = order;
+    match job {
+        WorkerJob::Prepare { base, must_contain } => {
+            let log = folder(rig, iteration).join("setup.log");
+            let prepared = seat.prepare(rig, base, must_contain, &log, &stops);
+            let worktree = seat.path(rig).display().to_string();
+            Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
+        }
+        WorkerJob::Plan { task, attempt, previous, dependencies } => {
+            let request = PlanRequest {
+                iteration,
+                task: &task,
+                attempt,
+                previous: previous.as_deref(),
+                dependencies: &dependencies,
+            };
+            Event::Planned { iteration, result: write_plan(seat, rig, &request) }
+        }
+        WorkerJob::Run { task, plan } => {
+            Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
+        }
+        WorkerJob::Collect { task, title, base } => {
+            let request = CollectRequest {
+                path: seat.path(rig),
+                base,
+                anchor: names::anchor(&rig.place.run, iteration),
+                branch: seat.branch(rig),
+                message: merge_back::subject(&task, &title),
+                leave_out: seat::furniture(rig),
+                max_bytes: rig.settings.collect_max_bytes.value,
+                max_files: usize::try_from(rig.settings.collect_max_files.value).unwrap_or(usize::MAX),
+            };
+            let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
+            if !matches!(result, Ok(Collected::Work(_))) {
+                seat.leave_folder(rig);
+            }
+            Event::Collected { iteration, result }
+        }
+    }
+}
+
+/// An iteration's folder in the run folder.
+pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
+    rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
+}
+
+/// What a plan is made from.
+struct PlanRequest<'a> {
+    iteration: IterationId,
+    task: &'a Task,
+    attempt: u32,
+    previous: Option<&'a FailedAttempt>,
+    dependencies: &'a [DependencyLanding],
+}
+
+/// Freezes what will run and writes it down with its prompt.
+fn write_plan(
+    seat: &mut Seat,
+    rig: &Rig,
+    request: &PlanRequest<'_>,
+) -> Result<Result<PlannedView, RuntimeProblem>, String> {
+    let folder = folder(rig, request.iteration);
+    let seat = plan::Seat {
+        run: rig.place.run.clone(),
+        iteration: request.iteration,
+        attempt: request.attempt,
+        project: rig.project.clone(),
+        worktree: seat.path(rig),
+        folder,
+        temp: seat.temp(rig).map_err(|error| error.to_string())?,
+        port_base: seat.port_base(),
+        hew_folder: rig.hew_folder.clone(),
+        remotes: rig.remotes.clone(),
+    };
+    let spawn =
+        SpawnRequest { task: request.task, settings: &rig.settings, ambient: &rig.ambient, seat: &seat };
+    let plan = match plan::plan_spawn(&spawn) {
+        Ok(plan) => plan,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    let tail = render_tail(&TailRequest {
+        task: request.task,
+        attempt: request.attempt,
+        previous: request.previous,
+        dependencies: request.dependencies,
+        gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
+    });
+    let prompt = format!("{}\n{tail}", rig.prefix.text);
+    let plan_file = seat.folder.join("plan.json");
+    write_private(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
+    write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
+    Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+}
+
+/// Runs the agent to its end, then reads the task afresh.
+fn run_agent(
+    rig: &Rig,
+    iteration: IterationId,
+    task: &TaskId,
+    plan: &SpawnPlan,
+    stops: &Receiver<StopRequest>,
+    events: &Sender<Event>,
+) -> Result<Box<ExitView>, SpawnError> {
+    let progress = |seen: SpawnProgress| {
+        if let SpawnProgress::Started { pid, start_ticks } = seen {
+            super::send(events, Event::Spawned { iteration, pid, start_ticks });
+        }
+    };
+    let report = rig.spawner.run(plan, stops, &progress)?;
+    // A tracker that does not answer now is asked again by the lane; the claim is still ours as far as we know.
+    let task_after = match rig.tracker.task(task) {
+        Ok(task) => task.map(Box::new),
+        Err(error) => {
+            return Err(SpawnError::Failed { program: "tracker".to_owned(), reason: error.to_string() });
+        }
+    };
+    Ok(Box::new(ExitView { report, task_after }))
+}
