@@ -7,5 +7,7 @@ pub mod contract;
 pub mod fake_gate;
 pub mod fake_spawner;
 pub mod fake_tracker;
+pub mod manual_clock;
+pub mod scenario;
 pub mod stub_agent;
 pub mod tracker_clock;
