@@ -9,6 +9,8 @@ pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
 pub mod fake_tracker;
+pub mod manual_clock;
 pub mod repo;
+pub mod scenario;
 pub mod stub_agent;
 pub mod tracker_clock;
