@@ -1,3 +1,4 @@
 //! Views to text.
 
+pub mod task;
 pub mod text;

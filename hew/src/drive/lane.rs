@@ -148,7 +148,10 @@ impl Lane {
         }
         let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
         view.definition_changed =
-            gate_detect::definition_changes(changes.iter().map(|change| change.path.as_str()));
+            gate_detect::changed_gate_definitions(changes.iter().map(|change| Path::new(&change.path)))
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
         Ok(view)
     }
 
@@ -239,5 +242,6 @@ fn keep_conflict(rig: &Rig, task: &TaskId, work: &CommitId) -> Result<String, St
     let path = names::conflict_dir(&rig.worktree_root, &rig.run, task);
     let start = WorktreeStart { branch: None, commit: work.clone() };
     rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
+    rig.keep_folder(path.clone());
     Ok(path.display().to_string())
 }

@@ -12,7 +12,9 @@
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
+//! | `cleanup` | the end of the run's worktrees |
 
+mod cleanup;
 mod gating;
 mod lane;
 mod queue;
@@ -33,6 +35,7 @@ use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
 use hew_core::ids::{IterationId, WorkerId};
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
+pub(crate) use lane::deliver_once;
 pub use rig::Rig;
 
 /// Who is told what was written to the journal: the screen, the files made from it.

@@ -1,8 +1,8 @@
 //! What a run works with: adapters, folders, and what is frozen for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
@@ -58,4 +58,13 @@ pub struct Rig {
     pub hew_folder: PathBuf,
     /// Keep all worktrees after the run.
     pub keep_worktrees: bool,
+    /// Folders that may hold something that is nowhere else, or that a person shall look at.
+    pub kept_folders: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Rig {
+    /// Puts a folder aside: it is not removed at the end of the run.
+    pub fn keep_folder(&self, path: PathBuf) {
+        self.kept_folders.lock().expect("no thread panics while it holds this").insert(path);
+    }
 }

@@ -33,8 +33,6 @@ pub(super) struct Seat {
     depth: CleanDepth,
     /// Content of `loop.worktree.setup_inputs` when set-up last ran.
     set_up_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
-    /// All that lies in the worktree is anchored.
-    pub(super) is_anchored: bool,
     port_base: Option<u16>,
 }
 
@@ -46,7 +44,6 @@ impl Seat {
             exists: false,
             depth: CleanDepth::KeepIgnored,
             set_up_for: None,
-            is_anchored: true,
             port_base: None,
         }
     }
@@ -77,11 +74,11 @@ impl Seat {
     }
 
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
-    pub(super) fn leave_folder(&mut self) {
+    pub(super) fn leave_folder(&mut self, rig: &Rig) {
+        rig.keep_folder(self.path(rig));
         self.generation += 1;
         self.exists = false;
         self.set_up_for = None;
-        self.is_anchored = true;
     }
 
     /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.

@@ -54,7 +54,6 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
         WorkerJob::Run { task, plan } => {
-            seat.is_anchored = false;
             Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
         }
         WorkerJob::Collect { task, title, base } => {
@@ -69,10 +68,8 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
                 max_files: usize::try_from(rig.settings.collect_max_files.value).unwrap_or(usize::MAX),
             };
             let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
-            if matches!(result, Ok(Collected::Work(_))) {
-                seat.is_anchored = true;
-            } else {
-                seat.leave_folder();
+            if !matches!(result, Ok(Collected::Work(_))) {
+                seat.leave_folder(rig);
             }
             Event::Collected { iteration, result }
         }
