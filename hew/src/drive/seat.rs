@@ -50,19 +50,19 @@ impl Seat {
 
     /// Its folder: `<root>/<run>/<n>`, or `<n>.2` and so on after a folder had to be kept.
     pub(super) fn path(&self, rig: &Rig) -> PathBuf {
-        let path = names::worker_dir(&rig.worktree_root, &rig.run, self.worker);
+        let path = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
         if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
     }
 
     /// Its branch.
     pub(super) fn branch(&self, rig: &Rig) -> BranchName {
-        let branch = names::worker_branch(&rig.settings.branch_prefix.value, &rig.run, self.worker);
+        let branch = names::worker_branch(&rig.settings.branch_prefix.value, &rig.place.run, self.worker);
         if self.generation == 1 { branch } else { BranchName::new(format!("{branch}.{}", self.generation)) }
     }
 
     /// Its temporary folder, made if need be.
     pub(super) fn temp(&self, rig: &Rig) -> io::Result<PathBuf> {
-        let path = rig.worktrees.join(format!("tmp-{}", self.worker.0));
+        let path = rig.place.worktrees().join(format!("tmp-{}", self.worker.0));
         std::fs::create_dir_all(&path)?;
         Ok(path)
     }

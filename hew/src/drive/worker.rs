@@ -60,7 +60,7 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
             let request = CollectRequest {
                 path: seat.path(rig),
                 base,
-                anchor: names::anchor(&rig.run, iteration),
+                anchor: names::anchor(&rig.place.run, iteration),
                 branch: seat.branch(rig),
                 message: merge_back::subject(&task, &title),
                 leave_out: seat::furniture(rig),
@@ -78,7 +78,7 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
 
 /// An iteration's folder in the run folder.
 pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
-    rig.folder.join(iteration_dir(rig.jobs, iteration))
+    rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
 }
 
 /// What a plan is made from.
@@ -98,7 +98,7 @@ fn write_plan(
 ) -> Result<Result<PlannedView, RuntimeProblem>, String> {
     let folder = folder(rig, request.iteration);
     let seat = plan::Seat {
-        run: rig.run.clone(),
+        run: rig.place.run.clone(),
         iteration: request.iteration,
         attempt: request.attempt,
         project: rig.project.clone(),
@@ -120,7 +120,7 @@ fn write_plan(
         attempt: request.attempt,
         previous: request.previous,
         dependencies: request.dependencies,
-        gate: rig.gate.as_ref().map(|gate| gate.command.as_str()),
+        gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
     });
     let prompt = format!("{}\n{tail}", rig.prefix.text);
     let plan_file = seat.folder.join("plan.json");

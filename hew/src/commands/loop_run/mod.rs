@@ -6,20 +6,22 @@
 //! | `scope` | which slice of the queue, asked for on a terminal |
 //! | `preflight` | everything that is checked before anything starts, all problems at once |
 //! | `earlier` | runs of this project that are undelivered or crashed |
-//! | `launch` | lock, run branch, run folder, adapters |
+//! | `launch` | lock, run branch, run folder; the drive; the end |
+//! | `frozen` | what is frozen at launch |
 //! | `narration` | what is told while the run goes |
 //! | `dry_run` | what would run |
 
 mod dry_run;
 mod earlier;
 mod flags;
+mod frozen;
 mod launch;
 mod narration;
 mod preflight;
 mod scope;
 
-pub(crate) use launch::{Launch, make_rig};
-pub(crate) use preflight::{find_gate, missing_program};
+
+pub(crate) use preflight::find_gate;
 
 use super::context::Context;
 use crate::cli::loop_args::RunArgs;
@@ -38,7 +40,7 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
     let scope = scope::settle(args, &*tracker, ui)?;
     let checked = preflight::check(context, args, &*tracker, scope)?;
     if args.dry_run {
-        return dry_run::show(context, &*tracker, &checked, ui);
+        return dry_run::show(context, &*tracker, &checked, args, ui);
     }
     launch::launch(context, args, tracker, checked, ui)
 }

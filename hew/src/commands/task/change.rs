@@ -5,7 +5,7 @@ use hew_core::tracker::{ClaimOutcome, CloseOutcome, PARKED_LABEL, Status, TaskPa
 use serde_json::Value;
 
 use super::input::{self, RUN_KEY, RUNTIME_KEY};
-use super::{Desk, actor, status};
+use super::{Desk, actor, missing_task, status};
 use crate::cli::task_args::{ClaimArgs, CloseArgs, IdArg, NoteArgs, UpdateArgs};
 use crate::failure::{Failure, code};
 
