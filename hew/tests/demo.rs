@@ -20,7 +20,9 @@ impl Person {
         let person = Self { root: TempDir::new().unwrap() };
         person.write("ignore", "*\n");
         person.write("attributes", "* filter=broken text eol=crlf\n");
-        for hook in ["hooks/pre-commit", "hooks/commit-msg", "hooks/post-checkout", "template/hooks/pre-commit"] {
+        for hook in
+            ["hooks/pre-commit", "hooks/commit-msg", "hooks/post-checkout", "template/hooks/pre-commit"]
+        {
             person.write(hook, "#!/bin/sh\nexit 1\n");
             fs::set_permissions(person.path(hook), fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -83,7 +85,8 @@ impl Shown {
     fn read(project: PathBuf, output: &Output) -> Self {
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         assert_eq!(output.status.code(), Some(0), "{stdout}\n{stderr}");
-        let runs: Vec<_> = fs::read_dir(project.join(".hew/loop")).unwrap().map(|run| run.unwrap().path()).collect();
+        let runs: Vec<_> =
+            fs::read_dir(project.join(".hew/loop")).unwrap().map(|run| run.unwrap().path()).collect();
         let [run] = runs.as_slice() else { panic!("one run is expected: {runs:?}") };
         let journal = fs::read_to_string(run.join("events.jsonl")).unwrap();
         let events = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -145,7 +148,10 @@ fn everything_landed_and_every_commit_is_green(shown: &Shown) {
     assert_eq!((&ended["exit_code"], &ended["leftovers"]), (&0.into(), &Value::Array(vec![])));
     let delivery = shown.one("delivery");
     let main = shown.git(&["rev-parse", "main"]);
-    assert_eq!((delivery["delivery"].as_str(), delivery["sha"].as_str()), (Some("delivered"), Some(main.as_str())));
+    assert_eq!(
+        (delivery["delivery"].as_str(), delivery["sha"].as_str()),
+        (Some("delivered"), Some(main.as_str()))
+    );
     assert_eq!(shown.git(&["status", "--porcelain", "-uall"]), "");
     assert_eq!(shown.git(&["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
     assert_eq!(shown.git(&["fsck", "--strict"]), "");
@@ -188,7 +194,9 @@ fn three_workers_drain_the_graph_through_a_red_gate_and_a_conflict() {
     assert_eq!(list, ["chars", "lines", "page", "words"]);
 
     // What one worker landed, another one built upon.
-    let worker_of = |task: &Value| shown.of_kind("landed").find(|landed| landed["task"] == *task).unwrap()["worker"].clone();
+    let worker_of = |task: &Value| {
+        shown.of_kind("landed").find(|landed| landed["task"] == *task).unwrap()["worker"].clone()
+    };
     let crosses = |start: &Value| {
         start["builds_on"].as_array().unwrap().iter().any(|task| worker_of(task) != start["worker"])
     };

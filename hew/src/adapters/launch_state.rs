@@ -58,7 +58,8 @@ pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     let git_dir = call().args(["rev-parse", "--absolute-git-dir"]).run()?.success()?;
     let git_dir = PathBuf::from(git_dir.line()?);
     let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
-    let branch = String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
+    let branch =
+        String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
     let at = call().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).run()?;
     let commit = at.exit.is_success().then(|| CommitId::new(String::from_utf8_lossy(&at.stdout).trim_end()));
     let head = match (branch, commit) {
@@ -66,6 +67,7 @@ pub fn load(project: &Project) -> Result<LaunchState, GitError> {
         (None, Some(commit)) => Head::Detached(commit),
         (branch, None) => Head::Unborn(branch.unwrap_or_else(|| BranchName::new("HEAD"))),
     };
-    let operation = OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation);
+    let operation =
+        OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation);
     Ok(LaunchState { head, operation })
 }

@@ -34,7 +34,16 @@ pub(super) fn contains_all(
 pub(super) fn changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
     let answer = git
         .on_repository()
-        .args(["diff-tree", "-r", "--raw", "--numstat", "-z", "--no-renames", "--no-ext-diff", "--no-textconv"])
+        .args([
+            "diff-tree",
+            "-r",
+            "--raw",
+            "--numstat",
+            "-z",
+            "--no-renames",
+            "--no-ext-diff",
+            "--no-textconv",
+        ])
         .args([from.as_str(), to.as_str(), "--"])
         .run()?
         .success()?;
@@ -92,7 +101,9 @@ mod tests {
 
     #[test]
     fn records_of_numstat_read_with_any_path() {
-        let change = |path: &str, added, removed| Some(FileChange { path: path.to_owned(), added, removed, is_repository_link: false });
+        let change = |path: &str, added, removed| {
+            Some(FileChange { path: path.to_owned(), added, removed, is_repository_link: false })
+        };
         assert_eq!(parse_change(b"3\t1\tsrc/a.rs"), change("src/a.rs", 3, 1));
         assert_eq!(parse_change(b"-\t-\timage.png"), change("image.png", 0, 0));
         assert_eq!(parse_change(b"1\t0\ttab\tand\nline"), change("tab\tand\nline", 1, 0));
@@ -103,7 +114,8 @@ mod tests {
     #[test]
     fn a_file_that_became_a_link_to_another_repository_is_told() {
         let output = b":000000 160000 000 abc A\0sub\0:160000 160000 abc def M\0old\0:000000 100644 000 abc A\0f\01\t0\tsub\01\t1\told\02\t0\tf\0";
-        let links: Vec<bool> = parse_changes(output).unwrap().iter().map(|change| change.is_repository_link).collect();
+        let links: Vec<bool> =
+            parse_changes(output).unwrap().iter().map(|change| change.is_repository_link).collect();
         assert_eq!(links, [true, false, false]);
     }
 }

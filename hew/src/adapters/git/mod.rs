@@ -36,8 +36,8 @@ use std::sync::{Arc, OnceLock};
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
-    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError, Inspection,
-    MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
 use self::admin::Linked;

@@ -6,7 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::adapters::git::run::GitCall;
+use hew_core::ids::{BranchName, CommitId};
+use hew_core::worktree::{GitClient as _, GitError};
+
+use crate::adapters::git::RepoGit;
+use crate::adapters::git::run::{GitAnswer, GitCall};
 use crate::failure::Failure;
 
 /// The branch that results are delivered to.
@@ -65,20 +69,32 @@ fn unwritable(folder: &Path, error: &io::Error) -> Failure {
 
 /// Makes it a repository with the project's files as its first commit.
 pub(super) fn fill(folder: &Path) -> Result<(), Failure> {
-    let failed = |error| Failure::usage(format!("no repository can be made in {}", folder.display())).because(error);
+    let failed =
+        |error| Failure::usage(format!("no repository can be made in {}", folder.display())).because(error);
     for (name, text) in FILES {
         let path = folder.join(name);
         let parent = path.parent().unwrap_or(folder);
-        fs::create_dir_all(parent).and_then(|()| fs::write(&path, text)).map_err(|error| unwritable(&path, &error))?;
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, text))
+            .map_err(|error| unwritable(&path, &error))?;
     }
-    let branch = format!("--initial-branch={BRANCH}");
-    let git = || GitCall::new(folder);
+    let git =
+        |words: &[&str]| GitCall::new(folder).args(words).run().and_then(GitAnswer::success).map_err(failed);
     // No template: hooks in it would be the person's.
-    git().args(["init", "--quiet", "--template=", &branch, "."]).output().map_err(failed)?;
+    git(&["init", "--quiet", "--template=", &format!("--initial-branch={BRANCH}"), "."])?;
     for (key, value) in CONFIG {
-        git().args(["config", key, value]).output().map_err(failed)?;
+        git(&["config", key, value])?;
     }
-    git().args(["add", "--all"]).output().map_err(failed)?;
-    git().args(["commit", "--quiet", "--message", "A program with one command"]).output().map_err(failed)?;
+    git(&["add", "--all"])?;
+    git(&["commit", "--quiet", "--message", "A program with one command"])?;
     Ok(())
+}
+
+/// Where a branch is.
+pub(super) fn tip(root: &Path, branch: &BranchName) -> Result<CommitId, Failure> {
+    let failed = |error: GitError| {
+        Failure::failed(format!("{branch} can't be read in {}", root.display())).because(error)
+    };
+    let found = RepoGit::new(&root.join(".git")).resolve(&branch.to_ref()).map_err(failed)?;
+    found.ok_or_else(|| Failure::failed(format!("branch {branch} is gone from {}", root.display())))
 }
