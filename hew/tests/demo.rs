@@ -97,14 +97,14 @@ impl Shown {
         self.events.iter().filter(move |event| event["kind"] == kind)
     }
 
-    fn one(&self, kind: &str) -> &Value {
+    fn one<'a>(&'a self, kind: &'a str) -> &'a Value {
         let found: Vec<_> = self.of_kind(kind).collect();
         assert_eq!(found.len(), 1, "{kind}: {found:?}");
         found[0]
     }
 
     /// The start of the iteration that an event belongs to.
-    fn start_of(&self, event: &Value) -> &Value {
+    fn start_of<'a>(&'a self, event: &'a Value) -> &'a Value {
         self.of_kind("iteration_started")
             .find(|start| start["worker"] == event["worker"] && start["iter"] == event["iter"])
             .unwrap()
@@ -154,7 +154,7 @@ fn everything_landed_and_every_commit_is_green(shown: &Shown) {
     );
     assert_eq!(shown.git(&["status", "--porcelain", "-uall"]), "");
     assert_eq!(shown.git(&["worktree", "list", "--porcelain"]).matches("worktree ").count(), 1);
-    assert_eq!(shown.git(&["fsck", "--strict"]), "");
+    assert_eq!(shown.git(&["fsck", "--strict", "--no-dangling"]), "");
     let clone = TempDir::new().unwrap();
     git(clone.path(), &["clone", "-q", shown.project.to_str().unwrap(), "."]);
     let line = git(clone.path(), &["rev-list", "--first-parent", "main"]);

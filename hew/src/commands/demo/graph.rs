@@ -2,7 +2,7 @@
 //!
 //! | task | shows |
 //! | --- | --- |
-//! | `words`, `chars` | with two or more workers a conflict that is certain: each first attempt waits until the other has begun, and both add a line at the end of one file |
+//! | `words`, `chars` | with two or more workers a conflict that is certain: each first attempt waits until the other has begun, and both add a line at the end of one file. One worker alone can't meet anybody: there `chars` waits for `words` |
 //! | `pad` | a gate that is red at first and green on the second attempt |
 //! | the rest | dependencies between what different workers did |
 
@@ -97,15 +97,22 @@ const STEPS: [Step; 10] = [
     },
 ];
 
-/// The graph, for a run with this many workers: one alone can't meet anybody.
+/// The graph, for a run with this many workers.
 pub(super) fn tasks(jobs: u16) -> Vec<NewTask> {
-    STEPS.iter().map(|step| task(step, jobs)).collect()
+    let mut tasks: Vec<NewTask> = STEPS.iter().map(|step| task(step, jobs > 1)).collect();
+    if jobs == 1 {
+        // A worker is free before its result has landed, so that even alone it may run into a conflict with itself.
+        let [first, second] = MEETING;
+        let waits = tasks.iter_mut().filter(|task| task.local_name.as_deref() == Some(second));
+        waits.for_each(|task| task.depends_on.push(first.to_owned()));
+    }
+    tasks
 }
 
-fn task(step: &Step, jobs: u16) -> NewTask {
-    let meets = MEETING.contains(&step.name);
+fn task(step: &Step, can_meet: bool) -> NewTask {
+    let meets = can_meet && MEETING.contains(&step.name);
     let mut metadata = serde_json::Map::new();
-    metadata.insert(RUN_KEY.to_owned(), script(step, jobs).into());
+    metadata.insert(RUN_KEY.to_owned(), script(step, meets).into());
     NewTask {
         local_name: Some(step.name.to_owned()),
         description: step.wants.to_owned(),
@@ -118,13 +125,11 @@ fn task(step: &Step, jobs: u16) -> NewTask {
     }
 }
 
-fn script(step: &Step, jobs: u16) -> String {
-    let other = MEETING.into_iter().find(|name| *name != step.name);
-    match other {
-        Some(other) if MEETING.contains(&step.name) && jobs > 1 => {
-            format!("set -eu\nme={} other={other}\n{MEET}{}", step.name, step.script)
-        }
-        _ => format!("set -eu\n{}", step.script),
+fn script(step: &Step, meets: bool) -> String {
+    let Step { name, script, .. } = step;
+    match MEETING.into_iter().find(|other| other != name) {
+        Some(other) if meets => format!("set -eu\nme={name} other={other}\n{MEET}{script}"),
+        _ => format!("set -eu\n{script}"),
     }
 }
 
@@ -137,6 +142,15 @@ mod tests {
     fn script_of(jobs: u16, name: &str) -> String {
         let task = tasks(jobs).into_iter().find(|task| task.local_name.as_deref() == Some(name)).unwrap();
         task.metadata[RUN_KEY].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn alone_the_second_waits_for_the_first_in_the_graph() {
+        for (jobs, waits) in [(1, true), (2, false)] {
+            let tasks = tasks(jobs);
+            let chars = tasks.iter().find(|task| task.local_name.as_deref() == Some("chars")).unwrap();
+            assert_eq!(chars.depends_on == ["words"], waits, "{jobs}");
+        }
     }
 
     #[test]
