@@ -1,3 +1,392 @@
-//! Being built.
-/// x
-pub struct RunView;
+//! The view of a run: what the journal says so far, folded one entry at a time.
+//!
+//! Invariants: `apply` never fails and never panics, whatever entries come in whatever order; totals count an iteration
+//! and a landing once, however often the journal names them; a view from which iterations were forgotten has the same
+//! totals as one that keeps them. A view does not know whether its run still lives: the project's lock does.
+
+pub mod iteration;
+pub mod moment;
+pub mod task;
+pub mod totals;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::event::{
+    DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord, ScopeRecord,
+    SettingRecord, StopReason,
+};
+use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
+use crate::tracker::change::TaskChange;
+pub use iteration::{AgentView, ConflictView, ExitView, IterationView, Phase};
+pub use moment::Moment;
+pub use task::{GateProofView, TaskView};
+pub use totals::{Totals, WorkerTotals};
+
+/// Most notices that a view keeps; the rest is only counted.
+pub const MAX_NOTICES: usize = 1000;
+
+/// What was frozen at launch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunHeader {
+    /// Version of the journal.
+    pub schema_version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// The program's version.
+    pub hew_version: String,
+    /// Process id of the orchestrator.
+    pub pid: u32,
+    /// Root of the project's working tree.
+    pub project: String,
+    /// The branch that was checked out; none for a detached HEAD.
+    pub target_branch: Option<BranchName>,
+    /// The commit that everything starts from.
+    pub launch_sha: CommitId,
+    /// Where results land.
+    pub run_branch: BranchName,
+    /// Number of workers.
+    pub jobs: u16,
+    /// The slice of the queue.
+    pub scope: ScopeRecord,
+    /// The gate's command; none where no gate was found.
+    pub gate: Option<String>,
+    /// Most iterations.
+    pub max_iter: Option<u64>,
+    /// Wall budget in seconds.
+    pub budget_wall_secs: Option<u64>,
+    /// Folder that holds the run's worktrees.
+    pub worktrees: String,
+    /// Every effective setting.
+    pub settings: Vec<SettingRecord>,
+    /// Tasks in scope that were open at launch.
+    pub in_scope: usize,
+    /// When it was launched.
+    pub started: Moment,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnding {
+    /// Why.
+    pub stop_reason: StopReason,
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// What a person should do now, one command each.
+    pub remedies: Vec<String>,
+    /// When.
+    pub at: Moment,
+}
+
+/// A stop that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopView {
+    /// Why.
+    pub reason: StopReason,
+    /// For people.
+    pub detail: String,
+    /// Agents are stopped too.
+    pub now: bool,
+    /// When.
+    pub at: Moment,
+}
+
+/// Something that a person should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeView {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The iteration, if it belongs to one.
+    pub about: Option<IterationId>,
+    /// What.
+    pub text: String,
+}
+
+/// What the journal says so far.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RunView {
+    /// What was frozen at launch; none before the first entry.
+    pub header: Option<RunHeader>,
+    /// How it ended; none while it runs, and for ever if it crashed.
+    pub ending: Option<RunEnding>,
+    /// The latest stop that was asked for.
+    pub stop: Option<StopView>,
+    /// Iterations that were not forgotten.
+    pub iterations: BTreeMap<IterationId, IterationView>,
+    /// Every task that the run touched.
+    pub tasks: BTreeMap<TaskId, TaskView>,
+    /// Sums over the whole run.
+    pub totals: Totals,
+    /// Sums by worker.
+    pub workers: BTreeMap<WorkerId, WorkerTotals>,
+    /// The gate on the launch commit.
+    pub baseline: Option<GateRecord>,
+    /// What is on its way to the target just now.
+    pub delivering: Option<CommitId>,
+    /// What came of the latest delivery.
+    pub delivery: Option<DeliveryRecord>,
+    /// Where the target is, if this run ever brought anything there.
+    pub delivered_sha: Option<CommitId>,
+    /// The run branch's commit after the latest landing.
+    pub tip: Option<CommitId>,
+    /// What is left over in scope.
+    pub leftovers: Vec<LeftoverRecord>,
+    /// The first notices.
+    pub notices: Vec<NoticeView>,
+    /// Number of all notices.
+    pub notice_count: u64,
+    /// Ready tasks that the dispatcher saw when it last looked.
+    pub ready_seen: Option<usize>,
+    /// The latest entry: the run's last sign of life.
+    pub last: Option<Moment>,
+    /// Number of the latest entry.
+    pub last_seq: u64,
+    /// How each ended iteration was counted, forgotten ones too.
+    counted: BTreeMap<IterationId, IterationOutcome>,
+}
+
+impl RunView {
+    /// A view before the first entry.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The fold of these entries.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a JournalEntry>) -> Self {
+        let mut view = Self::new();
+        entries.into_iter().for_each(|entry| view.apply(entry));
+        view
+    }
+
+    /// The run, once its first entry was seen.
+    pub fn run_id(&self) -> Option<&RunId> {
+        self.header.as_ref().map(|header| &header.run_id)
+    }
+
+    /// Number of workers; 1 before the first entry.
+    pub fn jobs(&self) -> u16 {
+        self.header.as_ref().map_or(1, |header| header.jobs)
+    }
+
+    /// Iterations that began and have not ended, in order of their ids.
+    pub fn in_flight(&self) -> impl Iterator<Item = &IterationView> {
+        self.iterations.values().filter(|iteration| iteration.outcome.is_none())
+    }
+
+    /// From launch to the latest entry, in milliseconds.
+    pub fn duration_ms(&self) -> u64 {
+        match (&self.header, self.last) {
+            (Some(header), Some(last)) => header.started.until_ms(last),
+            _ => 0,
+        }
+    }
+
+    /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
+    pub fn forget(&mut self, iteration: IterationId) {
+        if self.counted.contains_key(&iteration) {
+            self.iterations.remove(&iteration);
+        }
+    }
+
+    /// Takes in the next entry.
+    pub fn apply(&mut self, entry: &JournalEntry) {
+        let moment = Moment { at: entry.at, elapsed_ms: entry.elapsed_ms };
+        self.last = Some(moment);
+        self.last_seq = entry.seq;
+        self.apply_run(&entry.event, moment);
+        self.apply_iteration(&entry.event, moment);
+        self.apply_task(&entry.event);
+    }
+
+    fn apply_run(&mut self, event: &JournalEvent, moment: Moment) {
+        match event {
+            JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
+            JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
+            JournalEvent::Tick { ready_seen, .. } => self.ready_seen = Some(*ready_seen),
+            JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
+            JournalEvent::StopRequested { reason, detail, now } => {
+                let detail = detail.clone();
+                self.stop = Some(StopView { reason: *reason, detail, now: *now, at: moment });
+            }
+            JournalEvent::Landed { sha, .. } => self.tip = Some(sha.clone()),
+            JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
+            JournalEvent::Delivery { outcome } => self.take_delivery(outcome),
+            JournalEvent::RunEnded { stop_reason, exit_code, leftovers, remedies } => {
+                self.leftovers.clone_from(leftovers);
+                let remedies = remedies.clone();
+                self.ending = Some(RunEnding {
+                    stop_reason: *stop_reason,
+                    exit_code: *exit_code,
+                    remedies,
+                    at: moment,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn note(&mut self, at: DateTime<Utc>, about: Option<IterationId>, text: &str) {
+        self.notice_count += 1;
+        if self.notices.len() < MAX_NOTICES {
+            self.notices.push(NoticeView { at, about, text: text.to_owned() });
+        }
+    }
+
+    fn take_delivery(&mut self, outcome: &DeliveryRecord) {
+        self.delivering = None;
+        if let DeliveryRecord::Delivered { sha, .. } = outcome {
+            self.delivered_sha = Some(sha.clone());
+        }
+        self.delivery = Some(outcome.clone());
+    }
+
+    fn apply_iteration(&mut self, event: &JournalEvent, moment: Moment) {
+        let Some(id) = iteration_of(event) else { return };
+        // An ended iteration that was forgotten stays forgotten.
+        if !self.counted.contains_key(&id) || self.iterations.contains_key(&id) {
+            self.update_iteration(id, event, moment);
+        }
+        if let JournalEvent::IterationEnded { outcome, .. } = event {
+            self.count_end(id, *outcome);
+        }
+    }
+
+    fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
+        let worker = self.workers.entry(id.worker).or_default();
+        let iteration = self.iterations.entry(id).or_insert_with(|| {
+            self.totals.iterations += 1;
+            worker.iterations += 1;
+            IterationView::new(id)
+        });
+        let was_landed = iteration.landed_sha.is_some();
+        iteration.apply(event, moment);
+        match event {
+            JournalEvent::Plan { runtime, .. } if !worker.runtimes.contains(runtime) => {
+                worker.runtimes.insert(runtime.clone());
+            }
+            JournalEvent::Gated { .. } => self.totals.gates += 1,
+            JournalEvent::Landed { .. } if !was_landed => {
+                self.totals.add_landing(iteration);
+                worker.landed += 1;
+            }
+            _ => {}
+        }
+    }
+
+    /// The last word on how an iteration ended counts, and counts once.
+    fn count_end(&mut self, id: IterationId, outcome: IterationOutcome) {
+        let busy_ms = self.iterations.get(&id).map_or(0, IterationView::duration_ms);
+        let worker = self.workers.entry(id.worker).or_default();
+        match self.counted.insert(id, outcome) {
+            Some(before) => {
+                self.totals.uncount(before);
+                worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
+            }
+            None => {
+                self.totals.busy_ms += busy_ms;
+                worker.busy_ms += busy_ms;
+                worker.ended += 1;
+            }
+        }
+        self.totals.count(outcome);
+        worker.closed += u64::from(outcome == IterationOutcome::Closed);
+    }
+
+    fn apply_task(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::IterationStarted { task, .. }
+            | JournalEvent::Landed { task, .. }
+            | JournalEvent::IterationEnded { task, .. } => self.task_mut(task).apply(event),
+            JournalEvent::TaskChanged { task, change, .. } => {
+                let view = self.task_mut(task);
+                let was_parked = view.parked.is_some();
+                view.change(change);
+                if matches!(change, TaskChange::Parked { .. }) && !was_parked {
+                    self.totals.parked += 1;
+                }
+            }
+            JournalEvent::Gated { iteration, gate, .. } => {
+                let task = self.iterations.get(iteration).and_then(|view| view.task.clone());
+                if let Some(task) = task {
+                    self.task_mut(&task).gate = Some(GateProofView::of(gate));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn task_mut(&mut self, task: &TaskId) -> &mut TaskView {
+        self.tasks.entry(task.clone()).or_insert_with(|| TaskView::new(task.clone()))
+    }
+}
+
+fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHeader> {
+    let JournalEvent::RunStarted {
+        schema_version,
+        run_id,
+        hew_version,
+        pid,
+        project,
+        target_branch,
+        launch_sha,
+        run_branch,
+        jobs,
+        scope,
+        gate,
+        max_iter,
+        budget_wall_secs,
+        worktrees,
+        settings,
+        in_scope,
+    } = event.clone()
+    else {
+        return None;
+    };
+    Some(RunHeader {
+        schema_version,
+        run_id,
+        hew_version,
+        pid,
+        project,
+        target_branch,
+        launch_sha,
+        run_branch,
+        jobs,
+        scope,
+        gate,
+        max_iter,
+        budget_wall_secs,
+        worktrees,
+        settings,
+        in_scope,
+        started,
+    })
+}
+
+/// The iteration that an event changes; a notice about one changes nothing of it.
+pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
+    match event {
+        JournalEvent::IterationStarted { iteration, .. }
+        | JournalEvent::Prepared { iteration, .. }
+        | JournalEvent::Plan { iteration, .. }
+        | JournalEvent::Spawned { iteration, .. }
+        | JournalEvent::Exited { iteration, .. }
+        | JournalEvent::Collected { iteration, .. }
+        | JournalEvent::Queued { iteration }
+        | JournalEvent::Candidate { iteration, .. }
+        | JournalEvent::Conflicted { iteration, .. }
+        | JournalEvent::Gated { iteration, .. }
+        | JournalEvent::Landed { iteration, .. }
+        | JournalEvent::TaskChanged { iteration, .. }
+        | JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
+        JournalEvent::RunStarted { .. }
+        | JournalEvent::Baseline { .. }
+        | JournalEvent::Tick { .. }
+        | JournalEvent::Noticed { .. }
+        | JournalEvent::StopRequested { .. }
+        | JournalEvent::Delivering { .. }
+        | JournalEvent::Delivery { .. }
+        | JournalEvent::RunEnded { .. } => None,
+    }
+}

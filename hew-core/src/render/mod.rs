@@ -1,3 +1,5 @@
 //! Views to text.
 
+pub mod task;
+pub mod narrate;
 pub mod text;

@@ -1,0 +1,345 @@
+//! One iteration: everything that `iter-NNN.json` needs.
+
+use crate::agent::{AgentSignal, IterationOutcome};
+use crate::exit::Exit;
+use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
+use crate::record::event::{GateRecord, JournalEvent};
+use crate::record::view::Moment;
+
+/// How far an iteration has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Claimed; its worktree is being brought to the base.
+    Preparing,
+    /// What will run is being settled.
+    Planning,
+    /// The plan stands, the agent is being started.
+    Starting,
+    /// The agent runs.
+    Running,
+    /// The agent ended; its work is being collected.
+    Collecting,
+    /// Its work is anchored and waits for the lane.
+    Queued,
+    /// Merged; the gate is next.
+    Gating,
+    /// The gate has spoken, or the merge failed; it is being settled.
+    Settling,
+    /// It is over.
+    Ended,
+}
+
+impl Phase {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Planning => "planning",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Collecting => "collecting",
+            Self::Queued => "waiting to land",
+            Self::Gating => "gate",
+            Self::Settling => "settling",
+            Self::Ended => "ended",
+        }
+    }
+}
+
+/// The agent's process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AgentView {
+    /// Process id.
+    pub pid: u32,
+    /// Its start time in clock ticks since boot.
+    pub start_ticks: u64,
+    /// When it was started.
+    pub since: Moment,
+}
+
+/// How the agent ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExitView {
+    /// How.
+    pub exit: Exit,
+    /// Seconds that it ran.
+    pub duration_secs: f64,
+    /// Why it was stopped, if it was.
+    pub stopped: Option<String>,
+    /// Processes that it left behind and that were ended.
+    pub leaked: u32,
+    /// What it said.
+    pub signal: Option<AgentSignal>,
+    /// Bytes that it printed.
+    pub output_bytes: u64,
+}
+
+/// Work that did not merge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConflictView {
+    /// The tip.
+    pub tip: CommitId,
+    /// The work.
+    pub work: CommitId,
+    /// Conflicting files.
+    pub files: Vec<String>,
+}
+
+/// One iteration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IterationView {
+    /// The iteration.
+    pub id: IterationId,
+    /// Its number over all workers, from 1; 0 if its start was not seen.
+    pub number: u64,
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// The task's title.
+    pub title: String,
+    /// Attempts at the task in this run, this one included.
+    pub attempt: u32,
+    /// Who holds the claim.
+    pub actor: Option<Actor>,
+    /// The commit that it starts from.
+    pub base_sha: Option<CommitId>,
+    /// Dependencies landed in this run that the base contains.
+    pub builds_on: Vec<TaskId>,
+    /// When it began: its first event.
+    pub started: Option<Moment>,
+    /// When it ended.
+    pub ended: Option<Moment>,
+    /// How far it has come.
+    pub phase: Phase,
+    /// Its worktree.
+    pub worktree: Option<String>,
+    /// The runtime.
+    pub runtime: Option<RuntimeName>,
+    /// Hash of the prompt's prefix.
+    pub prompt_prefix_hash: Option<String>,
+    /// The agent's process.
+    pub agent: Option<AgentView>,
+    /// How the agent ended.
+    pub exit: Option<ExitView>,
+    /// The agent's decisions.
+    pub decisions: Vec<String>,
+    /// What the agent put off.
+    pub deferred: Vec<String>,
+    /// The agent's summary.
+    pub summary: Option<String>,
+    /// The end of its standard error.
+    pub stderr_tail: String,
+    /// The anchored commit.
+    pub head_sha: Option<CommitId>,
+    /// The ref that keeps it.
+    pub anchor: Option<RefName>,
+    /// hew committed what the agent had left uncommitted.
+    pub committed_leftovers: bool,
+    /// Files that differ from the base, as many as the journal names.
+    pub files_touched: Vec<String>,
+    /// Number of files that differ.
+    pub file_count: u64,
+    /// Lines added.
+    pub added: u64,
+    /// Lines removed.
+    pub removed: u64,
+    /// The tree that is to be landed.
+    pub candidate_tree: Option<TreeId>,
+    /// Work that did not merge.
+    pub conflict: Option<ConflictView>,
+    /// The latest gate on its candidate.
+    pub gate: Option<GateRecord>,
+    /// Gates that ran for it.
+    pub gate_count: u32,
+    /// Paths of the gate's definition that the candidate changes.
+    pub definition_changed: Vec<String>,
+    /// What landed.
+    pub landed_sha: Option<CommitId>,
+    /// How it ended.
+    pub outcome: Option<IterationOutcome>,
+    /// Why.
+    pub reason: Option<String>,
+}
+
+impl IterationView {
+    pub(super) fn new(id: IterationId) -> Self {
+        Self {
+            id,
+            number: 0,
+            task: None,
+            title: String::new(),
+            attempt: 0,
+            actor: None,
+            base_sha: None,
+            builds_on: Vec::new(),
+            started: None,
+            ended: None,
+            phase: Phase::Preparing,
+            worktree: None,
+            runtime: None,
+            prompt_prefix_hash: None,
+            agent: None,
+            exit: None,
+            decisions: Vec::new(),
+            deferred: Vec::new(),
+            summary: None,
+            stderr_tail: String::new(),
+            head_sha: None,
+            anchor: None,
+            committed_leftovers: false,
+            files_touched: Vec::new(),
+            file_count: 0,
+            added: 0,
+            removed: 0,
+            candidate_tree: None,
+            conflict: None,
+            gate: None,
+            gate_count: 0,
+            definition_changed: Vec::new(),
+            landed_sha: None,
+            outcome: None,
+            reason: None,
+        }
+    }
+
+    /// Milliseconds from start to end; 0 while it runs.
+    pub fn duration_ms(&self) -> u64 {
+        match (self.started, self.ended) {
+            (Some(started), Some(ended)) => started.until_ms(ended),
+            _ => 0,
+        }
+    }
+
+    pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
+        self.started.get_or_insert(moment);
+        match event {
+            JournalEvent::IterationStarted { .. } => self.start(event, moment),
+            JournalEvent::Prepared { worktree, .. } => {
+                self.worktree = Some(worktree.clone());
+                self.reach(Phase::Planning);
+            }
+            JournalEvent::Plan { runtime, prompt_prefix_hash, .. } => {
+                self.runtime = Some(runtime.clone());
+                self.prompt_prefix_hash = Some(prompt_prefix_hash.clone());
+                self.reach(Phase::Starting);
+            }
+            JournalEvent::Spawned { pid, start_ticks, .. } => {
+                self.agent = Some(AgentView { pid: *pid, start_ticks: *start_ticks, since: moment });
+                self.reach(Phase::Running);
+            }
+            JournalEvent::Exited { .. } => self.exited(event),
+            JournalEvent::Collected { .. } => self.collected(event),
+            JournalEvent::Queued { .. } => self.reach(Phase::Queued),
+            JournalEvent::Candidate { tree, .. } => {
+                self.candidate_tree = Some(tree.clone());
+                self.reach(Phase::Gating);
+            }
+            JournalEvent::Conflicted { tip, work, files, .. } => {
+                let (tip, work, files) = (tip.clone(), work.clone(), files.clone());
+                self.conflict = Some(ConflictView { tip, work, files });
+                self.reach(Phase::Settling);
+            }
+            JournalEvent::Gated { gate, definition_changed, .. } => {
+                self.gate = Some(gate.clone());
+                self.gate_count = self.gate_count.saturating_add(1);
+                self.definition_changed.clone_from(definition_changed);
+                self.reach(Phase::Settling);
+            }
+            JournalEvent::Landed { sha, task, .. } => {
+                self.task.get_or_insert_with(|| task.clone());
+                self.landed_sha = Some(sha.clone());
+                self.reach(Phase::Settling);
+            }
+            JournalEvent::IterationEnded { .. } => self.end(event, moment),
+            _ => {}
+        }
+    }
+
+    /// A phase never goes back.
+    fn reach(&mut self, phase: Phase) {
+        self.phase = self.phase.max(phase);
+    }
+
+    fn start(&mut self, event: &JournalEvent, moment: Moment) {
+        let JournalEvent::IterationStarted {
+            number, task, title, attempt, actor, base_sha, builds_on, ..
+        } = event
+        else {
+            return;
+        };
+        self.number = *number;
+        self.task = Some(task.clone());
+        self.title.clone_from(title);
+        self.attempt = *attempt;
+        self.actor = Some(actor.clone());
+        self.base_sha = Some(base_sha.clone());
+        self.builds_on.clone_from(builds_on);
+        self.started = Some(moment);
+    }
+
+    fn exited(&mut self, event: &JournalEvent) {
+        let JournalEvent::Exited {
+            exit,
+            duration_secs,
+            stopped,
+            leaked,
+            signal,
+            output_bytes,
+            decisions,
+            deferred,
+            summary,
+            stderr_tail,
+            ..
+        } = event
+        else {
+            return;
+        };
+        self.exit = Some(ExitView {
+            exit: *exit,
+            duration_secs: *duration_secs,
+            stopped: stopped.clone(),
+            leaked: *leaked,
+            signal: signal.clone(),
+            output_bytes: *output_bytes,
+        });
+        self.decisions.clone_from(decisions);
+        self.deferred.clone_from(deferred);
+        self.summary.clone_from(summary);
+        self.stderr_tail.clone_from(stderr_tail);
+        self.reach(Phase::Collecting);
+    }
+
+    fn collected(&mut self, event: &JournalEvent) {
+        let JournalEvent::Collected {
+            head_sha,
+            anchor,
+            committed_leftovers,
+            files_touched,
+            file_count,
+            added,
+            removed,
+            ..
+        } = event
+        else {
+            return;
+        };
+        self.head_sha = Some(head_sha.clone());
+        self.anchor = Some(anchor.clone());
+        self.committed_leftovers = *committed_leftovers;
+        self.files_touched.clone_from(files_touched);
+        self.file_count = u64::try_from(*file_count).unwrap_or(u64::MAX);
+        self.added = *added;
+        self.removed = *removed;
+    }
+
+    fn end(&mut self, event: &JournalEvent, moment: Moment) {
+        let JournalEvent::IterationEnded { task, outcome, reason, landed_sha, .. } = event else { return };
+        self.task.get_or_insert_with(|| task.clone());
+        self.outcome = Some(*outcome);
+        self.reason.clone_from(reason);
+        if landed_sha.is_some() {
+            self.landed_sha.clone_from(landed_sha);
+        }
+        self.ended = Some(moment);
+        self.phase = Phase::Ended;
+    }
+}

@@ -1,0 +1,77 @@
+//! Sums over a run and over one worker of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::IterationView;
+use crate::agent::IterationOutcome;
+use crate::ids::RuntimeName;
+
+/// Sums over the whole run.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Iterations that began.
+    pub iterations: u64,
+    /// Ended iterations by outcome; an outcome that did not occur is not there.
+    pub outcomes: BTreeMap<IterationOutcome, u64>,
+    /// Landings: commits that the run branch moved to.
+    pub landed: u64,
+    /// Changed files, summed over the landings.
+    pub files: u64,
+    /// Lines added, summed over the landings.
+    pub added: u64,
+    /// Lines removed, summed over the landings.
+    pub removed: u64,
+    /// Gate runs on candidates.
+    pub gates: u64,
+    /// Tasks that were parked.
+    pub parked: u64,
+    /// Milliseconds from start to end, summed over the ended iterations.
+    pub busy_ms: u64,
+}
+
+impl Totals {
+    /// Ended iterations.
+    pub fn ended(&self) -> u64 {
+        self.outcomes.values().sum()
+    }
+
+    /// Ended iterations with this outcome.
+    pub fn of(&self, outcome: IterationOutcome) -> u64 {
+        self.outcomes.get(&outcome).copied().unwrap_or(0)
+    }
+
+    pub(super) fn count(&mut self, outcome: IterationOutcome) {
+        *self.outcomes.entry(outcome).or_default() += 1;
+    }
+
+    pub(super) fn uncount(&mut self, outcome: IterationOutcome) {
+        if let Some(count) = self.outcomes.get_mut(&outcome) {
+            *count = count.saturating_sub(1);
+        }
+        self.outcomes.retain(|_, count| *count > 0);
+    }
+
+    pub(super) fn add_landing(&mut self, iteration: &IterationView) {
+        self.landed += 1;
+        self.files = self.files.saturating_add(iteration.file_count);
+        self.added = self.added.saturating_add(iteration.added);
+        self.removed = self.removed.saturating_add(iteration.removed);
+    }
+}
+
+/// Sums over one worker.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct WorkerTotals {
+    /// Iterations that began.
+    pub iterations: u64,
+    /// Iterations that ended.
+    pub ended: u64,
+    /// Iterations that ended with their task closed.
+    pub closed: u64,
+    /// Landings.
+    pub landed: u64,
+    /// Milliseconds from start to end, summed over the ended iterations.
+    pub busy_ms: u64,
+    /// Runtimes that ran.
+    pub runtimes: BTreeSet<RuntimeName>,
+}

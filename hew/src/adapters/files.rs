@@ -1,0 +1,50 @@
+//! Files that must survive: private folders, whole-file writes, synced appends.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+use hew_core::record::StoreError;
+
+/// An error about a file.
+pub fn store_error(path: &Path, reason: impl ToString) -> StoreError {
+    StoreError { path: path.to_owned(), reason: reason.to_string() }
+}
+
+/// Makes a folder and what is missing above it, for this user only. One that is there already is left as it is.
+pub fn create_private_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a file to append to it, readable and writable by this user only if it is made here.
+pub fn open_append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Replaces a file whole: temporary sibling, sync, rename, sync of the folder. A crash leaves the old or the new content,
+/// never a part. The folder must be there.
+pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
+    let mut sibling = tempfile::Builder::new().prefix(".hew-").suffix(".tmp").tempfile_in(folder)?;
+    sibling.write_all(content)?;
+    sibling.as_file().sync_all()?;
+    sibling.persist(path)?;
+    sync_dir(folder)
+}
+
+/// Brings names that were made or removed in a folder to disk.
+pub fn sync_dir(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Puts `.gitignore` with `*` into hew's state folder, so that nothing of it is ever committed. Text that is there
+/// already is left alone.
+pub fn ignore_in_git(state_dir: &Path) -> io::Result<()> {
+    let path = state_dir.join(".gitignore");
+    if path.exists() {
+        return Ok(());
+    }
+    create_private_dir(state_dir)?;
+    fs::write(path, "*\n")
+}

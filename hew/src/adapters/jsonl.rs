@@ -1,0 +1,127 @@
+//! Reading files of one JSON object a line, one line at a time.
+//!
+//! A torn last line is dropped with a warning; anything else malformed is an error that names file and line.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use hew_core::record::StoreError;
+use hew_core::record::files::parse_line;
+use serde::de::DeserializeOwned;
+
+use super::files::store_error;
+
+/// Bytes that are looked at first to find a file's last line.
+const TAIL_STEP: u64 = 16 * 1024;
+
+/// A file of one JSON object a line, in reading.
+#[derive(Debug)]
+pub struct JsonLines<T> {
+    path: PathBuf,
+    reader: BufReader<File>,
+    line: Vec<u8>,
+    number: usize,
+    kind: PhantomData<T>,
+}
+
+impl<T: DeserializeOwned> JsonLines<T> {
+    /// Opens a file at its first line.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = File::open(path).map_err(|error| store_error(path, error))?;
+        let reader = BufReader::with_capacity(64 * 1024, file);
+        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0, kind: PhantomData })
+    }
+
+    /// The next value. `None` at the end of what is there: called again later, it goes on with what was added meanwhile.
+    /// A last line that is not complete is not taken; see [`Self::torn`].
+    pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
+        loop {
+            let read = self.reader.read_until(b'\n', &mut self.line);
+            read.map_err(|error| store_error(&self.path, error))?;
+            if self.line.last() != Some(&b'\n') {
+                return Ok(None);
+            }
+            self.number += 1;
+            let line = std::mem::take(&mut self.line);
+            if !line.trim_ascii().is_empty() {
+                return self.parse(&line).map(Some);
+            }
+        }
+    }
+
+    fn parse(&self, line: &[u8]) -> Result<T, StoreError> {
+        let broken = |reason: String| store_error(&self.path, format!("line {}: {reason}", self.number));
+        let text = std::str::from_utf8(line).map_err(|error| broken(error.to_string()))?;
+        parse_line(text).map_err(|error| broken(error.to_string()))
+    }
+
+    /// A warning about the part of a line that a crash left at the end, once the end is reached.
+    pub fn torn(&self) -> Option<String> {
+        let bytes = self.line.len();
+        (bytes > 0).then(|| {
+            format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
+        })
+    }
+}
+
+/// All values of a file, with a warning if its last line is torn. A file that is not there is empty.
+pub fn read_all<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Option<String>), StoreError> {
+    if !path.exists() {
+        return Ok((Vec::new(), None));
+    }
+    let mut lines = JsonLines::open(path)?;
+    let mut values = Vec::new();
+    while let Some(value) = lines.next_value()? {
+        values.push(value);
+    }
+    Ok((values, lines.torn()))
+}
+
+/// The last whole line of a file, without reading what comes before it.
+pub fn last_line(path: &Path) -> io::Result<Option<String>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    let mut step = TAIL_STEP;
+    loop {
+        let start = length.saturating_sub(step);
+        file.seek(SeekFrom::Start(start))?;
+        let mut tail = Vec::new();
+        Read::by_ref(&mut file).take(length - start).read_to_end(&mut tail)?;
+        let whole = tail.iter().rposition(|byte| *byte == b'\n').map_or(&[][..], |end| &tail[..end]);
+        let begin = whole.iter().rposition(|byte| *byte == b'\n');
+        if begin.is_some() || start == 0 {
+            let line = &whole[begin.map_or(0, |at| at + 1)..];
+            return Ok((!line.is_empty()).then(|| String::from_utf8_lossy(line).into_owned()));
+        }
+        step *= 4;
+    }
+}
+
+/// Cuts off what a crash left after the last whole line. `writable` is the same file, open for writing.
+pub fn cut_torn_line(path: &Path, writable: &File) -> io::Result<()> {
+    let whole = whole_lines_len(&mut File::open(path)?)?;
+    if whole < writable.metadata()?.len() {
+        writable.set_len(whole)?;
+        writable.sync_all()?;
+    }
+    Ok(())
+}
+
+/// Bytes up to the end of the last whole line.
+fn whole_lines_len(file: &mut File) -> io::Result<u64> {
+    let mut end = file.metadata()?.len();
+    let mut block = Vec::new();
+    while end > 0 {
+        let start = end.saturating_sub(TAIL_STEP);
+        file.seek(SeekFrom::Start(start))?;
+        block.clear();
+        Read::by_ref(file).take(end - start).read_to_end(&mut block)?;
+        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}

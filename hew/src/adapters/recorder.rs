@@ -1,0 +1,102 @@
+//! The files made from the journal, written beside the run: one thread folds what was journalled and writes what changed.
+//!
+//! Invariants: a file is written after the journal lines that it is made from; however many lines wait, each file is
+//! written once for all of them, so run.json is pending at most once; details of an iteration are dropped once its file
+//! is written. A file that can't be written is tried again with the next lines and once more at the end.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use hew_core::ids::IterationId;
+use hew_core::record::files::{iteration_file_name, projections, render};
+use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
+
+/// Most batches that are folded before files are written again.
+const MAX_BATCHES: usize = 4096;
+
+type Batch = Arc<[JournalEntry]>;
+
+/// The thread that writes the files of a run.
+#[derive(Debug)]
+pub struct Recorder {
+    batches: Sender<Batch>,
+    thread: JoinHandle<Vec<StoreError>>,
+}
+
+impl Recorder {
+    /// Starts it; `view` is the fold of what the journal holds already.
+    pub fn start(store: Box<dyn Store>, view: RunView) -> Self {
+        let (batches, incoming) = unbounded();
+        let thread = thread::Builder::new()
+            .name("recorder".to_owned())
+            .spawn(move || {
+                Writing { store, view, due: BTreeSet::new(), ended: BTreeSet::new() }.run(&incoming)
+            })
+            .expect("the system has room for a run's threads");
+        Self { batches, thread }
+    }
+
+    /// Takes in entries that are on disk. Never blocks.
+    pub fn record(&self, entries: &[JournalEntry]) {
+        // The thread lives until this sender is dropped.
+        let _ = self.batches.send(Arc::from(entries));
+    }
+
+    /// Waits until every file is written; the answer is those that could not be.
+    pub fn finish(self) -> Vec<StoreError> {
+        drop(self.batches);
+        self.thread.join().unwrap_or_default()
+    }
+}
+
+struct Writing {
+    store: Box<dyn Store>,
+    view: RunView,
+    due: BTreeSet<String>,
+    ended: BTreeSet<IterationId>,
+}
+
+impl Writing {
+    fn run(mut self, incoming: &Receiver<Batch>) -> Vec<StoreError> {
+        while let Ok(first) = incoming.recv() {
+            self.fold(&first);
+            for batch in incoming.try_iter().take(MAX_BATCHES) {
+                self.fold(&batch);
+            }
+            // What fails is still due, and is told at the end if it never works out.
+            let _ = self.write();
+        }
+        self.write()
+    }
+
+    fn fold(&mut self, batch: &[JournalEntry]) {
+        for entry in batch {
+            self.view.apply(entry);
+            self.due.extend(projections(&self.view, &entry.event));
+            if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
+                self.ended.insert(*iteration);
+            }
+        }
+    }
+
+    fn write(&mut self) -> Vec<StoreError> {
+        let mut errors = Vec::new();
+        for name in std::mem::take(&mut self.due) {
+            let Some(content) = render(&self.view, &name) else { continue };
+            if let Err(error) = self.store.write(&name, content.as_bytes()) {
+                errors.push(error);
+                self.due.insert(name);
+            }
+        }
+        for id in std::mem::take(&mut self.ended) {
+            if self.due.contains(&iteration_file_name(self.view.jobs(), id)) {
+                self.ended.insert(id);
+            } else {
+                self.view.forget(id);
+            }
+        }
+        errors
+    }
+}

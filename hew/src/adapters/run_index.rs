@@ -1,0 +1,66 @@
+//! Which runs a project has: their folders, newest first.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::RunId;
+
+use super::store::loop_dir;
+use crate::failure::Failure;
+
+/// A run's folder, named by its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunEntry {
+    /// The run.
+    pub id: RunId,
+    /// Its folder.
+    pub dir: PathBuf,
+}
+
+/// All runs of a project, newest first by id. Folders with other names are left out.
+pub fn list(state_dir: &Path) -> Result<Vec<RunEntry>, Failure> {
+    let dir = loop_dir(state_dir);
+    let names = match fs::read_dir(&dir) {
+        Ok(names) => names,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => {
+            return Err(Failure::failed(format!("{} can't be listed", dir.display())).because(error));
+        }
+    };
+    let mut runs: Vec<RunEntry> = names
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let id = RunId::parse(entry.file_name().to_str()?)?;
+            Some(RunEntry { id, dir: entry.path() })
+        })
+        .collect();
+    runs.sort_by(|a, b| b.id.cmp(&a.id));
+    Ok(runs)
+}
+
+/// The run of this id; without one the newest.
+pub fn select(state_dir: &Path, wanted: Option<&str>) -> Result<RunEntry, Failure> {
+    let runs = list(state_dir)?;
+    let Some(wanted) = wanted else {
+        return runs.into_iter().next().ok_or_else(|| {
+            Failure::failed("this project has no runs yet").hint("hew loop run --scope ready")
+        });
+    };
+    if let Some(run) = runs.iter().find(|run| run.id.as_str() == wanted) {
+        return Ok(run.clone());
+    }
+    let failure = Failure::failed(format!("no run {wanted} in this project"));
+    Err(match nearest(&runs, wanted) {
+        Some(near) => failure.because(format!("the nearest is {near}")).hint(format!("--run-id {near}")),
+        None => failure.hint("hew loop list"),
+    })
+}
+
+/// The id that most probably was meant: one that contains the text, else the one with the fewest differences.
+fn nearest<'a>(runs: &'a [RunEntry], wanted: &str) -> Option<&'a RunId> {
+    let contains = runs.iter().find(|run| !wanted.is_empty() && run.id.as_str().contains(wanted));
+    let run = contains
+        .or_else(|| runs.iter().min_by_key(|run| strsim::damerau_levenshtein(run.id.as_str(), wanted)));
+    run.map(|run| &run.id)
+}

@@ -1,0 +1,127 @@
+//! One run's folder: `.hew/loop/<run-id>/`.
+//!
+//! Invariants: folders are 0700 and files 0600; what `append` wrote is on disk when it returns; a file is replaced whole
+//! or not at all. A torn last line of the journal, which only a crash can leave, is cut off before the next append, so
+//! that no line is ever glued to it.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::RunId;
+use hew_core::record::files::JOURNAL;
+use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
+
+use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
+use super::jsonl::{JsonLines, cut_torn_line};
+
+/// The folder that holds all run folders of a project.
+pub fn loop_dir(state_dir: &Path) -> PathBuf {
+    state_dir.join("loop")
+}
+
+/// One run's folder. Two values for one folder may be used side by side, as long as only one of them appends.
+#[derive(Debug)]
+pub struct RunFolder {
+    dir: PathBuf,
+    journal: Option<File>,
+}
+
+impl RunFolder {
+    /// Makes the folder of a new run, and what keeps the state folder out of git.
+    pub fn create(state_dir: &Path, run: &RunId) -> Result<Self, StoreError> {
+        let dir = loop_dir(state_dir).join(run.as_str());
+        let make = || -> io::Result<()> {
+            ignore_in_git(state_dir)?;
+            create_private_dir(&dir)?;
+            sync_dir(&loop_dir(state_dir))
+        };
+        make().map_err(|error| store_error(&dir, error))?;
+        Ok(Self::open(dir))
+    }
+
+    /// A run's folder that is there already.
+    pub fn open(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into(), journal: None }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    fn journal(&mut self) -> Result<&mut File, StoreError> {
+        let path = self.dir.join(JOURNAL);
+        let journal = match self.journal.take() {
+            Some(journal) => journal,
+            None => open_journal(&path).map_err(|error| store_error(&path, error))?,
+        };
+        Ok(self.journal.insert(journal))
+    }
+}
+
+impl Store for RunFolder {
+    fn append(&mut self, entries: &[JournalEntry]) -> Result<(), StoreError> {
+        let mut lines = Vec::with_capacity(entries.len() * 256);
+        let path = self.dir.join(JOURNAL);
+        for entry in entries {
+            serde_json::to_writer(&mut lines, entry).map_err(|error| store_error(&path, error))?;
+            lines.push(b'\n');
+        }
+        let journal = self.journal()?;
+        // On an error a part of the lines may be there: the next append opens the journal anew and cuts it off.
+        let written = journal.write_all(&lines).and_then(|()| journal.sync_data());
+        if written.is_err() {
+            self.journal = None;
+        }
+        written.map_err(|error| store_error(&path, error))
+    }
+
+    fn write(&mut self, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        write_private(&self.dir.join(name), content)
+    }
+}
+
+/// Writes a file of an iteration's folder whole, for this user only; makes the folder.
+pub fn write_private(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_private_dir(folder)
+        .and_then(|()| write_atomically(path, content))
+        .map_err(|error| store_error(path, error))
+}
+
+/// Opens a journal for appending, makes it if needed, and cuts a torn last line off.
+fn open_journal(path: &Path) -> io::Result<File> {
+    let is_new = !path.exists();
+    let journal = open_append(path)?;
+    if is_new {
+        path.parent().map_or(Ok(()), sync_dir)?;
+    } else {
+        cut_torn_line(path, &journal)?;
+    }
+    Ok(journal)
+}
+
+/// Reads a run's journal entry by entry; the answer is a warning if its last line is torn.
+pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result<Option<String>, StoreError> {
+    let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
+    while let Some(entry) = lines.next_value()? {
+        take(&entry);
+    }
+    Ok(lines.torn())
+}
+
+/// Folds a run's journal; with `keep_iterations` off, details of ended iterations are dropped on the way, so that a long
+/// run stays small.
+pub fn fold(dir: &Path, keep_iterations: bool) -> Result<(RunView, Option<String>), StoreError> {
+    let mut view = RunView::new();
+    let warning = for_each_entry(dir, |entry| {
+        view.apply(entry);
+        if let JournalEvent::IterationEnded { iteration, .. } = &entry.event
+            && !keep_iterations
+        {
+            view.forget(*iteration);
+        }
+    })?;
+    Ok((view, warning))
+}
