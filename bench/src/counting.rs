@@ -63,19 +63,23 @@ impl Counter {
 
 /// This process was started as `git`.
 pub(crate) fn is_git() -> bool {
-    std::env::args_os().next().is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "git"))
+    std::env::args_os()
+        .next()
+        .is_some_and(|name| Path::new(&name).file_name().is_some_and(|name| name == "git"))
 }
 
 /// Notes the call and becomes the real git.
 pub(crate) fn pass_on() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().skip(1).collect();
     let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-    let here = std::env::current_exe().ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
+    let here =
+        std::env::current_exe().ok().and_then(|path| path.parent().map(Path::to_owned)).unwrap_or_default();
     let log = OpenOptions::new().create(true).append(true).open(here.join(LOG));
     // One write with O_APPEND is whole, whoever else writes. A call that can't be noted is still made.
     let _ = log.and_then(|mut log| log.write_all(format!("{}\n", subcommand(&words)).as_bytes()));
     let path = std::env::var("PATH").unwrap_or_default();
-    let real = path.split(':').map(Path::new).filter(|folder| *folder != here).map(|folder| folder.join("git"));
+    let real =
+        path.split(':').map(Path::new).filter(|folder| *folder != here).map(|folder| folder.join("git"));
     let Some(real) = real.into_iter().find(|program| program.is_file()) else {
         eprintln!("git: not found behind the counter");
         return ExitCode::from(127);

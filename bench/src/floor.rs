@@ -86,7 +86,8 @@ pub(crate) fn drain(run: &FloorRun<'_>) -> Result<Phases, Problem> {
 
 /// What it did, for the comparison.
 pub(crate) fn work_done(run: &FloorRun<'_>) -> Result<Work, Problem> {
-    let records = std::fs::read_to_string(run.folder.join("records.jsonl")).map_err(|error| error.to_string())?;
+    let records =
+        std::fs::read_to_string(run.folder.join("records.jsonl")).map_err(|error| error.to_string())?;
     Work::of(run.environment, run.repository, 0, records.lines().count())
 }
 
@@ -103,7 +104,9 @@ fn side_by_side(
     std::thread::scope(|scope| {
         let body = &body;
         let threads: Vec<_> = worktrees.iter().map(|path| scope.spawn(move || body(path))).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().map_err(|_| "a worker panicked".to_owned())?)
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().map_err(|_| "a worker panicked".to_owned())?)
     })
 }
 

@@ -20,6 +20,8 @@ use crate::workload::Workload;
 pub(crate) struct HewRun<'a> {
     pub(crate) program: &'a Path,
     pub(crate) environment: &'a Environment,
+    /// What `hew loop run` sees instead: with the counting git, or the same.
+    pub(crate) loop_environment: &'a Environment,
     pub(crate) repository: &'a Repository,
     pub(crate) workload: &'a Workload,
     pub(crate) jobs: usize,
@@ -65,21 +67,24 @@ pub(crate) fn drain(run: &HewRun<'_>) -> Result<Seen, Problem> {
     answer(run, &["task", "import", &tasks.display().to_string()])?;
     nix::unistd::sync();
     let jobs = run.jobs.to_string();
-    let words =
-        ["loop", "run", "--scope", "ready", "--jobs", &jobs, "--runtime", "stub", "--no-gate", "--no-planner"];
+    let words = ["loop", "run", "--scope", "ready", "--jobs", &jobs, "--runtime", "stub", "--no-gate"];
     let log = run.folder.join("loop.log");
     let ((code, peak_kib), sample) = timed(|| run_to_end(run, &words, &log))?;
     if code != Some(0) {
         let text = fs::read_to_string(&log).unwrap_or_default();
         let tail: Vec<&str> = text.lines().rev().take(12).collect();
-        return Err(format!("hew loop run ended with {code:?}:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n")));
+        return Err(format!(
+            "hew loop run ended with {code:?}:\n{}",
+            tail.into_iter().rev().collect::<Vec<_>>().join("\n")
+        ));
     }
     let journal = read_journal(&run.repository.path)?;
     let count = |kind: &str| journal.iter().filter(|entry| entry["kind"] == kind).count();
     let closed = answer(run, &["task", "export", "-"])?;
     let closed = closed.lines().filter(|line| is_closed(line)).count();
     let work = Work::of(run.environment, run.repository, count("gated"), closed)?;
-    let ends = journal.iter().filter(|entry| entry["kind"] == "iteration_ended").filter_map(elapsed).collect();
+    let ends =
+        journal.iter().filter(|entry| entry["kind"] == "iteration_ended").filter_map(elapsed).collect();
     Ok(Seen { sample: Sample { peak_kib, ..sample }, work, ends })
 }
 
@@ -99,8 +104,8 @@ fn settings(run: &HewRun<'_>) -> PathBuf {
     run.folder.join("hew.toml")
 }
 
-fn command(run: &HewRun<'_>, words: &[&str]) -> Command {
-    let mut command = run.environment.command(run.program);
+fn command(run: &HewRun<'_>, environment: &Environment, words: &[&str]) -> Command {
+    let mut command = environment.command(run.program);
     command.args(words).current_dir(&run.repository.path);
     command.env("HEW_CONFIG", settings(run)).env("HEW_HOME", run.folder.join("hew-home"));
     command.env("HEW_TRUST", "all");
@@ -108,7 +113,7 @@ fn command(run: &HewRun<'_>, words: &[&str]) -> Command {
 }
 
 fn answer(run: &HewRun<'_>, words: &[&str]) -> Result<String, Problem> {
-    let output = command(run, words).output().map_err(|error| error.to_string())?;
+    let output = command(run, run.environment, words).output().map_err(|error| error.to_string())?;
     if !output.status.success() {
         return Err(format!("hew {}: {}", words.join(" "), String::from_utf8_lossy(&output.stderr).trim()));
     }
@@ -118,7 +123,11 @@ fn answer(run: &HewRun<'_>, words: &[&str]) -> Result<String, Problem> {
 fn run_to_end(run: &HewRun<'_>, words: &[&str], log: &Path) -> Result<(Option<i32>, u64), Problem> {
     let out = File::create(log).map_err(|error| error.to_string())?;
     let err = out.try_clone().map_err(|error| error.to_string())?;
-    let child = command(run, words).stdout(out).stderr(err).spawn().map_err(|error| error.to_string())?;
+    let child = command(run, run.loop_environment, words)
+        .stdout(out)
+        .stderr(err)
+        .spawn()
+        .map_err(|error| error.to_string())?;
     wait_with_peak(child)
 }
 
@@ -134,10 +143,14 @@ fn elapsed(entry: &Value) -> Option<f64> {
 fn read_journal(project: &Path) -> Result<Vec<Value>, Problem> {
     let runs = project.join(".hew/loop");
     let folders = fs::read_dir(&runs).map_err(|error| format!("{}: {error}", runs.display()))?;
-    let journals: BTreeSet<PathBuf> =
-        folders.flatten().map(|entry| entry.path().join("events.jsonl")).filter(|path| path.is_file()).collect();
+    let journals: BTreeSet<PathBuf> = folders
+        .flatten()
+        .map(|entry| entry.path().join("events.jsonl"))
+        .filter(|path| path.is_file())
+        .collect();
     let journal = journals.first().ok_or_else(|| format!("no journal in {}", runs.display()))?;
     let text = fs::read_to_string(journal).map_err(|error| format!("{}: {error}", journal.display()))?;
-    let parse = |line: &str| serde_json::from_str(line).map_err(|error| format!("{}: {error}", journal.display()));
+    let parse =
+        |line: &str| serde_json::from_str(line).map_err(|error| format!("{}: {error}", journal.display()));
     text.lines().map(parse).collect()
 }

@@ -33,7 +33,8 @@ pub(crate) fn timed<T>(work: impl FnOnce() -> Result<T, Problem>) -> Result<(T, 
 
 fn cpu_seconds() -> f64 {
     let seconds = |time: TimeVal| Duration::from_micros(micros(time)).as_secs_f64();
-    let of = |who| getrusage(who).map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()));
+    let of =
+        |who| getrusage(who).map_or(0.0, |usage| seconds(usage.user_time()) + seconds(usage.system_time()));
     of(UsageWho::RUSAGE_SELF) + of(UsageWho::RUSAGE_CHILDREN)
 }
 

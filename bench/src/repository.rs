@@ -59,7 +59,9 @@ fn mount_of(path: &Path, mounts: &str) -> Option<(String, String)> {
         Some((words.next()?, words.next()?, words.next()?))
     });
     let above = entries.filter(|(_, point, _)| path.starts_with(point));
-    above.max_by_key(|(_, point, _)| point.len()).map(|(device, _, kind)| (device.to_owned(), kind.to_owned()))
+    above
+        .max_by_key(|(_, point, _)| point.len())
+        .map(|(device, _, kind)| (device.to_owned(), kind.to_owned()))
 }
 
 fn keeps_journal(device: &str, kind: &str) -> bool {
@@ -76,7 +78,8 @@ fn has_journal_thread(device: &str) -> bool {
     let Some(name) = Path::new(device).file_name().and_then(|name| name.to_str()) else { return true };
     let names: Vec<String> =
         journals.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
-    device == "/dev/root" || names.iter().any(|journal| journal.rsplit_once('-').is_some_and(|(of, _)| of == name))
+    device == "/dev/root"
+        || names.iter().any(|journal| journal.rsplit_once('-').is_some_and(|(of, _)| of == name))
 }
 
 /// A repository of which each run gets a fresh copy.
@@ -126,13 +129,6 @@ pub(crate) struct Repository {
     pub(crate) files: usize,
 }
 
-impl Repository {
-    /// Removes it.
-    pub(crate) fn remove(self) -> Result<(), Problem> {
-        fs::remove_dir_all(&self.path).map_err(|error| format!("{}: {error}", self.path.display()))
-    }
-}
-
 fn configure(environment: &Environment, path: &Path) -> Result<(), Problem> {
     let keys = [
         ("user.name", "Bench"),
@@ -164,7 +160,11 @@ mod tests {
         let mounts = "/dev/a / ext4 rw 0 0\ntmpfs /tmp tmpfs rw 0 0\n/dev/b /tmp/x ext2 rw 0 0\n";
         let cases = [("/home/u", "ext4"), ("/tmp/y", "tmpfs"), ("/tmp/x/z", "ext2")];
         for (path, kind) in cases {
-            assert_eq!(mount_of(Path::new(path), mounts).map(|(_, kind)| kind).as_deref(), Some(kind), "{path}");
+            assert_eq!(
+                mount_of(Path::new(path), mounts).map(|(_, kind)| kind).as_deref(),
+                Some(kind),
+                "{path}"
+            );
         }
     }
 

@@ -216,8 +216,12 @@ mod tests {
         for seed in 0..20 {
             let graph = Workload::layered(200, 50, seed);
             for jobs in [1, 4, 16] {
-                let (bound, greedy) = (lower_bound(&graph, means(jobs), COSTS), greedy(&graph, means(jobs), COSTS));
-                assert!(bound <= greedy && greedy < 2 * bound, "seed {seed}, {jobs} workers: {bound}, {greedy}");
+                let (bound, greedy) =
+                    (lower_bound(&graph, means(jobs), COSTS), greedy(&graph, means(jobs), COSTS));
+                assert!(
+                    bound <= greedy && greedy < 2 * bound,
+                    "seed {seed}, {jobs} workers: {bound}, {greedy}"
+                );
             }
         }
     }

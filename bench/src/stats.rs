@@ -14,7 +14,9 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
 
 /// Smallest and largest.
 pub(crate) fn range(figures: &[f64]) -> (f64, f64) {
-    figures.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), figure| (low.min(*figure), high.max(*figure)))
+    figures
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), figure| (low.min(*figure), high.max(*figure)))
 }
 
 /// The slope of the straight line that fits best (least squares). Not a number for fewer than two places.

@@ -26,7 +26,9 @@ pub(crate) fn task_id(number: usize) -> String {
 
 /// The number of a task by its id.
 pub(crate) fn task_number(id: &str) -> Result<usize, Problem> {
-    id.strip_prefix("b-").and_then(|digits| digits.parse().ok()).ok_or_else(|| format!("not a task of ours: {id:?}"))
+    id.strip_prefix("b-")
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| format!("not a task of ours: {id:?}"))
 }
 
 impl Workload {
@@ -60,7 +62,8 @@ impl Workload {
             let width = (1 + random.below(40)).min(count - start);
             for _ in 0..width {
                 let needs = if above.is_empty() { 0 } else { 1 + random.below(3) };
-                let mut needs: Vec<usize> = (0..needs).map(|_| above.start + random.below(above.len())).collect();
+                let mut needs: Vec<usize> =
+                    (0..needs).map(|_| above.start + random.below(above.len())).collect();
                 needs.sort_unstable();
                 needs.dedup();
                 tasks.push(TaskSpec { millis: random.log_normal(median_millis), needs });
@@ -80,9 +83,7 @@ impl Workload {
         let mut text = String::new();
         for (number, task) in self.tasks.iter().enumerate() {
             let id = task_id(number);
-            let edge = |on: &usize| {
-                serde_json::json!({ "issue_id": id, "depends_on_id": task_id(*on), "type": "blocks" })
-            };
+            let edge = |on: &usize| serde_json::json!({ "issue_id": id, "depends_on_id": task_id(*on), "type": "blocks" });
             let seconds = i64::try_from(number).unwrap_or(i64::MAX);
             let at = chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::seconds(1_700_000_000 + seconds);
             let at = at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
