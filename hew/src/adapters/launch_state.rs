@@ -55,10 +55,11 @@ pub struct LaunchState {
 /// Looks at the working tree.
 pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     let call = || GitCall::new(&project.root);
-    let git_dir = PathBuf::from(call().args(["rev-parse", "--absolute-git-dir"]).line()?);
-    let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).answer()?;
+    let git_dir = call().args(["rev-parse", "--absolute-git-dir"]).run()?.success()?;
+    let git_dir = PathBuf::from(git_dir.line()?);
+    let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
     let branch = String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
-    let at = call().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).answer()?;
+    let at = call().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).run()?;
     let commit = at.exit.is_success().then(|| CommitId::new(String::from_utf8_lossy(&at.stdout).trim_end()));
     let head = match (branch, commit) {
         (Some(name), Some(commit)) => Head::Branch { name, commit },

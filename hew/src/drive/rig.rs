@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
-use hew_core::ids::{BranchName, RunId};
+use hew_core::ids::{BranchName, CommitId, RunId};
 use hew_core::land::gate::GateRunner;
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::prompt::PromptPrefix;
@@ -31,6 +31,8 @@ pub struct RunPlace {
     pub folder: PathBuf,
     /// Where worktrees of all runs are.
     pub worktree_root: PathBuf,
+    /// Where everything starts.
+    pub launch: CommitId,
     /// Where results land.
     pub run_branch: BranchName,
     /// The branch to deliver to; none for a detached HEAD.

@@ -87,6 +87,7 @@ fn take_place(context: &Context, args: &RunArgs, checked: &Checked, run: RunId) 
         jobs: context.settings.jobs.value,
         folder: folder.path().to_owned(),
         worktree_root: checked.worktree_root.clone(),
+        launch: checked.launch.clone(),
         run_branch: names::run_branch(&context.settings.branch_prefix.value, &run),
         target: checked.target.clone(),
         gate: checked.gate.clone(),
