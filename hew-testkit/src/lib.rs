@@ -6,6 +6,8 @@
 pub mod contract;
 pub mod fake_gate;
 pub mod fake_spawner;
+pub mod fake_store;
 pub mod fake_tracker;
+pub mod journal;
 pub mod stub_agent;
 pub mod tracker_clock;

@@ -284,8 +284,8 @@ impl RunView {
                 worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
             }
             None => {
-                self.totals.busy_ms += busy_ms;
-                worker.busy_ms += busy_ms;
+                self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
+                worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
                 worker.ended += 1;
             }
         }

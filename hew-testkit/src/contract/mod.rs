@@ -2,4 +2,5 @@
 
 pub mod gate;
 pub mod spawner;
+pub mod store;
 pub mod tracker;
