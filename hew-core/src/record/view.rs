@@ -6,6 +6,7 @@
 
 pub mod iteration;
 pub mod moment;
+pub mod row;
 pub mod task;
 pub mod totals;
 
@@ -21,6 +22,7 @@ use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use iteration::{AgentView, ConflictView, ExitView, IterationView, Phase};
 pub use moment::Moment;
+pub use row::{IterationRow, RowFold};
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
