@@ -82,7 +82,7 @@ impl State {
     fn free_id(&self, parent: Option<&TaskId>) -> TaskId {
         let stem = parent.map_or("t-".to_owned(), |parent| format!("{parent}."));
         let free = |n: &usize| !self.tasks.contains_key(&TaskId::new(format!("{stem}{n}")));
-        let number = (1..).find(free).unwrap_or(usize::MAX);
+        let number = (1..usize::MAX).find(free).unwrap_or(usize::MAX);
         TaskId::new(format!("{stem}{number}"))
     }
 

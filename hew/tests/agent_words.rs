@@ -77,3 +77,36 @@ fn inside_an_iteration_other_commands_are_refused_unless_allowed() {
     let not_lifted = [("HEW_RUN_ID", "loop-x"), ("HEW_ALLOW_NESTED", "0")];
     assert_eq!(run(&["loop", "list"], &not_lifted, dir.path()).0, 2);
 }
+
+#[test]
+fn an_agent_may_look_at_tasks_and_file_them_but_closes_only_its_own_and_that_is_done() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("outcome.json");
+    let env = [
+        ("HEW_RUN_ID", "loop-x"),
+        ("HEW_TASK_ID", "hew-1"),
+        ("HEW_OUTCOME_FILE", file.to_str().unwrap()),
+        ("HOME", dir.path().to_str().unwrap()),
+    ];
+    let refused = |args: &[&str]| run(args, &env, dir.path()).1.contains("not for agents");
+    for args in
+        [&["task", "show", "a"][..], &["task", "list"], &["task", "ready"], &["task", "note", "a", "b"]]
+    {
+        assert!(!refused(args), "{args:?}");
+    }
+    assert!(!refused(&["task", "add", "title"]));
+    let others: [&[&str]; 5] = [
+        &["task", "close", "hew-2", "--reason", "x"],
+        &["task", "close", "hew-1.1", "--reason", "x"],
+        &["task", "claim", "hew-1"],
+        &["task", "reopen", "hew-1"],
+        &["task", "dep", "tree", "hew-1"],
+    ];
+    for args in others {
+        assert!(refused(args), "{args:?}");
+        assert!(!file.exists());
+    }
+    assert_eq!(run(&["task", "close", "hew-1", "--reason", "it works"], &env, dir.path()).0, 0);
+    let found: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    assert_eq!(found, json!({"signal": "done", "reason": "it works"}));
+}

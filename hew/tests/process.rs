@@ -6,10 +6,12 @@ use std::cell::RefCell;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use hew::adapters::gate::ProcessGate;
+use hew::adapters::proc_tree;
 use hew::adapters::process::{Launch, Supervised};
 use hew::adapters::spawner::ProcessSpawner;
 use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause, StopRequest};
@@ -21,6 +23,8 @@ use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
 use hew_testkit::fake_gate::{FakeGate, FakeGateRun};
 use hew_testkit::fake_spawner::{FakeRun, FakeSpawner};
 use hew_testkit::{contract, stub_agent};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use process_stage::{HEW, LONG, Stage, wait_for, wait_until};
 use serde_json::Value;
 
@@ -205,6 +209,25 @@ fn a_shim_killed_by_its_program_leaves_nothing() {
     let plan = stage.plan("daemon\nchild\ntouch ${HERE}/ready\nkill-parent SIGKILL\nhang");
     let report = stage.run(&plan).unwrap();
     assert_eq!(report.exit, Exit::Signal(9));
+}
+
+#[test]
+fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
+    let stage = Stage::new();
+    let plan = stage.plan("ignore-term\ntouch ${HERE}/ready\nhang");
+    let launch = Launch {
+        shim: Path::new(HEW),
+        argv: plan.argv.clone(),
+        env: plan.env.clone().into_iter().collect(),
+        cwd: &plan.cwd,
+        stdin: None,
+        kill_grace: LONG,
+    };
+    let running = Supervised::start(&launch, Stdio::null(), Stdio::null()).unwrap();
+    wait_for(&stage.path("ready"));
+    let shim = proc_tree::stat(running.pid).unwrap().parent;
+    kill(Pid::from_raw(shim.cast_signed()), Signal::SIGKILL).unwrap();
+    wait_until("the program is gone", || !proc_tree::stat(running.pid).is_some_and(|stat| stat.is_alive()));
 }
 
 #[test]

@@ -11,5 +11,6 @@ pub mod status;
 pub mod style;
 pub mod summary;
 pub mod table;
+pub mod task;
 pub mod text;
 pub mod transcript;

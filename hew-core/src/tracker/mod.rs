@@ -8,6 +8,7 @@ pub mod cycle;
 pub mod edit;
 pub mod jsonl;
 pub mod many;
+pub mod nearest;
 pub mod ready;
 pub mod record;
 pub mod task;

@@ -40,13 +40,8 @@ impl Project {
 
     /// The same from any folder.
     pub fn discover_from(here: &Path) -> Result<Self, Failure> {
-        let answers = std::thread::scope(|scope| {
-            let version = scope.spawn(|| GitCall::new(here).arg("version").answer());
-            (ask_where(here), version.join().expect("running git does not panic"))
-        });
-        let (place, version) = answers;
-        refuse_old_git(&version.map_err(|error| git_missing(&error))?)?;
-        let place = place.map_err(|error| git_missing(&error))?;
+        refuse_old_git(&GitCall::new(here).arg("version").run().map_err(|error| git_missing(&error))?)?;
+        let place = ask_where(here).map_err(|error| git_missing(&error))?;
         if !place.exit.is_success() {
             return Err(explain_refusal(here, &place));
         }
@@ -70,7 +65,7 @@ fn ask_where(here: &Path) -> Result<GitAnswer, GitError> {
     GitCall::new(here)
         .args(["rev-parse", "--path-format=absolute", "--is-bare-repository", "--is-inside-work-tree"])
         .args(["--git-common-dir", "--absolute-git-dir", "--show-toplevel"])
-        .answer()
+        .run()
 }
 
 impl Place {
@@ -94,12 +89,12 @@ impl Place {
             .arg("--git-dir")
             .arg(&self.common_dir)
             .args(["config", "-z", "--get-regexp", r"^core\.(bare|worktree)$"])
-            .answer()
+            .run()
             .map_err(|error| git_missing(&error))?;
         let text = String::from_utf8_lossy(&settings.stdout).into_owned();
         let value_of = |key: &str| {
             let values = text.split('\0').filter_map(|entry| entry.split_once('\n'));
-            values.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).last()
+            values.filter(|(name, _)| *name == key).map(|(_, value)| value.to_owned()).next_back()
         };
         if value_of("core.bare").as_deref() == Some("true") {
             return Ok(None);

@@ -1,14 +1,82 @@
 //! Which tracker a project uses.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use hew_core::settings::Settings;
+use hew_core::settings::{Settings, TrackerKind};
 use hew_core::tracker::TaskEditor;
 
+use super::clock::SystemClock;
+use super::embedded::EmbeddedTracker;
 use super::project::Project;
+use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
 
+/// Prefix of ids in a project whose folder has no usable name.
+const FALLBACK_PREFIX: &str = "hew";
+
 /// Opens the tracker that the settings name; the embedded store is made where there is none.
-pub fn open(_project: &Project, _settings: &Settings) -> Result<Arc<dyn TaskEditor>, Failure> {
-    Err(Failure::usage("being built"))
+pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor>, Failure> {
+    match settings.tracker_kind.value {
+        TrackerKind::Auto | TrackerKind::Embedded => {}
+    }
+    let prefix = id_prefix(project, settings)?;
+    let tracker = EmbeddedTracker::open(&embedded_path(project), &prefix, Arc::new(SystemClock::start()));
+    Ok(Arc::new(tracker.map_err(|error| tracker_failure(&error))?))
+}
+
+/// Where the embedded store is. Files in its folder change whenever a task does.
+pub fn embedded_path(project: &Project) -> PathBuf {
+    project.shared_dir.join("tracker").join("tasks.db")
+}
+
+/// An environment variable that is set, not empty and UTF-8.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn id_prefix(project: &Project, settings: &Settings) -> Result<String, Failure> {
+    let Some(prefix) = &settings.tracker_prefix.value else {
+        return Ok(prefix_of(project.main_root.as_deref().unwrap_or(&project.root)));
+    };
+    if *prefix != reduced(prefix) || prefix.is_empty() {
+        return Err(Failure::usage(format!(
+            "tracker.prefix is {prefix:?} ({})",
+            settings.tracker_prefix.origin
+        ))
+        .because("small letters, digits and single dashes between them are allowed")
+        .hint(format!("hew config set tracker.prefix {}", prefix_of(Path::new(prefix)))));
+    }
+    Ok(prefix.clone())
+}
+
+/// The folder's name, reduced to small letters, digits and dashes.
+fn prefix_of(folder: &Path) -> String {
+    let name = folder.file_name().map(|name| reduced(&name.to_string_lossy())).unwrap_or_default();
+    if name.is_empty() { FALLBACK_PREFIX.to_owned() } else { name }
+}
+
+fn reduced(name: &str) -> String {
+    let small = name.to_lowercase();
+    let parts = small.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit());
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_made_of_what_ids_allow() {
+        for (folder, prefix) in [
+            ("/x/My App_2", "my-app-2"),
+            ("/x/..", "hew"),
+            ("/", "hew"),
+            ("/x/été", "t"),
+            ("/x/-a.b-", "a-b"),
+            ("/x/日本", "hew"),
+        ] {
+            assert_eq!(prefix_of(Path::new(folder)), prefix, "{folder}");
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! What most commands begin with: the project, its settings, its tracker.
 
+use std::path::Path;
 use std::sync::Arc;
 
-use hew_core::settings::Settings;
+use hew_core::settings::{Settings, Values};
 use hew_core::tracker::TaskEditor;
 
 use crate::adapters::project::Project;
+use crate::adapters::{settings_files, tracker};
 use crate::failure::Failure;
 
 /// The project that the current folder belongs to, with its settings.
@@ -13,9 +15,14 @@ use crate::failure::Failure;
 pub struct Context {
     /// Where it is.
     pub project: Project,
-    /// What is set.
+    /// What is set, typed.
     pub settings: Settings,
+    /// What is set, by key.
+    pub values: Values,
 }
+
+/// A flag that is a setting: key, text, the flag's name; e.g. `("loop.jobs", "3", "--jobs")`.
+pub type SettingFlag<'a> = (&'a str, String, &'a str);
 
 impl Context {
     /// Finds the project from the current folder and settles its settings, without flags.
@@ -23,15 +30,24 @@ impl Context {
         Self::open_with(&[])
     }
 
-    /// The same with flags, each as key, text and the flag's name: `("loop.jobs", "3", "--jobs")`.
-    pub fn open_with(flags: &[(&str, String, &str)]) -> Result<Self, Failure> {
-        let project = Project::discover()?;
-        let settings = crate::adapters::settings_files::load(Some(&project), flags)?;
-        Ok(Self { project, settings })
+    /// The same with flags.
+    pub fn open_with(flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
+        Self::of(Project::discover()?, flags)
+    }
+
+    /// The same for the project that a folder belongs to.
+    pub fn open_at(folder: &Path, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
+        Self::of(Project::discover_from(folder)?, flags)
+    }
+
+    fn of(project: Project, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
+        let values = settings_files::load_values(Some(&project), flags)?;
+        let settings = settings_files::typed(&values)?;
+        Ok(Self { project, settings, values })
     }
 
     /// Opens the tracker that is in use.
     pub fn open_tracker(&self) -> Result<Arc<dyn TaskEditor>, Failure> {
-        crate::adapters::tracker::open(&self.project, &self.settings)
+        tracker::open(&self.project, &self.settings)
     }
 }

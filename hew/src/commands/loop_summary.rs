@@ -8,3 +8,8 @@ use crate::ui::Ui;
 pub fn run(_args: &RunSelection, _ui: &Ui) -> Result<u8, Failure> {
     Err(Failure::usage("being built"))
 }
+
+/// Being built.
+pub fn show_after_run(_folder: &std::path::Path, _ui: &Ui) -> Result<(), Failure> {
+    Ok(())
+}

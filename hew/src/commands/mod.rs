@@ -26,7 +26,7 @@ pub mod task;
 
 /// Runs one command; the answer is the process's exit code.
 pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
-    nested::refuse_inside_iteration(&command)?;
+    let command = nested::settle(command)?;
     match command {
         Command::Loop(command) => run_loop(command, ui),
         Command::Task(command) => task::run(command, ui),

@@ -1,34 +1,59 @@
 //! What an agent may call from inside an iteration (`HEW_RUN_ID` is set): its own words, and looking at or filing tasks.
 //! Everything else is refused, or an agent could start runs of its own, unless `HEW_ALLOW_NESTED=1`.
+//!
+//! Invariant: an agent closes nothing itself. To close its own task means `hew done`; hew closes it once its work has
+//! landed.
 
 use std::env;
 
-use crate::cli::Command;
+use crate::cli::task_args::TaskCommand;
+use crate::cli::{Command, DoneArgs};
 use crate::failure::Failure;
 
 /// Set for everything that runs inside an iteration.
 const RUN_ID: &str = "HEW_RUN_ID";
+/// The iteration's own task.
+const TASK_ID: &str = "HEW_TASK_ID";
 /// Lifts the refusal.
 const ALLOW: &str = "HEW_ALLOW_NESTED";
 
-/// Lets a command pass as it is outside an iteration; inside refuses all but the few that belong there.
-pub fn refuse_inside_iteration(command: &Command) -> Result<(), Failure> {
-    let Some(run) = env::var_os(RUN_ID).filter(|run| !run.is_empty()) else { return Ok(()) };
-    if is_for_agents(command) || env::var_os(ALLOW).is_some_and(|value| value == "1") {
-        return Ok(());
+/// What a command means where it was called: itself outside an iteration; inside, itself or `hew done`, or it is refused.
+pub fn settle(command: Command) -> Result<Command, Failure> {
+    let Some(run) = env::var_os(RUN_ID).filter(|run| !run.is_empty()) else { return Ok(command) };
+    if env::var_os(ALLOW).is_some_and(|value| value == "1") {
+        return Ok(command);
     }
-    Err(Failure::usage("this command is not for agents: it was called inside an iteration")
-        .because(format!("{RUN_ID} is {}", run.to_string_lossy()))
-        .because(
-            "an agent may call hew done, hew blocked, hew fail, and hew task show, list, ready, add, note",
-        )
-        .hint(format!("{ALLOW}=1 hew …, if hew itself is what is being worked on")))
+    let own_task = env::var(TASK_ID).ok();
+    settle_inside(command, own_task.as_deref()).ok_or_else(|| refusal(&run.to_string_lossy()))
 }
 
-fn is_for_agents(command: &Command) -> bool {
+/// `None`: refused.
+fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
     match command {
-        Command::Done(_) | Command::Blocked(_) | Command::Fail(_) | Command::Shim => true,
-        Command::Task(task) => match *task {},
-        Command::Loop(_) | Command::Config(_) | Command::Init(_) | Command::Demo(_) => false,
+        Command::Done(_) | Command::Blocked(_) | Command::Fail(_) | Command::Shim => Some(command),
+        Command::Task(TaskCommand::Close(close)) => {
+            let is_own = own_task == Some(close.task.id.as_str());
+            is_own.then(|| Command::Done(DoneArgs { reason: Some(close.reason) }))
+        }
+        Command::Task(
+            TaskCommand::Add(_)
+            | TaskCommand::List(_)
+            | TaskCommand::Show(_)
+            | TaskCommand::Ready(_)
+            | TaskCommand::Note(_),
+        ) => Some(command),
+        Command::Task(_) | Command::Loop(_) | Command::Config(_) | Command::Init(_) | Command::Demo(_) => {
+            None
+        }
     }
+}
+
+fn refusal(run: &str) -> Failure {
+    Failure::usage("this command is not for agents: it was called inside an iteration")
+        .because(format!("{RUN_ID} is {run}"))
+        .because(
+            "an agent may call hew done, hew blocked, hew fail, and hew task show, list, ready, add, note; \
+             to close its own task is hew done",
+        )
+        .hint(format!("{ALLOW}=1 hew …, if hew itself is what is being worked on"))
 }

@@ -30,12 +30,12 @@ pub(super) fn run_gate(
     run: &GateRun<'_>,
     stops: &Receiver<StopRequest>,
 ) -> Result<GatedView, String> {
-    let temp = rig.worktrees.join("tmp-land");
+    let temp = rig.place.worktrees().join("tmp-land");
     std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
     let job = GateJob {
         command: run.gate.command.clone(),
         cwd: run.lane.to_owned(),
-        log: rig.folder.join(&run.log),
+        log: rig.place.folder.join(&run.log),
         timeout: rig.settings.gate_timeout.value,
         kill_grace: rig.settings.kill_grace.value,
         env: plan_gate_env(&rig.ambient, &rig.settings, &temp),

@@ -48,7 +48,7 @@ struct Lane {
 
 impl Lane {
     fn new(rig: &Rig) -> Self {
-        Self { path: names::lane_dir(&rig.worktree_root, &rig.run), at: None, foreign: 0 }
+        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None, foreign: 0 }
     }
 
     fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
@@ -59,12 +59,12 @@ impl Lane {
             }
             LaneJob::Gate { iteration, commit, tree, tip, again } => {
                 let log = if again { "gate-again.log" } else { "gate.log" };
-                let log = format!("{}/{log}", iteration_dir(rig.jobs, iteration));
+                let log = format!("{}/{log}", iteration_dir(rig.place.jobs, iteration));
                 Event::Gated(self.gate(rig, &commit, &tree, &tip, log, stops))
             }
             LaneJob::Advance { from, to } => {
-                let foreign = names::foreign_anchor(&rig.run, self.foreign + 1);
-                let advance = merge_back::advance(&*rig.git, &rig.run_branch, &from, &to, &foreign);
+                let foreign = names::foreign_anchor(&rig.place.run, self.foreign + 1);
+                let advance = merge_back::advance(&*rig.git, &rig.place.run_branch, &from, &to, &foreign);
                 self.foreign += u32::from(advance.as_ref().is_ok_and(|advance| advance.meddled.is_some()));
                 Event::Advanced(advance.map_err(|error| error.to_string()))
             }
@@ -119,7 +119,7 @@ impl Lane {
             lane: self.path.clone(),
             tip: tip.clone(),
             work: work.clone(),
-            message: merge_back::message(&task.id, &task.title, &rig.run, iteration),
+            message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
         let mut resolved = None;
@@ -139,7 +139,7 @@ impl Lane {
         log: String,
         stops: &Receiver<StopRequest>,
     ) -> Result<GatedView, String> {
-        let gate = rig.gate.as_ref().ok_or("no gate was found")?;
+        let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
         let run = GateRun { gate, lane: &self.path, commit, tree, log };
         let mut view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
@@ -148,7 +148,10 @@ impl Lane {
         }
         let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
         view.definition_changed =
-            gate_detect::definition_changes(changes.iter().map(|change| change.path.as_str()));
+            gate_detect::changed_gate_definitions(changes.iter().map(|change| Path::new(&change.path)))
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect();
         Ok(view)
     }
 
@@ -158,15 +161,15 @@ impl Lane {
         tip: &CommitId,
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
-        let target = rig.target.as_ref().ok_or("HEAD was detached at launch")?;
+        let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
         self.foreign += 1;
         let request = DeliverRequest {
-            run: &rig.run,
-            run_branch: &rig.run_branch,
+            run: &rig.place.run,
+            run_branch: &rig.place.run_branch,
             tip,
             target,
             launched_from: &rig.project,
-            foreign_anchor: &names::foreign_anchor(&rig.run, self.foreign),
+            foreign_anchor: &names::foreign_anchor(&rig.place.run, self.foreign),
         };
         let delivered =
             deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
@@ -209,7 +212,7 @@ impl DeliveryLane for Delivering<'_> {
 
     fn judge(&mut self, commit: &CommitId, tree: &TreeId) -> Result<Judgement, String> {
         self.lane.at = Some(commit.clone());
-        if self.rig.gate.is_none() {
+        if self.rig.place.gate.is_none() {
             return Ok(Judgement::Passed);
         }
         let log = "deliver-gate.log".to_owned();
@@ -217,7 +220,7 @@ impl DeliveryLane for Delivering<'_> {
         Ok(match view.red_reason() {
             None => Judgement::Passed,
             Some(why) => {
-                Judgement::Failed(format!("{why}; log: {}", self.rig.folder.join(&view.log).display()))
+                Judgement::Failed(format!("{why}; log: {}", self.rig.place.folder.join(&view.log).display()))
             }
         })
     }
@@ -236,8 +239,9 @@ fn taken(rig: &Rig, task: &TaskId, actor: &Actor) -> Result<Option<String>, Stri
 
 /// A worktree in which a person can look at work that did not merge. The work is safe without it.
 fn keep_conflict(rig: &Rig, task: &TaskId, work: &CommitId) -> Result<String, String> {
-    let path = names::conflict_dir(&rig.worktree_root, &rig.run, task);
+    let path = names::conflict_dir(&rig.place.worktree_root, &rig.place.run, task);
     let start = WorktreeStart { branch: None, commit: work.clone() };
     rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
+    rig.keep_folder(path.clone());
     Ok(path.display().to_string())
 }

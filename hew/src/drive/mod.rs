@@ -12,7 +12,9 @@
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
+//! | `cleanup` | the end of the run's worktrees |
 
+mod cleanup;
 mod gating;
 mod lane;
 mod queue;
@@ -27,12 +29,12 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
 use hew_core::agent::StopRequest;
-use hew_core::clock::Clock;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
 use hew_core::ids::{IterationId, WorkerId};
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
+pub(crate) use lane::deliver_once;
 pub use rig::Rig;
 
 /// Who is told what was written to the journal: the screen, the files made from it.
@@ -58,18 +60,13 @@ pub struct Drive<'a> {
 pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
     let (events_in, events) = unbounded();
     let mut threads = Threads::start(&run.rig, &events_in);
-    let result = run.go(&mut threads, &events_in, &events);
+    let result = run.go(&mut threads, &events);
     threads.join();
     result
 }
 
 impl Drive<'_> {
-    fn go(
-        &mut self,
-        threads: &mut Threads,
-        events_in: &Sender<Event>,
-        events: &Receiver<Event>,
-    ) -> Result<RunEnd, StoreError> {
+    fn go(&mut self, threads: &mut Threads, events: &Receiver<Event>) -> Result<RunEnd, StoreError> {
         let mut timers = Timers::default();
         let mut round = vec![Event::Launched];
         loop {
@@ -84,8 +81,6 @@ impl Drive<'_> {
             if timers.is_due(self.rig.clock.now().elapsed) {
                 round.push(Event::Woke);
             }
-            // The loop holds a sender so that the channel outlives idle threads.
-            debug_assert!(!events_in.is_full());
         }
     }
 
@@ -190,7 +185,7 @@ struct Threads {
 impl Threads {
     fn start(rig: &Arc<Rig>, events: &Sender<Event>) -> Self {
         let mut handles = Vec::new();
-        let workers = (0..rig.jobs)
+        let workers = (0..rig.place.jobs)
             .map(|number| {
                 let (rig, events) = (Arc::clone(rig), events.clone());
                 spawn(&mut handles, &format!("w{number}"), move |orders| {

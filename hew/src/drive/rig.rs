@@ -1,8 +1,8 @@
 //! What a run works with: adapters, folders, and what is frozen for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
@@ -13,6 +13,42 @@ use hew_core::prompt::PromptPrefix;
 use hew_core::settings::Settings;
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
+
+use crate::adapters::clock::SystemClock;
+use crate::adapters::gate::ProcessGate;
+use crate::adapters::git::RepoGit;
+use crate::adapters::spawner::ProcessSpawner;
+use crate::commands::context::Context;
+
+/// Which run, and where it is.
+#[derive(Debug, Clone)]
+pub struct RunPlace {
+    /// The run.
+    pub run: RunId,
+    /// Number of workers.
+    pub jobs: u16,
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Where worktrees of all runs are.
+    pub worktree_root: PathBuf,
+    /// Where everything starts.
+    pub launch: CommitId,
+    /// Where results land.
+    pub run_branch: BranchName,
+    /// The branch to deliver to; none for a detached HEAD.
+    pub target: Option<BranchName>,
+    /// The gate; none where none was found or wanted.
+    pub gate: Option<GateCommand>,
+    /// Keep all worktrees after the run.
+    pub keep_worktrees: bool,
+}
+
+impl RunPlace {
+    /// The folder that holds the run's worktrees: `<root>/<run>`.
+    pub fn worktrees(&self) -> PathBuf {
+        self.worktree_root.join(self.run.as_str())
+    }
+}
 
 /// Everything that the threads of a run share.
 pub struct Rig {
@@ -26,26 +62,10 @@ pub struct Rig {
     pub tracker: Arc<dyn TaskEditor>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// The run.
-    pub run: RunId,
-    /// Number of workers.
-    pub jobs: u16,
+    /// Which run, and where it is.
+    pub place: RunPlace,
     /// The working tree that hew was started in.
     pub project: PathBuf,
-    /// The run folder.
-    pub folder: PathBuf,
-    /// The folder that holds the run's worktrees: `<root>/<run>`.
-    pub worktrees: PathBuf,
-    /// Where worktrees of all runs are.
-    pub worktree_root: PathBuf,
-    /// Where everything starts.
-    pub launch: CommitId,
-    /// Where results land.
-    pub run_branch: BranchName,
-    /// The branch to deliver to.
-    pub target: Option<BranchName>,
-    /// The gate; none where none was found or wanted.
-    pub gate: Option<GateCommand>,
     /// The settings, frozen.
     pub settings: Arc<Settings>,
     /// hew's own environment.
@@ -56,6 +76,58 @@ pub struct Rig {
     pub remotes: Vec<String>,
     /// The folder of the `hew` program.
     pub hew_folder: PathBuf,
-    /// Keep all worktrees after the run.
-    pub keep_worktrees: bool,
+    /// Folders that may hold something that is nowhere else, or that a person shall look at.
+    pub kept_folders: Mutex<BTreeSet<PathBuf>>,
+}
+
+impl Rig {
+    /// A rig of real adapters for a project.
+    pub fn new(
+        context: &Context,
+        tracker: Arc<dyn TaskEditor>,
+        place: RunPlace,
+        prefix: PromptPrefix,
+    ) -> Self {
+        let git = RepoGit::new(&context.project.common_dir);
+        let program = hew_program();
+        Self {
+            // Without their names, pushes are still blocked by address.
+            remotes: git.remotes().unwrap_or_default(),
+            git: Arc::new(git),
+            spawner: Arc::new(ProcessSpawner::new(program.clone())),
+            gates: Arc::new(ProcessGate::new(program)),
+            tracker,
+            clock: Arc::new(SystemClock::start()),
+            place,
+            project: context.project.root.clone(),
+            settings: Arc::new(context.settings.clone()),
+            ambient: ambient(),
+            prefix,
+            hew_folder: hew_folder(),
+            kept_folders: Mutex::new(BTreeSet::new()),
+        }
+    }
+
+    /// Puts a folder aside: it is not removed at the end of the run.
+    pub fn keep_folder(&self, path: PathBuf) {
+        self.kept_folders.lock().expect("no thread panics while it holds this").insert(path);
+    }
+}
+
+/// This very program.
+fn hew_program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
+}
+
+/// The folder of this program.
+pub(crate) fn hew_folder() -> PathBuf {
+    hew_program().parent().map(PathBuf::from).unwrap_or_default()
+}
+
+/// hew's own environment, as far as it is text.
+pub(crate) fn ambient() -> BTreeMap<String, String> {
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(text).collect()
 }

@@ -33,8 +33,6 @@ pub(super) struct Seat {
     depth: CleanDepth,
     /// Content of `loop.worktree.setup_inputs` when set-up last ran.
     set_up_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
-    /// All that lies in the worktree is anchored.
-    pub(super) is_anchored: bool,
     port_base: Option<u16>,
 }
 
@@ -46,26 +44,25 @@ impl Seat {
             exists: false,
             depth: CleanDepth::KeepIgnored,
             set_up_for: None,
-            is_anchored: true,
             port_base: None,
         }
     }
 
     /// Its folder: `<root>/<run>/<n>`, or `<n>.2` and so on after a folder had to be kept.
     pub(super) fn path(&self, rig: &Rig) -> PathBuf {
-        let path = names::worker_dir(&rig.worktree_root, &rig.run, self.worker);
+        let path = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
         if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
     }
 
     /// Its branch.
     pub(super) fn branch(&self, rig: &Rig) -> BranchName {
-        let branch = names::worker_branch(&rig.settings.branch_prefix.value, &rig.run, self.worker);
+        let branch = names::worker_branch(&rig.settings.branch_prefix.value, &rig.place.run, self.worker);
         if self.generation == 1 { branch } else { BranchName::new(format!("{branch}.{}", self.generation)) }
     }
 
     /// Its temporary folder, made if need be.
     pub(super) fn temp(&self, rig: &Rig) -> io::Result<PathBuf> {
-        let path = rig.worktrees.join(format!("tmp-{}", self.worker.0));
+        let path = rig.place.worktrees().join(format!("tmp-{}", self.worker.0));
         std::fs::create_dir_all(&path)?;
         Ok(path)
     }
@@ -77,11 +74,11 @@ impl Seat {
     }
 
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
-    pub(super) fn leave_folder(&mut self) {
+    pub(super) fn leave_folder(&mut self, rig: &Rig) {
+        rig.keep_folder(self.path(rig));
         self.generation += 1;
         self.exists = false;
         self.set_up_for = None;
-        self.is_anchored = true;
     }
 
     /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.

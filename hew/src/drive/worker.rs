@@ -54,14 +54,13 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
         WorkerJob::Run { task, plan } => {
-            seat.is_anchored = false;
             Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
         }
         WorkerJob::Collect { task, title, base } => {
             let request = CollectRequest {
                 path: seat.path(rig),
                 base,
-                anchor: names::anchor(&rig.run, iteration),
+                anchor: names::anchor(&rig.place.run, iteration),
                 branch: seat.branch(rig),
                 message: merge_back::subject(&task, &title),
                 leave_out: seat::furniture(rig),
@@ -69,10 +68,8 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
                 max_files: usize::try_from(rig.settings.collect_max_files.value).unwrap_or(usize::MAX),
             };
             let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
-            if matches!(result, Ok(Collected::Work(_))) {
-                seat.is_anchored = true;
-            } else {
-                seat.leave_folder();
+            if !matches!(result, Ok(Collected::Work(_))) {
+                seat.leave_folder(rig);
             }
             Event::Collected { iteration, result }
         }
@@ -81,7 +78,7 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
 
 /// An iteration's folder in the run folder.
 pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
-    rig.folder.join(iteration_dir(rig.jobs, iteration))
+    rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
 }
 
 /// What a plan is made from.
@@ -101,7 +98,7 @@ fn write_plan(
 ) -> Result<Result<PlannedView, RuntimeProblem>, String> {
     let folder = folder(rig, request.iteration);
     let seat = plan::Seat {
-        run: rig.run.clone(),
+        run: rig.place.run.clone(),
         iteration: request.iteration,
         attempt: request.attempt,
         project: rig.project.clone(),
@@ -123,7 +120,7 @@ fn write_plan(
         attempt: request.attempt,
         previous: request.previous,
         dependencies: request.dependencies,
-        gate: rig.gate.as_ref().map(|gate| gate.command.as_str()),
+        gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
     });
     let prompt = format!("{}\n{tail}", rig.prefix.text);
     let plan_file = seat.folder.join("plan.json");

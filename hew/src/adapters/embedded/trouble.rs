@@ -8,7 +8,7 @@ use rusqlite::ErrorCode;
 /// Any failure inside the store, before it is told to a caller.
 #[derive(Debug)]
 pub(super) enum Trouble {
-    /// From SQLite.
+    /// From `SQLite`.
     Sql(rusqlite::Error),
     /// An answer that callers get as it is.
     Tracker(TrackerError),

@@ -1,37 +1,116 @@
-//! Bringing a target forward, or touching nothing.
+//! Bringing a person's branch, or their checkout of it, forward. Nothing is touched unless all of it fits.
 
 use std::path::Path;
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{ForwardOutcome, GitError};
 
-use super::RepoGit;
-use super::refs;
-use super::run::GitCall;
+use super::run::{GitCall, LONG};
+use super::{RepoGit, refs};
 
-/// Flags that keep a user's own merge options from squashing, stashing, or overwriting an ignored file.
-const FORWARD: [&str; 6] =
-    ["merge", "--ff-only", "--no-squash", "--no-autostash", "--no-verify-signatures", "--no-overwrite-ignore"];
+/// What keeps settings of the branch or the person from turning a fast-forward into something else: squashing,
+/// stashing with conflict markers left, overwriting an ignored `.env`.
+const FAST_FORWARD: [&str; 6] = [
+    "merge",
+    "--ff-only",
+    "--no-squash",
+    "--no-autostash",
+    "--no-verify-signatures",
+    "--no-overwrite-ignore",
+];
 
-/// Fast-forwards a checkout and the branch it is on.
-pub(super) fn checkout(checkout: &Path, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
-    let on = GitCall::plain(checkout).args(["symbolic-ref", "--quiet", "HEAD"]).answer()?;
-    if String::from_utf8_lossy(&on.stdout).trim_end() != branch.to_ref().as_str() {
-        return Ok(ForwardOutcome::Refused(format!("{} is no longer on {branch}", checkout.display())));
+/// What keeps a person's settings out of a fetch from their own repository into one branch.
+const FETCH_ONE: [&str; 8] = [
+    "fetch",
+    "--quiet",
+    "--no-tags",
+    "--no-prune",
+    "--no-recurse-submodules",
+    "--no-auto-maintenance",
+    "--no-write-fetch-head",
+    "--no-write-commit-graph",
+];
+
+/// Fast-forwards a checkout and the branch that it is on.
+pub(super) fn checkout(
+    git: &RepoGit,
+    checkout: &Path,
+    branch: &BranchName,
+    to: &CommitId,
+) -> Result<ForwardOutcome, GitError> {
+    if let Some(refusal) = refuse_other_branch(git, checkout, branch)? {
+        return Ok(refusal);
     }
-    let own = ["-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false"];
-    let answer = GitCall::plain(checkout).args(own).args(FORWARD).arg(to.as_str()).answer()?;
-    let head = GitCall::plain(checkout).args(["rev-parse", "--verify", "--quiet", "HEAD"]).line()?;
-    if head == to.as_str() { Ok(ForwardOutcome::Forwarded) } else { Ok(ForwardOutcome::Refused(answer.words())) }
+    let call = in_checkout(git, checkout).args(FAST_FORWARD).arg(to.as_str()).timeout(LONG);
+    let answer = git.with_identity(call)?.run()?;
+    if !answer.exit.is_success() {
+        return Ok(ForwardOutcome::Refused(answer.words()));
+    }
+    match read_head(git, checkout)? {
+        Some((head, on)) if head == *to && on == *branch => Ok(ForwardOutcome::Forwarded),
+        Some((head, on)) => {
+            Ok(refused(format!("{} is at {} on {on} instead", checkout.display(), head.short())))
+        }
+        None => Ok(refused(format!("{} is on no branch any more", checkout.display()))),
+    }
 }
 
-/// Fast-forwards a branch that is checked out nowhere; a fetch also refuses one that is being rebased.
+fn refuse_other_branch(
+    git: &RepoGit,
+    checkout: &Path,
+    branch: &BranchName,
+) -> Result<Option<ForwardOutcome>, GitError> {
+    let shown = checkout.display();
+    Ok(match read_head(git, checkout)? {
+        Some((_, on)) if on == *branch => None,
+        Some((_, on)) => Some(refused(format!("{shown} is on {on}, not on {branch}"))),
+        None => Some(refused(format!("{shown} is on no branch"))),
+    })
+}
+
+/// The commit and the branch of a checkout; `None` where HEAD is detached or unborn.
+fn read_head(git: &RepoGit, checkout: &Path) -> Result<Option<(CommitId, BranchName)>, GitError> {
+    let answer =
+        in_checkout(git, checkout).args(["rev-parse", "HEAD", "--symbolic-full-name", "HEAD"]).run()?;
+    let answer = answer.success()?;
+    let mut lines = answer.line()?.lines();
+    let head = lines.next().map(CommitId::new);
+    let branch = lines.next().and_then(|name| name.strip_prefix("refs/heads/")).map(BranchName::new);
+    Ok(head.zip(branch))
+}
+
+/// A person's checkout has settings of its own, which count there; only hooks and background work are kept out.
+fn in_checkout(git: &RepoGit, checkout: &Path) -> GitCall {
+    git.call_in(checkout).env("GIT_CEILING_DIRECTORIES", checkout.parent().unwrap_or(checkout)).settings(&[
+        ("core.hooksPath", "/dev/null"),
+        ("gc.auto", "0"),
+        ("maintenance.auto", "false"),
+    ])
+}
+
+/// Fast-forwards a branch that is checked out nowhere: a fetch refuses one that is, or is being rebased.
 pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
-    let refspec = format!("{to}:{}", branch.to_ref());
-    let flags = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-recurse-submodules", "."];
-    let answer = git.repo().args(flags).arg(refspec).answer()?;
-    if refs::resolve(git, &branch.to_ref())?.as_ref() == Some(to) {
-        return Ok(ForwardOutcome::Forwarded);
+    let name = branch.to_ref();
+    if refs::resolve(git, &name)?.is_none() {
+        // A fetch would make it.
+        return Ok(refused(format!("{branch} is gone")));
     }
-    Ok(ForwardOutcome::Refused(answer.words()))
+    let call = git
+        .on_repository()
+        .settings(&[("protocol.version", "2"), ("protocol.file.allow", "always")])
+        .args(FETCH_ONE)
+        .args([".".to_owned(), format!("{to}:{name}")]);
+    let answer = git.with_identity(call)?.run()?;
+    if !answer.exit.is_success() {
+        return Ok(ForwardOutcome::Refused(answer.words()));
+    }
+    match refs::resolve(git, &name)? {
+        Some(there) if there == *to => Ok(ForwardOutcome::Forwarded),
+        Some(there) => Ok(refused(format!("{branch} is at {} instead", there.short()))),
+        None => Ok(refused(format!("{branch} is gone"))),
+    }
+}
+
+fn refused(reason: String) -> ForwardOutcome {
+    ForwardOutcome::Refused(reason)
 }

@@ -1,25 +1,37 @@
-//! Git by its command line: every call names its repository, so that a worktree whose `.git` is gone can never make git
-//! climb into another one.
+//! Git, run as a program: the real [`GitClient`].
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `run` | the one door to processes |
-//! | `refs` | branches, anchors, ancestry |
-//! | `worktree` | making, resetting, listing, removing worktrees |
-//! | `status` | what lies in a worktree |
-//! | `commit` | commits of hew's own: leftovers and merges |
-//! | `forward` | bringing a target forward |
+//! | `run` | the one door to git processes |
+//! | `admin` | a worktree's `.git` file and git's record of it, as files |
+//! | `discard` | removing folders: renamed aside first, read-only folders too |
+//! | `worktrees` | making, resetting, listing, removing worktrees |
+//! | `inspect` | what lies in a worktree |
+//! | `leftovers` | committing what an agent left uncommitted |
+//! | `refs` | refs and branches, moved by compare-and-swap |
+//! | `history` | questions about commits |
+//! | `merge` | merging without a checkout |
+//! | `forward` | bringing a person's branch or checkout forward |
+//! | `identity` | in whose name hew commits |
+//!
+//! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
+//! one upwards; hew's own calls run no hooks, sign nothing and start no background work.
 
-mod commit;
+mod admin;
+mod discard;
 mod forward;
+mod history;
+mod identity;
+mod inspect;
+mod leftovers;
+mod merge;
 mod refs;
 pub(crate) mod run;
-mod status;
-mod worktree;
+mod worktrees;
 
-use std::collections::HashMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -27,84 +39,95 @@ use hew_core::worktree::{
     Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
-pub use run::process_count;
-use run::GitCall;
+use self::admin::Linked;
+use self::run::GitCall;
 
-/// A repository, reached through its common git folder.
+pub use self::run::process_count;
+
+/// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
+const OWN_SETTINGS: [(&str, &str); 13] = [
+    ("core.hooksPath", "/dev/null"),
+    ("core.fsmonitor", "false"),
+    ("core.quotePath", "false"),
+    ("core.safecrlf", "false"),
+    ("core.filesRefLockTimeout", "5000"),
+    ("core.packedRefsTimeout", "5000"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("commit.gpgSign", "false"),
+    ("i18n.commitEncoding", "UTF-8"),
+    ("submodule.recurse", "false"),
+    ("add.ignoreErrors", "false"),
+    ("status.showUntrackedFiles", "all"),
+];
+
+/// What makes new objects and moved refs survive a loss of power.
+const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("core.fsyncMethod", "batch")];
+
+/// Git on one repository, shared by all its worktrees.
 #[derive(Debug)]
 pub struct RepoGit {
     common_dir: PathBuf,
-    /// Git's own folder of each worktree seen so far: what its `.git` file said when hew made it.
-    admin_dirs: Mutex<HashMap<PathBuf, PathBuf>>,
-    identity: OnceLock<Vec<(String, String)>>,
+    identity: OnceLock<identity::Identity>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl RepoGit {
-    /// A repository by its common git folder, absolute.
+    /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self {
-            common_dir: common_dir.to_owned(),
-            admin_dirs: Mutex::new(HashMap::new()),
-            identity: OnceLock::new(),
-        }
+        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
     }
 
-    /// A command on the repository as a whole.
-    fn repo(&self) -> GitCall {
-        GitCall::new(&self.common_dir).arg(option("--git-dir", &self.common_dir))
+    /// The same with variables of its own for every call, e.g. whose settings count.
+    #[must_use]
+    pub fn with_environment(mut self, variables: Vec<(OsString, OsString)>) -> Self {
+        self.environment = variables;
+        self
     }
 
-    /// A command in one worktree, whatever its `.git` file says now.
-    fn worktree_call(path: &Path, admin: &Path) -> GitCall {
-        GitCall::new(path).arg(option("--git-dir", admin)).arg(option("--work-tree", path))
+    fn call_in(&self, folder: &Path) -> GitCall {
+        let call = GitCall::new(folder);
+        self.environment.iter().fold(call, |call, (name, value)| call.env(name, value))
     }
 
-    /// Who commits: the configured identity, else hew's own, through the environment.
-    fn identity(&self) -> &[(String, String)] {
-        self.identity.get_or_init(|| {
-            let configured = self.repo().args(["var", "GIT_COMMITTER_IDENT"]).answer();
-            if configured.is_ok_and(|answer| answer.exit.is_success()) {
-                return Vec::new();
-            }
-            let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-            vec![
-                pair("GIT_AUTHOR_NAME", "hew"),
-                pair("GIT_AUTHOR_EMAIL", "hew@localhost"),
-                pair("GIT_COMMITTER_NAME", "hew"),
-                pair("GIT_COMMITTER_EMAIL", "hew@localhost"),
-            ]
-        })
+    /// A call on the repository as a whole.
+    fn on_repository(&self) -> GitCall {
+        self.call_in(&self.common_dir).env("GIT_DIR", &self.common_dir).settings(&OWN_SETTINGS)
     }
 
-    fn with_identity(&self, call: GitCall) -> GitCall {
-        self.identity().iter().fold(call, |call, (name, value)| call.env(name, value))
+    /// A call in one of its worktrees. Git is told where everything is and looks for nothing.
+    fn in_worktree(&self, linked: &Linked) -> GitCall {
+        self.call_in(&linked.path)
+            .env("GIT_DIR", &linked.admin)
+            .env("GIT_WORK_TREE", &linked.path)
+            .env("GIT_CEILING_DIRECTORIES", linked.path.parent().unwrap_or(&linked.path))
+            .settings(&OWN_SETTINGS)
     }
 
     /// Names of the repository's remotes.
     pub fn remotes(&self) -> Result<Vec<String>, GitError> {
-        Ok(self.repo().arg("remote").line()?.lines().map(str::to_owned).collect())
+        let answer = self.on_repository().arg("remote").run()?.success()?;
+        Ok(answer.line()?.lines().map(str::to_owned).collect())
     }
 
     /// Number of files and bytes of a commit's tree.
     pub fn tree_size(&self, commit: &CommitId) -> Result<(u64, u64), GitError> {
-        let output = self.repo().args(["ls-tree", "-r", "-l", "-z", commit.as_str()]).output()?;
-        let sizes = output.split(|byte| *byte == 0).filter(|record| !record.is_empty()).map(|record| {
-            let text = String::from_utf8_lossy(record);
-            text.split_whitespace().nth(3).and_then(|size| size.parse::<u64>().ok()).unwrap_or(0)
-        });
-        Ok(sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size)))
+        history::tree_size(self, commit)
+    }
+
+    /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
+    /// them: their files are in no commit of this repository.
+    pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
+        inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
 }
 
-fn option(name: &str, value: &Path) -> std::ffi::OsString {
-    let mut option = std::ffi::OsString::from(name);
-    option.push("=");
-    option.push(value);
-    option
-}
-
-fn unreadable(command: &str, answer: &[u8]) -> GitError {
-    GitError::Unreadable { command: command.to_owned(), answer: String::from_utf8_lossy(answer).into_owned() }
+fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
+    GitError::File { path: path.to_owned(), reason: reason.to_string() }
 }
 
 impl GitClient for RepoGit {
@@ -113,12 +136,11 @@ impl GitClient for RepoGit {
     }
 
     fn tree_of(&self, commit: &CommitId) -> Result<TreeId, GitError> {
-        let name = format!("{commit}^{{tree}}");
-        Ok(TreeId::new(self.repo().args(["rev-parse", "--verify", "--quiet", &name]).line()?))
+        history::tree_of(self, commit)
     }
 
     fn contains_all(&self, descendant: &CommitId, ancestors: &[CommitId]) -> Result<bool, GitError> {
-        refs::contains_all(self, descendant, ancestors)
+        history::contains_all(self, descendant, ancestors)
     }
 
     fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
@@ -126,11 +148,11 @@ impl GitClient for RepoGit {
     }
 
     fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
-        refs::delete(self, &branch.to_ref(), at)
+        refs::delete_branch(self, branch, at)
     }
 
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-        worktree::add(self, path, start)
+        worktrees::add(self, path, start)
     }
 
     fn reset_worktree(
@@ -139,11 +161,11 @@ impl GitClient for RepoGit {
         start: &WorktreeStart,
         depth: CleanDepth,
     ) -> Result<WorktreeReset, GitError> {
-        worktree::reset(self, path, start, depth)
+        worktrees::reset(self, path, start, depth)
     }
 
     fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError> {
-        status::inspect(self, path)
+        inspect::inspect(self, path)
     }
 
     fn commit_leftovers(
@@ -152,34 +174,39 @@ impl GitClient for RepoGit {
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        commit::leftovers(self, path, message, leave_out)
+        leftovers::commit(self, path, message, leave_out)
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
-        self.repo().args(["update-ref", name.as_str(), commit.as_str()]).output().map(drop)
+        refs::anchor(self, name, commit)
     }
 
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
-        refs::under(self, prefix)
+        refs::refs_under(self, prefix)
     }
 
     fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
-        status::changes(self, from, to)
+        history::changes(self, from, to)
     }
 
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
-        commit::merge(self, request)
+        merge::merge(self, request)
     }
 
     fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktree::checkout(self, path, commit)
+        worktrees::checkout(self, path, commit)
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
-        status::alteration(self, path, commit)
+        inspect::alteration(self, path, commit)
     }
 
-    fn advance(&self, branch: &BranchName, from: &CommitId, to: &CommitId) -> Result<AdvanceOutcome, GitError> {
+    fn advance(
+        &self,
+        branch: &BranchName,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<AdvanceOutcome, GitError> {
         refs::advance(self, branch, from, to)
     }
 
@@ -189,7 +216,7 @@ impl GitClient for RepoGit {
         branch: &BranchName,
         to: &CommitId,
     ) -> Result<ForwardOutcome, GitError> {
-        forward::checkout(checkout, branch, to)
+        forward::checkout(self, checkout, branch, to)
     }
 
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
@@ -197,10 +224,10 @@ impl GitClient for RepoGit {
     }
 
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
-        worktree::list(self)
+        worktrees::list(self)
     }
 
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
-        worktree::remove(self, path)
+        worktrees::remove(self, path)
     }
 }

@@ -1,86 +1,88 @@
-//! Branches, anchors, ancestry.
+//! Refs and branches. A branch is made only where none is, and moved or deleted only from where it was said to be.
 
-use hew_core::exit::Exit;
 use hew_core::ids::{BranchName, CommitId, RefName};
 use hew_core::worktree::{AdvanceOutcome, BranchCreation, GitError};
 
-use super::{RepoGit, unreadable};
+use super::run::GitCall;
+use super::{RepoGit, SYNCED};
 
-/// `update-ref` takes this for "must not exist yet".
-const NOTHING: &str = "0000000000000000000000000000000000000000";
-
-/// The commit a ref names.
+/// The commit that a ref names.
 pub(super) fn resolve(git: &RepoGit, name: &RefName) -> Result<Option<CommitId>, GitError> {
-    let commit = format!("{name}^{{commit}}");
-    let answer = git.repo().args(["rev-parse", "--verify", "--quiet", &commit]).answer()?;
-    match answer.exit {
-        Exit::Code(0) => Ok(Some(CommitId::new(String::from_utf8_lossy(&answer.stdout).trim_end()))),
-        Exit::Code(1) => Ok(None),
-        _ => Err(answer.failure().into()),
+    let answer = git.on_repository().args(["rev-parse", "--verify", "--quiet"]).arg(name.as_str()).run()?;
+    match answer.exit.is_success() {
+        true => Ok(Some(CommitId::new(answer.line()?))),
+        false if answer.words().is_empty() => Ok(None),
+        false => Err(answer.failure()),
     }
 }
 
-/// All of `ancestors` are reachable, in one process: nothing may be left when what `descendant` reaches is taken away.
-pub(super) fn contains_all(
+/// Makes a branch where none is.
+pub(super) fn create_branch(
     git: &RepoGit,
-    descendant: &CommitId,
-    ancestors: &[CommitId],
-) -> Result<bool, GitError> {
-    if ancestors.iter().all(|ancestor| ancestor == descendant) {
-        return Ok(true);
-    }
-    let call = git.repo().args(["rev-list", "--max-count=1"]).args(ancestors.iter().map(CommitId::as_str));
-    Ok(call.arg(format!("^{descendant}")).output()?.is_empty())
-}
-
-/// Makes a branch that must not exist yet.
-pub(super) fn create_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
+    branch: &BranchName,
+    at: &CommitId,
+) -> Result<BranchCreation, GitError> {
     let name = branch.to_ref();
-    let answer = git.repo().args(["update-ref", name.as_str(), at.as_str(), NOTHING]).answer()?;
+    // An empty old value: it must not exist.
+    let answer = update(git)?.arg(name.as_str()).arg(at.as_str()).arg("").run()?;
     if answer.exit.is_success() {
         return Ok(BranchCreation::Created);
     }
     if let Some(there) = resolve(git, &name)? {
         return Ok(BranchCreation::Exists(there));
     }
-    match obstacle(git, branch)? {
+    match obstruction(git, branch)? {
         Some(other) => Ok(BranchCreation::Obstructed(other)),
-        None => Err(answer.failure().into()),
+        None => Err(answer.failure()),
     }
 }
 
-/// A branch where this one needs a folder: `loop` for `loop/x/main`; or one below it: `loop/x/main/y`.
-fn obstacle(git: &RepoGit, branch: &BranchName) -> Result<Option<BranchName>, GitError> {
-    let name = branch.as_str();
-    for (end, _) in name.match_indices('/') {
-        let parent = BranchName::new(&name[..end]);
-        if resolve(git, &parent.to_ref())?.is_some() {
-            return Ok(Some(parent));
+/// The branch whose name is a folder of the wanted one's, or the other way round.
+fn obstruction(git: &RepoGit, branch: &BranchName) -> Result<Option<BranchName>, GitError> {
+    let above = branch.as_str().match_indices('/').map(|(at, _)| BranchName::new(&branch.as_str()[..at]));
+    for candidate in above {
+        if resolve(git, &candidate.to_ref())?.is_some() {
+            return Ok(Some(candidate));
         }
     }
-    let below = under(git, &format!("refs/heads/{name}/"))?;
-    Ok(below.first().and_then(|(name, _)| name.as_str().strip_prefix("refs/heads/")).map(BranchName::new))
+    let below = refs_under(git, &format!("{}/", branch.to_ref()))?.into_iter().next();
+    Ok(below.map(|(name, _)| BranchName::new(name.as_str().trim_start_matches("refs/heads/"))))
 }
 
-/// Deletes a ref if it is still at `at`.
-pub(super) fn delete(git: &RepoGit, name: &RefName, at: &CommitId) -> Result<bool, GitError> {
-    let answer = git.repo().args(["update-ref", "-d", name.as_str(), at.as_str()]).answer()?;
+/// Deletes a branch that is still where it was said to be.
+pub(super) fn delete_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
+    let name = branch.to_ref();
+    let answer = update(git)?.arg("-d").arg(name.as_str()).arg(at.as_str()).run()?;
     if answer.exit.is_success() {
         return Ok(true);
     }
-    if resolve(git, name)?.as_ref() == Some(at) { Err(answer.failure().into()) } else { Ok(false) }
+    match resolve(git, &name)? {
+        Some(there) if there == *at => Err(answer.failure()),
+        _ => Ok(false),
+    }
 }
 
-/// Refs that begin with `prefix`, sorted by name.
-pub(super) fn under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
-    let output = git.repo().args(["for-each-ref", "--format=%(refname) %(objectname)", prefix]).output()?;
-    let text = String::from_utf8(output).map_err(|error| unreadable("for-each-ref", error.as_bytes()))?;
-    text.lines()
-        .map(|line| {
-            let (name, commit) = line.rsplit_once(' ').ok_or_else(|| unreadable("for-each-ref", line.as_bytes()))?;
-            Ok((RefName::new(name), CommitId::new(commit)))
-        })
-        .collect()
+/// Points a ref of hew's at a commit.
+pub(super) fn anchor(git: &RepoGit, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+    update(git)?.arg(name.as_str()).arg(commit.as_str()).run()?.success().map(drop)
+}
+
+/// Refs that begin with a prefix, sorted by name.
+pub(super) fn refs_under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
+    // Git matches whole parts of a name; the rest of the prefix is matched here.
+    let folder = prefix.rfind('/').map_or("", |at| &prefix[..=at]);
+    let answer = git
+        .on_repository()
+        .args(["for-each-ref", "--sort=refname", "--format=%(objectname) %(refname)"])
+        .arg(folder)
+        .run()?
+        .success()?;
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let pairs = text.lines().filter_map(|line| line.split_once(' '));
+    Ok(pairs
+        .filter(|(_, name)| name.starts_with(prefix))
+        .map(|(commit, name)| (RefName::new(name), CommitId::new(commit)))
+        .collect())
 }
 
 /// Moves a branch by compare-and-swap and reads it back.
@@ -91,15 +93,17 @@ pub(super) fn advance(
     to: &CommitId,
 ) -> Result<AdvanceOutcome, GitError> {
     let name = branch.to_ref();
-    let message = "hew: landed";
-    let swap = ["update-ref", "-m", message, name.as_str(), to.as_str(), from.as_str()];
-    let answer = git.repo().args(swap).answer()?;
+    let answer = update(git)?.args([name.as_str(), to.as_str(), from.as_str()]).run()?;
     let there = resolve(git, &name)?;
-    if there.as_ref() == Some(to) {
-        return Ok(AdvanceOutcome::Advanced);
+    match there {
+        Some(there) if answer.exit.is_success() && there == *to => Ok(AdvanceOutcome::Advanced),
+        // It did not move and nobody moved it: a lock, a full disk.
+        Some(there) if !answer.exit.is_success() && there == *from => Err(answer.failure()),
+        other => Ok(AdvanceOutcome::Moved(other)),
     }
-    if there.as_ref() == Some(from) {
-        return Err(answer.failure().into());
-    }
-    Ok(AdvanceOutcome::Moved(there))
+}
+
+fn update(git: &RepoGit) -> Result<GitCall, GitError> {
+    let call = git.on_repository().settings(&SYNCED).args(["update-ref", "--no-deref", "-m", "hew"]);
+    git.with_identity(call)
 }

@@ -1,9 +1,13 @@
-//! The one door to git's processes: fixed locale, no inherited `GIT_*`, closed input, drained output, a deadline.
+//! The one door to git processes.
+//!
+//! Invariants: no `GIT_*` variable that could point git elsewhere is inherited; the locale is fixed; standard input is
+//! closed or a file; both streams are drained; every call has a time limit; git is in a process group of its own, so
+//! that a Ctrl-C in the terminal does not end it half-way. It decides nothing about what git is asked.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read, Write};
+use std::io::{Read, Seek, Write};
 use std::os::fd::AsFd;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,216 +16,379 @@ use std::time::{Duration, Instant};
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::worktree::GitError;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 /// Git processes started by this process so far.
 static STARTED: AtomicU64 = AtomicU64::new(0);
-
-/// How long any git command of hew's may take: a checkout of a large tree on a slow disk is the longest.
-const TIMEOUT: Duration = Duration::from_secs(600);
-
-/// Settings that hold for every git command of hew's, whatever the user's configuration says.
-const OWN_CONFIG: [&str; 8] = [
-    "core.hooksPath=/dev/null",
-    "core.fsmonitor=false",
-    "core.quotePath=false",
-    "core.safecrlf=false",
-    "commit.gpgsign=false",
-    "gc.auto=0",
-    "maintenance.auto=false",
-    "submodule.recurse=false",
-];
 
 /// Git processes started by this process so far.
 pub fn process_count() -> u64 {
     STARTED.load(Ordering::Relaxed)
 }
 
-/// One git command.
+/// Longest a call that writes no working tree may take.
+pub(crate) const SHORT: Duration = Duration::from_secs(60);
+/// Longest a call that writes a working tree may take.
+pub(crate) const LONG: Duration = Duration::from_secs(600);
+
+/// How long the streams are read on after git has ended, where something that it started keeps them open.
+const LEAK_GRACE: Duration = Duration::from_millis(500);
+/// From TERM, which lets git remove its lock files, to KILL.
+const KILL_GRACE: Duration = Duration::from_secs(5);
+/// How much of what git said goes into an error.
+const TAIL_BYTES: usize = 4096;
+
+/// Variables of git's that say who the user is and where their settings are; all other `GIT_*` are dropped.
+const INHERITED: [&str; 10] = [
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_NAME",
+    "GIT_CEILING_DIRECTORIES",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_NAME",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_DISCOVERY_ACROSS_FILESYSTEM",
+    "GIT_EXEC_PATH",
+];
+
+/// One call of git, being put together.
 #[derive(Debug)]
 pub(crate) struct GitCall {
     cwd: PathBuf,
     args: Vec<OsString>,
-    env: Vec<(String, OsString)>,
-    stdin: Option<Vec<u8>>,
+    env: Vec<(OsString, OsString)>,
+    settings: Vec<(&'static str, &'static str)>,
+    input: Option<Vec<u8>>,
+    timeout: Duration,
 }
 
-/// What a git command printed, and how it ended.
+/// What a call of git came to; git has ended by itself.
 #[derive(Debug)]
 pub(crate) struct GitAnswer {
-    pub(crate) exit: Exit,
-    pub(crate) stdout: Vec<u8>,
-    pub(crate) stderr: Vec<u8>,
-    argv: Vec<String>,
+    argv: Vec<OsString>,
     cwd: PathBuf,
+    /// How it ended.
+    pub(crate) exit: Exit,
+    /// What it printed.
+    pub(crate) stdout: Vec<u8>,
+    /// What it said, lossy.
+    pub(crate) stderr: String,
 }
 
 impl GitCall {
-    /// A command with hew's own configuration.
+    /// A call in a folder, with [`SHORT`] as its limit.
     pub(crate) fn new(cwd: &Path) -> Self {
-        let call = Self::plain(cwd);
-        OWN_CONFIG.iter().fold(call, |call, setting| call.arg("-c").arg(setting))
+        Self {
+            cwd: cwd.to_owned(),
+            args: Vec::new(),
+            env: Vec::new(),
+            settings: Vec::new(),
+            input: None,
+            timeout: SHORT,
+        }
     }
 
-    /// A command with the user's configuration as it is.
-    pub(crate) fn plain(cwd: &Path) -> Self {
-        Self { cwd: cwd.to_owned(), args: Vec::new(), env: Vec::new(), stdin: None }
-    }
-
+    /// Adds an argument.
     pub(crate) fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
-    pub(crate) fn args<S: AsRef<OsStr>>(self, args: impl IntoIterator<Item = S>) -> Self {
-        args.into_iter().fold(self, Self::arg)
-    }
-
-    pub(crate) fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.env.push((name.to_owned(), value.as_ref().to_owned()));
+    /// Adds arguments.
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
         self
     }
 
-    pub(crate) fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(input.into());
+    /// Sets settings for this call only: as `-c` does, but without drowning the arguments in failures.
+    pub(crate) fn settings(mut self, keys_and_values: &[(&'static str, &'static str)]) -> Self {
+        self.settings.extend(keys_and_values);
         self
     }
 
-    /// Runs it; a non-zero exit is an answer, not an error.
-    pub(crate) fn answer(self) -> Result<GitAnswer, GitError> {
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Gives it something to read.
+    pub(crate) fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.input = Some(bytes.into());
+        self
+    }
+
+    /// Sets the time limit.
+    pub(crate) fn timeout(mut self, limit: Duration) -> Self {
+        self.timeout = limit;
+        self
+    }
+
+    /// Runs it to its end, whatever its exit code.
+    pub(crate) fn run(self) -> Result<GitAnswer, GitError> {
+        let mut child = self.spawn().map_err(|error| self.not_run(error))?;
         STARTED.fetch_add(1, Ordering::Relaxed);
-        let spawn_error = |reason: String| GitError::Spawn { cwd: self.cwd.clone(), reason };
-        let mut child = self.command().spawn().map_err(|error| spawn_error(error.to_string()))?;
-        if let (Some(input), Some(mut pipe)) = (&self.stdin, child.stdin.take()) {
-            // A git that does not read its input says why on stderr.
-            let _ = pipe.write_all(input);
-        }
-        let (stdout, stderr, status) =
-            drain(&mut child, TIMEOUT).map_err(|error| spawn_error(error.to_string()))?;
-        let argv = std::iter::once("git".to_owned())
-            .chain(self.args.iter().map(|arg| arg.to_string_lossy().into_owned()))
-            .collect();
-        Ok(GitAnswer { exit: exit_of(status), stdout, stderr, argv, cwd: self.cwd })
-    }
-
-    /// Runs it; a non-zero exit is an error. Answers what it printed.
-    pub(crate) fn output(self) -> Result<Vec<u8>, GitError> {
-        let answer = self.answer()?;
-        if answer.exit.is_success() { Ok(answer.stdout) } else { Err(answer.failure().into()) }
-    }
-
-    /// The same, as one line of text.
-    pub(crate) fn line(self) -> Result<String, GitError> {
-        let output = self.output()?;
-        Ok(String::from_utf8_lossy(&output).trim_end().to_owned())
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new("git");
-        command.args(&self.args).current_dir(&self.cwd).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
-        for (name, _) in std::env::vars_os() {
-            if name.as_encoded_bytes().starts_with(b"GIT_") {
-                command.env_remove(name);
+        let streams = Streams::of(&mut child);
+        let ended = streams.and_then(|streams| streams.drain(&mut child, self.timeout));
+        let (status, stdout, stderr) = match ended {
+            Ok(Some(ended)) => ended,
+            Ok(None) => {
+                end_group(&mut child);
+                return Err(self.not_run(format_args!("not ended after {} s", self.timeout.as_secs())));
             }
+            Err(error) => {
+                end_group(&mut child);
+                return Err(self.not_run(error));
+            }
+        };
+        Ok(GitAnswer {
+            exit: exit_of(status),
+            stdout,
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            argv: self.args,
+            cwd: self.cwd,
+        })
+    }
+
+    fn spawn(&self) -> std::io::Result<Child> {
+        let mut command = Command::new("git");
+        for name in inherited_and_unwanted() {
+            command.env_remove(name);
         }
-        command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0").env("GIT_OPTIONAL_LOCKS", "0");
-        command.envs(self.env.iter().map(|(name, value)| (name, value)));
         command
+            .args(&self.args)
+            .current_dir(&self.cwd)
+            .env("LC_ALL", "C")
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_EDITOR", "true")
+            .env("GIT_PAGER", "cat")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .envs(self.settings_as_variables())
+            .stdin(self.stdin()?)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+    }
+
+    fn settings_as_variables(&self) -> impl Iterator<Item = (String, String)> {
+        let pairs = self.settings.iter().enumerate().flat_map(|(number, (key, value))| {
+            let name = |part: &str| format!("GIT_CONFIG_{part}_{number}");
+            [(name("KEY"), (*key).to_owned()), (name("VALUE"), (*value).to_owned())]
+        });
+        pairs.chain([("GIT_CONFIG_COUNT".to_owned(), self.settings.len().to_string())])
+    }
+
+    fn stdin(&self) -> std::io::Result<Stdio> {
+        let Some(bytes) = &self.input else { return Ok(Stdio::null()) };
+        // A file and not a pipe: nobody has to feed it while git's own streams are drained.
+        let mut file = tempfile::tempfile()?;
+        file.write_all(bytes)?;
+        file.rewind()?;
+        Ok(file.into())
+    }
+
+    fn not_run(&self, reason: impl std::fmt::Display) -> GitError {
+        let words = self.args.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        GitError::Spawn { cwd: self.cwd.clone(), reason: format!("`git {words}`: {reason}") }
     }
 }
 
 impl GitAnswer {
-    /// The failure that this answer is.
-    pub(crate) fn failure(self) -> CommandFailure {
-        let stderr = String::from_utf8_lossy(&self.stderr);
-        let lines: Vec<&str> = stderr.lines().collect();
-        let output_tail = lines[lines.len().saturating_sub(20)..].join("\n");
-        CommandFailure { argv: self.argv, cwd: self.cwd, exit: self.exit, output_tail }
+    /// Itself if it ended with 0, else the failure.
+    pub(crate) fn success(self) -> Result<Self, GitError> {
+        if self.exit.is_success() { Ok(self) } else { Err(self.failure()) }
     }
 
-    /// What it said to a person.
-    pub(crate) fn words(&self) -> String {
-        let text = if self.stderr.is_empty() { &self.stdout } else { &self.stderr };
-        String::from_utf8_lossy(text).trim().to_owned()
+    /// The failure, for an exit code that has no meaning of its own.
+    pub(crate) fn failure(&self) -> GitError {
+        let argv = self.argv.iter().map(|arg| arg.to_string_lossy().into_owned());
+        GitError::Command(CommandFailure {
+            argv: std::iter::once("git".to_owned()).chain(argv).collect(),
+            cwd: self.cwd.clone(),
+            exit: self.exit,
+            output_tail: self.words(),
+        })
     }
+
+    /// What git said, the last of it, trimmed.
+    pub(crate) fn words(&self) -> String {
+        let said = self.stderr.trim();
+        let start = said.len().saturating_sub(TAIL_BYTES);
+        let start = (start..=said.len()).find(|&at| said.is_char_boundary(at)).unwrap_or(0);
+        said[start..].to_owned()
+    }
+
+    /// What it printed as one line of text.
+    pub(crate) fn line(&self) -> Result<&str, GitError> {
+        std::str::from_utf8(&self.stdout).map(str::trim_end).map_err(|_| self.unreadable())
+    }
+
+    /// The error for an answer that is not in the form that git documents.
+    pub(crate) fn unreadable(&self) -> GitError {
+        let words = self.argv.iter().map(|arg| arg.to_string_lossy()).collect::<Vec<_>>();
+        let shown = &self.stdout[..self.stdout.len().min(200)];
+        GitError::Unreadable { command: words.join(" "), answer: String::from_utf8_lossy(shown).into_owned() }
+    }
+}
+
+/// How a child ended, and all that it wrote to its two streams.
+type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
+
+/// Both output streams of a child and what came out of them so far.
+struct Streams {
+    out: Option<std::process::ChildStdout>,
+    err: Option<std::process::ChildStderr>,
+    out_bytes: Vec<u8>,
+    err_bytes: Vec<u8>,
+}
+
+impl Streams {
+    fn of(child: &mut Child) -> std::io::Result<Self> {
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        if out.is_none() || err.is_none() {
+            return Err(std::io::Error::other("its streams could not be opened"));
+        }
+        Ok(Self { out, err, out_bytes: Vec::new(), err_bytes: Vec::new() })
+    }
+
+    /// Reads both to their end and waits for the exit; `None` when the time is up.
+    fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
+        let deadline = Instant::now() + limit;
+        while self.is_open() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let is_silent = self.read_what_is_there(left.min(LEAK_GRACE))?;
+            if is_silent && child.try_wait()?.is_some() {
+                break;
+            }
+        }
+        Ok(Some((child.wait()?, self.out_bytes, self.err_bytes)))
+    }
+
+    fn is_open(&self) -> bool {
+        self.out.is_some() || self.err.is_some()
+    }
+
+    fn read_what_is_there(&mut self, wait: Duration) -> std::io::Result<bool> {
+        let (mut out_is_ready, mut err_is_ready) = (false, false);
+        {
+            let out = self.out.as_ref().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN));
+            let err = self.err.as_ref().map(|s| PollFd::new(s.as_fd(), PollFlags::POLLIN));
+            let has_out = out.is_some();
+            let mut fds: Vec<PollFd> = out.into_iter().chain(err).collect();
+            let wait = PollTimeout::try_from(wait).unwrap_or(PollTimeout::MAX);
+            match poll(&mut fds, wait) {
+                Ok(_) | Err(nix::errno::Errno::EINTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let is_ready = |fd: &PollFd| fd.any() == Some(true);
+            let mut ready = fds.iter().map(is_ready);
+            if has_out {
+                out_is_ready = ready.next() == Some(true);
+            }
+            err_is_ready |= ready.next() == Some(true);
+        }
+        if out_is_ready && read_some(self.out.as_mut(), &mut self.out_bytes)? == 0 {
+            self.out = None;
+        }
+        if err_is_ready && read_some(self.err.as_mut(), &mut self.err_bytes)? == 0 {
+            self.err = None;
+        }
+        Ok(!out_is_ready && !err_is_ready)
+    }
+}
+
+fn read_some(stream: Option<&mut impl Read>, bytes: &mut Vec<u8>) -> std::io::Result<usize> {
+    let Some(stream) = stream else { return Ok(0) };
+    let mut buffer = [0; 16 * 1024];
+    let count = stream.read(&mut buffer)?;
+    bytes.extend_from_slice(&buffer[..count]);
+    Ok(count)
+}
+
+/// TERM first: git then removes its lock files.
+fn end_group(child: &mut Child) {
+    let Ok(id) = i32::try_from(child.id()) else { return };
+    let group = Pid::from_raw(id);
+    // It may be gone already, which is what is wanted.
+    let _ = killpg(group, Signal::SIGTERM);
+    let deadline = Instant::now() + KILL_GRACE;
+    while Instant::now() < deadline {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
+}
+
+fn inherited_and_unwanted() -> impl Iterator<Item = OsString> {
+    std::env::vars_os().map(|(name, _)| name).filter(|name| is_unwanted(name))
+}
+
+fn is_unwanted(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("GIT_") && !INHERITED.contains(&name.as_ref())
 }
 
 fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
-        (None, signal) => Exit::Signal(signal.unwrap_or(0)),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Code(-1),
     }
 }
 
-/// Reads both streams to their end and waits, without a thread; a program that takes too long is killed by its id.
-fn drain(child: &mut Child, timeout: Duration) -> std::io::Result<(Vec<u8>, Vec<u8>, ExitStatus)> {
-    let mut out = Stream::new(child.stdout.take());
-    let mut err = Stream::new(child.stderr.take());
-    let deadline = Instant::now() + timeout;
-    while out.is_open() || err.is_open() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            child.kill()?;
-            child.wait()?;
-            return Err(std::io::Error::other(format!("no end after {}s", timeout.as_secs())));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_point_git_elsewhere_are_dropped_and_the_users_identity_is_not() {
+        let local = GitCall::new(Path::new("/")).args(["rev-parse", "--local-env-vars"]).run().unwrap();
+        let names: Vec<&str> = local.line().unwrap().lines().collect();
+        assert!(names.contains(&"GIT_DIR") && names.contains(&"GIT_INDEX_FILE"), "{names:?}");
+        for name in names.into_iter().chain(["GIT_TRACE2_EVENT", "GIT_AUTHOR_DATE"]) {
+            assert!(is_unwanted(OsStr::new(name)), "{name}");
         }
-        read_ready(&mut out, &mut err, left)?;
-    }
-    let status = child.wait()?;
-    Ok((out.bytes, err.bytes, status))
-}
-
-fn read_ready<A: Read + AsFd, B: Read + AsFd>(
-    out: &mut Stream<A>,
-    err: &mut Stream<B>,
-    left: Duration,
-) -> std::io::Result<()> {
-    let wait = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
-    let (out_ready, err_ready) = {
-        let mut fds = Vec::new();
-        let watch = PollFlags::POLLIN;
-        fds.extend(out.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), watch)));
-        fds.extend(err.pipe.as_ref().map(|pipe| PollFd::new(pipe.as_fd(), watch)));
-        match poll(&mut fds, wait) {
-            Ok(_) | Err(nix::errno::Errno::EINTR) => {}
-            Err(error) => return Err(error.into()),
+        for name in ["GIT_AUTHOR_NAME", "GIT_CONFIG_GLOBAL", "PATH", "GITHUB_TOKEN"] {
+            assert!(!is_unwanted(OsStr::new(name)), "{name}");
         }
-        let mut ready = fds.iter().map(|fd| fd.any().unwrap_or(false));
-        let out_ready = out.is_open() && ready.next().unwrap_or(false);
-        (out_ready, err.is_open() && ready.next().unwrap_or(false))
-    };
-    if out_ready {
-        out.read_some()?;
-    }
-    if err_ready {
-        err.read_some()?;
-    }
-    Ok(())
-}
-
-struct Stream<R> {
-    pipe: Option<R>,
-    bytes: Vec<u8>,
-}
-
-impl<R: Read> Stream<R> {
-    fn new(pipe: Option<R>) -> Self {
-        Self { pipe, bytes: Vec::new() }
     }
 
-    fn is_open(&self) -> bool {
-        self.pipe.is_some()
+    #[test]
+    fn a_call_past_its_limit_is_ended_and_named() {
+        let slow = GitCall::new(Path::new("/"))
+            .args(["-c", "alias.slow=!sleep 100", "slow"])
+            .timeout(Duration::from_millis(50));
+        let error = slow.run().unwrap_err().to_string();
+        assert!(error.contains("slow") && error.contains("not ended"), "{error}");
     }
 
-    fn read_some(&mut self) -> std::io::Result<()> {
-        let Some(pipe) = &mut self.pipe else { return Ok(()) };
-        let mut buffer = [0; 16 * 1024];
-        match pipe.read(&mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => self.bytes.extend_from_slice(&buffer[..count]),
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-        Ok(())
+    #[test]
+    fn streams_that_a_child_of_git_keeps_open_are_not_waited_for() {
+        let started = Instant::now();
+        let leaky = GitCall::new(Path::new("/")).args(["-c", "alias.leaky=!sleep 30 & echo here", "leaky"]);
+        let answer = leaky.run().unwrap();
+        assert_eq!(answer.line().unwrap(), "here");
+        assert!(started.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn large_output_on_both_streams_and_input_arrive_whole() {
+        let bytes = vec![b'x'; 3_000_000];
+        let both = GitCall::new(Path::new("/"))
+            .args(["-c", "alias.both=!tee /dev/stderr", "both"])
+            .input(bytes.clone())
+            .run()
+            .unwrap();
+        assert_eq!(both.stdout, bytes);
+        assert_eq!(both.stderr.len(), bytes.len());
     }
 }

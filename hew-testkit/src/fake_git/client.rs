@@ -1,0 +1,354 @@
+//! The fake's side of the contract.
+
+use std::path::{Path, PathBuf};
+
+use hew_core::exit::{CommandFailure, Exit};
+use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
+use hew_core::worktree::{
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeInspection, WorktreeReset, WorktreeStart,
+};
+
+use super::FakeGit;
+use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
+
+impl GitClient for FakeGit {
+    fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
+        Ok(self.lock().refs.get(name).cloned())
+    }
+
+    fn tree_of(&self, commit: &CommitId) -> Result<TreeId, GitError> {
+        let state = self.lock();
+        state.commits.get(commit).map(|found| found.tree.clone()).ok_or_else(|| no_commit(commit))
+    }
+
+    fn contains_all(&self, descendant: &CommitId, ancestors: &[CommitId]) -> Result<bool, GitError> {
+        let state = self.lock();
+        let missing = ancestors.iter().chain([descendant]).find(|id| !state.commits.contains_key(id));
+        if let Some(missing) = missing {
+            return Err(no_commit(missing));
+        }
+        let reachable = state.ancestors(descendant);
+        Ok(ancestors.iter().all(|ancestor| reachable.contains(ancestor)))
+    }
+
+    fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
+        let mut state = self.lock();
+        let name = branch.to_ref();
+        if let Some(there) = state.refs.get(&name) {
+            return Ok(BranchCreation::Exists(there.clone()));
+        }
+        if let Some(other) = obstruction(&state, branch) {
+            return Ok(BranchCreation::Obstructed(other));
+        }
+        state.refs.insert(name, at.clone());
+        Ok(BranchCreation::Created)
+    }
+
+    fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
+        let mut state = self.lock();
+        let is_there = state.refs.get(&branch.to_ref()) == Some(at);
+        if is_there {
+            state.refs.remove(&branch.to_ref());
+        }
+        Ok(is_there)
+    }
+
+    fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        let mut state = self.lock();
+        state.trees.remove(path);
+        if !state.commits.contains_key(&start.commit) {
+            return Err(no_commit(&start.commit));
+        }
+        let taken = start.branch.as_ref().and_then(|branch| state.holder(branch));
+        if let Some(holder) = taken {
+            return Err(failed("worktree add", format!("already checked out at {}", holder.display())));
+        }
+        state.place(path, head_of(start), &start.commit);
+        Ok(())
+    }
+
+    fn reset_worktree(
+        &self,
+        path: &Path,
+        start: &WorktreeStart,
+        depth: CleanDepth,
+    ) -> Result<WorktreeReset, GitError> {
+        let mut state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Ok(WorktreeReset::Broken(damage.to_owned()));
+        }
+        let Some(wanted) = state.files_of(&start.commit).cloned() else {
+            return Ok(WorktreeReset::Broken(no_commit(&start.commit).to_string()));
+        };
+        let keeps = |name: &String| depth == CleanDepth::KeepIgnored && is_ignored(&wanted, name);
+        let before = std::mem::take(&mut state.tree_mut(path).files);
+        state.place(path, head_of(start), &start.commit);
+        for (name, bytes) in before.into_iter().filter(|(name, _)| keeps(name)) {
+            state.tree_mut(path).files.entry(name).or_insert(bytes);
+        }
+        Ok(WorktreeReset::Reset)
+    }
+
+    fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError> {
+        let state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Ok(Inspection::Broken(damage.to_owned()));
+        }
+        let Some(head) = state.head_of(path) else {
+            return Ok(Inspection::Broken("its HEAD names no commit".to_owned()));
+        };
+        Ok(Inspection::Readable(look(&state, path, head)))
+    }
+
+    fn commit_leftovers(
+        &self,
+        path: &Path,
+        message: &str,
+        leave_out: &[PathBuf],
+    ) -> Result<CommitId, GitError> {
+        let mut state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Err(GitError::File { path: path.to_owned(), reason: damage.to_owned() });
+        }
+        let head = state.head_of(path).ok_or_else(|| failed("rev-parse HEAD", "no commit"))?;
+        let files = state.files_to_commit(path, leave_out);
+        if state.files_of(&head) == Some(&files) {
+            return Ok(head);
+        }
+        Ok(state.add_commit(vec![head], files, message))
+    }
+
+    fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+        let mut state = self.lock();
+        if !state.commits.contains_key(commit) {
+            return Err(no_commit(commit));
+        }
+        state.refs.insert(name.clone(), commit.clone());
+        Ok(())
+    }
+
+    fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        let state = self.lock();
+        let fitting = state.refs.iter().filter(|(name, _)| name.as_str().starts_with(prefix));
+        Ok(fitting.map(|(name, commit)| (name.clone(), commit.clone())).collect())
+    }
+
+    fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
+        let state = self.lock();
+        let before = state.files_of(from).ok_or_else(|| no_commit(from))?;
+        let after = state.files_of(to).ok_or_else(|| no_commit(to))?;
+        let count = |path: &String| {
+            let (old, new) = (lines_of(before, path), lines_of(after, path));
+            let only_in = |one: &[String], other: &[String]| {
+                let extra = one.iter().filter(|line| !other.contains(line)).count();
+                u32::try_from(extra).unwrap_or(u32::MAX)
+            };
+            let is_link = |files: &Files| files.get(path).is_some_and(|bytes| bytes == GITLINK);
+            FileChange {
+                path: path.clone(),
+                added: only_in(&new, &old),
+                removed: only_in(&old, &new),
+                is_repository_link: is_link(after) && !is_link(before),
+            }
+        };
+        Ok(differing(before, after).into_iter().map(count).collect())
+    }
+
+    fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
+        let mut state = self.lock();
+        if let Some(damage) = state.damage(&request.lane) {
+            return Err(GitError::File { path: request.lane.clone(), reason: damage.to_owned() });
+        }
+        let base = state
+            .merge_base(&request.tip, &request.work)
+            .ok_or_else(|| failed("merge-tree", "not something we can merge"))?;
+        let files = |commit: &CommitId| state.files_of(commit).cloned().ok_or_else(|| no_commit(commit));
+        let merged = merge_files(&files(&base)?, &files(&request.tip)?, &files(&request.work)?);
+        Ok(match merged {
+            Err(files) => MergeOutcome::Conflict { files },
+            Ok(files) => {
+                let tree = state.name_tree(files.clone());
+                let parents = vec![request.tip.clone(), request.work.clone()];
+                MergeOutcome::Merged { commit: state.add_commit(parents, files, &request.message), tree }
+            }
+        })
+    }
+
+    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        let start = WorktreeStart { branch: None, commit: commit.clone() };
+        match self.reset_worktree(path, &start, CleanDepth::KeepIgnored)? {
+            WorktreeReset::Reset => Ok(()),
+            WorktreeReset::Broken(_) => self.add_worktree(path, &start),
+        }
+    }
+
+    fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
+        let state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Ok(Alteration::Broken(damage.to_owned()));
+        }
+        let head = state.head_of(path).ok_or_else(|| failed("rev-parse HEAD", "no commit"))?;
+        if head != *commit {
+            return Ok(Alteration::HeadMoved(head));
+        }
+        let committed = state.files_of(&head).cloned().unwrap_or_default();
+        let present = &state.trees[path].files;
+        let altered = committed.iter().filter(|(name, bytes)| present.get(*name) != Some(*bytes));
+        let names: Vec<String> = altered.map(|(name, _)| name.clone()).take(20).collect();
+        Ok(if names.is_empty() { Alteration::None } else { Alteration::Files(names) })
+    }
+
+    fn advance(
+        &self,
+        branch: &BranchName,
+        from: &CommitId,
+        to: &CommitId,
+    ) -> Result<AdvanceOutcome, GitError> {
+        let mut state = self.lock();
+        let there = state.refs.get(&branch.to_ref()).cloned();
+        if there.as_ref() != Some(from) {
+            return Ok(AdvanceOutcome::Moved(there));
+        }
+        if !state.commits.contains_key(to) {
+            return Err(no_commit(to));
+        }
+        state.refs.insert(branch.to_ref(), to.clone());
+        Ok(AdvanceOutcome::Advanced)
+    }
+
+    fn forward_checkout(
+        &self,
+        checkout: &Path,
+        branch: &BranchName,
+        to: &CommitId,
+    ) -> Result<ForwardOutcome, GitError> {
+        let mut state = self.lock();
+        let is_on = matches!(state.trees.get(checkout).map(|t| &t.head), Some(Head::On(on)) if on == branch);
+        let head = state.head_of(checkout).filter(|_| is_on);
+        let Some(head) = head else { return refused(format!("not on {branch}")) };
+        if !state.ancestors(to).contains(&head) {
+            return refused("Not possible to fast-forward, aborting.");
+        }
+        let before = state.files_of(&head).cloned().unwrap_or_default();
+        let after = state.files_of(to).cloned().ok_or_else(|| no_commit(to))?;
+        let files = &mut state.tree_mut(checkout).files;
+        let changed = differing(&before, &after);
+        if let Some(name) = changed.iter().find(|name| files.get(**name) != before.get(**name)) {
+            return refused(format!("Your local changes to {name} would be overwritten"));
+        }
+        for name in changed {
+            match after.get(name) {
+                Some(bytes) => drop(files.insert(name.clone(), bytes.clone())),
+                None => drop(files.remove(name)),
+            }
+        }
+        state.move_head(checkout, to);
+        Ok(ForwardOutcome::Forwarded)
+    }
+
+    fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
+        let mut state = self.lock();
+        if let Some(holder) = state.holder(branch) {
+            return refused(format!("refusing to fetch into branch checked out at {}", holder.display()));
+        }
+        match state.refs.get(&branch.to_ref()) {
+            None => refused(format!("{branch} is gone")),
+            Some(there) if !state.ancestors(to).contains(there) => refused("non-fast-forward"),
+            Some(_) => {
+                state.refs.insert(branch.to_ref(), to.clone());
+                Ok(ForwardOutcome::Forwarded)
+            }
+        }
+    }
+
+    fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
+        let state = self.lock();
+        let entry = |path: &PathBuf| {
+            let branch = match &state.trees[path].head {
+                Head::On(branch) => Some(branch.clone()),
+                Head::At(_) => None,
+            };
+            WorktreeEntry { path: path.clone(), head: state.head_of(path), branch }
+        };
+        let others = state.trees.keys().filter(|path| **path != self.root).map(entry);
+        Ok(std::iter::once(entry(&self.root)).chain(others).collect())
+    }
+
+    fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
+        self.lock().trees.remove(path);
+        Ok(())
+    }
+}
+
+fn look(state: &State, path: &Path, head: CommitId) -> WorktreeInspection {
+    let tree = &state.trees[path];
+    let committed = state.files_of(&head).cloned().unwrap_or_default();
+    let present = state.files_to_commit(path, &[]);
+    let changes: Vec<PathBuf> = differing(&committed, &present).into_iter().map(PathBuf::from).collect();
+    let size = |change: &PathBuf| tree.files.get(&change.to_string_lossy().into_owned()).map_or(0, Vec::len);
+    let branch = match &tree.head {
+        Head::On(branch) => Some(branch.clone()),
+        Head::At(_) => None,
+    };
+    WorktreeInspection {
+        head,
+        branch,
+        change_count: changes.len(),
+        change_bytes: changes.iter().map(|change| size(change) as u64).sum(),
+        changes,
+        unmerged: tree.unmerged.iter().map(PathBuf::from).collect(),
+        nested_repositories: tree.nested.iter().map(PathBuf::from).collect(),
+    }
+}
+
+/// Three-way, whole files: the side that changed one wins; both, differently, is a conflict.
+fn merge_files(base: &Files, ours: &Files, theirs: &Files) -> Result<Files, Vec<String>> {
+    let mut merged = ours.clone();
+    let mut conflicts = Vec::new();
+    for name in differing(base, theirs) {
+        match (ours.get(name) == base.get(name), ours.get(name) == theirs.get(name)) {
+            (_, true) => {}
+            (false, false) => conflicts.push(name.clone()),
+            (true, false) => match theirs.get(name) {
+                Some(bytes) => drop(merged.insert(name.clone(), bytes.clone())),
+                None => drop(merged.remove(name)),
+            },
+        }
+    }
+    if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
+}
+
+fn obstruction(state: &State, branch: &BranchName) -> Option<BranchName> {
+    let is_within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|r| r.starts_with('/'));
+    let branches = state.refs.keys().filter_map(|name| name.as_str().strip_prefix("refs/heads/"));
+    let mut branches =
+        branches.filter(|other| is_within(branch.as_str(), other) || is_within(other, branch.as_str()));
+    branches.next().map(BranchName::new)
+}
+
+fn head_of(start: &WorktreeStart) -> Head {
+    start.branch.clone().map_or_else(|| Head::At(start.commit.clone()), Head::On)
+}
+
+fn lines_of(files: &Files, path: &str) -> Vec<String> {
+    let text = files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    text.unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+fn refused(words: impl Into<String>) -> Result<ForwardOutcome, GitError> {
+    Ok(ForwardOutcome::Refused(words.into()))
+}
+
+fn no_commit(commit: &CommitId) -> GitError {
+    failed("rev-parse", format!("bad object {commit}"))
+}
+
+fn failed(command: &str, words: impl Into<String>) -> GitError {
+    GitError::Command(CommandFailure {
+        argv: ["git".to_owned(), command.to_owned()].into(),
+        cwd: PathBuf::from("/fake"),
+        exit: Exit::Code(128),
+        output_tail: words.into(),
+    })
+}

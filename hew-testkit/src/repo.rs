@@ -1,0 +1,372 @@
+//! Real temporary repositories, cut off from the settings of whoever runs the tests.
+//!
+//! Everything lies in one temporary folder: the project, the home folder, hew's home. It goes when the value is dropped.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use hew_core::ids::CommitId;
+use tempfile::TempDir;
+
+/// A repository on branch `main`, with one commit, in a temporary folder of its own.
+#[derive(Debug)]
+pub struct TestRepo {
+    folder: TempDir,
+    root: PathBuf,
+    settings: PathBuf,
+}
+
+impl TestRepo {
+    /// A repository with `README.md` committed.
+    pub fn new() -> Self {
+        let repo = Self::empty();
+        repo.write("README.md", "A project.\n");
+        repo.commit("Start");
+        repo
+    }
+
+    /// A repository without a commit.
+    pub fn empty() -> Self {
+        Self::at("project")
+    }
+
+    /// A repository without a commit, in a folder of this name.
+    pub fn at(name: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let base = folder.path().canonicalize().expect("it was just made");
+        let root = base.join(name);
+        for made in [&root, &base.join("home/.config"), &base.join("tmp"), &base.join("hew-home")] {
+            fs::create_dir_all(made).expect("the temporary folder can be written");
+        }
+        let settings = base.join("calm.gitconfig");
+        fs::write(&settings, CALM).expect("the temporary folder can be written");
+        let repo = Self { folder, root, settings };
+        repo.git(&["init", "--quiet", "--initial-branch=main"]);
+        repo
+    }
+
+    /// A repository as [`TestRepo::new`] makes it, whose owner's git settings are as much in the way as they can be:
+    /// failing hooks, signing without a key, CRLF, an alias for every verb, and more. They hold for hew and for
+    /// [`TestRepo::command`]; [`TestRepo::git`] stays calm but for the line endings.
+    pub fn hostile() -> Self {
+        let mut repo = Self::new();
+        let calm = format!("{CALM}[core]\n\tautocrlf = true\n\tsafecrlf = false\n");
+        fs::write(&repo.settings, calm).expect("the temporary folder can be written");
+        let hooks = repo.base().join("hooks");
+        fs::create_dir_all(&hooks).expect("the temporary folder can be written");
+        for hook in HOOKS {
+            write_script(&hooks.join(hook), "#!/bin/sh\necho hook was run >&2\nexit 1\n");
+        }
+        repo.settings = repo.base().join("hostile.gitconfig");
+        let aliases: String = VERBS.iter().map(|verb| format!("\t{verb} = !false\n")).collect();
+        let text = format!("{HOSTILE}[core]\n\thooksPath = {}\n[alias]\n{aliases}", hooks.display());
+        fs::write(&repo.settings, text).expect("the temporary folder can be written");
+        repo
+    }
+
+    /// Takes the owner's name and address out of their settings.
+    #[must_use]
+    pub fn without_identity(mut self) -> Self {
+        let text = fs::read_to_string(&self.settings).expect("it was written on making the repository");
+        let text = text.replace("\tname = Tester\n", "").replace("\temail = tester@example.com\n", "");
+        self.settings = self.base().join("nameless.gitconfig");
+        fs::write(&self.settings, text).expect("the temporary folder can be written");
+        self
+    }
+
+    /// The root of its main working tree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The git folder that all its worktrees share.
+    pub fn common_dir(&self) -> PathBuf {
+        self.root.join(".git")
+    }
+
+    /// The folder around the project: a place for worktrees, logs, fake programs.
+    pub fn base(&self) -> PathBuf {
+        self.folder.path().canonicalize().expect("it lives as long as this value")
+    }
+
+    /// What `HEW_HOME` is for hew.
+    pub fn hew_home(&self) -> PathBuf {
+        self.base().join("hew-home")
+    }
+
+    /// Writes a file of the project; folders are made.
+    pub fn write(&self, path: &str, text: &str) {
+        let path = self.root.join(path);
+        fs::create_dir_all(path.parent().expect("it is inside the project")).expect("the folder can be made");
+        fs::write(path, text).expect("the file can be written");
+    }
+
+    /// Writes a program of the project.
+    pub fn write_script(&self, path: &str, text: &str) {
+        self.write(path, text);
+        write_script(&self.root.join(path), text);
+    }
+
+    /// Reads a file of the project; `None` if it is not there.
+    pub fn read(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// Commits everything in the main working tree.
+    pub fn commit(&self, message: &str) -> CommitId {
+        self.commit_in(&self.root, message)
+    }
+
+    /// Commits everything in a working tree.
+    pub fn commit_in(&self, tree: &Path, message: &str) -> CommitId {
+        self.git_in(tree, &["add", "--all"]);
+        self.git_in(tree, &["commit", "--quiet", "--allow-empty", "-m", message]);
+        self.rev_in(tree, "HEAD")
+    }
+
+    /// The commit that an expression names.
+    pub fn rev(&self, expression: &str) -> CommitId {
+        self.rev_in(&self.root, expression)
+    }
+
+    /// The same as a working tree sees it.
+    pub fn rev_in(&self, tree: &Path, expression: &str) -> CommitId {
+        CommitId::new(self.git_in(tree, &["rev-parse", "--verify", expression]))
+    }
+
+    /// Runs git in the project with calm settings; its output without the last line break. Panics if git fails.
+    pub fn git(&self, args: &[&str]) -> String {
+        self.git_in(&self.root, args)
+    }
+
+    /// The same in any folder.
+    pub fn git_in(&self, folder: &Path, args: &[&str]) -> String {
+        let output = self.try_git_in(folder, args);
+        assert!(
+            output.status.success(),
+            "git {args:?} in {}: {}",
+            folder.display(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
+    }
+
+    /// Runs git in any folder with calm settings, whatever comes of it.
+    pub fn try_git_in(&self, folder: &Path, args: &[&str]) -> Output {
+        let mut command = self.command_in(folder, "git");
+        command.env("GIT_CONFIG_GLOBAL", self.base().join("calm.gitconfig"));
+        command.args(args).output().expect("git can be run")
+    }
+
+    /// hew, in the project, with nothing of the machine's settings. Its standard input is closed.
+    pub fn hew(&self, args: &[&str]) -> Command {
+        self.hew_in(&self.root, args)
+    }
+
+    /// hew in any folder.
+    pub fn hew_in(&self, folder: &Path, args: &[&str]) -> Command {
+        let mut command = self.command_in(folder, hew_binary());
+        command.args(args);
+        command
+    }
+
+    /// Any program, in the project, with nothing of the machine's settings. Its standard input is closed.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        self.command_in(&self.root, program)
+    }
+
+    /// The same in any folder.
+    pub fn command_in(&self, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().envs(self.environment()).current_dir(folder).stdin(Stdio::null());
+        command
+    }
+
+    /// The whole environment of whatever is under test: PATH, and folders of this repository's own.
+    pub fn environment(&self) -> Vec<(OsString, OsString)> {
+        let base = self.base();
+        let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
+        let pairs: [(&str, OsString); 12] = [
+            ("PATH", path),
+            ("HOME", base.join("home").into()),
+            ("XDG_CONFIG_HOME", base.join("home/.config").into()),
+            ("XDG_CACHE_HOME", base.join("home/.cache").into()),
+            ("XDG_DATA_HOME", base.join("home/.local/share").into()),
+            ("XDG_STATE_HOME", base.join("home/.local/state").into()),
+            ("HEW_HOME", base.join("hew-home").into()),
+            ("TMPDIR", base.join("tmp").into()),
+            ("LANG", "C.UTF-8".into()),
+            ("TZ", "UTC".into()),
+            ("GIT_CONFIG_GLOBAL", self.settings.clone().into()),
+            ("GIT_CONFIG_SYSTEM", "/dev/null".into()),
+        ];
+        pairs.into_iter().map(|(name, value)| (name.into(), value)).collect()
+    }
+
+    /// Panics unless git finds the repository whole.
+    pub fn fsck_clean(&self) {
+        let output = self.try_git_in(&self.root, &["fsck", "--full", "--strict", "--no-dangling"]);
+        let said =
+            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && said.trim().is_empty(), "git fsck: {said}");
+    }
+}
+
+impl Default for TestRepo {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn write_script(path: &Path, text: &str) {
+    fs::write(path, text).expect("the file can be written");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
+}
+
+/// The binary that Cargo built for the running test: tests lie in `deps` beside it.
+fn hew_binary() -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own file");
+    let binary = test.parent().and_then(Path::parent).map(|folder| folder.join("hew"));
+    binary.filter(|file| file.exists()).expect("only tests of the package `hew` have its binary built")
+}
+
+const CALM: &str = "\
+[user]
+\tname = Tester
+\temail = tester@example.com
+[init]
+\tdefaultBranch = main
+[gc]
+\tauto = 0
+[maintenance]
+\tauto = false
+[advice]
+\tdetachedHead = false
+";
+
+const HOSTILE: &str = "\
+[user]
+\tname = Tester
+\temail = tester@example.com
+\tuseConfigOnly = true
+\tsigningKey = NOBODY
+[init]
+\tdefaultBranch = odd/trunk
+[commit]
+\tgpgSign = true
+\ttemplate = /nonexistent/template
+[tag]
+\tgpgSign = true
+[gpg]
+\tprogram = /bin/false
+[core]
+\tautocrlf = true
+\tsafecrlf = true
+\tfsmonitor = /bin/false
+\tpager = /bin/false
+\teditor = /bin/false
+\tquotePath = true
+\tabbrev = 4
+[color]
+\tui = always
+[column]
+\tui = always
+[merge]
+\tff = no
+\tautostash = true
+\tverifySignatures = true
+\tconflictStyle = diff3
+[branch]
+\tautoSetupMerge = always
+\tautoSetupRebase = always
+[checkout]
+\tdefaultRemote = nowhere
+[diff]
+\texternal = /bin/false
+\tnoprefix = true
+\trenames = copies
+\trelative = true
+\tignoreSubmodules = all
+[status]
+\tshort = true
+\tbranch = true
+\trenames = copies
+\tshowUntrackedFiles = no
+\trelativePaths = true
+[log]
+\tshowSignature = true
+\tdate = relative
+[add]
+\tignoreErrors = true
+[fetch]
+\tprune = true
+\trecurseSubmodules = true
+[protocol]
+\tversion = 0
+[protocol \"file\"]
+\tallow = never
+[submodule]
+\trecurse = true
+[rerere]
+\tenabled = true
+\tautoUpdate = true
+[worktree]
+\tguessRemote = true
+[i18n]
+\tcommitEncoding = ISO-8859-1
+[index]
+\tversion = 4
+[gc]
+\tauto = 1
+[pull]
+\trebase = true
+";
+
+const HOOKS: [&str; 14] = [
+    "applypatch-msg",
+    "commit-msg",
+    "post-checkout",
+    "post-commit",
+    "post-index-change",
+    "post-merge",
+    "post-rewrite",
+    "pre-applypatch",
+    "pre-auto-gc",
+    "pre-commit",
+    "pre-merge-commit",
+    "prepare-commit-msg",
+    "reference-transaction",
+    "update",
+];
+
+const VERBS: [&str; 26] = [
+    "add",
+    "branch",
+    "checkout",
+    "clean",
+    "commit",
+    "commit-tree",
+    "config",
+    "diff",
+    "diff-tree",
+    "fetch",
+    "for-each-ref",
+    "log",
+    "ls-files",
+    "merge",
+    "merge-base",
+    "merge-tree",
+    "reset",
+    "rev-list",
+    "rev-parse",
+    "show",
+    "status",
+    "symbolic-ref",
+    "update-ref",
+    "var",
+    "worktree",
+    "write-tree",
+];

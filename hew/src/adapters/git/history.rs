@@ -1,0 +1,115 @@
+//! Questions about commits.
+
+use std::collections::BTreeSet;
+
+use hew_core::ids::{CommitId, TreeId};
+use hew_core::worktree::{FileChange, GitError};
+
+use super::RepoGit;
+
+/// The tree of a commit.
+pub(super) fn tree_of(git: &RepoGit, commit: &CommitId) -> Result<TreeId, GitError> {
+    let tree = format!("{commit}^{{tree}}");
+    let answer = git.on_repository().args(["rev-parse", "--verify", &tree]).run()?.success()?;
+    Ok(TreeId::new(answer.line()?))
+}
+
+/// Every one of `ancestors` is reachable from `descendant`.
+pub(super) fn contains_all(
+    git: &RepoGit,
+    descendant: &CommitId,
+    ancestors: &[CommitId],
+) -> Result<bool, GitError> {
+    if ancestors.iter().all(|ancestor| ancestor == descendant) {
+        return Ok(true);
+    }
+    // One commit that is reachable from an ancestor, but not from the descendant, is enough to deny it.
+    let wanted: Vec<&str> = ancestors.iter().map(CommitId::as_str).collect();
+    let input = format!("{}\n^{descendant}\n", wanted.join("\n"));
+    let call = git.on_repository().args(["rev-list", "--max-count=1", "--stdin"]).input(input);
+    Ok(call.run()?.success()?.stdout.is_empty())
+}
+
+/// Number of files and bytes of a commit's tree.
+pub(super) fn tree_size(git: &RepoGit, commit: &CommitId) -> Result<(u64, u64), GitError> {
+    let answer = git.on_repository().args(["ls-tree", "-r", "-l", "-z", commit.as_str()]).run()?.success()?;
+    let sizes = records(&answer.stdout).map(|record| {
+        let text = String::from_utf8_lossy(record);
+        // Another repository's commit has no size.
+        text.split_whitespace().nth(3).and_then(|size| size.parse::<u64>().ok()).unwrap_or(0)
+    });
+    Ok(sizes.fold((0, 0), |(files, bytes), size| (files + 1, bytes + size)))
+}
+
+/// Files that differ between two commits.
+pub(super) fn changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
+    let answer = git
+        .on_repository()
+        .args(["diff-tree", "-r", "--raw", "--numstat", "-z"])
+        .args(["--no-renames", "--no-ext-diff", "--no-textconv"])
+        .args([from.as_str(), to.as_str(), "--"])
+        .run()?
+        .success()?;
+    parse_changes(&answer.stdout).ok_or_else(|| answer.unreadable())
+}
+
+/// First come `:<old mode> <new mode> …` and the path of each file, then `<added> TAB <removed> TAB <path>` of each.
+fn parse_changes(output: &[u8]) -> Option<Vec<FileChange>> {
+    let mut links = BTreeSet::new();
+    let mut changes = Vec::new();
+    let mut records = records(output);
+    while let Some(record) = records.next() {
+        let Some(modes) = record.strip_prefix(b":") else {
+            changes.push(parse_count(record, &links)?);
+            continue;
+        };
+        let path = records.next()?;
+        let mut modes = modes.split(|&byte| byte == b' ');
+        let (old, new) = (modes.next()?, modes.next()?);
+        if new == b"160000" && old != new {
+            links.insert(path);
+        }
+    }
+    Some(changes)
+}
+
+fn parse_count(record: &[u8], links: &BTreeSet<&[u8]>) -> Option<FileChange> {
+    let mut parts = record.splitn(3, |&byte| byte == b'\t');
+    let mut count = || {
+        let text = std::str::from_utf8(parts.next()?).ok()?;
+        // A binary file has no lines.
+        if text == "-" { Some(0) } else { text.parse().ok() }
+    };
+    let (added, removed) = (count()?, count()?);
+    let path = parts.next()?;
+    let is_repository_link = links.contains(path);
+    Some(FileChange { path: String::from_utf8_lossy(path).into_owned(), added, removed, is_repository_link })
+}
+
+fn records(output: &[u8]) -> impl Iterator<Item = &[u8]> {
+    output.split(|&byte| byte == 0).filter(|record| !record.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_halves_of_the_answer_are_read_with_any_path() {
+        let output = b":100644 100644 a1 b2 M\0src/a.rs\0:000000 160000 00 c3 A\0inner\0\
+            :160000 160000 a1 b2 M\0module\0:000000 100644 00 d4 A\0tab\tand\nline \xff\0\
+            3\t1\tsrc/a.rs\01\t0\tinner\01\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
+        let read = parse_changes(output).unwrap();
+        let read: Vec<_> =
+            read.iter().map(|c| (c.path.as_str(), c.added, c.removed, c.is_repository_link)).collect();
+        let expected = [
+            ("src/a.rs", 3, 1, false),
+            ("inner", 1, 0, true),
+            ("module", 1, 1, false),
+            ("tab\tand\nline \u{fffd}", 0, 0, false),
+        ];
+        assert_eq!(read, expected);
+        assert_eq!(parse_changes(b""), Some(Vec::new()));
+        assert_eq!(parse_changes(b"x\0"), None);
+    }
+}

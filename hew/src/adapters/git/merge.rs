@@ -1,0 +1,50 @@
+//! Merging one commit into another without touching a branch or a file.
+
+use hew_core::ids::{CommitId, TreeId};
+use hew_core::worktree::{GitError, MergeOutcome, MergeRequest};
+
+use super::run::GitAnswer;
+use super::{RepoGit, SYNCED};
+use hew_core::exit::Exit;
+
+/// Merges `work` into `tip`. It runs in the lane's worktree, whose attributes decide how files are merged.
+pub(super) fn merge(git: &RepoGit, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
+    let lane = git.locate(&request.lane)?;
+    let merged = git
+        .in_worktree(&lane)
+        .settings(&SYNCED)
+        .args(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"])
+        .args([request.tip.as_str(), request.work.as_str()])
+        .run()?;
+    let (tree, files) = parse(&merged)?;
+    if !files.is_empty() || merged.exit == Exit::Code(1) {
+        return Ok(MergeOutcome::Conflict { files });
+    }
+    let call = git
+        .in_worktree(&lane)
+        .settings(&SYNCED)
+        .args(["commit-tree", tree.as_str(), "-F", "-"])
+        .args(["-p", request.tip.as_str(), "-p", request.work.as_str()])
+        .input(request.message.as_bytes());
+    let answer = git.with_identity(call)?.run()?.success()?;
+    Ok(MergeOutcome::Merged { commit: CommitId::new(answer.line()?), tree })
+}
+
+/// The tree and the conflicting paths. Exit code 1 means a conflict, but also that a commit is missing: only in the
+/// first case does a tree come first.
+fn parse(answer: &GitAnswer) -> Result<(TreeId, Vec<String>), GitError> {
+    if !matches!(answer.exit, Exit::Code(0 | 1)) {
+        return Err(answer.failure());
+    }
+    let mut fields = answer.stdout.split(|&byte| byte == 0).filter(|field| !field.is_empty());
+    let tree = fields.next().and_then(|field| std::str::from_utf8(field).ok()).filter(|text| is_id(text));
+    let tree = tree.ok_or_else(|| answer.failure())?;
+    let mut files: Vec<String> = fields.map(|path| String::from_utf8_lossy(path).into_owned()).collect();
+    files.sort();
+    files.dedup();
+    Ok((TreeId::new(tree), files))
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

@@ -1,0 +1,134 @@
+//! Making, resetting, listing and removing worktrees.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::{BranchName, CommitId};
+use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
+
+use super::admin::{self, Linked};
+use super::discard::{discard, make_folders_writable};
+use super::run::{GitAnswer, LONG};
+use super::{RepoGit, file_error};
+
+/// Makes a worktree; what a killed attempt left at this path is cleared first.
+pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    remove(git, path)?;
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
+    }
+    let call = git.on_repository().args(["worktree", "add", "--quiet"]);
+    let call = match &start.branch {
+        // Upstream tracking would write the shared config file, whose lock parallel calls fight for.
+        Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
+        None => call.arg("--detach"),
+    };
+    call.arg(path).arg(start.commit.as_str()).timeout(LONG).run()?.success().map(drop)
+}
+
+/// Puts a worktree back to a start.
+pub(super) fn reset(
+    git: &RepoGit,
+    path: &Path,
+    start: &WorktreeStart,
+    depth: CleanDepth,
+) -> Result<WorktreeReset, GitError> {
+    let linked = match admin::locate(&git.common_dir, path) {
+        Ok(linked) => linked,
+        Err(reason) => return Ok(WorktreeReset::Broken(reason)),
+    };
+    admin::clear_unfinished(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
+    admin::mend_pointer(&linked).map_err(|error| file_error(&linked.path, error))?;
+    let checkout = switch(git, &linked, start)?;
+    if !checkout.exit.is_success() {
+        return Ok(WorktreeReset::Broken(checkout.words()));
+    }
+    let clean = clean(git, &linked, depth)?;
+    if clean.exit.is_success() {
+        return Ok(WorktreeReset::Reset);
+    }
+    // Read-only folders (module caches are such) can't be emptied.
+    make_folders_writable(&linked.path).map_err(|error| file_error(&linked.path, error))?;
+    let again = self::clean(git, &linked, depth)?;
+    if again.exit.is_success() { Ok(WorktreeReset::Reset) } else { Ok(WorktreeReset::Broken(again.words())) }
+}
+
+/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays. A broken one
+/// is made again.
+pub(super) fn checkout(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+    let start = WorktreeStart { branch: None, commit: commit.clone() };
+    match reset(git, path, &start, CleanDepth::KeepIgnored)? {
+        WorktreeReset::Reset => Ok(()),
+        WorktreeReset::Broken(_) => add(git, path, &start),
+    }
+}
+
+fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
+    // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
+    let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
+    let call = match &start.branch {
+        Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
+        None => call.arg("--detach"),
+    };
+    call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
+}
+
+fn clean(git: &RepoGit, linked: &Linked, depth: CleanDepth) -> Result<GitAnswer, GitError> {
+    let flags = match depth {
+        CleanDepth::KeepIgnored => "-ffd",
+        CleanDepth::Everything => "-ffdx",
+    };
+    git.in_worktree(linked).args(["clean", "--quiet", flags]).timeout(LONG).run()
+}
+
+/// All worktrees, the main one first.
+pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
+    let answer = git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run()?.success()?;
+    let mut entries: Vec<WorktreeEntry> = Vec::new();
+    for field in answer.stdout.split(|&byte| byte == 0) {
+        let (key, value) = split_field(field);
+        match (key, entries.last_mut()) {
+            (b"worktree", _) => {
+                entries.push(WorktreeEntry { path: to_path(value), head: None, branch: None });
+            }
+            (b"HEAD", Some(entry)) => entry.head = parse_head(value),
+            (b"branch", Some(entry)) => entry.branch = parse_branch(value),
+            _ => {}
+        }
+    }
+    if entries.is_empty() { Err(answer.unreadable()) } else { Ok(entries) }
+}
+
+/// Removes a worktree and git's record of it. Neither has to be there.
+pub(super) fn remove(git: &RepoGit, path: &Path) -> Result<(), GitError> {
+    let records = admin::records_of(&git.common_dir, path).map_err(|error| file_error(path, error))?;
+    discard(path).map_err(|error| file_error(path, error))?;
+    for record in records {
+        // Git's own remove refuses a locked or half-made worktree.
+        fs::remove_dir_all(&record).map_err(|error| file_error(&record, error))?;
+    }
+    Ok(())
+}
+
+fn split_field(field: &[u8]) -> (&[u8], &[u8]) {
+    match field.iter().position(|&byte| byte == b' ') {
+        Some(at) => (&field[..at], &field[at + 1..]),
+        None => (field, &[]),
+    }
+}
+
+fn to_path(bytes: &[u8]) -> PathBuf {
+    use std::os::unix::ffi::OsStrExt;
+    PathBuf::from(std::ffi::OsStr::from_bytes(bytes))
+}
+
+fn parse_head(value: &[u8]) -> Option<CommitId> {
+    let text = std::str::from_utf8(value).ok()?;
+    // An unborn branch is listed with a name of zeros.
+    text.bytes().any(|byte| byte != b'0').then(|| CommitId::new(text))
+}
+
+fn parse_branch(value: &[u8]) -> Option<BranchName> {
+    let text = String::from_utf8_lossy(value);
+    text.strip_prefix("refs/heads/").map(BranchName::new)
+}

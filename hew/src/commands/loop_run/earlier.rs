@@ -1,0 +1,83 @@
+//! Earlier runs of this project that a new one has to know of: undelivered, or crashed.
+
+use hew_core::ids::BranchName;
+use hew_core::record::ledger::{self, LedgerRun};
+use hew_core::tracker::TaskEditor;
+use hew_core::worktree::GitClient;
+
+use crate::adapters::git::RepoGit;
+use crate::adapters::ledger as ledger_file;
+use crate::adapters::project::Project;
+use crate::cli::loop_args::RunArgs;
+use crate::commands::task::tracker_failure;
+use crate::failure::{Failure, code};
+use crate::ui::Ui;
+
+/// Refuses while an earlier run of this target is undelivered, and gives back what crashed runs still hold. The
+/// project's lock is ours: a run without an end is a crashed one.
+pub(super) fn settle(
+    project: &Project,
+    git: &RepoGit,
+    target: Option<&BranchName>,
+    tracker: &dyn TaskEditor,
+    args: &RunArgs,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let (runs, warning) = ledger_file::read(&project.shared_dir).map_err(ledger_failure)?;
+    if let Some(warning) = warning {
+        ui.warn(&warning);
+    }
+    if let (Some(target), false) = (target, args.ignore_undelivered) {
+        refuse_undelivered(&runs, git, target)?;
+    }
+    let crashed: Vec<&LedgerRun> = runs.iter().filter(|run| run.ended.is_none()).collect();
+    for run in crashed {
+        release_claims(run, tracker, ui)?;
+    }
+    Ok(())
+}
+
+fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
+    Failure::usage("the ledger of runs can't be read").because(error)
+}
+
+fn refuse_undelivered(runs: &[LedgerRun], git: &RepoGit, target: &BranchName) -> Result<(), Failure> {
+    let mut waiting: Vec<&LedgerRun> = ledger::undelivered(runs, target);
+    let crashed = runs.iter().filter(|run| run.ended.is_none() && run.target_branch.as_ref() == Some(target));
+    waiting.extend(
+        crashed.filter(|run| !run.is_waived && run.delivered.is_none() && has_landed(run, git, target)),
+    );
+    let Some(run) = waiting.first() else {
+        return Ok(());
+    };
+    let id = &run.run_id;
+    Err(Failure::with_code(code::PERSON, format!("run {id} landed work that is not on {target} yet"))
+        .because(format!("its result is on branch {}", run.run_branch))
+        .hint(format!(
+            "hew loop deliver --run-id {id}\nor go on without it: hew loop run --ignore-undelivered …"
+        )))
+}
+
+/// A crashed run's branch tells whether it landed something that the target lacks.
+fn has_landed(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> bool {
+    let resolve = |branch: &BranchName| git.resolve(&branch.to_ref()).ok().flatten();
+    let (Some(tip), Some(target)) = (resolve(&run.run_branch), resolve(target)) else {
+        return false;
+    };
+    tip != run.launch_sha && !git.contains_all(&target, &[tip]).unwrap_or(false)
+}
+
+fn release_claims(run: &LedgerRun, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
+    let failed = |error| tracker_failure(&error);
+    for id in tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)? {
+        let Some(holder) = tracker.task(&id).map_err(failed)?.and_then(|task| task.assignee) else {
+            continue;
+        };
+        tracker.release(&id, &holder).map_err(failed)?;
+        tracker
+            .note(&id, &format!("hew {holder}: the run crashed; the claim was given back"))
+            .map_err(failed)?;
+        ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
+    }
+    Ok(())
+}

@@ -1,0 +1,24 @@
+//! Flags of `hew loop run` as settings, so that both have one meaning and an origin.
+
+use crate::cli::loop_args::{MergeArg, RunArgs};
+
+/// Key, text and flag of everything that was given.
+pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static str)> {
+    let mut given = Vec::new();
+    let mut add = |key, value: Option<String>, flag| given.extend(value.map(|value| (key, value, flag)));
+    add("loop.jobs", args.jobs.map(|jobs| jobs.to_string()), "--jobs");
+    add("loop.runtime", args.runtime.clone(), "--runtime");
+    add("loop.budget.iterations", args.max_iter.map(|max| max.to_string()), "--max-iter");
+    add("loop.budget.wall", args.budget_wall.clone(), "--budget-wall");
+    add("loop.max_attempts", args.max_attempts.map(|max| max.to_string()), "--max-attempts");
+    add("loop.timeout", args.timeout.clone(), "--timeout");
+    add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");
+    add("loop.gate.command", args.gate.clone(), "--gate");
+    add("loop.gate.baseline", args.no_baseline.then(|| "false".to_owned()), "--no-baseline");
+    add("loop.deliver", args.no_deliver.then(|| "false".to_owned()), "--no-deliver");
+    let merge = args.merge.map(|merge| match merge {
+        MergeArg::Task => "task".to_owned(),
+    });
+    add("loop.merge", merge, "--merge");
+    given
+}

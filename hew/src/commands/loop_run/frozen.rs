@@ -1,0 +1,127 @@
+//! What is frozen at launch: the engine's configuration and the journal's first line; and what the journal says of the
+//! end.
+
+use std::sync::Arc;
+
+use hew_core::engine::{GatePlan, RunConfig, RunLimits};
+use hew_core::ids::CommitId;
+use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord};
+use hew_core::record::ledger::LedgerDelivery;
+use hew_core::record::{JournalEvent, StopReason};
+use hew_core::tracker::Scope;
+
+use super::preflight::Checked;
+use crate::cli::loop_args::RunArgs;
+use crate::commands::context::Context;
+use crate::drive::rig::RunPlace;
+
+/// The engine's configuration.
+pub(super) fn run_config(
+    context: &Context,
+    args: &RunArgs,
+    checked: &Checked,
+    place: &RunPlace,
+) -> RunConfig {
+    let settings = &context.settings;
+    let gate = place.gate.as_ref().map(|gate| GatePlan {
+        command: gate.command.clone(),
+        retry_flaky: settings.gate_retry_flaky.value,
+        baseline: settings.gate_baseline.value,
+        on_fail: settings.on_gate_fail.value,
+    });
+    RunConfig {
+        run: place.run.clone(),
+        jobs: place.jobs,
+        scope: checked.scope.clone(),
+        retry_parked: args.retry_parked,
+        target: place.target.clone(),
+        launch: checked.launch.clone(),
+        run_branch: place.run_branch.clone(),
+        gate,
+        limits: RunLimits {
+            max_attempts: settings.max_attempts.value,
+            max_iter: settings.budget_iterations.value,
+            wall: settings.budget_wall.value,
+            stop_grace: settings.stop_grace.value,
+        },
+        deliver: settings.deliver.value,
+        watch: args.watch,
+        settings: Arc::new(settings.clone()),
+    }
+}
+
+/// The journal's first line.
+pub(super) fn run_started(context: &Context, checked: &Checked, place: &RunPlace) -> JournalEvent {
+    let settings = &context.settings;
+    JournalEvent::RunStarted {
+        schema_version: SCHEMA_VERSION,
+        run_id: place.run.clone(),
+        hew_version: env!("CARGO_PKG_VERSION").to_owned(),
+        pid: std::process::id(),
+        project: context.project.root.display().to_string(),
+        target_branch: place.target.clone(),
+        launch_sha: checked.launch.clone(),
+        run_branch: place.run_branch.clone(),
+        jobs: place.jobs,
+        scope: scope_record(&checked.scope),
+        gate: place.gate.as_ref().map(|gate| gate.command.clone()),
+        max_iter: settings.budget_iterations.value,
+        budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
+        worktrees: place.worktrees().display().to_string(),
+        settings: setting_records(context),
+        in_scope: checked.in_scope,
+    }
+}
+
+fn scope_record(scope: &Scope) -> ScopeRecord {
+    match scope {
+        Scope::Ready => ScopeRecord::Ready,
+        Scope::Epics(epics) => ScopeRecord::Epics { epic_ids: epics.iter().cloned().collect() },
+        Scope::Tasks(tasks) => ScopeRecord::Tasks { task_ids: tasks.iter().cloned().collect() },
+    }
+}
+
+fn setting_records(context: &Context) -> Vec<SettingRecord> {
+    let record =
+        |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
+            key: key.to_owned(),
+            value: found.value.to_string(),
+            origin: found.origin.to_string(),
+        };
+    context.values.iter().map(record).collect()
+}
+
+/// What the ledger wants to know, picked from the journal as it is written.
+pub(super) struct OutcomeWatch {
+    pub(super) tip: CommitId,
+    pub(super) stop_reason: StopReason,
+    pub(super) delivery: LedgerDelivery,
+}
+
+impl OutcomeWatch {
+    pub(super) fn new(tip: CommitId) -> Self {
+        Self { tip, stop_reason: StopReason::RuntimeError, delivery: LedgerDelivery::Undelivered }
+    }
+
+    pub(super) fn see(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::Landed { sha, .. } => self.tip = sha.clone(),
+            JournalEvent::StopRequested { reason: StopReason::Signal, .. } => {
+                self.stop_reason = StopReason::Signal;
+            }
+            JournalEvent::Delivery { outcome } => {
+                self.delivery = match outcome {
+                    DeliveryRecord::Delivered { .. } => LedgerDelivery::Delivered,
+                    DeliveryRecord::Refused { .. } => LedgerDelivery::Undelivered,
+                    // A signal only puts a wanted delivery off.
+                    DeliveryRecord::NotWanted { .. } if self.stop_reason == StopReason::Signal => {
+                        LedgerDelivery::Undelivered
+                    }
+                    DeliveryRecord::NotWanted { .. } => LedgerDelivery::NotWanted,
+                };
+            }
+            JournalEvent::RunEnded { stop_reason, .. } => self.stop_reason = *stop_reason,
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Launching: lock, run folder, ledger, run branch; then the drive, and what is said at its end.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use hew_core::engine::effect::RunEnd;
+use hew_core::engine::{Event, State};
+use hew_core::ids::{CommitId, RunId};
+use hew_core::prompt::PromptPrefix;
+use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
+use hew_core::record::{JournalEntry, JournalEvent, RunView, StopReason, Store, StoreError};
+use hew_core::tracker::TaskEditor;
+use hew_core::worktree::{BranchCreation, GitClient, names};
+
+use super::earlier;
+use super::frozen;
+use super::narration::Narration;
+use super::preflight::Checked;
+use crate::adapters::lock::{LockError, ProjectLock};
+use crate::adapters::owner::{self, Owner};
+use crate::adapters::recorder::Recorder;
+use crate::adapters::store::RunFolder;
+use crate::adapters::watch::FileWatch;
+use crate::adapters::{control, ledger, proc_tree, signals, tracker as trackers};
+use crate::cli::loop_args::RunArgs;
+use crate::commands::context::Context;
+use crate::commands::loop_summary;
+use crate::commands::task::tracker_failure;
+use crate::drive::rig::RunPlace;
+use crate::drive::{self, Drive, Rig};
+use crate::failure::{Failure, code};
+use crate::skills;
+use crate::ui::Ui;
+
+/// Launches a run and drives it to its end. Answers its exit code.
+pub(super) fn launch(
+    context: &Context,
+    args: &RunArgs,
+    tracker: Arc<dyn TaskEditor>,
+    checked: Checked,
+    ui: &Ui,
+) -> Result<u8, Failure> {
+    let run = new_run_id()?;
+    let _lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
+    earlier::settle(&context.project, &checked.git, checked.target.as_ref(), &*tracker, args, ui)?;
+    let memories = tracker.memories().map_err(|error| tracker_failure(&error))?;
+    let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
+    let place = take_place(context, args, &checked, run)?;
+    let (events_in, outside) = unbounded();
+    listen(context, args, &place, &events_in)?;
+    let state = State::new(frozen::run_config(context, args, &checked, &place));
+    let first = frozen::run_started(context, &checked, &place);
+    let rig = Arc::new(Rig::new(context, tracker, place.clone(), prefix));
+    let ended = record_and_drive(rig, state, outside, first, ui)?;
+    control::close(&place.folder);
+    note_end(context, &place, &ended, &checked.launch)?;
+    loop_summary::show_after_run(&place.folder, ui)?;
+    Ok(ended.end.exit_code)
+}
+
+fn new_run_id() -> Result<RunId, Failure> {
+    let random = getrandom::u32()
+        .map_err(|error| Failure::usage("the system gives no random numbers").because(error))?;
+    Ok(RunId::new(chrono::Utc::now(), random))
+}
+
+fn held(error: LockError) -> Failure {
+    let words = error.to_string();
+    match error {
+        LockError::Held { run_id, .. } => Failure::with_code(code::HELD, words).hint(format!(
+            "hew loop status --run-id {run_id}\nor stop it: hew loop cancel --run-id {run_id}"
+        )),
+        LockError::File(error) => unwritable(error),
+    }
+}
+
+fn unwritable(error: StoreError) -> Failure {
+    let folder = error.path.parent().unwrap_or(&error.path).display().to_string();
+    Failure::usage(format!("{} can't be written", error.path.display()))
+        .because(error.reason)
+        .hint(format!("check who may write to {folder}"))
+}
+
+/// Makes the run's place: folder, ledger line, owner of the worktrees, run branch.
+fn take_place(context: &Context, args: &RunArgs, checked: &Checked, run: RunId) -> Result<RunPlace, Failure> {
+    let project = &context.project;
+    let folder = RunFolder::create(&project.state_dir, &run).map_err(unwritable)?;
+    let place = RunPlace {
+        jobs: context.settings.jobs.value,
+        folder: folder.path().to_owned(),
+        worktree_root: checked.worktree_root.clone(),
+        launch: checked.launch.clone(),
+        run_branch: names::run_branch(&context.settings.branch_prefix.value, &run),
+        target: checked.target.clone(),
+        gate: checked.gate.clone(),
+        keep_worktrees: args.keep_worktrees,
+        run,
+    };
+    let me = proc_tree::stat(std::process::id());
+    let start_ticks = me.map_or(0, |stat| stat.start_ticks);
+    let owner = Owner {
+        schema_version: 1,
+        run_id: place.run.clone(),
+        project: project.root.display().to_string(),
+        common_dir: project.common_dir.display().to_string(),
+        pid: std::process::id(),
+        start_ticks,
+    };
+    let worktrees = place.worktrees();
+    owner::write(&worktrees, &owner)
+        .map_err(|error| unwritable(StoreError { path: worktrees.clone(), reason: error.to_string() }))?;
+    ledger::append(&project.shared_dir, launched(context, checked, &place, start_ticks))
+        .map_err(unwritable)?;
+    make_run_branch(checked, &place)?;
+    Ok(place)
+}
+
+fn launched(context: &Context, checked: &Checked, place: &RunPlace, start_ticks: u64) -> LedgerEvent {
+    LedgerEvent::Launched {
+        run_id: place.run.clone(),
+        at: chrono::Utc::now(),
+        project: context.project.root.display().to_string(),
+        state_dir: context.project.state_dir.display().to_string(),
+        target_branch: place.target.clone(),
+        launch_sha: checked.launch.clone(),
+        run_branch: place.run_branch.clone(),
+        pid: std::process::id(),
+        start_ticks,
+    }
+}
+
+fn make_run_branch(checked: &Checked, place: &RunPlace) -> Result<(), Failure> {
+    let branch = &place.run_branch;
+    let made = checked.git.create_branch(branch, &checked.launch);
+    match made.map_err(|error| Failure::usage(format!("branch {branch} can't be made")).because(error))? {
+        BranchCreation::Created => Ok(()),
+        BranchCreation::Exists(_) => {
+            Err(Failure::usage(format!("branch {branch} exists already"))
+                .hint(format!("git branch -D {branch}")))
+        }
+        BranchCreation::Obstructed(other) => {
+            Err(Failure::usage(format!("branch {other} stands in the way of {branch}"))
+                .hint(format!("git branch -m {other} {other}-old")))
+        }
+    }
+}
+
+/// Signals, control socket, stop files and the tracker's folder, all as events.
+fn listen(
+    context: &Context,
+    args: &RunArgs,
+    place: &RunPlace,
+    events: &Sender<Event>,
+) -> Result<(), Failure> {
+    let failed =
+        |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
+    signals::forward(events.clone()).map_err(|error| failed("signals", error))?;
+    control::listen(&place.folder, events.clone()).map_err(|error| failed("the control socket", error))?;
+    let mut stop_files = vec![place.folder.join(".stop")];
+    stop_files.extend(args.stop_file.as_deref().map(absolute));
+    for file in &stop_files {
+        if file.exists() {
+            // It counts from the start; whoever listens takes it as the first event.
+            let _ = events.send(stop_file_seen(file.clone()));
+        }
+    }
+    let watch = FileWatch::new(&stop_files).map_err(|error| failed("the stop file", error))?;
+    let seen = move |file: PathBuf| if file.exists() { stop_file_seen(file) } else { Event::Woke };
+    watch.forward(events.clone(), seen).map_err(|error| failed("the stop file", error))?;
+    let store = trackers::embedded_path(&context.project);
+    let folder = store.parent().map_or_else(|| store.clone(), PathBuf::from);
+    let watch = FileWatch::new([folder]).map_err(|error| failed("the tracker", error))?;
+    watch.forward(events.clone(), |_| Event::TrackerChanged).map_err(|error| failed("the tracker", error))
+}
+
+fn absolute(path: &std::path::Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn stop_file_seen(file: PathBuf) -> Event {
+    let detail = file.display().to_string();
+    Event::StopRequested { reason: StopReason::StopFile, detail, now: false, signal: None }
+}
+
+/// What is known of a run once it is over.
+struct Ended {
+    end: RunEnd,
+    stop_reason: StopReason,
+    tip: CommitId,
+    delivery: LedgerDelivery,
+}
+
+fn record_and_drive(
+    rig: Arc<Rig>,
+    state: State,
+    outside: Receiver<Event>,
+    first: JournalEvent,
+    ui: &Ui,
+) -> Result<Ended, Failure> {
+    let mut store = RunFolder::open(&rig.place.folder);
+    let recorder = Recorder::start(Box::new(RunFolder::open(&rig.place.folder)), RunView::new());
+    let mut narration = Narration::new(ui);
+    let mut outcome = frozen::OutcomeWatch::new(state.tip().clone());
+    let now = rig.clock.now();
+    let first = [JournalEntry { seq: 1, at: now.wall, elapsed_ms: 0, event: first }];
+    let mut on_record = |entries: &[JournalEntry]| {
+        recorder.record(entries);
+        narration.tell(entries);
+        entries.iter().for_each(|entry| outcome.see(&entry.event));
+    };
+    store.append(&first).map_err(unwritable)?;
+    on_record(&first);
+    let folder = rig.place.folder.clone();
+    let drive = Drive { rig, state, store: &mut store, seq: 1, outside, on_record: &mut on_record };
+    let end = drive::drive(drive).map_err(|error| {
+        unwritable(error)
+            .hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
+    })?;
+    for error in recorder.finish() {
+        ui.warn(&format!("{error} (the journal has it all)"));
+    }
+    let frozen::OutcomeWatch { tip, stop_reason, delivery, .. } = outcome;
+    Ok(Ended { end, stop_reason, tip, delivery })
+}
+
+fn note_end(context: &Context, place: &RunPlace, ended: &Ended, launch: &CommitId) -> Result<(), Failure> {
+    let delivery = if ended.tip == *launch { LedgerDelivery::Nothing } else { ended.delivery };
+    let line = LedgerEvent::Ended {
+        run_id: place.run.clone(),
+        at: chrono::Utc::now(),
+        stop_reason: ended.stop_reason,
+        exit_code: ended.end.exit_code,
+        tip_sha: ended.tip.clone(),
+        delivery,
+    };
+    ledger::append(&context.project.shared_dir, line).map_err(unwritable)
+}

@@ -1,0 +1,45 @@
+//! `hew loop run`: settle what is wanted, check everything, then launch and drive.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `flags` | flags as settings |
+//! | `scope` | which slice of the queue, asked for on a terminal |
+//! | `preflight` | everything that is checked before anything starts, all problems at once |
+//! | `earlier` | runs of this project that are undelivered or crashed |
+//! | `launch` | lock, run branch, run folder; the drive; the end |
+//! | `frozen` | what is frozen at launch |
+//! | `narration` | what is told while the run goes |
+//! | `dry_run` | what would run |
+
+mod dry_run;
+mod earlier;
+mod flags;
+mod frozen;
+mod launch;
+mod narration;
+mod preflight;
+mod scope;
+
+pub(crate) use preflight::find_gate;
+
+use super::context::Context;
+use crate::cli::loop_args::RunArgs;
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// Runs in the project of the current folder.
+pub fn run(args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
+    let context = Context::open_with(&flags::as_settings(args))?;
+    run_in(&context, args, ui)
+}
+
+/// Runs in a project whose settings hold the flags already.
+pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
+    let tracker = context.open_tracker()?;
+    let scope = scope::settle(args, &*tracker, ui)?;
+    let checked = preflight::check(context, args, &*tracker, scope)?;
+    if args.dry_run {
+        return dry_run::show(context, &*tracker, &checked, args, ui);
+    }
+    launch::launch(context, args, tracker, checked, ui)
+}

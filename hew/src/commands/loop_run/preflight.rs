@@ -1,0 +1,200 @@
+//! Everything that is checked before anything starts; all problems are told at once.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::{BranchName, CommitId};
+use hew_core::land::gate_detect::{GateCommand, detect_gate};
+use hew_core::plan::runtime::{self, SHELL};
+use hew_core::settings::Settings;
+use hew_core::tracker::{Scope, TaskEditor};
+use nix::sys::statvfs::statvfs;
+
+use crate::adapters::git::RepoGit;
+use crate::adapters::launch_state::{self, Head, LaunchState};
+use crate::adapters::{gate_files, settings_files};
+use crate::cli::loop_args::RunArgs;
+use crate::commands::context::Context;
+use crate::failure::Failure;
+
+/// What a run starts from.
+pub(super) struct Checked {
+    pub(super) scope: Scope,
+    pub(super) launch: CommitId,
+    pub(super) target: Option<BranchName>,
+    pub(super) gate: Option<GateCommand>,
+    pub(super) git: RepoGit,
+    /// Tasks in scope that are open.
+    pub(super) in_scope: usize,
+    pub(super) worktree_root: PathBuf,
+}
+
+/// A problem and the one command that helps.
+struct Problem {
+    what: String,
+    hint: String,
+}
+
+/// Checks everything. Nothing is written.
+pub(super) fn check(
+    context: &Context,
+    args: &RunArgs,
+    tracker: &dyn TaskEditor,
+    scope: Scope,
+) -> Result<Checked, Failure> {
+    let state = launch_state::load(&context.project)
+        .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
+    let git = RepoGit::new(&context.project.common_dir);
+    let worktree_root = match &context.settings.worktree_root.value {
+        Some(root) => root.clone(),
+        None => settings_files::hew_home().join("wt"),
+    };
+    let (launch, target) = match state.head.clone() {
+        Head::Branch { name, commit } => (Some(commit), Some(name)),
+        Head::Detached(commit) => (Some(commit), None),
+        Head::Unborn(_) => (None, None),
+    };
+    let mut problems = Vec::new();
+    problems.extend(repository_problems(&state));
+    problems.extend(runtime_problem(&context.settings));
+    problems.extend(branch_problem(&git, &context.settings));
+    if let Some(launch) = &launch {
+        problems.extend(space_problem(&git, launch, &worktree_root, context.settings.jobs.value));
+    }
+    let in_scope = tracker.count_open(&scope).map_err(|error| Failure::usage(error.to_string()))?;
+    match (launch, problems.is_empty()) {
+        (Some(launch), true) => {
+            let gate = find_gate(args.no_gate, &context.settings, &context.project.root);
+            Ok(Checked { scope, launch, target, gate, git, in_scope, worktree_root })
+        }
+        _ => Err(failure(problems)),
+    }
+}
+
+fn failure(mut problems: Vec<Problem>) -> Failure {
+    if problems.len() == 1 {
+        let Problem { what, hint } = problems.remove(0);
+        return Failure::usage(what).hint(hint);
+    }
+    let hint = problems.iter().map(|problem| problem.hint.as_str()).collect::<Vec<_>>().join("\n");
+    let start = Failure::usage(format!("the run can't start: {} problems", problems.len())).hint(hint);
+    problems.into_iter().fold(start, |failure, problem| failure.because(problem.what))
+}
+
+fn repository_problems(state: &LaunchState) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if let Head::Unborn(branch) = &state.head {
+        problems.push(Problem {
+            what: format!("branch {branch} has no commit yet: there is nothing to start from"),
+            hint: "git commit --allow-empty -m start".to_owned(),
+        });
+    }
+    if let Some(operation) = state.operation {
+        problems.push(Problem {
+            what: format!("{} is in progress in this working tree", operation.name),
+            hint: format!("finish it, or: {}", operation.abort),
+        });
+    }
+    problems
+}
+
+/// The run's own runtime has to be there. A task's own word is looked at when the task's turn comes.
+fn runtime_problem(settings: &Settings) -> Option<Problem> {
+    let choice = runtime::main_choice(settings);
+    let def = match runtime::definition(&choice, settings) {
+        Ok(def) => def,
+        Err(problem) => {
+            let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
+            return Some(Problem { what: problem.to_string(), hint });
+        }
+    };
+    let program = match (&def.command.value, choice.name.as_str()) {
+        (_, SHELL) if settings.shell_allow_task_commands.value => "sh",
+        (Some(_), SHELL) => "sh",
+        (Some(command), _) => command,
+        (None, _) => {
+            let problem = runtime::no_command(&choice);
+            let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
+            return Some(Problem { what: problem.to_string(), hint });
+        }
+    };
+    missing_program(program).map(|what| Problem {
+        what: format!("runtime `{}` ({}): {what}", choice.name, choice.origin),
+        hint: format!(
+            "install {program}, or: hew config set loop.runtime_defs.{}.command PROGRAM",
+            choice.name
+        ),
+    })
+}
+
+/// Why a program can't be run, if it can't.
+pub(crate) fn missing_program(program: &str) -> Option<String> {
+    let is_runnable = |path: &Path| {
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
+    if program.contains('/') {
+        return (!is_runnable(Path::new(program)))
+            .then(|| format!("{program} is not a program that can be run"));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).any(|folder| is_runnable(&folder.join(program)));
+    (!found).then(|| format!("no program `{program}` on PATH"))
+}
+
+/// A branch where the run's own need a folder.
+fn branch_problem(git: &RepoGit, settings: &Settings) -> Option<Problem> {
+    let prefix = &settings.branch_prefix.value;
+    let mut end = 0;
+    for part in prefix.split('/') {
+        end += part.len() + usize::from(end > 0);
+        let name = BranchName::new(&prefix[..end]);
+        if matches!(hew_core::worktree::GitClient::resolve(git, &name.to_ref()), Ok(Some(_))) {
+            return Some(Problem {
+                what: format!("branch `{name}` stands in the way of the run's branches `{prefix}/<run>/…`"),
+                hint: format!("git branch -m {name} {name}-old, or: hew config set loop.branch_prefix NAME"),
+            });
+        }
+    }
+    None
+}
+
+/// Room for one worktree a worker and the lane's.
+fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Option<Problem> {
+    // What can't be measured is no reason to refuse: the first worktree will tell.
+    let (files, bytes) = git.tree_size(launch).ok()?;
+    let existing = root.ancestors().find(|folder| folder.exists())?;
+    let space = statvfs(existing).ok()?;
+    let worktrees = u64::from(jobs) + 1;
+    let (need_files, need_bytes) = (files * worktrees, bytes * worktrees);
+    let free_bytes = space.blocks_available() * space.fragment_size();
+    let hint = "free some space, lower --jobs, or: hew config set loop.worktree.root FOLDER".to_owned();
+    if free_bytes < need_bytes {
+        let what = format!(
+            "{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left",
+            existing.display()
+        );
+        return Some(Problem { what, hint });
+    }
+    // Some file systems have no fixed number of inodes and say 0.
+    if space.files() > 0 && space.files_available() < need_files {
+        let free = space.files_available();
+        let what = format!(
+            "{worktrees} worktrees need {need_files} inodes and {} has {free} left",
+            existing.display()
+        );
+        return Some(Problem { what, hint });
+    }
+    None
+}
+
+/// The gate: `--gate` and `loop.gate.command`, else found in the project's files.
+pub(crate) fn find_gate(no_gate: bool, settings: &Settings, root: &Path) -> Option<GateCommand> {
+    if no_gate {
+        return None;
+    }
+    if let Some(command) = &settings.gate_command.value {
+        let why = settings.gate_command.origin.to_string();
+        return Some(GateCommand { command: command.clone(), definition_files: Vec::new(), why });
+    }
+    detect_gate(&gate_files::load(root))
+}

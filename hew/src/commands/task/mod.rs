@@ -1,0 +1,124 @@
+//! `hew task`.
+
+mod add;
+mod change;
+mod dep;
+mod exchange;
+mod input;
+mod look;
+mod plan;
+
+use std::sync::Arc;
+
+use hew_core::ids::{Actor, TaskId};
+use hew_core::tracker::nearest::nearest_id;
+use hew_core::tracker::{Status, Task, TaskEditor, TaskFilter, TrackerError};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use crate::cli::task_args::{ActorArg, TaskCommand};
+use crate::failure::Failure;
+use crate::ui::Ui;
+
+/// What every one of these commands needs.
+struct Desk<'a> {
+    tracker: Arc<dyn TaskEditor>,
+    ui: &'a Ui,
+}
+
+/// Runs one command; the answer is the process's exit code.
+pub fn run(command: TaskCommand, ui: &Ui) -> Result<u8, Failure> {
+    let desk = Desk { tracker: Context::open()?.open_tracker()?, ui };
+    match command {
+        TaskCommand::Add(args) => add::run(&desk, *args),
+        TaskCommand::List(args) => look::list(&desk, args),
+        TaskCommand::Show(args) => look::show(&desk, &args),
+        TaskCommand::Ready(args) => look::ready(&desk, &args),
+        TaskCommand::Claim(args) => change::claim(&desk, &args),
+        TaskCommand::Close(args) => change::close(&desk, &args),
+        TaskCommand::Reopen(args) => change::reopen(&desk, &args),
+        TaskCommand::Unpark(args) => change::unpark(&desk, &args),
+        TaskCommand::Update(args) => change::update(&desk, *args),
+        TaskCommand::Note(args) => change::note(&desk, &args),
+        TaskCommand::Dep(command) => dep::run(&desk, command),
+        TaskCommand::Import(args) => exchange::import(&desk, &args),
+        TaskCommand::Export(args) => exchange::export(&desk, &args),
+        TaskCommand::Plan(args) => plan::run(&desk, &args),
+    }
+}
+
+impl Desk<'_> {
+    fn existing(&self, id: &TaskId) -> Result<Task, Failure> {
+        self.tracker
+            .task(id)
+            .map_err(|error| self.refused(error))?
+            .ok_or_else(|| missing_task(&*self.tracker, id))
+    }
+
+    /// The failure for what a tracker said.
+    fn refused(&self, error: TrackerError) -> Failure {
+        match error {
+            TrackerError::Missing(id) => missing_task(&*self.tracker, &id),
+            error => tracker_failure(&error),
+        }
+    }
+
+    /// Prints a task that was changed: the record for programs, a sentence for people.
+    fn tell(&self, task: &Task, sentence: &str) {
+        if self.ui.is_json() {
+            self.ui.print_json(&task_json(task));
+        } else {
+            self.ui.say(sentence);
+        }
+    }
+}
+
+/// The failure for a task that isn't there, with the one that was most likely meant.
+pub(crate) fn missing_task(tracker: &dyn TaskEditor, id: &TaskId) -> Failure {
+    let failure = Failure::failed(format!("no task {id}"));
+    // The suggestion is a courtesy: if the list can't be had, the answer stands without it.
+    let tasks = tracker.list(&TaskFilter { all: true, ..TaskFilter::default() }).unwrap_or_default();
+    match nearest_id(id.as_str(), tasks.iter().map(|task| &task.id)) {
+        Some(near) => failure.hint(format!("did you mean {near}? hew task show {near}")),
+        None => failure.hint("hew task list --all"),
+    }
+}
+
+/// The failure for a tracker that can't answer, or won't take what it was given.
+pub fn tracker_failure(error: &TrackerError) -> Failure {
+    match error {
+        TrackerError::Invalid(reason) => Failure::usage(reason.clone()),
+        TrackerError::Missing(id) => Failure::failed(format!("no task {id}")).hint("hew task list --all"),
+        TrackerError::NewerSchema { .. } => Failure::usage(error.to_string())
+            .hint("install the hew that wrote it, or a newer one; hew --version tells this one's"),
+        TrackerError::Store { .. } | TrackerError::Command(_) => Failure::failed(error.to_string()),
+    }
+}
+
+fn task_json(task: &Task) -> Value {
+    json!({ "schema": 1, "kind": "task", "task": task.record })
+}
+
+/// Who acts: as told, else the iteration that this process runs in, else the user.
+fn actor(args: &ActorArg) -> Actor {
+    let told = args.actor.clone().filter(|name| !name.is_empty());
+    let user = || variable("USER").unwrap_or_else(|| "person".to_owned());
+    Actor::new(told.or_else(iteration).unwrap_or_else(user))
+}
+
+/// The actor under which the iteration that this process runs in holds its task.
+fn iteration() -> Option<String> {
+    let (run, worker, iter) = (variable("HEW_RUN_ID")?, variable("HEW_WORKER")?, variable("HEW_ITER")?);
+    Some(format!("hew/{run}/w{}/{iter}", worker.trim_start_matches('w')))
+}
+
+fn variable(name: &str) -> Option<String> {
+    crate::adapters::tracker::variable(name)
+}
+
+fn status(text: &str) -> Result<Status, Failure> {
+    if text.trim().is_empty() {
+        return Err(Failure::usage("a status is empty").hint("hew task update --help"));
+    }
+    Ok(Status::parse(text.trim()))
+}

@@ -1,0 +1,56 @@
+//! The end of a run's worktrees: removed where all that lies in them is anchored, kept and named otherwise.
+
+use std::collections::BTreeSet;
+
+use hew_core::ids::{BranchName, CommitId};
+use hew_core::worktree::{GitError, names};
+
+use super::Rig;
+use crate::adapters::owner;
+
+/// Removes worktrees and temporary folders, but for those that a seat or a conflict put aside. Answers what was kept.
+pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
+    if rig.place.keep_worktrees {
+        return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.place.worktrees().display())];
+    }
+    let kept = rig.kept_folders.lock().expect("no thread panics while it holds this").clone();
+    let Ok(entries) = std::fs::read_dir(&rig.place.worktrees()) else {
+        return Vec::new();
+    };
+    let mut notes: Vec<String> = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
+        if kept.contains(&path) {
+            notes.push(format!("{} is kept", path.display()));
+        } else if let Err(why) = rig.git.remove_worktree(&path) {
+            notes.push(format!("{} could not be removed: {why}", path.display()));
+        }
+    }
+    if notes.is_empty() {
+        owner::forget(&rig.place.worktrees());
+    }
+    // A branch that can't be looked at or deleted now stays; nothing is lost by that.
+    let _ = delete_branches(rig);
+    notes
+}
+
+/// Workers' branches go where their commits are kept by an anchor or the run branch; the run branch goes where nothing
+/// landed on it.
+fn delete_branches(rig: &Rig) -> Result<(), GitError> {
+    let place = &rig.place;
+    let anchors = rig.git.refs_under(&names::anchor_prefix(&place.run))?;
+    let mut kept: BTreeSet<CommitId> = anchors.into_iter().map(|(_, commit)| commit).collect();
+    kept.insert(place.launch.clone());
+    let folder = place.run_branch.to_ref();
+    let folder = folder.as_str().trim_end_matches("main");
+    let tip = rig.git.resolve(&place.run_branch.to_ref())?;
+    for (name, commit) in rig.git.refs_under(folder)? {
+        let is_run_branch = name == place.run_branch.to_ref();
+        let landed =
+            || tip.as_ref().is_some_and(|tip| rig.git.contains_all(tip, &[commit.clone()]).unwrap_or(false));
+        let is_safe = if is_run_branch { commit == place.launch } else { kept.contains(&commit) || landed() };
+        if let (true, Some(branch)) = (is_safe, name.as_str().strip_prefix("refs/heads/")) {
+            rig.git.delete_branch(&BranchName::new(branch), &commit)?;
+        }
+    }
+    Ok(())
+}
