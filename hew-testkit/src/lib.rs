@@ -10,5 +10,6 @@ pub mod fake_git;
 pub mod fake_spawner;
 pub mod fake_tracker;
 pub mod repo;
+pub mod run_check;
 pub mod stub_agent;
 pub mod tracker_clock;
