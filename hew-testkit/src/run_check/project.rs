@@ -1,5 +1,6 @@
 //! A project with a queue: filing tasks, starting runs, waiting for what agents do.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Output, Stdio};
@@ -115,16 +116,15 @@ impl Project {
         let mut command = self.repo.hew(&[&["loop", "run", "--scope", "ready"], args].concat());
         let log = |name: &str| fs::File::create(self.repo.base().join(name)).expect("a log can be made");
         command.stdout(log("run.stdout")).stderr(log("run.stderr")).stdin(Stdio::null());
+        let before = self.run_folders();
         let child = command.spawn().expect("hew can be run");
-        Running { project: self, child }
+        Running { project: self, before, child }
     }
 
-    /// The newest run's folder.
-    pub fn newest_run(&self) -> PathBuf {
-        let folder = self.repo.root().join(".hew/loop");
-        let entries = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-        let runs = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-        runs.max().expect("a run was made")
+    /// The folders of all runs.
+    pub fn run_folders(&self) -> BTreeSet<PathBuf> {
+        let entries = fs::read_dir(self.repo.root().join(".hew/loop")).into_iter().flatten().flatten();
+        entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect()
     }
 
     /// A run in this folder that is over, looked at again: after a later delivery, say.
@@ -143,6 +143,8 @@ impl Default for Project {
 #[derive(Debug)]
 pub struct Running<'a> {
     project: &'a Project,
+    /// Folders of earlier runs: ids of one second have no order.
+    before: BTreeSet<PathBuf>,
     child: Child,
 }
 
@@ -157,7 +159,10 @@ impl Running<'_> {
         let status = self.child.wait().expect("it is our child");
         let code =
             status.code().unwrap_or_else(|| panic!("hew ended with {status}: {}", self.project.said()));
-        checks::collect(self.project, &self.project.newest_run(), code)
+        let folders = self.project.run_folders();
+        let mut new = folders.difference(&self.before);
+        let folder = new.next().unwrap_or_else(|| panic!("no run was made: {}", self.project.said()));
+        checks::collect(self.project, folder, code)
     }
 }
 
