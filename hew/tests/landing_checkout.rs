@@ -272,3 +272,45 @@ fn a_target_that_is_gone_is_not_made_again_behind_the_users_back() {
     assert_eq!(branches.lines().collect::<Vec<_>>(), [ran.branch().as_str(), "renamed"]);
     assert_eq!(ran.remedies(), [format!("git branch main {}", ran.line[0])]);
 }
+
+/// Commits that somebody put on the run branch, in the run and at a delivery that was refused and tried again: each is
+/// put aside under a ref of its own, and none is built upon.
+#[test]
+fn whatever_is_found_on_the_run_branch_is_kept_and_the_delivery_does_not_lose_it() {
+    let project = desk(&[]);
+    let (runs, go) = (project.signal("runs"), project.signal("go"));
+    let meddle = "foreign=$(git commit-tree -m meddled-$HEW_ITER HEAD^{tree}) && \
+        git update-ref refs/heads/loop/$HEW_RUN_ID/main $foreign";
+    project.add("One", &format!("{meddle} && echo 1 > one"), &["-p", "0"]);
+    let second = format!(
+        "{meddle}; touch {runs:?}; until test -e {go:?}; do sleep 0.01; done; echo agent > untracked"
+    );
+    project.add("Two", &second, &[]);
+    let running = project.start(&["--no-gate"]);
+    wait_for(&runs);
+    project.repo.write("mine", "my work\n");
+    project.repo.commit("Mine");
+    project.repo.write("untracked", "in the way\n");
+    fs::write(&go, "").unwrap();
+    let ran = running.finish();
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!((ran.landed_ids().len(), ran.line.len()), (2, 3));
+
+    fs::rename(project.repo.root().join("untracked"), project.signal("moved-away")).unwrap();
+    project.repo.write("mine", "my second work\n");
+    let mine = project.repo.commit("Mine again");
+    let done = project.try_hew(&["loop", "deliver"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    let after = Checkout::of(&project.repo);
+    assert_eq!(after.text("mine").as_deref(), Some("my second work\n"));
+    assert_eq!(after.text("untracked").as_deref(), Some("agent\n"));
+    project.repo.git(&["merge-base", "--is-ancestor", mine.as_str(), "main"]);
+    let kept = project.repo.git(&["log", "--all", "--format=%s", "--grep=meddled"]);
+    let mut kept: Vec<_> = kept.lines().collect();
+    kept.sort_unstable();
+    assert_eq!(kept, ["meddled-1", "meddled-2"]);
+    let on_target = project.repo.git(&["log", "main", "--format=%s", "--grep=meddled"]);
+    assert_eq!(on_target, "");
+    assert_eq!(project.repo.git(&["worktree", "list"]).lines().count(), 1);
+    project.repo.fsck_clean();
+}

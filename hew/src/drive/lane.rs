@@ -42,13 +42,11 @@ struct Lane {
     path: PathBuf,
     /// The commit that its worktree is at, once it is made.
     at: Option<CommitId>,
-    /// Foreign values found on the run branch.
-    foreign: u32,
 }
 
 impl Lane {
     fn new(rig: &Rig) -> Self {
-        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None, foreign: 0 }
+        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None }
     }
 
     fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
@@ -63,9 +61,8 @@ impl Lane {
                 Event::Gated(self.gate(rig, &commit, &tree, &tip, log, stops))
             }
             LaneJob::Advance { from, to } => {
-                let foreign = names::foreign_anchor(&rig.place.run, self.foreign + 1);
-                let advance = merge_back::advance(&*rig.git, &rig.place.run_branch, &from, &to, &foreign);
-                self.foreign += u32::from(advance.as_ref().is_ok_and(|advance| advance.meddled.is_some()));
+                let place = &rig.place;
+                let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
                 Event::Advanced(advance.map_err(|error| error.to_string()))
             }
             LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
@@ -162,14 +159,12 @@ impl Lane {
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
         let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
-        self.foreign += 1;
         let request = DeliverRequest {
             run: &rig.place.run,
             run_branch: &rig.place.run_branch,
             tip,
             target,
             launched_from: &rig.project,
-            foreign_anchor: &names::foreign_anchor(&rig.place.run, self.foreign),
         };
         let delivered =
             deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
