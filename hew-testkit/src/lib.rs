@@ -13,6 +13,7 @@ pub mod fake_tracker;
 pub mod journal;
 pub mod manual_clock;
 pub mod repo;
+pub mod run_check;
 pub mod scenario;
 pub mod stub_agent;
 pub mod tracker_clock;
