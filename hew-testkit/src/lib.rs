@@ -9,6 +9,7 @@ pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
 pub mod fake_tracker;
+pub mod loop_stage;
 pub mod repo;
 pub mod stub_agent;
 pub mod tracker_clock;
