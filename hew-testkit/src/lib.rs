@@ -11,6 +11,7 @@ pub mod fake_spawner;
 pub mod fake_store;
 pub mod fake_tracker;
 pub mod journal;
+pub mod loop_stage;
 pub mod manual_clock;
 pub mod repo;
 pub mod run_check;
