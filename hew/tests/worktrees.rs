@@ -28,7 +28,8 @@ fn worktrees_are_made_at_the_same_time() {
                     git.add_worktree(&path, &start).expect("a sibling is no obstacle to making it");
                     let reset = git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
                     assert_eq!(reset.expect("git answers"), WorktreeReset::Reset);
-                    let Inspection::Readable(found) = git.inspect_worktree(&path).expect("git answers") else {
+                    let Inspection::Readable(found) = git.inspect_worktree(&path).expect("git answers")
+                    else {
                         panic!("{} is broken", path.display());
                     };
                     assert_eq!((&found.head, &found.branch, found.change_count), (tip, &start.branch, 0));
