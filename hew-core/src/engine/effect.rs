@@ -82,6 +82,8 @@ pub enum LaneJob {
         tip: CommitId,
         /// The gate was red once and is run again.
         again: bool,
+        /// Paths of the gate's definition that the work changes.
+        definition_changed: Vec<String>,
     },
     /// The run branch to the candidate.
     Advance {

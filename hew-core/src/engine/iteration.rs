@@ -1,5 +1,7 @@
 //! One attempt from claim to collected work.
 
+use std::path::Path;
+
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::settle::{self, FailedEnd};
@@ -9,9 +11,11 @@ use super::stopping;
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::ids::{IterationId, RefName};
+use crate::land::gate_detect::changed_gate_definitions;
 use crate::plan::RuntimeProblem;
 use crate::record::JournalEvent;
 use crate::tracker::{Status, Task};
+use crate::worktree::FileChange;
 use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
 
@@ -290,8 +294,14 @@ fn with_work(
         work: work.head,
         anchor,
         reason: ending.reason,
+        definition_changed: definition_changed(&work.changes),
     };
     iteration.stage = Stage::AwaitingLane { landing: Box::new(landing) };
+}
+
+fn definition_changed(changes: &[FileChange]) -> Vec<String> {
+    let paths = changes.iter().map(|change| Path::new(&change.path));
+    changed_gate_definitions(paths).iter().map(|path| path.display().to_string()).collect()
 }
 
 fn unlandable(

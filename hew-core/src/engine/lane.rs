@@ -133,6 +133,7 @@ pub(super) fn merged(state: &mut State, result: Result<MergeView, Problem>, out:
     };
     let Some((landing, stage)) = &mut state.lane.current else { return };
     let iteration = landing.iteration;
+    let definition_changed = landing.definition_changed.clone();
     let tip = state.lane.tip.clone();
     state.lane.resolves = resolves;
     record(
@@ -150,7 +151,7 @@ pub(super) fn merged(state: &mut State, result: Result<MergeView, Problem>, out:
         return;
     }
     *stage = LaneStage::Gating { candidate: commit.clone(), tree: tree.clone(), first_red: None };
-    out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: false }));
+    out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: false, definition_changed }));
 }
 
 fn taken(state: &mut State, why: &str, out: &mut Vec<Effect>) {
@@ -200,6 +201,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
         return;
     };
     let iteration = landing.iteration;
+    let definition_changed = landing.definition_changed.clone();
     let mut view = view;
     if first_red.is_some() && view.is_green() {
         view.proof.flaky = true;
@@ -209,7 +211,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
         JournalEvent::Gated {
             iteration,
             gate: gate_record(&view),
-            definition_changed: view.definition_changed.clone(),
+            definition_changed: definition_changed.clone(),
         },
     );
     if view.is_green() {
@@ -221,7 +223,14 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
     if retry && first_red.is_none() && !stopped && state.stop.is_none() {
         *first_red = Some(Box::new(view.proof));
         let (commit, tree, tip) = (candidate.clone(), tree.clone(), state.lane.tip.clone());
-        out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: true }));
+        out.push(Effect::Lane(LaneJob::Gate {
+            iteration,
+            commit,
+            tree,
+            tip,
+            again: true,
+            definition_changed,
+        }));
         return;
     }
     gate_red(state, &view, stopped, out);

@@ -70,6 +70,8 @@ pub(crate) struct Landing {
     pub(crate) work: CommitId,
     pub(crate) anchor: RefName,
     pub(crate) reason: String,
+    /// Paths of the gate's definition that the work changes.
+    pub(crate) definition_changed: Vec<String>,
 }
 
 /// Where the lane is with its current landing.

@@ -71,7 +71,8 @@ macro_rules! git_contract {
             conflicts_and_nested_repositories_are_seen,
             leftovers_become_a_commit_and_head_stays,
             nothing_but_what_is_left_out_is_head_itself,
-            a_merge_has_two_parents_and_both_sides,
+            a_file_is_read_as_it_is_in_a_commit,
+    a_merge_has_two_parents_and_both_sides,
             a_merge_of_a_direct_descendant_has_two_parents_too,
             a_conflict_names_its_files_and_moves_nothing,
             a_missing_commit_is_no_conflict,
@@ -379,6 +380,14 @@ pub fn nothing_but_what_is_left_out_is_head_itself(h: &dyn GitHarness) {
     let tree = add(h, "1", &detached(&base));
     h.write(&tree, "link", "left out\n");
     assert_eq!(git.commit_leftovers(&tree, &base, "m", &paths(&["link"])).unwrap(), base);
+}
+
+pub fn a_file_is_read_as_it_is_in_a_commit(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, work) = worked(h, "1", &base, "a.txt", "new\n");
+    assert_eq!(git.read_file(&base, "a.txt").unwrap().as_deref(), Some(b"one\ntwo\nthree\n".as_slice()));
+    assert_eq!(git.read_file(&work, "a.txt").unwrap().as_deref(), Some(b"new\n".as_slice()));
+    assert_eq!(git.read_file(&work, "no such file").unwrap(), None);
 }
 
 pub fn a_merge_has_two_parents_and_both_sides(h: &dyn GitHarness) {

@@ -13,6 +13,11 @@ use super::FakeGit;
 use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
 
 impl GitClient for FakeGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let state = self.lock();
+        Ok(state.files_of(commit).ok_or_else(|| no_commit(commit))?.get(path).cloned())
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         Ok(self.lock().refs.get(name).cloned())
     }

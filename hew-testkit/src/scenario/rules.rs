@@ -113,7 +113,9 @@ impl Rules {
     fn check_claim(&mut self, id: IterationId, task: &TaskId) -> Verdict {
         ensure(self.stopped.is_none(), || format!("a claim of {task} after a stop"))?;
         ensure(id.worker.0 < self.jobs, || format!("worker {} does not exist", id.worker))?;
-        ensure(!self.open.values().any(|held| held == task), || format!("{task} is claimed while it is held"))?;
+        ensure(!self.open.values().any(|held| held == task), || {
+            format!("{task} is claimed while it is held")
+        })?;
         ensure(!self.claiming.contains_key(task), || format!("{task} is claimed twice"))?;
         let taken = self.claiming.values().any(|claimer| claimer.worker == id.worker);
         ensure(!taken, || format!("{} claims two tasks", id.worker))?;

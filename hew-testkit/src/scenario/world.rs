@@ -215,9 +215,7 @@ impl World {
         let events = match thread {
             Thread::Tracker => self.tracker_queue.pop_front().map(|call| vec![self.ask_tracker(call)]),
             Thread::Lane => self.lane.pop_front().map(|job| vec![self.do_lane(job)]),
-            Thread::Worker(index) => {
-                self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job))
-            }
+            Thread::Worker(index) => self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job)),
         };
         self.inbox.extend(events.into_iter().flatten());
     }

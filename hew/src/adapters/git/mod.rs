@@ -138,6 +138,10 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
 }
 
 impl GitClient for RepoGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        history::read_file(self, commit, path)
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         refs::resolve(self, name)
     }
