@@ -31,7 +31,7 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLock};
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -70,12 +70,19 @@ pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
     environment: Vec<(OsString, OsString)>,
+    /// Git's records of worktrees: whoever makes or removes one is alone, for git fails on a sibling's half-made record.
+    records: RwLock<()>,
 }
 
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
+        Self {
+            common_dir: common_dir.to_owned(),
+            identity: OnceLock::new(),
+            environment: Vec::new(),
+            records: RwLock::new(()),
+        }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
