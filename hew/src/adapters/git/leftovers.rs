@@ -9,7 +9,7 @@ use hew_core::ids::CommitId;
 use hew_core::worktree::GitError;
 
 use super::admin::Linked;
-use super::run::{GitAnswer, GitCall, LONG};
+use super::run::{GitCall, LONG};
 use super::{RepoGit, file_error};
 
 /// Commits all that differs from HEAD and is not left out; HEAD itself if that is nothing.
@@ -38,11 +38,10 @@ pub(super) fn commit(
 }
 
 fn read_head(git: &RepoGit, linked: &Linked) -> Result<(CommitId, String), GitError> {
-    let answer: GitAnswer =
-        git.in_worktree(linked).args(["rev-parse", "--verify", "HEAD^{commit}"]).run()?.success()?;
-    let head = CommitId::new(answer.line()?);
-    let tree = super::history::tree_of(git, &head)?;
-    Ok((head, tree.as_str().to_owned()))
+    let answer =
+        git.in_worktree(linked).args(["rev-parse", "HEAD^{commit}", "HEAD^{tree}"]).run()?.success()?;
+    let (head, tree) = answer.line()?.split_once('\n').ok_or_else(|| answer.unreadable())?;
+    Ok((CommitId::new(head), tree.to_owned()))
 }
 
 impl RepoGit {
