@@ -144,7 +144,7 @@ fn the_binary_is_not_led_elsewhere_by_variables_and_names_a_git_it_cannot_use() 
     for (path, expected) in
         [(repo.root().join("old"), "2.37.9"), (repo.base().join("tmp"), "git can't be run")]
     {
-        let (code, said) = run(&["--json", "loop", "list"], &[("PATH", &path)]);
+        let (code, said) = run(&["--json", "task", "list"], &[("PATH", &path)]);
         assert_eq!(code, Some(2), "{said}");
         assert!(said.contains(expected) && said.contains("2.38"), "{said}");
     }
