@@ -92,7 +92,8 @@ pub(super) fn mend_pointer(linked: &Linked) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let text = [b"gitdir: ", std::os::unix::ffi::OsStrExt::as_bytes(linked.admin.as_os_str()), b"\n"].concat();
+    let text =
+        [b"gitdir: ", std::os::unix::ffi::OsStrExt::as_bytes(linked.admin.as_os_str()), b"\n"].concat();
     fs::write(&file, text)
 }
 

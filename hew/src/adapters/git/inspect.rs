@@ -131,7 +131,8 @@ impl Status {
                 b'#' => status.add_header(entry),
                 b'1' => {
                     let path = to_path(nth_field(entry, 8)?);
-                    if nth_field(entry, 4)?.starts_with(GITLINK) && !nth_field(entry, 3)?.starts_with(GITLINK) {
+                    if nth_field(entry, 4)?.starts_with(GITLINK) && !nth_field(entry, 3)?.starts_with(GITLINK)
+                    {
                         status.nested.push(path.clone());
                     }
                     status.changes.push(path);
@@ -195,7 +196,10 @@ mod tests {
         assert_eq!(status.head, Some(CommitId::from("1234")));
         assert_eq!(status.branch, Some(BranchName::from("topic")));
         let changes: Vec<_> = status.changes.iter().map(|path| path.to_string_lossy().into_owned()).collect();
-        assert_eq!(changes, ["with space\nand line", "new", "old", "both", "staged", "loose \u{fffd}", "nested"]);
+        assert_eq!(
+            changes,
+            ["with space\nand line", "new", "old", "both", "staged", "loose \u{fffd}", "nested"]
+        );
         assert_eq!(status.unmerged, [PathBuf::from("both")]);
         assert_eq!(status.nested, [PathBuf::from("staged"), PathBuf::from("nested")]);
     }

@@ -35,8 +35,8 @@ use std::sync::OnceLock;
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
-    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError, Inspection,
-    MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
+    AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
 use self::admin::Linked;
@@ -75,11 +75,7 @@ pub struct RepoGit {
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self {
-            common_dir: common_dir.to_owned(),
-            identity: OnceLock::new(),
-            environment: Vec::new(),
-        }
+        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
