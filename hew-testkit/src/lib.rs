@@ -1,7 +1,8 @@
-//! Fakes, manual clock, contract suites, real temporary repositories and the scripted agent that test hew.
+//! What tests of hew stand on: real temporary repositories, fakes of the seams, the scripted agent, and the contract
+//! suites that keep each fake and its real counterpart the same.
 //!
 //! A contract suite states what every implementation of a trait does; it runs against the fake here and against the real
-//! adapter in the binary's crate, so that the two can't drift apart.
+//! adapter in the binary's crate.
 
 pub mod contract;
 pub mod fake_gate;

@@ -1,5 +1,5 @@
 //! Views to text.
 
-pub mod task;
 pub mod narrate;
+pub mod task;
 pub mod text;

@@ -78,7 +78,10 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     let work = describe(git, head, committed_leftovers, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
     if let Some(link) = foreign_link(&work.changes) {
-        let reason = format!("{} became a link to another repository: its files are not part of the commit", link.path);
+        let reason = format!(
+            "{} became a link to another repository: its files are not part of the commit",
+            link.path
+        );
         return Ok(Collected::Kept { reason, head: Some(work.head) });
     }
     Ok(Collected::Work(work))

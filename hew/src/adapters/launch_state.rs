@@ -58,11 +58,13 @@ pub struct LaunchState {
 /// Looks at the working tree.
 pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     let call = || GitCall::new(&project.root);
-    let where_to = call().args(["rev-parse", "--absolute-git-dir", "--is-shallow-repository"]).run()?.success()?;
+    let where_to =
+        call().args(["rev-parse", "--absolute-git-dir", "--is-shallow-repository"]).run()?.success()?;
     let (git_dir, is_shallow) = where_to.line()?.rsplit_once('\n').ok_or_else(|| where_to.unreadable())?;
     let git_dir = PathBuf::from(git_dir);
     let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
-    let branch = String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
+    let branch =
+        String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
     let at = call().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).run()?;
     let commit = at.exit.is_success().then(|| CommitId::new(String::from_utf8_lossy(&at.stdout).trim_end()));
     let head = match (branch, commit) {
@@ -70,6 +72,7 @@ pub fn load(project: &Project) -> Result<LaunchState, GitError> {
         (None, Some(commit)) => Head::Detached(commit),
         (branch, None) => Head::Unborn(branch.unwrap_or_else(|| BranchName::new("HEAD"))),
     };
-    let operation = OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation);
+    let operation =
+        OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation);
     Ok(LaunchState { head, operation, is_shallow: is_shallow == "true" })
 }

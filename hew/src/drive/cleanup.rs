@@ -45,7 +45,8 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let tip = rig.git.resolve(&place.run_branch.to_ref())?;
     for (name, commit) in rig.git.refs_under(folder)? {
         let is_run_branch = name == place.run_branch.to_ref();
-        let landed = || tip.as_ref().is_some_and(|tip| rig.git.contains_all(tip, &[commit.clone()]).unwrap_or(false));
+        let landed =
+            || tip.as_ref().is_some_and(|tip| rig.git.contains_all(tip, &[commit.clone()]).unwrap_or(false));
         let is_safe = if is_run_branch { commit == place.launch } else { kept.contains(&commit) || landed() };
         if let (true, Some(branch)) = (is_safe, name.as_str().strip_prefix("refs/heads/")) {
             rig.git.delete_branch(&BranchName::new(branch), &commit)?;

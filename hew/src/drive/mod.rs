@@ -66,11 +66,7 @@ pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
 }
 
 impl Drive<'_> {
-    fn go(
-        &mut self,
-        threads: &mut Threads,
-        events: &Receiver<Event>,
-    ) -> Result<RunEnd, StoreError> {
+    fn go(&mut self, threads: &mut Threads, events: &Receiver<Event>) -> Result<RunEnd, StoreError> {
         let mut timers = Timers::default();
         let mut round = vec![Event::Launched];
         loop {

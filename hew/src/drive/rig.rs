@@ -82,7 +82,12 @@ pub struct Rig {
 
 impl Rig {
     /// A rig of real adapters for a project.
-    pub fn new(context: &Context, tracker: Arc<dyn TaskEditor>, place: RunPlace, prefix: PromptPrefix) -> Self {
+    pub fn new(
+        context: &Context,
+        tracker: Arc<dyn TaskEditor>,
+        place: RunPlace,
+        prefix: PromptPrefix,
+    ) -> Self {
         let git = RepoGit::new(&context.project.common_dir);
         let program = hew_program();
         Self {
@@ -121,6 +126,8 @@ pub(crate) fn hew_folder() -> PathBuf {
 
 /// hew's own environment, as far as it is text.
 pub(crate) fn ambient() -> BTreeMap<String, String> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
     std::env::vars_os().filter_map(text).collect()
 }

@@ -12,15 +12,21 @@ use hew_core::tracker::{ReadyQuery, Scope, Task, TaskEditor};
 use hew_core::worktree::names;
 use serde_json::{Value, json};
 
-use crate::drive::rig;
 use super::preflight::Checked;
 use crate::commands::context::Context;
 use crate::commands::task::tracker_failure;
+use crate::drive::rig;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
 /// Prints the assignments.
-pub(super) fn show(context: &Context, tracker: &dyn TaskEditor, checked: &Checked, args: &crate::cli::loop_args::RunArgs, ui: &Ui) -> Result<u8, Failure> {
+pub(super) fn show(
+    context: &Context,
+    tracker: &dyn TaskEditor,
+    checked: &Checked,
+    args: &crate::cli::loop_args::RunArgs,
+    ui: &Ui,
+) -> Result<u8, Failure> {
     let query = ReadyQuery {
         scope: checked.scope.clone(),
         exclude: BTreeSet::new(),
@@ -30,7 +36,8 @@ pub(super) fn show(context: &Context, tracker: &dyn TaskEditor, checked: &Checke
     };
     let ready = tracker.ready(&query).map_err(|error| tracker_failure(&error))?;
     let jobs = context.settings.jobs.value;
-    let rows: Vec<Row<'_>> = ready.iter().enumerate().map(|(number, task)| row(context, checked, task, number, jobs)).collect();
+    let rows: Vec<Row<'_>> =
+        ready.iter().enumerate().map(|(number, task)| row(context, checked, task, number, jobs)).collect();
     if ui.is_json() {
         let assignments: Vec<Value> = rows.iter().map(Row::to_json).collect();
         let gate = checked.gate.as_ref().map(|gate| &gate.command);
@@ -79,14 +86,23 @@ impl Row<'_> {
 }
 
 fn render(rows: &[Row<'_>], checked: &Checked, jobs: u16) -> String {
-    let gate = checked.gate.as_ref().map_or("none".to_owned(), |gate| format!("`{}` ({})", visible(&gate.command), gate.why));
+    let gate = checked
+        .gate
+        .as_ref()
+        .map_or("none".to_owned(), |gate| format!("`{}` ({})", visible(&gate.command), gate.why));
     let mut out = format!("{} ready tasks, {jobs} workers, gate: {gate}\n", rows.len());
     for row in rows {
         let _ = writeln!(out, "{} {} {}", row.worker, row.task.id, visible(&row.task.title));
         match &row.plan {
             Ok(plan) => {
                 for entry in &plan.provenance {
-                    let _ = writeln!(out, "     {}={} ({})", entry.field, visible(&entry.value), visible(&entry.origin));
+                    let _ = writeln!(
+                        out,
+                        "     {}={} ({})",
+                        entry.field,
+                        visible(&entry.value),
+                        visible(&entry.origin)
+                    );
                 }
             }
             Err(problem) => {

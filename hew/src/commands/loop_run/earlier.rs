@@ -44,14 +44,18 @@ fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
 fn refuse_undelivered(runs: &[LedgerRun], git: &RepoGit, target: &BranchName) -> Result<(), Failure> {
     let mut waiting: Vec<&LedgerRun> = ledger::undelivered(runs, target);
     let crashed = runs.iter().filter(|run| run.ended.is_none() && run.target_branch.as_ref() == Some(target));
-    waiting.extend(crashed.filter(|run| !run.is_waived && run.delivered.is_none() && has_landed(run, git, target)));
+    waiting.extend(
+        crashed.filter(|run| !run.is_waived && run.delivered.is_none() && has_landed(run, git, target)),
+    );
     let Some(run) = waiting.first() else {
         return Ok(());
     };
     let id = &run.run_id;
     Err(Failure::with_code(code::PERSON, format!("run {id} landed work that is not on {target} yet"))
         .because(format!("its result is on branch {}", run.run_branch))
-        .hint(format!("hew loop deliver --run-id {id}\nor go on without it: hew loop run --ignore-undelivered …")))
+        .hint(format!(
+            "hew loop deliver --run-id {id}\nor go on without it: hew loop run --ignore-undelivered …"
+        )))
 }
 
 /// A crashed run's branch tells whether it landed something that the target lacks.
@@ -70,7 +74,9 @@ fn release_claims(run: &LedgerRun, tracker: &dyn TaskEditor, ui: &Ui) -> Result<
             continue;
         };
         tracker.release(&id, &holder).map_err(failed)?;
-        tracker.note(&id, &format!("hew {holder}: the run crashed; the claim was given back")).map_err(failed)?;
+        tracker
+            .note(&id, &format!("hew {holder}: the run crashed; the claim was given back"))
+            .map_err(failed)?;
         ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
     }
     Ok(())

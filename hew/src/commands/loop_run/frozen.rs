@@ -16,7 +16,12 @@ use crate::commands::context::Context;
 use crate::drive::rig::RunPlace;
 
 /// The engine's configuration.
-pub(super) fn run_config(context: &Context, args: &RunArgs, checked: &Checked, place: &RunPlace) -> RunConfig {
+pub(super) fn run_config(
+    context: &Context,
+    args: &RunArgs,
+    checked: &Checked,
+    place: &RunPlace,
+) -> RunConfig {
     let settings = &context.settings;
     let gate = place.gate.as_ref().map(|gate| GatePlan {
         command: gate.command.clone(),
@@ -77,11 +82,12 @@ fn scope_record(scope: &Scope) -> ScopeRecord {
 }
 
 fn setting_records(context: &Context) -> Vec<SettingRecord> {
-    let record = |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
-        key: key.to_owned(),
-        value: found.value.to_string(),
-        origin: found.origin.to_string(),
-    };
+    let record =
+        |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
+            key: key.to_owned(),
+            value: found.value.to_string(),
+            origin: found.origin.to_string(),
+        };
     context.values.iter().map(record).collect()
 }
 

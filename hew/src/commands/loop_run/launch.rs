@@ -53,21 +53,24 @@ pub(super) fn launch(
     let first = frozen::run_started(context, &checked, &place);
     let rig = Arc::new(Rig::new(context, tracker, place.clone(), prefix));
     let ended = record_and_drive(rig, state, outside, first, ui)?;
+    control::close(&place.folder);
     note_end(context, &place, &ended, &checked.launch)?;
     loop_summary::show_after_run(&place.folder, ui)?;
     Ok(ended.end.exit_code)
 }
 
 fn new_run_id() -> Result<RunId, Failure> {
-    let random = getrandom::u32().map_err(|error| Failure::usage("the system gives no random numbers").because(error))?;
+    let random = getrandom::u32()
+        .map_err(|error| Failure::usage("the system gives no random numbers").because(error))?;
     Ok(RunId::new(chrono::Utc::now(), random))
 }
 
 fn held(error: LockError) -> Failure {
     let words = error.to_string();
     match error {
-        LockError::Held { run_id, .. } => Failure::with_code(code::HELD, words)
-            .hint(format!("hew loop status --run-id {run_id}\nor stop it: hew loop cancel --run-id {run_id}")),
+        LockError::Held { run_id, .. } => Failure::with_code(code::HELD, words).hint(format!(
+            "hew loop status --run-id {run_id}\nor stop it: hew loop cancel --run-id {run_id}"
+        )),
         LockError::File(error) => unwritable(error),
     }
 }
@@ -107,7 +110,8 @@ fn take_place(context: &Context, args: &RunArgs, checked: &Checked, run: RunId) 
     let worktrees = place.worktrees();
     owner::write(&worktrees, &owner)
         .map_err(|error| unwritable(StoreError { path: worktrees.clone(), reason: error.to_string() }))?;
-    ledger::append(&project.shared_dir, launched(context, checked, &place, start_ticks)).map_err(unwritable)?;
+    ledger::append(&project.shared_dir, launched(context, checked, &place, start_ticks))
+        .map_err(unwritable)?;
     make_run_branch(checked, &place)?;
     Ok(place)
 }
@@ -132,16 +136,25 @@ fn make_run_branch(checked: &Checked, place: &RunPlace) -> Result<(), Failure> {
     match made.map_err(|error| Failure::usage(format!("branch {branch} can't be made")).because(error))? {
         BranchCreation::Created => Ok(()),
         BranchCreation::Exists(_) => {
-            Err(Failure::usage(format!("branch {branch} exists already")).hint(format!("git branch -D {branch}")))
+            Err(Failure::usage(format!("branch {branch} exists already"))
+                .hint(format!("git branch -D {branch}")))
         }
-        BranchCreation::Obstructed(other) => Err(Failure::usage(format!("branch {other} stands in the way of {branch}"))
-            .hint(format!("git branch -m {other} {other}-old"))),
+        BranchCreation::Obstructed(other) => {
+            Err(Failure::usage(format!("branch {other} stands in the way of {branch}"))
+                .hint(format!("git branch -m {other} {other}-old")))
+        }
     }
 }
 
 /// Signals, control socket, stop files and the tracker's folder, all as events.
-fn listen(context: &Context, args: &RunArgs, place: &RunPlace, events: &Sender<Event>) -> Result<(), Failure> {
-    let failed = |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
+fn listen(
+    context: &Context,
+    args: &RunArgs,
+    place: &RunPlace,
+    events: &Sender<Event>,
+) -> Result<(), Failure> {
+    let failed =
+        |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
     signals::forward(events.clone()).map_err(|error| failed("signals", error))?;
     control::listen(&place.folder, events.clone()).map_err(|error| failed("the control socket", error))?;
     let mut stop_files = vec![place.folder.join(".stop")];
@@ -201,7 +214,8 @@ fn record_and_drive(
     let folder = rig.place.folder.clone();
     let drive = Drive { rig, state, store: &mut store, seq: 1, outside, on_record: &mut on_record };
     let end = drive::drive(drive).map_err(|error| {
-        unwritable(error).hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
+        unwritable(error)
+            .hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
     })?;
     for error in recorder.finish() {
         ui.warn(&format!("{error} (the journal has it all)"));

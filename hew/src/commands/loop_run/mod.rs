@@ -20,7 +20,6 @@ mod narration;
 mod preflight;
 mod scope;
 
-
 pub(crate) use preflight::find_gate;
 
 use super::context::Context;

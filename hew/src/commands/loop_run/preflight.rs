@@ -120,15 +120,21 @@ fn runtime_problem(settings: &Settings) -> Option<Problem> {
     };
     missing_program(program).map(|what| Problem {
         what: format!("runtime `{}` ({}): {what}", choice.name, choice.origin),
-        hint: format!("install {program}, or: hew config set loop.runtime_defs.{}.command PROGRAM", choice.name),
+        hint: format!(
+            "install {program}, or: hew config set loop.runtime_defs.{}.command PROGRAM",
+            choice.name
+        ),
     })
 }
 
 /// Why a program can't be run, if it can't.
 pub(crate) fn missing_program(program: &str) -> Option<String> {
-    let is_runnable = |path: &Path| path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0);
+    let is_runnable = |path: &Path| {
+        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+    };
     if program.contains('/') {
-        return (!is_runnable(Path::new(program))).then(|| format!("{program} is not a program that can be run"));
+        return (!is_runnable(Path::new(program)))
+            .then(|| format!("{program} is not a program that can be run"));
     }
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| is_runnable(&folder.join(program)));
@@ -163,13 +169,19 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
     let free_bytes = space.blocks_available() * space.fragment_size();
     let hint = "free some space, lower --jobs, or: hew config set loop.worktree.root FOLDER".to_owned();
     if free_bytes < need_bytes {
-        let what = format!("{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left", existing.display());
+        let what = format!(
+            "{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left",
+            existing.display()
+        );
         return Some(Problem { what, hint });
     }
     // Some file systems have no fixed number of inodes and say 0.
     if space.files() > 0 && space.files_available() < need_files {
         let free = space.files_available();
-        let what = format!("{worktrees} worktrees need {need_files} inodes and {} has {free} left", existing.display());
+        let what = format!(
+            "{worktrees} worktrees need {need_files} inodes and {} has {free} left",
+            existing.display()
+        );
         return Some(Problem { what, hint });
     }
     None

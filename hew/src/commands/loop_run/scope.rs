@@ -38,13 +38,16 @@ pub(super) fn is_interactive() -> bool {
 
 fn ask(tracker: &dyn TaskEditor, ui: &Ui) -> Result<Scope, Failure> {
     let open = tracker.count_open(&Scope::Ready).map_err(|error| Failure::usage(error.to_string()))?;
-    ui.warn(&format!("Which tasks? Enter: everything that is ready ({open} open tasks); or epics, separated by commas:"));
+    ui.warn(&format!(
+        "Which tasks? Enter: everything that is ready ({open} open tasks); or epics, separated by commas:"
+    ));
     let mut line = String::new();
     stdin().lock().read_line(&mut line).map_err(|error| Failure::usage("no answer").because(error))?;
     if line.is_empty() {
         return Err(Failure::usage("no answer").hint("hew loop run --scope ready"));
     }
-    let epics: Vec<String> = line.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
+    let epics: Vec<String> =
+        line.split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect();
     if epics.is_empty() { Ok(Scope::Ready) } else { checked_epics(&epics, tracker) }
 }
 

@@ -49,7 +49,10 @@ pub fn run(command: TaskCommand, ui: &Ui) -> Result<u8, Failure> {
 
 impl Desk<'_> {
     fn existing(&self, id: &TaskId) -> Result<Task, Failure> {
-        self.tracker.task(id).map_err(|error| self.refused(error))?.ok_or_else(|| missing_task(&*self.tracker, id))
+        self.tracker
+            .task(id)
+            .map_err(|error| self.refused(error))?
+            .ok_or_else(|| missing_task(&*self.tracker, id))
     }
 
     /// The failure for what a tracker said.
