@@ -301,15 +301,17 @@ pub fn a_worktree_without_its_git_file_is_still_its_own(h: &dyn GitHarness) {
     assert_eq!(reset, WorktreeReset::Reset);
     h.write(&tree, "d.txt", "d\n");
     let next = h.commit_all(&tree, "an agent finds its own repository again");
-    assert_eq!(h.parents(&next), [base.clone()]);
+    assert_eq!(h.parents(&next), std::slice::from_ref(&base));
     assert_eq!(git.resolve(&RefName::from("refs/heads/main")).unwrap(), Some(base));
 }
+
+type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
 
 /// A damaged worktree is told.
 pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
-    let damages: [(&str, &dyn Fn(&Path)); 2] =
+    let damages: [Damage<'_>; 2] =
         [("record", &|tree| h.lose_record(tree)), ("folder", &|tree| h.delete_folder(tree))];
     for (what, damage) in damages {
         let tree = add(h, what, &start);
@@ -382,7 +384,7 @@ pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     h.write(&tree, "link/one", "left out\n");
     h.write(&tree, "cache/x", "ignored\n");
     let commit = git.commit_leftovers(&tree, "t-1: Title\n\nBody.", &paths(&["link", "gone"])).unwrap();
-    assert_eq!(h.parents(&commit), [base.clone()]);
+    assert_eq!(h.parents(&commit), std::slice::from_ref(&base));
     assert_eq!(h.message(&commit), "t-1: Title\n\nBody.");
     assert_eq!(h.show(&commit, "a.txt").as_deref(), Some("changed\n"));
     assert_eq!(h.show(&commit, "dir/new.txt").as_deref(), Some("new\n"));
