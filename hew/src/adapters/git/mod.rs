@@ -42,6 +42,7 @@ use hew_core::worktree::{
 use self::admin::Linked;
 use self::run::GitCall;
 
+pub(crate) use self::discard::discard;
 pub use self::run::process_count;
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
@@ -120,6 +121,11 @@ impl RepoGit {
     /// Number of files and bytes of a commit's tree.
     pub fn tree_size(&self, commit: &CommitId) -> Result<(u64, u64), GitError> {
         history::tree_size(self, commit)
+    }
+
+    /// A commit is reachable from a branch, `except` left out, or from one of hew's own refs.
+    pub fn is_kept(&self, commit: &CommitId, except: Option<&BranchName>) -> Result<bool, GitError> {
+        refs::is_kept(self, commit, except)
     }
 
     /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
