@@ -24,9 +24,12 @@ fn an_iteration_and_a_landing_cost_few_processes() {
         commit: commit.clone(),
     };
     let worker = start(Some("loop/x/w0"), &base);
-    let steps: [(&str, u64, &dyn Fn()); 5] = [
-        ("add a worktree", 1, &|| git.add_worktree(&tree, &worker).unwrap()),
-        ("add the lane", 1, &|| git.add_worktree(&lane, &start(None, &base)).unwrap()),
+    let steps: [(&str, u64, &dyn Fn()); 6] = [
+        ("add a worktree", 2, &|| git.add_worktree(&tree, &worker).unwrap()),
+        ("add the lane", 2, &|| git.add_worktree(&lane, &start(None, &base)).unwrap()),
+        ("reset what was collected", 1, &|| {
+            drop(git.reset_worktree(&tree, &worker, CleanDepth::Nothing).unwrap());
+        }),
         ("reset", 2, &|| drop(git.reset_worktree(&tree, &worker, CleanDepth::KeepIgnored).unwrap())),
         ("inspect", 1, &|| drop(git.inspect_worktree(&tree).unwrap())),
         ("remove", 0, &|| git.remove_worktree(&repo.base().join("wt/9")).unwrap()),
@@ -35,8 +38,8 @@ fn an_iteration_and_a_landing_cost_few_processes() {
         assert_eq!(cost_of(step).0, expected, "{what}");
     }
     std::fs::write(tree.join("a.txt"), "a\n").unwrap();
-    let (cost, work) = cost_of(|| git.commit_leftovers(&tree, "left", &[]).unwrap());
-    assert_eq!(cost, 4, "commit what is left over");
+    let (cost, work) = cost_of(|| git.commit_leftovers(&tree, &base, "left", &[]).unwrap());
+    assert_eq!(cost, 3, "commit what is left over");
     let anchor = RefName::from("refs/hew/x/w0/iter-001");
     assert_eq!(cost_of(|| git.anchor(&anchor, &work).unwrap()).0, 1, "anchor");
     assert_eq!(cost_of(|| git.contains_all(&work, std::slice::from_ref(&base)).unwrap()).0, 1, "ancestors");
@@ -45,6 +48,6 @@ fn an_iteration_and_a_landing_cost_few_processes() {
     let (cost, merged) = cost_of(|| git.merge(&request).unwrap());
     assert_eq!(cost, 2, "merge");
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
-    assert_eq!(cost_of(|| git.checkout(&lane, &commit).unwrap()).0, 2, "check the candidate out");
-    assert_eq!(cost_of(|| git.advance(&branch, &base, &commit).unwrap()).0, 2, "advance and read back");
+    assert_eq!(cost_of(|| git.checkout(&lane, &commit, CleanDepth::Nothing).unwrap()).0, 1, "check out");
+    assert_eq!(cost_of(|| git.advance(&branch, &base, &commit).unwrap()).0, 1, "advance and read back");
 }
