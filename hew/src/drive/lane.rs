@@ -43,8 +43,6 @@ struct Lane {
     at: Option<CommitId>,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
-    /// Foreign values found on the run branch.
-    foreign: u32,
 }
 
 impl Lane {
@@ -53,7 +51,6 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             depth: CleanDepth::Nothing,
-            foreign: 0,
         }
     }
 
@@ -75,9 +72,8 @@ impl Lane {
                 Event::Gated(self.gate(rig, &candidate, log, stops))
             }
             LaneJob::Advance { from, to } => {
-                let foreign = names::foreign_anchor(&rig.place.run, self.foreign + 1);
-                let advance = merge_back::advance(&*rig.git, &rig.place.run_branch, &from, &to, &foreign);
-                self.foreign += u32::from(advance.as_ref().is_ok_and(|advance| advance.meddled.is_some()));
+                let place = &rig.place;
+                let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
                 Event::Advanced(advance.map_err(|error| error.to_string()))
             }
             LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
@@ -173,14 +169,12 @@ impl Lane {
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
         let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
-        self.foreign += 1;
         let request = DeliverRequest {
             run: &rig.place.run,
             run_branch: &rig.place.run_branch,
             tip,
             target,
             launched_from: &rig.project,
-            foreign_anchor: &names::foreign_anchor(&rig.place.run, self.foreign),
         };
         let delivered =
             deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
