@@ -33,7 +33,7 @@ pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
     };
     match &args.out {
-        Some(path) => write(path, &fenced(path, args.format, text), ui)?,
+        Some(path) => write(path, &fenced(path, args.format, &text), ui)?,
         None if ui.is_json() => ui.print_json(&json!({"schema": 1, "kind": "graph", "text": plain(&text)})),
         None => ui.print(&text),
     }
@@ -82,12 +82,12 @@ fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
 }
 
 /// Mermaid in a Markdown file is fenced.
-fn fenced(path: &Path, format: GraphFormat, text: String) -> String {
+fn fenced(path: &Path, format: GraphFormat, text: &str) -> String {
     let is_markdown = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("md"));
     if is_markdown && format == GraphFormat::Mermaid {
         return format!("```mermaid\n{text}```\n");
     }
-    plain(&text)
+    plain(text)
 }
 
 /// Without styles: what goes to a file or a program.
