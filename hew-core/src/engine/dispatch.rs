@@ -121,7 +121,9 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
         state.stale = true;
     }
     state.spare = choice.spare;
-    if choice.assignments.is_empty() {
+    let claim_failures = std::mem::take(&mut state.claim_failures);
+    // A claim lost in the last tick is on record even if there is nothing more to start.
+    if choice.assignments.is_empty() && claim_failures.is_empty() {
         return;
     }
     let assignments = choice
@@ -129,7 +131,6 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
         .iter()
         .map(|(worker, task)| AssignmentRecord { iteration: next_id(state, *worker), task: task.id.clone() })
         .collect();
-    let claim_failures = std::mem::take(&mut state.claim_failures);
     record(
         out,
         JournalEvent::Tick { ready_seen, batch_source: "skipped".to_owned(), assignments, claim_failures },
