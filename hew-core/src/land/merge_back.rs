@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
-use crate::worktree::{AdvanceOutcome, GitClient, GitError, MergeOutcome, MergeRequest};
+use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
 
 /// One result on its way to the run branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct CandidateRequest {
     pub work: CommitId,
     /// Message with trailers; see [`message`].
     pub message: String,
+    /// How thoroughly the lane's worktree is cleaned: a gate may have left files there.
+    pub depth: CleanDepth,
 }
 
 /// Work and tip, merged and checked out in the lane.
@@ -46,7 +48,7 @@ pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result
     match git.merge(&merge)? {
         MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),
         MergeOutcome::Merged { commit, tree } => {
-            git.checkout(&request.lane, &commit)?;
+            git.checkout(&request.lane, &commit, request.depth)?;
             Ok(Candidate::Made { commit, tree })
         }
     }
@@ -68,7 +70,7 @@ pub fn advance(
     branch: &BranchName,
     from: &CommitId,
     to: &CommitId,
-    foreign_anchor: &RefName,
+    run: &RunId,
 ) -> Result<Advance, GitError> {
     let mut done = Advance { meddled: None, restored: false };
     // Somebody who moves the ref in a loop must not hold the lane for ever.
@@ -76,9 +78,10 @@ pub fn advance(
         match git.advance(branch, from, to)? {
             AdvanceOutcome::Advanced => return Ok(done),
             AdvanceOutcome::Moved(Some(foreign)) => {
-                git.anchor(foreign_anchor, &foreign)?;
+                let anchor = names::foreign_anchor(run, &foreign);
+                git.anchor(&anchor, &foreign)?;
                 git.advance(branch, &foreign, from)?;
-                done.meddled = Some((foreign, foreign_anchor.clone()));
+                done.meddled = Some((foreign, anchor));
             }
             AdvanceOutcome::Moved(None) => {
                 git.create_branch(branch, from)?;

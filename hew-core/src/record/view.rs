@@ -6,6 +6,7 @@
 
 pub mod iteration;
 pub mod moment;
+pub mod row;
 pub mod task;
 pub mod totals;
 
@@ -21,6 +22,7 @@ use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use iteration::{AgentView, ConflictView, ExitView, IterationView, Phase};
 pub use moment::Moment;
+pub use row::{IterationRow, RowFold};
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
@@ -284,8 +286,8 @@ impl RunView {
                 worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
             }
             None => {
-                self.totals.busy_ms += busy_ms;
-                worker.busy_ms += busy_ms;
+                self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
+                worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
                 worker.ended += 1;
             }
         }

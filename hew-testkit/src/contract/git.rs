@@ -70,8 +70,9 @@ macro_rules! git_contract {
             an_inspection_counts_what_differs,
             conflicts_and_nested_repositories_are_seen,
             leftovers_become_a_commit_and_head_stays,
-            nothing_left_over_is_head_itself,
-            a_merge_has_two_parents_and_both_sides,
+            nothing_but_what_is_left_out_is_head_itself,
+            a_file_is_read_as_it_is_in_a_commit,
+    a_merge_has_two_parents_and_both_sides,
             a_merge_of_a_direct_descendant_has_two_parents_too,
             a_conflict_names_its_files_and_moves_nothing,
             a_missing_commit_is_no_conflict,
@@ -279,7 +280,7 @@ pub fn a_worktree_without_its_git_file_is_still_its_own(h: &dyn GitHarness) {
     h.cut_off(&tree);
     let found = look(h, &tree);
     assert_eq!((&found.head, found.changes), (&work, paths(&["kept.txt"])));
-    let leftovers = git.commit_leftovers(&tree, "left", &[]).unwrap();
+    let leftovers = git.commit_leftovers(&tree, &work, "left", &[]).unwrap();
     assert_eq!(h.parents(&leftovers), [work]);
     assert_eq!(h.show(&leftovers, "kept.txt").as_deref(), Some("kept\n"));
     let reset = git.reset_worktree(&tree, &start, CleanDepth::KeepIgnored).unwrap();
@@ -305,8 +306,8 @@ pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
         assert!(matches!(seen, Inspection::Broken(_)), "{what}: {seen:?}");
         let altered = git.alteration(&tree, &base).unwrap();
         assert!(matches!(altered, Alteration::Broken(_)), "{what}: {altered:?}");
-        assert!(git.commit_leftovers(&tree, "m", &[]).is_err(), "{what}");
-        git.checkout(&tree, &base).unwrap();
+        assert!(git.commit_leftovers(&tree, &base, "m", &[]).is_err(), "{what}");
+        git.checkout(&tree, &base, CleanDepth::KeepIgnored).unwrap();
         assert_eq!(look(h, &tree).head, base, "{what}: made again");
         git.remove_worktree(&tree).unwrap();
     }
@@ -361,7 +362,8 @@ pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     h.write(&tree, "dir/new.txt", "new\n");
     h.write(&tree, "link/one", "left out\n");
     h.write(&tree, "cache/x", "ignored\n");
-    let commit = git.commit_leftovers(&tree, "t-1: Title\n\nBody.", &paths(&["link", "gone"])).unwrap();
+    let commit =
+        git.commit_leftovers(&tree, &base, "t-1: Title\n\nBody.", &paths(&["link", "gone"])).unwrap();
     assert_eq!(h.parents(&commit), [base.clone()]);
     assert_eq!(h.message(&commit), "t-1: Title\n\nBody.");
     assert_eq!(h.show(&commit, "a.txt").as_deref(), Some("changed\n"));
@@ -373,12 +375,19 @@ pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     assert_eq!(after.changes, paths(&["a.txt", "dir/new.txt", "link/one"]));
 }
 
-pub fn nothing_left_over_is_head_itself(h: &dyn GitHarness) {
+pub fn nothing_but_what_is_left_out_is_head_itself(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &detached(&base));
-    assert_eq!(git.commit_leftovers(&tree, "m", &[]).unwrap(), base);
     h.write(&tree, "link", "left out\n");
-    assert_eq!(git.commit_leftovers(&tree, "m", &paths(&["link"])).unwrap(), base);
+    assert_eq!(git.commit_leftovers(&tree, &base, "m", &paths(&["link"])).unwrap(), base);
+}
+
+pub fn a_file_is_read_as_it_is_in_a_commit(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, work) = worked(h, "1", &base, "a.txt", "new\n");
+    assert_eq!(git.read_file(&base, "a.txt").unwrap().as_deref(), Some(b"one\ntwo\nthree\n".as_slice()));
+    assert_eq!(git.read_file(&work, "a.txt").unwrap().as_deref(), Some(b"new\n".as_slice()));
+    assert_eq!(git.read_file(&work, "no such file").unwrap(), None);
 }
 
 pub fn a_merge_has_two_parents_and_both_sides(h: &dyn GitHarness) {
@@ -434,7 +443,7 @@ pub fn a_checkout_makes_the_files_that_commits(h: &dyn GitHarness) {
     h.write(&lane, "c.txt", "in the way\n");
     h.write(&lane, "report.xml", "left by a gate\n");
     h.write(&lane, "cache/x", "kept\n");
-    git.checkout(&lane, &work).unwrap();
+    git.checkout(&lane, &work, CleanDepth::KeepIgnored).unwrap();
     let found = look(h, &lane);
     assert_eq!((found.head, found.branch, found.change_count), (work, None, 0));
     assert_eq!(h.read(&lane, "b.txt").as_deref(), Some("b\n"));

@@ -13,6 +13,11 @@ use super::FakeGit;
 use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
 
 impl GitClient for FakeGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let state = self.lock();
+        Ok(state.files_of(commit).ok_or_else(|| no_commit(commit))?.get(path).cloned())
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         Ok(self.lock().refs.get(name).cloned())
     }
@@ -81,7 +86,7 @@ impl GitClient for FakeGit {
         let Some(wanted) = state.files_of(&start.commit).cloned() else {
             return Ok(WorktreeReset::Broken(no_commit(&start.commit).to_string()));
         };
-        let keeps = |name: &String| depth == CleanDepth::KeepIgnored && is_ignored(&wanted, name);
+        let keeps = |name: &String| depth != CleanDepth::Everything && is_ignored(&wanted, name);
         let before = std::mem::take(&mut state.tree_mut(path).files);
         state.place(path, head_of(start), &start.commit);
         for (name, bytes) in before.into_iter().filter(|(name, _)| keeps(name)) {
@@ -104,6 +109,7 @@ impl GitClient for FakeGit {
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
@@ -111,12 +117,11 @@ impl GitClient for FakeGit {
         if let Some(damage) = state.damage(path) {
             return Err(GitError::File { path: path.to_owned(), reason: damage.to_owned() });
         }
-        let head = state.head_of(path).ok_or_else(|| failed("rev-parse HEAD", "no commit"))?;
         let files = state.files_to_commit(path, leave_out);
-        if state.files_of(&head) == Some(&files) {
-            return Ok(head);
+        if state.files_of(head) == Some(&files) {
+            return Ok(head.clone());
         }
-        Ok(state.add_commit(vec![head], files, message))
+        Ok(state.add_commit(vec![head.clone()], files, message))
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
@@ -175,9 +180,9 @@ impl GitClient for FakeGit {
         })
     }
 
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
         let start = WorktreeStart { branch: None, commit: commit.clone() };
-        match self.reset_worktree(path, &start, CleanDepth::KeepIgnored)? {
+        match self.reset_worktree(path, &start, depth)? {
             WorktreeReset::Reset => Ok(()),
             WorktreeReset::Broken(_) => self.add_worktree(path, &start),
         }

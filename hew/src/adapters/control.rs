@@ -67,6 +67,12 @@ fn serve(stream: &UnixStream, events: &Sender<Event>) -> io::Result<()> {
     (&*stream).write_all(answer.as_bytes())
 }
 
+/// Takes the socket away: nobody listens any more.
+pub fn close(run_folder: &Path) {
+    // A socket that is gone already is as good.
+    let _ = std::fs::remove_file(run_folder.join(NAME));
+}
+
 /// Asks a run to stop; false if nobody listens.
 pub fn ask(run_folder: &Path, request: CancelRequest) -> io::Result<bool> {
     let (_folder, path) = address(run_folder)?;

@@ -29,8 +29,12 @@ pub struct SettingsFile {
 
 /// Merges built-in values, user file, project file, environment and flags. A flag is key, text and the flag's name.
 pub fn load(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Settings, Failure> {
-    let values = load_values(project, flags)?;
-    let mut settings = Settings::from_values(&values).map_err(|problems| invalid(&problems))?;
+    typed(&load_values(project, flags)?)
+}
+
+/// Values as typed settings, folders below the home folder named in full.
+pub fn typed(values: &Values) -> Result<Settings, Failure> {
+    let mut settings = Settings::from_values(values).map_err(|problems| invalid(&problems))?;
     if let Some(root) = settings.worktree_root.value.take() {
         settings.worktree_root.value = Some(below_home(root)?);
     }

@@ -42,7 +42,7 @@ impl Context {
 
     fn of(project: Project, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
         let values = settings_files::load_values(Some(&project), flags)?;
-        let settings = settings_files::load(Some(&project), flags)?;
+        let settings = settings_files::typed(&values)?;
         Ok(Self { project, settings, values })
     }
 

@@ -1,10 +1,34 @@
-//! `hew loop cancel`.
+//! `hew loop cancel`: asks a run to stop through the control socket in its folder.
 
+use serde_json::json;
+
+use super::context::Context;
+use crate::adapters::control::{self, CancelRequest};
+use crate::adapters::run_index;
 use crate::cli::loop_args::CancelArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Being built.
-pub fn run(_args: &CancelArgs, _ui: &Ui) -> Result<u8, Failure> {
-    Err(Failure::usage("being built"))
+/// Asks, and tells what the run answered.
+pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8, Failure> {
+    let context = Context::open()?;
+    let entry = run_index::select(&context.project.state_dir, args.run.run_id.as_deref())?;
+    let request = if args.now { CancelRequest::Now } else { CancelRequest::Graceful };
+    let listens = control::ask(&entry.dir, request)
+        .map_err(|error| Failure::failed(format!("run {} can't be reached", entry.id)).because(error))?;
+    if !listens {
+        return Err(Failure::failed(format!("run {} is not running", entry.id))
+            .hint(format!("hew loop summary --run-id {}", entry.id)));
+    }
+    if ui.is_json() {
+        ui.print_json(&json!({ "schema": 1, "kind": "cancel", "run_id": entry.id, "now": args.now }));
+    } else {
+        let how = if args.now {
+            "its agents are being stopped"
+        } else {
+            "what runs is finished, nothing more starts"
+        };
+        ui.say(&format!("run {}: {how}", entry.id));
+    }
+    Ok(code::OK)
 }

@@ -1,10 +1,135 @@
-//! `hew loop deliver`.
+//! `hew loop deliver`: brings an undelivered run's branch to its target. Safe to call again.
 
+use std::path::Path;
+
+use chrono::Utc;
+use hew_core::ids::{CommitId, RunId};
+use hew_core::land::gate_detect::GateCommand;
+use hew_core::prompt::PromptPrefix;
+use hew_core::record::event::DeliveryRecord;
+use hew_core::record::ledger::{LedgerEvent, LedgerRun};
+use hew_core::worktree::GitClient;
+use serde_json::json;
+
+use super::context::Context;
+use super::loop_run::find_gate;
+use crate::adapters::git::RepoGit;
+use crate::adapters::lock::{LockError, ProjectLock};
+use crate::adapters::store::loop_dir;
+use crate::adapters::{ledger, settings_files, store};
 use crate::cli::loop_args::RunSelection;
-use crate::failure::Failure;
+use crate::drive::rig::RunPlace;
+use crate::drive::{self, Rig};
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Being built.
-pub fn run(_args: &RunSelection, _ui: &Ui) -> Result<u8, Failure> {
-    Err(Failure::usage("being built"))
+/// Delivers one run.
+pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
+    let context = Context::open()?;
+    let run = select(&context, args.run_id.as_deref())?;
+    let _lock = ProjectLock::acquire(&context.project.shared_dir, &run.run_id).map_err(held)?;
+    let tip = tip_of(&context, &run)?;
+    if tip == run.launch_sha {
+        return Err(Failure::failed(format!(
+            "run {} landed nothing: there is nothing to deliver",
+            run.run_id
+        ))
+        .hint(format!("hew loop summary --run-id {}", run.run_id)));
+    }
+    let rig =
+        Rig::new(&context, context.open_tracker()?, place(&context, &run), PromptPrefix::new("", "", &[]));
+    let delivered = drive::deliver_once(&rig, &tip).map_err(|error| {
+        Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
+    })?;
+    match delivered.outcome {
+        DeliveryRecord::Delivered { target, sha } => {
+            let event = LedgerEvent::Delivered {
+                run_id: run.run_id.clone(),
+                at: Utc::now(),
+                target: target.clone(),
+                sha: sha.clone(),
+            };
+            ledger::append(&context.project.shared_dir, event).map_err(|error| {
+                Failure::failed(format!("{target} is at {sha}, but the ledger could not be written"))
+                    .because(error)
+            })?;
+            tell(ui, &run.run_id, target.as_str(), &sha);
+            Ok(code::OK)
+        }
+        DeliveryRecord::NotWanted { reason } => Err(Failure::failed(reason)),
+        DeliveryRecord::Refused { reason, remedy, .. } => Err(Failure::with_code(
+            code::PERSON,
+            format!("run {} is not delivered; nothing of yours was touched", run.run_id),
+        )
+        .because(reason)
+        .hint(remedy)),
+    }
+}
+
+fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId) {
+    if ui.is_json() {
+        ui.print_json(
+            &json!({ "schema": 1, "kind": "delivery", "run_id": run, "target": target, "sha": sha }),
+        );
+    } else {
+        ui.print(&format!("{target} is at {} now: run {run} is delivered\n", sha.short()));
+    }
+}
+
+fn held(error: LockError) -> Failure {
+    Failure::with_code(code::HELD, error.to_string()).hint("wait for it, or stop it: hew loop cancel")
+}
+
+/// The run that is meant: by id, else the newest undelivered one, else the newest.
+fn select(context: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
+    let (runs, _) = ledger::read(&context.project.shared_dir)
+        .map_err(|error| Failure::failed("the ledger of runs can't be read").because(error))?;
+    let found = match wanted {
+        Some(id) => runs.iter().find(|run| run.run_id.as_str() == id),
+        None => runs.iter().rev().find(|run| run.is_undelivered()).or(runs.last()),
+    };
+    found.cloned().ok_or_else(|| match wanted {
+        Some(id) => Failure::failed(format!("no run {id} in this project")).hint("hew loop list"),
+        None => Failure::failed("no run in this project yet").hint("hew loop run --scope ready"),
+    })
+}
+
+fn tip_of(context: &Context, run: &LedgerRun) -> Result<CommitId, Failure> {
+    // The ledger knows where the branch was when the run ended; a crashed run's branch is asked.
+    if let Some(end) = &run.ended {
+        return Ok(end.tip_sha.clone());
+    }
+    let git = RepoGit::new(&context.project.common_dir);
+    let found = git.resolve(&run.run_branch.to_ref());
+    found.ok().flatten().ok_or_else(|| {
+        Failure::failed(format!("branch {} is gone", run.run_branch)).hint("git for-each-ref refs/hew")
+    })
+}
+
+fn place(context: &Context, run: &LedgerRun) -> RunPlace {
+    let root = context.settings.worktree_root.value.clone();
+    RunPlace {
+        run: run.run_id.clone(),
+        jobs: 0,
+        folder: loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str()),
+        worktree_root: root.unwrap_or_else(|| settings_files::hew_home().join("wt")),
+        launch: run.launch_sha.clone(),
+        run_branch: run.run_branch.clone(),
+        target: run.target_branch.clone(),
+        gate: frozen_gate(context, run),
+        keep_worktrees: false,
+    }
+}
+
+/// The gate that the run had; where its folder is gone, the one that would be found now.
+fn frozen_gate(context: &Context, run: &LedgerRun) -> Option<GateCommand> {
+    let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+    match store::fold(&folder, false).ok().and_then(|(view, _)| view.header) {
+        Some(header) => header.gate.map(|command| GateCommand {
+            command,
+            definition_files: Vec::new(),
+            why: format!("as in run {}", run.run_id),
+        }),
+        None => find_gate(false, &context.settings, &context.project.root),
+    }
 }

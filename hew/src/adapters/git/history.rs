@@ -14,6 +14,18 @@ pub(super) fn tree_of(git: &RepoGit, commit: &CommitId) -> Result<TreeId, GitErr
     Ok(TreeId::new(answer.line()?))
 }
 
+/// A file as it is in a commit.
+pub(super) fn read_file(git: &RepoGit, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+    let listed = git.on_repository().arg("--literal-pathspecs");
+    let listed =
+        listed.args(["ls-tree", "-z", "--object-only", commit.as_str(), "--", path]).run()?.success()?;
+    let object = String::from_utf8_lossy(&listed.stdout).trim_end_matches('\0').to_owned();
+    if object.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(git.on_repository().args(["cat-file", "blob", &object]).run()?.success()?.stdout))
+}
+
 /// Every one of `ancestors` is reachable from `descendant`.
 pub(super) fn contains_all(
     git: &RepoGit,

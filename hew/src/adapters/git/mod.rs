@@ -31,7 +31,7 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLock};
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -70,12 +70,19 @@ pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
     environment: Vec<(OsString, OsString)>,
+    /// Git's records of worktrees: whoever makes or removes one is alone, for git fails on a sibling's half-made record.
+    records: RwLock<()>,
 }
 
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
+        Self {
+            common_dir: common_dir.to_owned(),
+            identity: OnceLock::new(),
+            environment: Vec::new(),
+            records: RwLock::new(()),
+        }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
@@ -131,6 +138,10 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
 }
 
 impl GitClient for RepoGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        history::read_file(self, commit, path)
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         refs::resolve(self, name)
     }
@@ -171,10 +182,11 @@ impl GitClient for RepoGit {
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        leftovers::commit(self, path, message, leave_out)
+        leftovers::commit(self, path, head, message, leave_out)
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
@@ -193,8 +205,8 @@ impl GitClient for RepoGit {
         merge::merge(self, request)
     }
 
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::checkout(self, path, commit)
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
+        worktrees::checkout(self, path, commit, depth)
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
@@ -17,13 +18,22 @@ pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
     }
-    let call = git.on_repository().args(["worktree", "add", "--quiet"]);
+    register(git, path, start)?;
+    // Its files come from its own index alone: this needs no turn, however many are filled at once.
+    let linked = git.locate(path)?;
+    git.in_worktree(&linked).args(["reset", "--quiet", "--hard"]).timeout(LONG).run()?.success().map(drop)
+}
+
+/// Makes git's record of a worktree, without its files.
+fn register(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    let _alone = git.records.write().unwrap_or_else(PoisonError::into_inner);
+    let call = git.on_repository().args(["worktree", "add", "--quiet", "--no-checkout"]);
     let call = match &start.branch {
         // Upstream tracking would write the shared config file, whose lock parallel calls fight for.
         Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
         None => call.arg("--detach"),
     };
-    call.arg(path).arg(start.commit.as_str()).timeout(LONG).run()?.success().map(drop)
+    call.arg(path).arg(start.commit.as_str()).run()?.success().map(drop)
 }
 
 /// Puts a worktree back to a start.
@@ -43,27 +53,38 @@ pub(super) fn reset(
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
     }
-    let clean = clean(git, &linked, depth)?;
+    let flags = match depth {
+        CleanDepth::Nothing => return Ok(WorktreeReset::Reset),
+        CleanDepth::KeepIgnored => "-ffd",
+        CleanDepth::Everything => "-ffdx",
+    };
+    let clean = clean(git, &linked, flags)?;
     if clean.exit.is_success() {
         return Ok(WorktreeReset::Reset);
     }
     // Read-only folders (module caches are such) can't be emptied.
     make_folders_writable(&linked.path).map_err(|error| file_error(&linked.path, error))?;
-    let again = self::clean(git, &linked, depth)?;
+    let again = self::clean(git, &linked, flags)?;
     if again.exit.is_success() { Ok(WorktreeReset::Reset) } else { Ok(WorktreeReset::Broken(again.words())) }
 }
 
-/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays. A broken one
+/// Detaches a worktree at a commit and makes its files that commit's. A broken one
 /// is made again.
-pub(super) fn checkout(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+pub(super) fn checkout(
+    git: &RepoGit,
+    path: &Path,
+    commit: &CommitId,
+    depth: CleanDepth,
+) -> Result<(), GitError> {
     let start = WorktreeStart { branch: None, commit: commit.clone() };
-    match reset(git, path, &start, CleanDepth::KeepIgnored)? {
+    match reset(git, path, &start, depth)? {
         WorktreeReset::Reset => Ok(()),
         WorktreeReset::Broken(_) => add(git, path, &start),
     }
 }
 
 fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
+    let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
     // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
     let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
     let call = match &start.branch {
@@ -73,16 +94,13 @@ fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAn
     call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
 }
 
-fn clean(git: &RepoGit, linked: &Linked, depth: CleanDepth) -> Result<GitAnswer, GitError> {
-    let flags = match depth {
-        CleanDepth::KeepIgnored => "-ffd",
-        CleanDepth::Everything => "-ffdx",
-    };
+fn clean(git: &RepoGit, linked: &Linked, flags: &str) -> Result<GitAnswer, GitError> {
     git.in_worktree(linked).args(["clean", "--quiet", flags]).timeout(LONG).run()
 }
 
 /// All worktrees, the main one first.
 pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
+    let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
     let answer = git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run()?.success()?;
     let mut entries: Vec<WorktreeEntry> = Vec::new();
     for field in answer.stdout.split(|&byte| byte == 0) {
@@ -103,6 +121,10 @@ pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
 pub(super) fn remove(git: &RepoGit, path: &Path) -> Result<(), GitError> {
     let records = admin::records_of(&git.common_dir, path).map_err(|error| file_error(path, error))?;
     discard(path).map_err(|error| file_error(path, error))?;
+    if records.is_empty() {
+        return Ok(());
+    }
+    let _alone = git.records.write().unwrap_or_else(PoisonError::into_inner);
     for record in records {
         // Git's own remove refuses a locked or half-made worktree.
         fs::remove_dir_all(&record).map_err(|error| file_error(&record, error))?;

@@ -53,6 +53,7 @@ pub(super) fn launch(
     let first = frozen::run_started(context, &checked, &place);
     let rig = Arc::new(Rig::new(context, tracker, place.clone(), prefix));
     let ended = record_and_drive(rig, state, outside, first, ui)?;
+    control::close(&place.folder);
     note_end(context, &place, &ended, &checked.launch)?;
     loop_summary::show_after_run(&place.folder, ui)?;
     Ok(ended.end.exit_code)
