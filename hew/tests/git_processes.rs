@@ -25,8 +25,8 @@ fn an_iteration_and_a_landing_cost_few_processes() {
     };
     let worker = start(Some("loop/x/w0"), &base);
     let steps: [(&str, u64, &dyn Fn()); 5] = [
-        ("add a worktree", 1, &|| git.add_worktree(&tree, &worker).unwrap()),
-        ("add the lane", 1, &|| git.add_worktree(&lane, &start(None, &base)).unwrap()),
+        ("add a worktree", 2, &|| git.add_worktree(&tree, &worker).unwrap()),
+        ("add the lane", 2, &|| git.add_worktree(&lane, &start(None, &base)).unwrap()),
         ("reset", 2, &|| drop(git.reset_worktree(&tree, &worker, CleanDepth::KeepIgnored).unwrap())),
         ("inspect", 1, &|| drop(git.inspect_worktree(&tree).unwrap())),
         ("remove", 0, &|| git.remove_worktree(&repo.base().join("wt/9")).unwrap()),

@@ -31,7 +31,7 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -70,13 +70,20 @@ const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("c
 pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
+    /// Held while git's records of worktrees are added to or read: a half-written one makes git fail.
+    records: Mutex<()>,
     environment: Vec<(OsString, OsString)>,
 }
 
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
+        Self {
+            common_dir: common_dir.to_owned(),
+            identity: OnceLock::new(),
+            records: Mutex::new(()),
+            environment: Vec::new(),
+        }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
@@ -125,6 +132,10 @@ impl RepoGit {
     /// them: their files are in no commit of this repository.
     pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
         inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate_unfinished(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate_unfinished(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
 
     fn locate(&self, path: &Path) -> Result<Linked, GitError> {
