@@ -103,7 +103,7 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
         .args([".".to_owned(), format!("{to}:{name}")]);
     let call = git.with_identity(call)?;
     // It reads the records of all worktrees.
-    let turn = git.records.lock().unwrap_or_else(PoisonError::into_inner);
+    let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
     let answer = call.run()?;
     drop(turn);
     if !answer.exit.is_success() {
