@@ -262,6 +262,17 @@ impl LoopStage {
         assert!(found.is_empty(), "left running: {found:?}");
     }
 
+    /// Panics unless a run has left nothing but its result: a repository that git finds whole, no process, no worktree,
+    /// no branch but the target's and the runs'.
+    pub fn assert_left_clean(&self) {
+        self.repo.fsck_clean();
+        self.assert_nothing_runs();
+        assert_eq!(self.worktrees(), Vec::<PathBuf>::new());
+        let branches = self.refs("refs/heads/loop");
+        let odd: Vec<&String> = branches.keys().filter(|name| !name.ends_with("/main")).collect();
+        assert!(odd.is_empty(), "branches left: {odd:?}");
+    }
+
     /// Processes whose environment names this stage's folder, with their command lines.
     pub fn processes(&self) -> Vec<(i32, String)> {
         let mark = self.repo.base().display().to_string();
