@@ -71,7 +71,10 @@ pub(crate) fn drain(run: &HewRun<'_>) -> Result<Seen, Problem> {
     let log = run.folder.join("loop.log");
     let ((code, peak_kib), sample) = timed(|| run_to_end(run, &words, &log))?;
     if code != Some(0) {
-        return Err(format!("void run: hew loop run ended with {code:?}; the end of its words:\n{}", tail(&log)));
+        return Err(format!(
+            "void run: hew loop run ended with {code:?}; the end of its words:\n{}",
+            tail(&log)
+        ));
     }
     let journal = read_journal(&run.repository.path)?;
     let count = |kind: &str| journal.iter().filter(|entry| entry["kind"] == kind).count();
@@ -86,7 +89,8 @@ pub(crate) fn drain(run: &HewRun<'_>) -> Result<Seen, Problem> {
 /// The last lines of a log, each cut to a length that fits a screen.
 fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
-    let lines: Vec<String> = text.lines().rev().take(6).map(|line| line.chars().take(400).collect()).collect();
+    let lines: Vec<String> =
+        text.lines().rev().take(6).map(|line| line.chars().take(400).collect()).collect();
     lines.into_iter().rev().collect::<Vec<_>>().join("\n")
 }
 
