@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use super::merge_back::{Candidate, CandidateRequest, advance, make_candidate};
-use crate::ids::{BranchName, CommitId, RefName, RunId, TreeId};
+use crate::ids::{BranchName, CommitId, RunId, TreeId};
 use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, WorktreeEntry};
 
 /// Where a delivery stands, from what git says now.
@@ -109,8 +109,6 @@ pub struct DeliverRequest<'a> {
     pub target: &'a BranchName,
     /// The working tree that hew was started in.
     pub launched_from: &'a Path,
-    /// Keeps what somebody else put on the run branch.
-    pub foreign_anchor: &'a RefName,
 }
 
 /// What came of a delivery.
@@ -210,6 +208,6 @@ fn merge_target(
             at.short()
         )));
     }
-    advance(git, run_branch, tip, &commit, request.foreign_anchor).map_err(words)?;
+    advance(git, run_branch, tip, &commit, request.run).map_err(words)?;
     Ok(Ok(commit))
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
-use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest};
+use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
 
 /// One result on its way to the run branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +70,7 @@ pub fn advance(
     branch: &BranchName,
     from: &CommitId,
     to: &CommitId,
-    foreign_anchor: &RefName,
+    run: &RunId,
 ) -> Result<Advance, GitError> {
     let mut done = Advance { meddled: None, restored: false };
     // Somebody who moves the ref in a loop must not hold the lane for ever.
@@ -78,9 +78,10 @@ pub fn advance(
         match git.advance(branch, from, to)? {
             AdvanceOutcome::Advanced => return Ok(done),
             AdvanceOutcome::Moved(Some(foreign)) => {
-                git.anchor(foreign_anchor, &foreign)?;
+                let anchor = names::foreign_anchor(run, &foreign);
+                git.anchor(&anchor, &foreign)?;
                 git.advance(branch, &foreign, from)?;
-                done.meddled = Some((foreign, foreign_anchor.clone()));
+                done.meddled = Some((foreign, anchor));
             }
             AdvanceOutcome::Moved(None) => {
                 git.create_branch(branch, from)?;

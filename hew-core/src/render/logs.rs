@@ -37,6 +37,11 @@ pub fn table(rows: &[IterationRow]) -> String {
     table::render(&cells)
 }
 
+/// One line, for whoever reads along.
+pub fn line(row: &IterationRow) -> String {
+    table::render(&[cells_of(row)])
+}
+
 fn cells_of(row: &IterationRow) -> Vec<Cell> {
     let (what, style) = match row.outcome {
         Some(outcome) => (outcome.as_str(), style::of_outcome(outcome)),

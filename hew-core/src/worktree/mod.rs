@@ -238,6 +238,8 @@ pub trait GitClient: Send + Sync {
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError>;
     /// Files that differ between two commits.
     fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError>;
+    /// A file as it is in a commit; none if it is not there.
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError>;
     /// Merges without touching a branch; objects of a clean merge are synced to disk.
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError>;
     /// Detaches a worktree at a commit and makes its files that commit's.

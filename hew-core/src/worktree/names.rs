@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::ids::{BranchName, IterationId, RefName, RunId, TaskId, WorkerId};
+use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, WorkerId};
 
 /// `<prefix>/<run>/main`: the launch commit plus everything landed so far. `prefix` is `loop.branch_prefix` (`loop`).
 pub fn run_branch(prefix: &str, run: &RunId) -> BranchName {
@@ -19,9 +19,10 @@ pub fn anchor(run: &RunId, iteration: IterationId) -> RefName {
     RefName::new(format!("refs/hew/{run}/{}/{}", iteration.worker, iteration.stem()))
 }
 
-/// `refs/hew/<run>/foreign/<n>`: keeps what somebody else put on the run branch.
-pub fn foreign_anchor(run: &RunId, number: u32) -> RefName {
-    RefName::new(format!("refs/hew/{run}/foreign/{number}"))
+/// `refs/hew/<run>/foreign/<commit>`: keeps what somebody else put on the run branch. Named by the commit, so that a
+/// later one never takes its place.
+pub fn foreign_anchor(run: &RunId, commit: &CommitId) -> RefName {
+    RefName::new(format!("refs/hew/{run}/foreign/{commit}"))
 }
 
 /// What every anchor of a run begins with.

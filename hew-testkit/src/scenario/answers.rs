@@ -55,9 +55,9 @@ impl World {
                 let read = |(id, task)| (id, self.tracker.task(&task).expect("a fake answers").map(Box::new));
                 Event::RunningRead(running.into_iter().map(read).collect())
             }
-            Effect::ListLeftovers(query) => {
-                Event::LeftoversListed(self.tracker.leftovers(&query, 1000).map_err(|error| error.to_string()))
-            }
+            Effect::ListLeftovers(query) => Event::LeftoversListed(
+                self.tracker.leftovers(&query, 1000).map_err(|error| error.to_string()),
+            ),
             other => panic!("not a call of the tracker: {other:?}"),
         }
     }
@@ -165,10 +165,8 @@ impl World {
             Work::Changes => (self.commits.commit(&name, vec![base]), true),
             Work::Rewritten => (self.commits.commit(&name, Vec::new()), false),
         };
-        let change =
-            FileChange { path: "a.txt".to_owned(), added: 1, removed: 0, is_repository_link: false };
-        let changes =
-            if self.attempt(id).work == Work::Nothing { Vec::new() } else { vec![change] };
+        let change = FileChange { path: "a.txt".to_owned(), added: 1, removed: 0, is_repository_link: false };
+        let changes = if self.attempt(id).work == Work::Nothing { Vec::new() } else { vec![change] };
         Collected::Work(CollectedWork { head, committed_leftovers: false, changes, descends_from_base })
     }
 
@@ -235,7 +233,7 @@ impl World {
         };
         let report = gate.run(&job, &stops(self.gate_stop)).map_err(|error| error.to_string())?;
         let proof = GateProof { command: job.command, tree, report, flaky: false };
-        Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None, definition_changed: Vec::new() })
+        Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None })
     }
 
     fn advance(&mut self, to: &CommitId) -> Result<Advance, Problem> {

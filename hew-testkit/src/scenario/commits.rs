@@ -51,9 +51,7 @@ impl Commits {
     pub(crate) fn advance(&mut self, to: &CommitId, how: Advancing) -> Result<Advance, String> {
         let meddled = match how {
             Advancing::Fails => return Err("the ref is locked".to_owned()),
-            Advancing::Meddled => {
-                Some((CommitId::new("foreign"), RefName::new("refs/hew/run/foreign/1")))
-            }
+            Advancing::Meddled => Some((CommitId::new("foreign"), RefName::new("refs/hew/run/foreign/1"))),
             Advancing::AtTip | Advancing::Deleted => None,
         };
         self.branch = to.clone();

@@ -39,7 +39,7 @@ pub(crate) struct Rules {
     ended: BTreeSet<IterationId>,
     started: u64,
     working: BTreeMap<WorkerId, IterationId>,
-    queued: usize,
+    queued: BTreeSet<IterationId>,
     lane: LaneStep,
     stopped: Option<StopReason>,
     over: bool,
@@ -71,7 +71,7 @@ impl Rules {
             ended: BTreeSet::new(),
             started: 0,
             working: BTreeMap::new(),
-            queued: 0,
+            queued: BTreeSet::new(),
             lane: LaneStep::Idle,
             stopped: None,
             over: false,
@@ -102,6 +102,10 @@ impl Rules {
             Effect::Claim { iteration, task, .. } => self.check_claim(*iteration, task),
             Effect::Work { iteration, job } => self.check_work(*iteration, job),
             Effect::Lane(job) => self.check_lane(job, commits),
+            Effect::Settle { iteration, .. } => {
+                self.queued.remove(iteration);
+                Ok(())
+            }
             Effect::Finish(_) => {
                 self.over = true;
                 ensure(self.open.is_empty(), || format!("iterations never ended: {:?}", self.open))
@@ -113,7 +117,9 @@ impl Rules {
     fn check_claim(&mut self, id: IterationId, task: &TaskId) -> Verdict {
         ensure(self.stopped.is_none(), || format!("a claim of {task} after a stop"))?;
         ensure(id.worker.0 < self.jobs, || format!("worker {} does not exist", id.worker))?;
-        ensure(!self.open.values().any(|held| held == task), || format!("{task} is claimed while it is held"))?;
+        ensure(!self.open.values().any(|held| held == task), || {
+            format!("{task} is claimed while it is held")
+        })?;
         ensure(!self.claiming.contains_key(task), || format!("{task} is claimed twice"))?;
         let taken = self.claiming.values().any(|claimer| claimer.worker == id.worker);
         ensure(!taken, || format!("{} claims two tasks", id.worker))?;
@@ -135,9 +141,9 @@ impl Rules {
 
     fn check_lane(&mut self, job: &LaneJob, commits: &Commits) -> Verdict {
         let (wanted, next): (&[LaneStep], _) = match job {
-            LaneJob::Merge { tip, .. } => {
+            LaneJob::Merge { iteration, tip, .. } => {
                 ensure(*tip == commits.branch, || format!("a merge into {tip}, not into the tip"))?;
-                self.queued = self.queued.saturating_sub(1);
+                ensure(self.queued.remove(iteration), || format!("{iteration} did not wait for the lane"))?;
                 (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Merging)
             }
             LaneJob::Gate { .. } => {
@@ -175,10 +181,9 @@ impl Rules {
             | JournalEvent::Gated { iteration, .. }
             | JournalEvent::Landed { iteration, .. } => self.is_open(*iteration, event),
             JournalEvent::Queued { iteration } => {
-                self.queued += 1;
-                // One may have left the queue for the lane in the same step.
-                let room = usize::from(self.jobs) * 2 + 1;
-                ensure(self.queued <= room, || format!("{} results wait for the lane", self.queued))?;
+                self.queued.insert(*iteration);
+                let (waiting, room) = (self.queued.len(), usize::from(self.jobs) * 2);
+                ensure(waiting <= room, || format!("{waiting} results wait for the lane"))?;
                 self.is_open(*iteration, event)
             }
             JournalEvent::TaskChanged { iteration, task, change } => {

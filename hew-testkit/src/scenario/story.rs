@@ -7,7 +7,7 @@ use hew_core::engine::{Effect, LaneJob, WorkerJob};
 use hew_core::ids::{Actor, TaskId};
 use hew_core::prompt::FailedAttempt;
 use hew_core::record::{JournalEvent, StopReason};
-use hew_core::tracker::{BdClient, Task, TaskEditor, TaskPatch};
+use hew_core::tracker::{BdClient, Status, Task, TaskEditor, TaskPatch};
 use serde_json::{Value, json};
 
 use super::world::World;
@@ -196,11 +196,12 @@ impl World {
         self.tracker.task(&TaskId::new(id)).expect("a fake answers").expect("the task is there")
     }
 
-    /// Its status, its holder where there is one, its labels.
+    /// Its status, its holder unless it is closed, its labels.
     pub fn state_of(&self, id: &str) -> String {
         let task = self.task(id);
         let mut text = task.status.to_string();
-        for word in task.assignee.iter().map(Actor::as_str).chain(task.labels.iter().map(String::as_str)) {
+        let holder = task.assignee.iter().filter(|_| task.status != Status::Closed);
+        for word in holder.map(Actor::as_str).chain(task.labels.iter().map(String::as_str)) {
             let _ = write!(text, " {word}");
         }
         text

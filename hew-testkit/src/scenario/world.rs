@@ -215,9 +215,7 @@ impl World {
         let events = match thread {
             Thread::Tracker => self.tracker_queue.pop_front().map(|call| vec![self.ask_tracker(call)]),
             Thread::Lane => self.lane.pop_front().map(|job| vec![self.do_lane(job)]),
-            Thread::Worker(index) => {
-                self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job))
-            }
+            Thread::Worker(index) => self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job)),
         };
         self.inbox.extend(events.into_iter().flatten());
     }
@@ -231,14 +229,52 @@ impl World {
 
     /// Works until all that is left is held, or waits for time to pass.
     pub fn settle(&mut self) -> &mut Self {
-        while self.end.is_none() {
-            if self.take_one() {
-                continue;
-            }
-            let Some(thread) = self.servable().first().copied() else { break };
-            self.serve(thread);
+        while self.step() {}
+        self
+    }
+
+    /// Works until this is so.
+    ///
+    /// # Panics
+    /// If nothing is left to do before it is.
+    pub fn settle_until(&mut self, is_so: impl Fn(&Self) -> bool) -> &mut Self {
+        while !is_so(self) {
+            assert!(self.step(), "nothing is left to do:\n{}", self.transcript());
         }
         self
+    }
+
+    /// Lets the engine take one answer, or, where there is none, does one job; false if there is nothing to do.
+    pub fn step(&mut self) -> bool {
+        if self.end.is_some() {
+            return false;
+        }
+        if self.take_one() {
+            return true;
+        }
+        let thread = self.servable().first().copied();
+        thread.map(|thread| self.serve(thread)).is_some()
+    }
+
+    /// Does one job of every thread while somebody changes the tracker again and again, so many times.
+    pub fn storm(&mut self, times: usize) -> &mut Self {
+        for _ in 0..times {
+            for thread in self.servable() {
+                self.serve(thread);
+            }
+            while self.end.is_none() && self.take_one() {}
+            if self.end.is_none() {
+                self.tracker_changed();
+            }
+        }
+        self
+    }
+
+    /// Does what the tracker was asked, without its answer being taken yet.
+    pub fn serve_tracker(&mut self) {
+        while self.servable().contains(&Thread::Tracker) {
+            self.serve(Thread::Tracker);
+        }
     }
 
     /// Works to the run's end, letting time pass where nothing else is left to do.

@@ -30,6 +30,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts it; `view` is the fold of what the journal holds already.
+    ///
+    /// # Panics
+    /// If the system has no room for one more thread.
     pub fn start(store: Box<dyn Store>, view: RunView) -> Self {
         let (batches, incoming) = unbounded();
         let thread = thread::Builder::new()

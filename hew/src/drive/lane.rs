@@ -2,7 +2,7 @@
 //!
 //! Invariant: a candidate is made with the lane's worktree at the tip, so that the attributes are the tip's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;
@@ -12,7 +12,6 @@ use hew_core::engine::{Event, LaneJob};
 use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
-use hew_core::land::gate_detect;
 use hew_core::land::merge_back::{self, Candidate, CandidateRequest};
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
@@ -44,8 +43,6 @@ struct Lane {
     at: Option<CommitId>,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
-    /// Foreign values found on the run branch.
-    foreign: u32,
 }
 
 impl Lane {
@@ -54,7 +51,6 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             depth: CleanDepth::Nothing,
-            foreign: 0,
         }
     }
 
@@ -64,15 +60,20 @@ impl Lane {
             LaneJob::Merge { iteration, task, actor, tip, work } => {
                 Event::Merged(self.merge(rig, iteration, &task, &actor, &tip, &work))
             }
-            LaneJob::Gate { iteration, commit, tree, tip, again } => {
+            LaneJob::Gate { iteration, commit, tree, tip, again, definition_changed } => {
                 let log = if again { "gate-again.log" } else { "gate.log" };
                 let log = format!("{}/{log}", iteration_dir(rig.place.jobs, iteration));
-                Event::Gated(self.gate(rig, &commit, &tree, &tip, log, stops))
+                let candidate = ToProve {
+                    commit: &commit,
+                    tree: &tree,
+                    tip: &tip,
+                    definition_changed: &definition_changed,
+                };
+                Event::Gated(self.gate(rig, &candidate, log, stops))
             }
             LaneJob::Advance { from, to } => {
-                let foreign = names::foreign_anchor(&rig.place.run, self.foreign + 1);
-                let advance = merge_back::advance(&*rig.git, &rig.place.run_branch, &from, &to, &foreign);
-                self.foreign += u32::from(advance.as_ref().is_ok_and(|advance| advance.meddled.is_some()));
+                let place = &rig.place;
+                let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
                 Event::Advanced(advance.map_err(|error| error.to_string()))
             }
             LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
@@ -106,7 +107,8 @@ impl Lane {
     ) -> Result<GatedView, String> {
         let tree = rig.git.tree_of(commit).map_err(|error| error.to_string())?;
         self.stand_at(rig, commit)?;
-        self.gate(rig, commit, &tree, commit, "baseline.log".to_owned(), stops)
+        let candidate = ToProve { commit, tree: &tree, tip: commit, definition_changed: &[] };
+        self.gate(rig, &candidate, "baseline.log".to_owned(), stops)
     }
 
     fn merge(
@@ -142,28 +144,21 @@ impl Lane {
     fn gate(
         &mut self,
         rig: &Rig,
-        commit: &CommitId,
-        tree: &TreeId,
-        tip: &CommitId,
+        candidate: &ToProve<'_>,
         log: String,
         stops: &Receiver<StopRequest>,
     ) -> Result<GatedView, String> {
         let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
-        let run = GateRun { gate, lane: &self.path, commit, tree, log };
+        let ToProve { commit, tree, tip, definition_changed } = *candidate;
+        let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
         self.depth = CleanDepth::KeepIgnored;
-        let mut view = run_gate(rig, &run, stops)?;
+        let view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
             // Whatever the gate did there, the next candidate is made on a clean tree.
             rig.git
                 .checkout(&self.path, commit, CleanDepth::KeepIgnored)
                 .map_err(|error| error.to_string())?;
         }
-        let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
-        view.definition_changed =
-            gate_detect::changed_gate_definitions(changes.iter().map(|change| Path::new(&change.path)))
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
         Ok(view)
     }
 
@@ -174,14 +169,12 @@ impl Lane {
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
         let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
-        self.foreign += 1;
         let request = DeliverRequest {
             run: &rig.place.run,
             run_branch: &rig.place.run_branch,
             tip,
             target,
             launched_from: &rig.project,
-            foreign_anchor: &names::foreign_anchor(&rig.place.run, self.foreign),
         };
         let delivered =
             deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
@@ -196,6 +189,15 @@ impl Lane {
             }
         })
     }
+}
+
+/// A tree that the gate has to pass.
+#[derive(Clone, Copy)]
+struct ToProve<'a> {
+    commit: &'a CommitId,
+    tree: &'a TreeId,
+    tip: &'a CommitId,
+    definition_changed: &'a [String],
 }
 
 /// Delivers a run's result outside the run.
@@ -228,7 +230,9 @@ impl DeliveryLane for Delivering<'_> {
             return Ok(Judgement::Passed);
         }
         let log = "deliver-gate.log".to_owned();
-        let view = self.lane.gate(self.rig, commit, tree, self.tip, log, self.stops)?;
+        // The target's own commits are people's: their gate is theirs to change.
+        let candidate = ToProve { commit, tree, tip: self.tip, definition_changed: &[] };
+        let view = self.lane.gate(self.rig, &candidate, log, self.stops)?;
         Ok(match view.red_reason() {
             None => Judgement::Passed,
             Some(why) => {

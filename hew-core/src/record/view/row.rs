@@ -90,6 +90,11 @@ impl RowFold {
         }
     }
 
+    /// The iteration that ended last.
+    pub fn last_ended(&self) -> Option<&IterationRow> {
+        self.ended.last()
+    }
+
     /// The view and every iteration in the order in which they began.
     pub fn finish(self) -> (RunView, Vec<IterationRow>) {
         let Self { view, ended: mut rows } = self;

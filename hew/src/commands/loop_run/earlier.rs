@@ -44,9 +44,8 @@ fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
 fn refuse_undelivered(runs: &[LedgerRun], git: &RepoGit, target: &BranchName) -> Result<(), Failure> {
     let mut waiting: Vec<&LedgerRun> = ledger::undelivered(runs, target);
     let crashed = runs.iter().filter(|run| run.ended.is_none() && run.target_branch.as_ref() == Some(target));
-    waiting.extend(
-        crashed.filter(|run| !run.is_waived && run.delivered.is_none() && has_landed(run, git, target)),
-    );
+    waiting.extend(crashed.filter(|run| !run.is_waived && run.delivered.is_none()));
+    waiting.retain(|run| is_missing(run, git, target));
     let Some(run) = waiting.first() else {
         return Ok(());
     };
@@ -58,12 +57,17 @@ fn refuse_undelivered(runs: &[LedgerRun], git: &RepoGit, target: &BranchName) ->
         )))
 }
 
-/// A crashed run's branch tells whether it landed something that the target lacks.
-fn has_landed(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> bool {
+/// It landed something that the target lacks, a merge by hand included. A crashed run's branch tells what it landed.
+fn is_missing(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> bool {
     let resolve = |branch: &BranchName| git.resolve(&branch.to_ref()).ok().flatten();
-    let (Some(tip), Some(target)) = (resolve(&run.run_branch), resolve(target)) else {
+    let tip = match &run.ended {
+        Some(end) => Some(end.tip_sha.clone()),
+        None => resolve(&run.run_branch),
+    };
+    let (Some(tip), Some(target)) = (tip, resolve(target)) else {
         return false;
     };
+    // A commit that git does not find can't be on the target.
     tip != run.launch_sha && !git.contains_all(&target, &[tip]).unwrap_or(false)
 }
 

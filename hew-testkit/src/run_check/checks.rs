@@ -1,0 +1,268 @@
+//! What holds for every run that ended, whatever came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::{CommitId, TaskId};
+use hew_core::record::event::DeliveryRecord;
+use hew_core::record::files::{JOURNAL, MANIFEST, RUN, iteration_file_name, render};
+use hew_core::record::view::IterationView;
+use hew_core::record::{JournalEntry, RunView};
+use serde_json::Value;
+
+use super::{Project, Ran, processes_of};
+use crate::repo::TestRepo;
+
+/// Reads what a run left and checks it.
+pub(super) fn collect(project: &Project, folder: &Path, code: i32) -> Ran {
+    let repo = &project.repo;
+    let view = fold_journal(folder, &project.said());
+    let read = |name: &str| fs::read_to_string(repo.base().join(name)).unwrap_or_default();
+    let ran = Ran {
+        code,
+        stdout: read("run.stdout"),
+        stderr: read("run.stderr"),
+        line: first_parents(repo, &view),
+        view,
+        folder: folder.to_owned(),
+        tasks: project.tasks(),
+        worktrees: worktrees(repo),
+    };
+    nothing_is_left_running(repo, &ran);
+    repo.fsck_clean();
+    worktrees_are_gone_or_told(repo, &ran);
+    files_are_folds(&ran);
+    landings_are_the_branch(repo, &ran);
+    bases_hold_dependencies(repo, &ran);
+    work_is_anchored(repo, &ran);
+    tracker_agrees(&ran);
+    delivery_is_true(repo, &ran);
+    ran
+}
+
+fn fold_journal(folder: &Path, said: &str) -> RunView {
+    let text = fs::read_to_string(folder.join(JOURNAL)).unwrap_or_else(|error| panic!("{error}: {said}"));
+    let entries: Vec<JournalEntry> =
+        text.lines().map(|line| serde_json::from_str(line).expect("the journal is JSON lines")).collect();
+    let numbers: Vec<u64> = entries.iter().map(|entry| entry.seq).collect();
+    let expected: Vec<u64> = (1..).take(entries.len()).collect();
+    assert_eq!(numbers, expected, "numbers of the journal's entries");
+    RunView::of(&entries)
+}
+
+fn first_parents(repo: &TestRepo, view: &RunView) -> Vec<CommitId> {
+    let header = view.header.as_ref().expect("the journal begins with the run's start");
+    let branch = header.run_branch.to_ref();
+    let range = format!("{}..{branch}", header.launch_sha);
+    let listed = repo.try_git_in(repo.root(), &["rev-list", "--first-parent", "--reverse", &range]);
+    if !listed.status.success() {
+        return Vec::new();
+    }
+    String::from_utf8_lossy(&listed.stdout).lines().map(CommitId::new).collect()
+}
+
+/// All worktrees but the main one, with what git keeps of them.
+fn worktrees(repo: &TestRepo) -> Vec<PathBuf> {
+    let listed = repo.git(&["worktree", "list", "--porcelain"]);
+    let paths = listed.lines().filter_map(|line| line.strip_prefix("worktree ")).map(PathBuf::from);
+    paths.filter(|path| path != repo.root()).collect()
+}
+
+fn nothing_is_left_running(repo: &TestRepo, ran: &Ran) {
+    let left = processes_of(&ran.id(), &repo.base());
+    assert!(left.is_empty(), "processes left: {left:#?}");
+    let lock = File::open(repo.common_dir().join("hew/lock")).expect("a run makes the lock");
+    assert!(lock.try_lock().is_ok(), "the project is still held");
+    let ending = ran.view.ending.as_ref().unwrap_or_else(|| panic!("no end in the journal: {}", ran.stderr));
+    assert_eq!(i32::from(ending.exit_code), ran.code, "exit code: {}", ran.stderr);
+    assert_eq!(ran.view.in_flight().count(), 0, "iterations without an end");
+}
+
+fn worktrees_are_gone_or_told(repo: &TestRepo, ran: &Ran) {
+    let told = |path: &Path| {
+        let path = path.display().to_string();
+        ran.view.notices.iter().any(|notice| notice.text.contains(&path))
+    };
+    for path in &ran.worktrees {
+        assert!(told(path), "{} is left and nobody says so: {:#?}", path.display(), ran.view.notices);
+    }
+    let folder = repo.hew_home().join("wt").join(ran.id());
+    if ran.worktrees.is_empty() {
+        let left: Vec<_> =
+            fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        assert!(left.iter().all(|path| told(path)), "left in {}: {left:?}", folder.display());
+    }
+    let branches =
+        repo.git(&["for-each-ref", "--format=%(refname:short)", &format!("refs/heads/loop/{}", ran.id())]);
+    for branch in branches.lines().filter(|branch| !branch.ends_with("/main")) {
+        assert!(!ran.worktrees.is_empty(), "branch {branch} is left without a worktree");
+    }
+    let locks = ["index.lock", "HEAD.lock", "packed-refs.lock", "config.lock"];
+    let held: Vec<_> = locks.iter().filter(|lock| repo.common_dir().join(lock).exists()).collect();
+    assert!(held.is_empty(), "git's own locks are left: {held:?}");
+}
+
+/// Every file of the run is the fold of its journal.
+fn files_are_folds(ran: &Ran) {
+    let jobs = ran.view.jobs();
+    let iterations = ran.view.iterations.keys().map(|id| iteration_file_name(jobs, *id));
+    for name in [RUN.to_owned(), MANIFEST.to_owned()].into_iter().chain(iterations) {
+        let expected = render(&ran.view, &name).expect("the fold has it");
+        let found =
+            fs::read_to_string(ran.folder.join(&name)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(as_json(&found), as_json(&expected), "{name}");
+    }
+}
+
+fn as_json(text: &str) -> Value {
+    let mut value: Value = serde_json::from_str(text).expect("a file of a run is JSON");
+    // Lines that make no file due may come after the last one that does.
+    value.as_object_mut().map(|object| object.remove("last_updated_at"));
+    value
+}
+
+/// The run branch's first-parent line is the landings in order, each proven, each once; perhaps a merged target after.
+fn landings_are_the_branch(repo: &TestRepo, ran: &Ran) {
+    let header = ran.view.header.as_ref().expect("checked before");
+    let mut landed: Vec<&IterationView> =
+        ran.view.iterations.values().filter(|view| view.landed_sha.is_some()).collect();
+    let place =
+        |view: &IterationView| ran.line.iter().position(|commit| Some(commit) == view.landed_sha.as_ref());
+    landed.sort_by_key(|view| place(view).unwrap_or_else(|| panic!("{} is not on the run branch", view.id)));
+    assert_eq!(u64::try_from(landed.len()).ok(), Some(ran.view.totals.landed), "landings");
+    let commits = describe_line(repo, ran);
+    let mut tip = header.launch_sha.clone();
+    let mut tasks = BTreeSet::new();
+    for (number, view) in landed.iter().enumerate() {
+        let task = view.task.as_ref().expect("what landed has a task");
+        assert_eq!(place(view), Some(number), "place of {task} on the run branch");
+        assert!(tasks.insert(task), "{task} landed twice");
+        let commit = &commits[number];
+        let head = view.head_sha.as_ref().expect("what landed was collected");
+        assert_eq!(commit.parents, format!("{tip} {head}"), "parents of what {task} landed");
+        let trailers = [ran.id(), task.to_string(), view.id.to_string()].map(|value| vec![value]);
+        assert_eq!(commit.trailers, trailers, "Hew-Run, Hew-Task, Hew-Iter of what {task} landed");
+        if header.gate.is_some() {
+            let gate = view.gate.as_ref().unwrap_or_else(|| panic!("{task} landed without a gate"));
+            assert!(gate.is_green() && gate.tampered.is_none(), "the gate of {task} was not green: {gate:?}");
+            assert_eq!(gate.tree_sha.as_str(), commit.tree, "the tree that the gate of {task} ran on");
+        }
+        tip = view.landed_sha.clone().expect("filtered above");
+    }
+    assert!(
+        ran.line.len() <= landed.len() + 1,
+        "somebody else's commits are on the run branch: {:?}",
+        ran.line
+    );
+}
+
+/// A commit of the run branch as git tells it.
+struct LineCommit {
+    parents: String,
+    tree: String,
+    /// Values of Hew-Run, Hew-Task and Hew-Iter.
+    trailers: [Vec<String>; 3],
+}
+
+fn describe_line(repo: &TestRepo, ran: &Ran) -> Vec<LineCommit> {
+    if ran.line.is_empty() {
+        return Vec::new();
+    }
+    let trailers = ["Hew-Run", "Hew-Task", "Hew-Iter"]
+        .map(|key| format!("%(trailers:key={key},valueonly,separator=%x2C)"))
+        .join("%x00");
+    let format = format!("--format=%P%x00%T%x00{trailers}");
+    let range = format!("{}^1..{}", ran.line[0], ran.line[ran.line.len() - 1]);
+    let told = repo.git(&["log", "--first-parent", "--reverse", &format, &range]);
+    told.lines().map(line_commit).collect()
+}
+
+fn line_commit(line: &str) -> LineCommit {
+    let fields: Vec<&str> = line.split('\0').collect();
+    let values = |text: &str| text.split(',').filter(|value| !value.is_empty()).map(str::to_owned).collect();
+    let [parents, tree, run, task, iter] = fields[..] else { panic!("git log says {line:?}") };
+    LineCommit {
+        parents: parents.to_owned(),
+        tree: tree.to_owned(),
+        trailers: [values(run), values(task), values(iter)],
+    }
+}
+
+/// Every base is on the run branch and contains what each dependency landed before.
+fn bases_hold_dependencies(repo: &TestRepo, ran: &Ran) {
+    let header = ran.view.header.as_ref().expect("checked before");
+    let landed: BTreeMap<String, CommitId> =
+        ran.landed().into_iter().map(|(task, sha)| (task.to_string(), sha)).collect();
+    for view in ran.view.iterations.values() {
+        let (task, base) = (view.task.as_ref().expect("it began"), view.base_sha.as_ref().expect("it began"));
+        let is_known = *base == header.launch_sha || ran.line.contains(base);
+        assert!(is_known, "{} of {task} began at {base}, which is not on the run branch", view.id);
+        for wanted in dependencies(ran, task.as_str()).iter().filter_map(|on| landed.get(on)) {
+            let asked = ["merge-base", "--is-ancestor", wanted.as_str(), base.as_str()];
+            let holds = repo.try_git_in(repo.root(), &asked).status.success();
+            assert!(holds, "the base {base} of {task} lacks {wanted}, which a dependency landed");
+        }
+    }
+}
+
+fn dependencies(ran: &Ran, task: &str) -> Vec<String> {
+    let Some(task) = ran.tasks.iter().find(|found| found["id"] == task) else { return Vec::new() };
+    let edges = task["dependencies"].as_array().cloned().unwrap_or_default();
+    let blocks = edges.iter().filter(|edge| edge["type"] == "blocks");
+    blocks.filter_map(|edge| edge["depends_on_id"].as_str().map(str::to_owned)).collect()
+}
+
+/// Whatever an iteration made is kept by its ref.
+fn work_is_anchored(repo: &TestRepo, ran: &Ran) {
+    let refs = repo.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/hew"]);
+    let refs: BTreeMap<&str, &str> = refs.lines().filter_map(|line| line.split_once(' ')).collect();
+    for view in ran.view.iterations.values() {
+        let (Some(head), Some(anchor)) = (&view.head_sha, &view.anchor) else { continue };
+        assert_eq!(refs.get(anchor.as_str()), Some(&head.as_str()), "{anchor}");
+    }
+}
+
+/// The tracker and the journal tell the same, and nothing is held any more.
+fn tracker_agrees(ran: &Ran) {
+    let actors = format!("hew/{}/", ran.id());
+    for task in &ran.tasks {
+        let id = task["id"].as_str().expect("every task has an id");
+        let view = ran.view.tasks.get(&TaskId::new(id));
+        let is_closed = task["status"] == "closed";
+        if !is_closed {
+            let holder = task["assignee"].as_str().unwrap_or("");
+            assert!(!holder.starts_with(&actors), "{id} is still held by {holder}");
+        }
+        if let Some(view) = view {
+            assert!(
+                !view.is_closed || is_closed,
+                "the journal says that {id} is closed; the tracker: {task}"
+            );
+            let parked = ran.has_label(id, "hew:parked");
+            assert_eq!(view.parked.is_some(), parked, "{id} is parked: {task}");
+        }
+        if let Some(sha) = view.filter(|view| view.is_closed).and_then(|view| view.landed_sha.as_ref()) {
+            let reason = task["close_reason"].as_str().unwrap_or("");
+            assert!(reason.contains(sha.as_str()), "{id} landed as {sha}; the tracker says {reason}");
+        }
+    }
+}
+
+/// What the journal says of the target is so.
+fn delivery_is_true(repo: &TestRepo, ran: &Ran) {
+    match &ran.view.delivery {
+        Some(DeliveryRecord::Delivered { target, sha }) => {
+            let at = repo.rev(target.to_ref().as_str());
+            let asked = ["merge-base", "--is-ancestor", sha.as_str(), at.as_str()];
+            assert!(repo.try_git_in(repo.root(), &asked).status.success(), "{target} lacks {sha}");
+            assert_eq!(ran.line.last(), Some(sha), "the tip that was delivered");
+            assert_eq!(ran.view.delivered_sha.as_ref(), Some(sha));
+        }
+        Some(DeliveryRecord::Refused { remedy, .. }) => {
+            assert!(ran.remedies().contains(remedy), "the way out is not told: {:?}", ran.remedies());
+        }
+        Some(DeliveryRecord::NotWanted { .. }) => {}
+        None => panic!("the journal does not say what came of the delivery"),
+    }
+}
