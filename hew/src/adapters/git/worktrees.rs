@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
@@ -11,13 +12,27 @@ use super::discard::{discard, make_folders_writable};
 use super::run::{GitAnswer, LONG};
 use super::{RepoGit, file_error};
 
+/// Git looks at the records of all worktrees while it makes one, and dies of one that is being written just then.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// Makes a worktree; what a killed attempt left at this path is cleared first.
 pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    add_record(git, path, start)?;
+    // The files take longest, and workers write theirs side by side.
+    let call = git.in_worktree(&git.locate(path)?);
+    let call = call.args(["reset", "--quiet", "--hard", "--no-recurse-submodules"]);
+    call.timeout(LONG).run()?.success().map(drop)
+}
+
+/// Git's record of a worktree, with HEAD and branch, one at a time.
+fn add_record(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    // It guards no data: whatever a thread that panicked left is cleared like a killed attempt.
+    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     remove(git, path)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
     }
-    let call = git.on_repository().args(["worktree", "add", "--quiet"]);
+    let call = git.on_repository().args(["worktree", "add", "--quiet", "--no-checkout"]);
     let call = match &start.branch {
         // Upstream tracking would write the shared config file, whose lock parallel calls fight for.
         Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
