@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
-use super::iteration;
-use super::state::{Course, Iteration, Slot, Stage, State, TaskProgress, TaskState};
+use super::state::{
+    Course, Iteration, Listing, LostClaims, Reading, Slot, Stage, State, TaskProgress, TaskState,
+};
 use super::step::{notice, record};
-use super::stopping;
+use super::{ending, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::prompt::DependencyLanding;
@@ -17,6 +18,9 @@ use crate::record::event::AssignmentRecord;
 use crate::schedule::budget::Budget;
 use crate::schedule::dispatcher;
 use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
+
+/// Claims of one task that may be lost before it is left alone.
+const CLAIMS_OF_ONE_TASK: u32 = 3;
 
 /// What a run may use.
 pub(super) fn budget(state: &State) -> Budget {
@@ -31,7 +35,10 @@ fn reserved(state: &State) -> u64 {
 
 /// Asks for ready tasks if there is a free worker, room in every budget, and reason to think that the answer is new.
 pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
-    if state.listing || !state.stale || state.stop.is_some() {
+    if state.queue.listing != Listing::No || !state.queue.stale || state.stop.is_some() {
+        return;
+    }
+    if ending::has_seen_enough(state) {
         return;
     }
     if !matches!(state.course, Course::Opening | Course::Draining) || state.free_slots().next().is_none() {
@@ -40,8 +47,8 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
         return;
     }
-    state.listing = true;
-    state.stale = false;
+    state.queue.listing = if ending::is_idle(state) { Listing::Idle } else { Listing::Busy };
+    state.queue.stale = false;
     let free = state.free_slots().count();
     // A few more than there are free workers: a claim that is lost is made good in the same tick.
     let limit = free.min(budget(state).room(reserved(state))) + usize::from(state.config.jobs);
@@ -61,46 +68,58 @@ pub(super) fn ready_query(state: &State, limit: Option<usize>) -> ReadyQuery {
 
 /// Something changed that may have made a task ready, or a running one somebody else's.
 pub(super) fn tracker_changed(state: &mut State, out: &mut Vec<Effect>) {
-    state.stale = true;
-    for task in std::mem::take(&mut state.lost) {
-        state.excluded.remove(&task);
+    state.queue.stale = true;
+    for (task, lost) in &mut state.lost {
+        // A tracker that lists a task again and again without ever giving it is not believed for ever.
+        if lost.waits && lost.times < CLAIMS_OF_ONE_TASK {
+            lost.waits = false;
+            state.excluded.remove(task);
+        }
     }
-    if state.reading_running {
+    read_running(state, out);
+}
+
+/// Reads the tasks of agents that run, or are about to.
+pub(super) fn read_running(state: &mut State, out: &mut Vec<Effect>) {
+    if state.reading != Reading::No {
+        state.reading = Reading::OnceMore;
         return;
     }
     let running: Vec<(IterationId, TaskId)> = state
         .slots
         .iter()
         .filter_map(|slot| match slot {
-            Slot::Busy(iteration) if matches!(iteration.stage, Stage::Running { .. }) => {
+            Slot::Busy(iteration) if iteration.may_be_stopped() => {
                 Some((iteration.id, iteration.task.id.clone()))
             }
             _ => None,
         })
         .collect();
     if !running.is_empty() {
-        state.reading_running = true;
+        state.reading = Reading::UnderWay;
         out.push(Effect::ReadRunning(running));
     }
 }
 
 /// The queue has answered.
 pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>, out: &mut Vec<Effect>) {
-    state.listing = false;
+    let asked = std::mem::replace(&mut state.queue.listing, Listing::No);
     let ready = match result {
         Ok(ready) => ready,
         Err(problem) => {
-            state.needs_person = true;
+            state.findings.needs_person = true;
             return stopping::give_up(state, &format!("the tracker does not answer: {problem}"), out);
         }
     };
     let ready: Vec<Task> = ready.into_iter().filter(|task| !state.excluded.contains(&task.id)).collect();
-    state.nothing_ready = ready.is_empty();
+    state.queue.nothing_ready = ready.is_empty();
+    let idle_and_empty = asked == Listing::Idle && ready.is_empty();
+    state.queue.idle_lists = if idle_and_empty { state.queue.idle_lists + 1 } else { 0 };
     if state.stop.is_some() {
         return;
     }
     if state.course == Course::Opening {
-        state.stale |= !ready.is_empty();
+        state.queue.stale |= !ready.is_empty();
         return super::lane::open(state, !ready.is_empty(), out);
     }
     assign(state, ready, out);
@@ -113,16 +132,16 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     let choice = dispatcher::choose(ready, &free, &state.config.settings);
     for (task, title, problem) in choice.unrunnable {
         notice(out, None, format!("{task} can't run here: {problem}"));
-        state.has_failures = true;
+        state.findings.has_failures = true;
         state.excluded.insert(task.clone());
         state.unsettled.insert(task.clone());
         state.unrunnable.insert(task, (title, problem.to_string()));
         // What was asked for may have been all that the limit let through.
-        state.stale = true;
+        state.queue.stale = true;
     }
-    state.spare = choice.spare;
+    state.queue.spare = choice.spare;
     if choice.assignments.is_empty() {
-        return;
+        return record_lost_claims(state, ready_seen, out);
     }
     let assignments = choice
         .assignments
@@ -137,6 +156,16 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     for (worker, task) in choice.assignments {
         claim(state, worker, task, out);
     }
+}
+
+/// Writes down claims that no later tick would tell of.
+pub(super) fn record_lost_claims(state: &mut State, ready_seen: usize, out: &mut Vec<Effect>) {
+    let claim_failures = std::mem::take(&mut state.claim_failures);
+    if claim_failures.is_empty() {
+        return;
+    }
+    let batch_source = "skipped".to_owned();
+    record(out, JournalEvent::Tick { ready_seen, batch_source, assignments: Vec::new(), claim_failures });
 }
 
 fn next_id(state: &State, worker: WorkerId) -> IterationId {
@@ -161,23 +190,20 @@ pub(super) fn claimed(
     let Slot::Claiming { task } = slot else {
         return;
     };
-    let why = match result {
+    let (why, unanswered) = match result {
         Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, out),
-        Ok(ClaimOutcome::HeldBy(holder)) => format!("held by {holder}"),
-        Ok(ClaimOutcome::NotOpen(status)) => format!("no longer open: {status}"),
-        Ok(ClaimOutcome::Missing) => "no longer in the tracker".to_owned(),
-        Err(problem) => {
-            notice(out, None, format!("{} could not be claimed: {problem}", task.id));
-            state.needs_person = true;
-            problem
-        }
+        Ok(ClaimOutcome::HeldBy(holder)) => (format!("held by {holder}"), false),
+        Ok(ClaimOutcome::NotOpen(status)) => (format!("no longer open: {status}"), false),
+        Ok(ClaimOutcome::Missing) => ("no longer in the tracker".to_owned(), false),
+        Err(problem) => (problem, true),
     };
     // It stays excluded until the tracker changes: a list that lags behind must not make a busy loop.
-    state.lost.push(task.id.clone());
+    let times = state.lost.get(&task.id).map_or(0, |lost| lost.times) + 1;
+    state.lost.insert(task.id.clone(), LostClaims { times, why: why.clone(), waits: true, unanswered });
     state.claim_failures.push((task.id.clone(), why));
-    state.stale = true;
+    state.queue.stale = true;
     if state.stop.is_none()
-        && let Some(next) = state.spare.pop_front()
+        && let Some(next) = state.queue.spare.pop_front()
     {
         claim(state, id.worker, next, out);
     }
@@ -186,6 +212,7 @@ pub(super) fn claimed(
 fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
     state.iters[usize::from(id.worker.0)] = id.iter;
     state.started += 1;
+    state.lost.remove(&task.id);
     let progress = state.tasks.entry(task.id.clone()).or_insert_with(|| TaskProgress {
         title: task.title.clone().into_boxed_str(),
         attempts: 0,
@@ -211,9 +238,16 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
             builds_on: dependencies.iter().map(|landing| landing.task.clone()).collect(),
         },
     );
-    let stage = Stage::Preparing;
-    let iteration =
-        Iteration { id, task, actor, attempt, base: base.clone(), dependencies, stage, taken: None };
+    let iteration = Iteration {
+        id,
+        task,
+        actor,
+        attempt,
+        base: base.clone(),
+        dependencies,
+        stage: Stage::Preparing,
+        taken: None,
+    };
     state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));
     if state.stop_level().is_some() {
         return iteration::abandon(state, id, "the run was stopped", out);

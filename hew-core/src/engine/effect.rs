@@ -20,7 +20,7 @@ pub enum WorkerJob {
         /// What the base has to contain.
         must_contain: Vec<CommitId>,
     },
-    /// Plan: prompt and SpawnPlan, written down.
+    /// Plan: prompt and [`SpawnPlan`], written down.
     Plan {
         /// The task.
         task: Box<Task>,
@@ -82,6 +82,8 @@ pub enum LaneJob {
         tip: CommitId,
         /// The gate was red once and is run again.
         again: bool,
+        /// Paths of the gate's definition that the work changes.
+        definition_changed: Vec<String>,
     },
     /// The run branch to the candidate.
     Advance {
@@ -162,9 +164,9 @@ pub enum Effect {
     StopGate(StopRequest),
     /// Ask for what is left over in scope; answered by `LeftoversListed`.
     ListLeftovers(ReadyQuery),
-    /// Send `Woke` at this moment of the monotonic clock. A later request replaces an earlier one.
+    /// Send `Woke` at this moment of the monotonic clock: a deadline. A later one replaces an earlier one.
     WakeAt(Duration),
-    /// The same, this long from now.
+    /// Send `Woke` this long from now: an idle pause, beside the deadline. A later one replaces an earlier one.
     WakeIn(Duration),
     /// The run is over.
     Finish(RunEnd),

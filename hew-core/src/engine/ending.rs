@@ -1,22 +1,22 @@
 //! From the last iteration to the exit code: refused closes, leftovers, delivery, clean-up.
 
 use super::dispatch::{self, IDLE_PAUSE};
-use super::effect::{Effect, LaneJob, RunEnd, SettleJob};
+use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
-use super::state::{Course, Settling, Slot, State, TaskState};
+use super::settle;
+use super::state::{Course, Listing, Slot, State, Stop, StopLevel, TaskState};
 use super::step::{notice, record};
-use crate::agent::IterationOutcome;
 use crate::record::JournalEvent;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
 use crate::tracker::{Leftover, LeftoverReason, ReadyQuery};
 
-/// Nothing runs, lands or is being told to the tracker.
-fn is_idle(state: &State) -> bool {
+/// Nothing runs, lands, is asked of the tracker or told to it.
+pub(super) fn is_idle(state: &State) -> bool {
     state.slots.iter().all(|slot| matches!(slot, Slot::Free))
         && state.lane.current.is_none()
         && state.lane.queue.is_empty()
         && state.settling.is_empty()
-        && !state.listing
+        && state.queue.listing == Listing::No
 }
 
 /// Takes the run further once nothing is under way.
@@ -26,16 +26,43 @@ pub(super) fn advance_course(state: &mut State, out: &mut Vec<Effect>) {
     }
     match state.course {
         Course::Opening | Course::Draining if state.stop.is_some() => begin_ending(state, out),
-        Course::Draining if state.nothing_ready && !state.stale && state.config.watch => watch(state, out),
-        Course::Draining if state.nothing_ready && !state.stale => begin_ending(state, out),
+        Course::Draining if is_empty(state) => ran_dry(state, out),
         Course::Closing => list_leftovers(state, out),
         _ => {}
     }
 }
 
+/// Lists with nothing to start that an idle run asks for while others keep changing the tracker.
+const ENOUGH_LISTS: u32 = 3;
+
+/// The queue has been seen empty so often that further changes by others don't hold the run's end, or its delivery.
+pub(super) fn has_seen_enough(state: &State) -> bool {
+    let has_an_end = !state.config.watch || is_undelivered(state);
+    state.course == Course::Draining
+        && has_an_end
+        && state.queue.nothing_ready
+        && state.queue.idle_lists >= ENOUGH_LISTS
+        && is_idle(state)
+}
+
+fn is_empty(state: &State) -> bool {
+    state.queue.nothing_ready && (!state.queue.stale || has_seen_enough(state))
+}
+
+/// Nothing runs and nothing is ready: what was not closed is tried once more before anything else.
+fn ran_dry(state: &mut State, out: &mut Vec<Effect>) {
+    if state.closes_due && !state.unclosed.is_empty() {
+        settle::retry_closes(state, out);
+    } else if state.config.watch {
+        watch(state, out);
+    } else {
+        begin_ending(state, out);
+    }
+}
+
 /// Idle in `--watch`: deliver what landed, then wait for a change, or a while.
 fn watch(state: &mut State, out: &mut Vec<Effect>) {
-    if wants_delivery(state) && state.lane.tip != state.delivered_tip {
+    if is_undelivered(state) {
         state.course = Course::DeliveringIdle;
         return deliver(state, out);
     }
@@ -46,32 +73,32 @@ fn wants_delivery(state: &State) -> bool {
     state.config.deliver && state.config.target.is_some() && state.lane.landed > 0 && !state.is_signalled()
 }
 
+/// Something landed that the target does not have, and nobody has refused it.
+fn is_undelivered(state: &State) -> bool {
+    wants_delivery(state) && state.lane.tip != state.delivered_tip
+}
+
+/// What was refused while the run went on may be possible now that it ends, unless a person wants it to end at once.
+fn is_refused_for_now(state: &State) -> bool {
+    wants_delivery(state)
+        && matches!(state.delivery, Some(DeliveryRecord::Refused { .. }))
+        && state.stop_level() <= Some(StopLevel::Draining)
+}
+
 fn begin_ending(state: &mut State, out: &mut Vec<Effect>) {
-    if state.unclosed.is_empty() {
-        return list_leftovers(state, out);
+    dispatch::record_lost_claims(state, 0, out);
+    if state.closes_due && !state.unclosed.is_empty() {
+        state.course = Course::Closing;
+        return settle::retry_closes(state, out);
     }
-    state.course = Course::Closing;
-    for (id, close) in std::mem::take(&mut state.unclosed) {
-        let settling = Settling {
-            task: close.task.clone(),
-            outcome: IterationOutcome::Closed,
-            reason: close.reason.clone(),
-            landed: close.landed.clone(),
-            then: TaskState::Settled { landed: close.landed.clone() },
-            close: Some(close.clone()),
-            in_lane: false,
-            keep_conflict: None,
-        };
-        state.settling.insert(id, settling);
-        out.push(Effect::Settle { iteration: id, job: SettleJob::Close(close) });
-    }
+    list_leftovers(state, out);
 }
 
 fn list_leftovers(state: &mut State, out: &mut Vec<Effect>) {
     state.course = Course::ListingLeftovers;
     for (_, close) in &state.unclosed {
-        state.needs_person = true;
-        state.remedies.push(format!("hew task close {} --reason landed", close.task));
+        state.findings.needs_person = true;
+        state.findings.remedies.push(format!("hew task close {} --reason landed", close.task));
     }
     let query =
         ReadyQuery { exclude: std::collections::BTreeSet::new(), ..dispatch::ready_query(state, None) };
@@ -85,14 +112,16 @@ pub(super) fn leftovers_listed(
     out: &mut Vec<Effect>,
 ) {
     match result {
-        Ok(leftovers) => state.leftovers = leftovers.into_iter().map(|left| describe(state, left)).collect(),
+        Ok(leftovers) => {
+            state.findings.leftovers = leftovers.into_iter().map(|left| describe(state, left)).collect();
+        }
         Err(problem) => {
             notice(out, None, format!("what is left over could not be listed: {problem}"));
-            state.needs_person = true;
+            state.findings.needs_person = true;
         }
     }
     state.course = Course::Delivering;
-    if wants_delivery(state) && state.lane.tip != state.delivered_tip {
+    if is_undelivered(state) || is_refused_for_now(state) {
         return deliver(state, out);
     }
     if state.delivery.is_none() {
@@ -121,6 +150,13 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
         let why = format!("can't run here: {problem}");
         return LeftoverRecord { task: id, title, why };
     }
+    if let (Some(lost), LeftoverReason::Ready) = (state.lost.get(&id), &why) {
+        let why = format!("ready, but it could not be claimed: {}", lost.why);
+        state.findings.needs_person |= lost.unanswered;
+        state.findings.has_failures = true;
+        state.findings.work_left = true;
+        return LeftoverRecord { task: id, title, why };
+    }
     let is_work = matches!(why, LeftoverReason::Ready | LeftoverReason::BlockedBy(_));
     let (why, fails) = match why {
         LeftoverReason::Ready => ("ready".to_owned(), true),
@@ -133,10 +169,10 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
         LeftoverReason::Status(status) => (format!("status {status}"), false),
         LeftoverReason::Deferred => ("put off until later".to_owned(), false),
     };
-    let filed_here = state.excluded.contains(&id) && !state.tasks.contains_key(&id);
-    state.work_left |= is_work && !filed_here;
+    let filed_here = state.filed.contains(&id);
+    state.findings.work_left |= is_work && !filed_here;
     // With nothing started and nothing refused, nothing was ready: that is no failure.
-    state.has_failures |= fails && !filed_here && state.started > 0;
+    state.findings.has_failures |= fails && !filed_here && state.started > 0;
     let why = if filed_here { format!("filed by this run; {why}") } else { why };
     LeftoverRecord { task: id, title, why }
 }
@@ -168,7 +204,8 @@ pub(super) fn delivered(state: &mut State, result: Result<DeliveredView, Problem
     state.delivery = Some(outcome);
     if state.course == Course::DeliveringIdle {
         state.course = Course::Draining;
-        state.stale = true;
+        state.queue.stale = true;
+        state.queue.idle_lists = 0;
         return;
     }
     clean_up(state, out);
@@ -186,22 +223,35 @@ pub(super) fn cleaned_up(state: &mut State, kept: Vec<String>, out: &mut Vec<Eff
     }
     state.course = Course::Ended;
     let exit_code = exit_code(state);
-    let mut remedies = std::mem::take(&mut state.remedies);
-    if let Some(DeliveryRecord::Refused { remedy, .. }) = &state.delivery {
-        remedies.push(remedy.clone());
-    } else if state.is_signalled() && state.lane.landed > 0 && state.config.target.is_some() {
-        remedies.push(format!("hew loop deliver --run-id {}", state.config.run));
-    }
+    let mut remedies = std::mem::take(&mut state.findings.remedies);
+    remedies.extend(delivery_remedy(state));
     record(
         out,
         JournalEvent::RunEnded {
-            stop_reason: state.stop.as_ref().map_or(StopReason::ReadyEmpty, |stop| stop.reason),
+            stop_reason: effective_stop(state).map_or(StopReason::ReadyEmpty, |stop| stop.reason),
             exit_code,
-            leftovers: std::mem::take(&mut state.leftovers),
+            leftovers: std::mem::take(&mut state.findings.leftovers),
             remedies,
         },
     );
     out.push(Effect::Finish(RunEnd { exit_code }));
+}
+
+/// The one command that finishes a delivery that a person wanted and did not get.
+fn delivery_remedy(state: &State) -> Option<String> {
+    match &state.delivery {
+        Some(DeliveryRecord::Refused { remedy, .. }) => Some(remedy.clone()),
+        Some(DeliveryRecord::Delivered { .. }) if state.lane.tip == state.delivered_tip => None,
+        _ => {
+            let held_back = state.is_signalled() && state.lane.landed > 0 && state.config.target.is_some();
+            held_back.then(|| format!("hew loop deliver --run-id {}", state.config.run))
+        }
+    }
+}
+
+/// What stopped the run; none if it ended by itself, whatever came after that.
+fn effective_stop(state: &State) -> Option<&Stop> {
+    state.stop.as_ref().filter(|stop| !stop.is_late)
 }
 
 /// If several apply: 128+n, 3, 5, 1, in this order; a red baseline is 2, because nothing was started.
@@ -214,16 +264,13 @@ fn exit_code(state: &State) -> u8 {
     }
     let conflict_left = state.tasks.values().any(|task| task.state == TaskState::Parked { conflict: true });
     let undelivered = matches!(state.delivery, Some(DeliveryRecord::Refused { .. }));
-    if state.needs_person || conflict_left || undelivered {
+    if state.findings.needs_person || conflict_left || undelivered {
         return 3;
     }
-    let asked_to_stop = state
-        .stop
-        .as_ref()
-        .is_some_and(|stop| !matches!(stop.reason, StopReason::GuardTrip | StopReason::RuntimeError));
-    if asked_to_stop && state.work_left {
+    let broke_off = effective_stop(state)
+        .is_some_and(|stop| matches!(stop.reason, StopReason::GuardTrip | StopReason::RuntimeError));
+    if effective_stop(state).is_some() && !broke_off && state.findings.work_left {
         return 5;
     }
-    let broke_off = state.stop.is_some() && !asked_to_stop;
-    u8::from(state.has_failures || broke_off)
+    u8::from(state.findings.has_failures || broke_off)
 }

@@ -64,8 +64,6 @@ pub struct GatedView {
     pub log: String,
     /// What the gate did to the tree under test, if anything.
     pub tampered: Option<String>,
-    /// Paths of the gate's definition that the candidate changes.
-    pub definition_changed: Vec<String>,
 }
 
 impl GatedView {

@@ -1,17 +1,22 @@
 //! One attempt from claim to collected work.
 
+use std::path::Path;
+
+use super::dispatch;
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::settle::{self, FailedEnd};
-use super::state::{Iteration, Landing, PendingEnd, Stage, State, StopLevel};
+use super::state::{Iteration, Landing, PendingEnd, Reading, Stage, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::ids::{IterationId, RefName};
+use crate::land::gate_detect::changed_gate_definitions;
 use crate::plan::RuntimeProblem;
 use crate::record::JournalEvent;
 use crate::tracker::{Status, Task};
+use crate::worktree::FileChange;
 use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
 
@@ -54,8 +59,23 @@ fn failed_end(
     }
 }
 
-fn is_stopping(state: &State) -> bool {
-    state.stop_level().is_some_and(|level| level >= StopLevel::StoppingAgents)
+/// Why an iteration whose agent does not run yet is not to go on, if it isn't.
+fn why_abandon(state: &mut State, id: IterationId) -> Option<String> {
+    if let Some(taken) = state.iteration_mut(id).and_then(|iteration| iteration.taken.clone()) {
+        return Some(taken);
+    }
+    let stops_agents = state.stop_level() >= Some(StopLevel::StoppingAgents);
+    (stops_agents || state.is_signalled()).then(|| "the run was stopped".to_owned())
+}
+
+/// Ends an iteration whose agent could not be started: its own failure, unless it was stopped meanwhile.
+fn not_begun(state: &mut State, id: IterationId, reason: &str, error: &str, out: &mut Vec<Effect>) {
+    if let Some(why) = why_abandon(state, id) {
+        return abandon(state, id, &why, out);
+    }
+    let Some(task) = state.iteration_mut(id).map(|iteration| iteration.task.id.clone()) else { return };
+    end_without_work(state, id, IterationOutcome::RuntimeError, reason, out);
+    stopping::count_spawn_error(state, &task, error, out);
 }
 
 /// The worktree stands at its base, or can't.
@@ -69,13 +89,12 @@ pub(super) fn prepared(
         Ok(view) => view,
         Err(problem) => {
             let reason = format!("the worktree could not be prepared: {problem}");
-            end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
-            return stopping::count_spawn_error(state, Some(&problem), out);
+            return not_begun(state, id, &reason, &problem, out);
         }
     };
     record(out, JournalEvent::Prepared { iteration: id, worktree, fresh });
-    if is_stopping(state) {
-        return abandon(state, id, "the run was stopped", out);
+    if let Some(why) = why_abandon(state, id) {
+        return abandon(state, id, &why, out);
     }
     let Some(iteration) = state.iteration_mut(id) else { return };
     iteration.stage = Stage::Planning;
@@ -99,11 +118,11 @@ pub(super) fn planned(
         }
         Err(problem) => {
             let reason = format!("the plan could not be written: {problem}");
-            return end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
+            return not_begun(state, id, &reason, &problem, out);
         }
     };
-    if is_stopping(state) {
-        return abandon(state, id, "the run was stopped", out);
+    if let Some(why) = why_abandon(state, id) {
+        return abandon(state, id, &why, out);
     }
     record(
         out,
@@ -127,10 +146,10 @@ pub(super) fn running_read(
     tasks: Vec<(IterationId, Option<Box<Task>>)>,
     out: &mut Vec<Effect>,
 ) {
-    state.reading_running = false;
+    let reading = std::mem::replace(&mut state.reading, Reading::No);
     for (id, task) in tasks {
         let Some(iteration) = state.iteration_mut(id) else { continue };
-        if iteration.taken.is_some() || !matches!(iteration.stage, Stage::Running { .. }) {
+        if iteration.taken.is_some() || !iteration.may_be_stopped() {
             continue;
         }
         if let Some(why) = taken_by_somebody(iteration, task.as_deref()) {
@@ -138,6 +157,9 @@ pub(super) fn running_read(
             notice(out, Some(id), format!("{why}; its agent is stopped"));
             out.push(Effect::StopAgent(id.worker, StopRequest::Graceful));
         }
+    }
+    if reading == Reading::OnceMore {
+        dispatch::read_running(state, out);
     }
 }
 
@@ -165,11 +187,10 @@ pub(super) fn exited(
         Ok(view) => view,
         Err(error) => {
             let reason = error.to_string();
-            end_without_work(state, id, IterationOutcome::RuntimeError, &reason, out);
-            return stopping::count_spawn_error(state, Some(&reason), out);
+            return not_begun(state, id, &reason, &reason, out);
         }
     };
-    stopping::count_spawn_error(state, None, out);
+    state.spawn_errors.end();
     record_exit(id, &view, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
@@ -268,6 +289,8 @@ fn with_work(
     out: &mut Vec<Effect>,
 ) {
     let anchor = names::anchor(&state.config.run, id);
+    state.lane.came += 1;
+    let place = state.lane.came;
     record_work(id, &work, &anchor, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let failed = match ending.outcome {
@@ -290,8 +313,14 @@ fn with_work(
         work: work.head,
         anchor,
         reason: ending.reason,
+        definition_changed: definition_changed(&work.changes),
     };
-    iteration.stage = Stage::AwaitingLane { landing: Box::new(landing) };
+    iteration.stage = Stage::AwaitingLane { landing: Box::new(landing), place };
+}
+
+fn definition_changed(changes: &[FileChange]) -> Vec<String> {
+    let paths = changes.iter().map(|change| Path::new(&change.path));
+    changed_gate_definitions(paths).iter().map(|path| path.display().to_string()).collect()
 }
 
 fn unlandable(

@@ -3,7 +3,7 @@
 use super::effect::{Effect, LaneJob};
 use super::event::{GatedView, MergeView, Problem};
 use super::settle::{self, FailedEnd};
-use super::state::{Course, Landing, LaneStage, Slot, Stage, State};
+use super::state::{Course, Landing, LaneStage, SettlingFrom, Slot, Stage, State};
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
@@ -31,6 +31,7 @@ pub(super) fn baseline_ended(state: &mut State, result: Result<GatedView, Proble
     state.course = Course::Draining;
     let view = match result {
         Ok(view) => view,
+        Err(_) if state.stop.is_some() => return,
         Err(problem) => return refuse_to_start(state, &format!("the gate could not be run: {problem}"), out),
     };
     let gate = gate_record(&view);
@@ -49,40 +50,45 @@ fn refuse_to_start(state: &mut State, why: &str, out: &mut Vec<Effect>) {
 
 /// Moves waiting results into the queue and the next one into the lane.
 pub(super) fn advance_queue(state: &mut State, out: &mut Vec<Effect>) {
-    let room = usize::from(state.config.jobs) * 2;
-    for index in 0..state.slots.len() {
-        if state.lane.queue.len() >= room {
-            break;
+    loop {
+        fill_queue(state, out);
+        if !state.is_signalled() && state.lane.current.is_some() {
+            return;
         }
-        enqueue(state, index, out);
-    }
-    if state.lane.current.is_some() {
-        return;
-    }
-    while let Some(landing) = state.lane.queue.pop_front() {
+        let Some(landing) = state.lane.queue.pop_front() else { return };
         if state.is_signalled() {
             // A signal lands what is green already and starts nothing new; this work is anchored.
-            settle::fail(
-                state,
-                unlanded(landing, IterationOutcome::Cancelled, "the run was stopped before it landed"),
-                out,
-            );
-            continue;
+            let why = "the run was stopped before it landed";
+            settle::fail(state, unlanded(landing, IterationOutcome::Cancelled, why), out);
+        } else {
+            begin_landing(state, landing, out);
         }
-        begin_landing(state, landing, out);
-        return;
     }
 }
 
-fn enqueue(state: &mut State, index: usize, out: &mut Vec<Effect>) {
-    let Slot::Busy(iteration) = &mut state.slots[index] else { return };
-    let Stage::AwaitingLane { landing } = &iteration.stage else { return };
-    let landing = (**landing).clone();
-    record(out, JournalEvent::Queued { iteration: landing.iteration });
-    state.lane.queue.push_back(landing);
-    state.slots[index] = Slot::Free;
-    // A freed worker is filled at once; what is ready may be known from the last list only in part.
-    state.stale = true;
+/// Takes results from their workers, first come first, while there is room.
+fn fill_queue(state: &mut State, out: &mut Vec<Effect>) {
+    let room = usize::from(state.config.jobs) * 2;
+    while state.lane.queue.len() < room {
+        let Some((index, landing)) = next_waiting(state) else { return };
+        record(out, JournalEvent::Queued { iteration: landing.iteration });
+        state.lane.queue.push_back(landing);
+        state.slots[index] = Slot::Free;
+        // A freed worker is filled at once; what is ready may be known from the last list only in part.
+        state.queue.stale = true;
+    }
+}
+
+fn next_waiting(state: &State) -> Option<(usize, Landing)> {
+    let waiting = state.slots.iter().enumerate().filter_map(|(index, slot)| match slot {
+        Slot::Busy(iteration) => match &iteration.stage {
+            Stage::AwaitingLane { landing, place } => Some((*place, index, landing)),
+            _ => None,
+        },
+        _ => None,
+    });
+    let (_, index, landing) = waiting.min_by_key(|(place, ..)| *place)?;
+    Some((index, (**landing).clone()))
 }
 
 fn begin_landing(state: &mut State, landing: Landing, out: &mut Vec<Effect>) {
@@ -110,10 +116,19 @@ fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str) -> Failed
     }
 }
 
-/// The current landing fails with this; the lane is free.
-fn fail_current(state: &mut State, outcome: IterationOutcome, reason: &str, out: &mut Vec<Effect>) {
+/// The lane could not do its work: the current landing fails, the lane is free.
+fn break_off(state: &mut State, reason: &str, error: &str, out: &mut Vec<Effect>) {
     if let Some((landing, _)) = state.lane.current.take() {
-        settle::fail(state, unlanded(landing, outcome, reason), out);
+        let task = landing.task.id.clone();
+        settle::fail(state, unlanded(landing, IterationOutcome::RuntimeError, reason), out);
+        stopping::count_lane_error(state, &task, error, out);
+    }
+}
+
+/// The current landing is given back because the run is being stopped.
+fn cancel_current(state: &mut State, reason: &str, out: &mut Vec<Effect>) {
+    if let Some((landing, _)) = state.lane.current.take() {
+        settle::fail(state, unlanded(landing, IterationOutcome::Cancelled, reason), out);
     }
 }
 
@@ -123,16 +138,16 @@ pub(super) fn merged(state: &mut State, result: Result<MergeView, Problem>, out:
         Ok(MergeView::Candidate { candidate, resolves }) => (candidate, resolves),
         Ok(MergeView::Taken(why)) => return taken(state, &why, out),
         Err(problem) => {
-            let reason = format!("the lane could not merge it: {problem}");
-            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+            return break_off(state, &format!("the lane could not merge it: {problem}"), &problem, out);
         }
     };
     let (commit, tree) = match candidate {
         Candidate::Conflict(files) => return conflicted(state, files, out),
         Candidate::Made { commit, tree } => (commit, tree),
     };
-    let Some((landing, stage)) = &mut state.lane.current else { return };
+    let Some((landing, _)) = &state.lane.current else { return };
     let iteration = landing.iteration;
+    let definition_changed = landing.definition_changed.clone();
     let tip = state.lane.tip.clone();
     state.lane.resolves = resolves;
     record(
@@ -145,12 +160,15 @@ pub(super) fn merged(state: &mut State, result: Result<MergeView, Problem>, out:
         },
     );
     if state.config.gate.is_none() {
-        *stage = LaneStage::Advancing { candidate: commit.clone() };
-        out.push(Effect::Lane(LaneJob::Advance { from: tip, to: commit }));
-        return;
+        return advance(state, commit, out);
     }
-    *stage = LaneStage::Gating { candidate: commit.clone(), tree: tree.clone(), first_red: None };
-    out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: false }));
+    if state.is_signalled() {
+        return cancel_current(state, "the run was stopped before its gate ran", out);
+    }
+    if let Some((_, stage)) = &mut state.lane.current {
+        *stage = LaneStage::Gating { candidate: commit.clone(), tree: tree.clone(), first_red: None };
+    }
+    out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: false, definition_changed }));
 }
 
 fn taken(state: &mut State, why: &str, out: &mut Vec<Effect>) {
@@ -192,14 +210,14 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
     let view = match result {
         Ok(view) => view,
         Err(problem) => {
-            let reason = format!("the gate could not be run: {problem}");
-            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+            return break_off(state, &format!("the gate could not be run: {problem}"), &problem, out);
         }
     };
     let Some((landing, LaneStage::Gating { candidate, tree, first_red })) = &mut state.lane.current else {
         return;
     };
     let iteration = landing.iteration;
+    let definition_changed = landing.definition_changed.clone();
     let mut view = view;
     if first_red.is_some() && view.is_green() {
         view.proof.flaky = true;
@@ -209,7 +227,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
         JournalEvent::Gated {
             iteration,
             gate: gate_record(&view),
-            definition_changed: view.definition_changed.clone(),
+            definition_changed: definition_changed.clone(),
         },
     );
     if view.is_green() {
@@ -218,10 +236,18 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
     }
     let retry = state.config.gate.as_ref().is_some_and(|gate| gate.retry_flaky);
     let stopped = view.proof.report.stopped == Some(GateStop::Requested);
-    if retry && first_red.is_none() && !stopped && state.stop.is_none() {
+    let signalled = state.stop.as_ref().is_some_and(|stop| stop.signal.is_some());
+    if retry && first_red.is_none() && !stopped && !signalled {
         *first_red = Some(Box::new(view.proof));
         let (commit, tree, tip) = (candidate.clone(), tree.clone(), state.lane.tip.clone());
-        out.push(Effect::Lane(LaneJob::Gate { iteration, commit, tree, tip, again: true }));
+        out.push(Effect::Lane(LaneJob::Gate {
+            iteration,
+            commit,
+            tree,
+            tip,
+            again: true,
+            definition_changed,
+        }));
         return;
     }
     gate_red(state, &view, stopped, out);
@@ -236,11 +262,10 @@ fn advance(state: &mut State, candidate: CommitId, out: &mut Vec<Effect>) {
 }
 
 fn gate_red(state: &mut State, view: &GatedView, stopped: bool, out: &mut Vec<Effect>) {
-    let Some((landing, _)) = state.lane.current.take() else { return };
     if stopped {
-        let end = unlanded(landing, IterationOutcome::Cancelled, "the run was stopped while the gate ran");
-        return settle::fail(state, end, out);
+        return cancel_current(state, "the run was stopped while the gate ran", out);
     }
+    let Some((landing, _)) = state.lane.current.take() else { return };
     let GateProof { command, report, .. } = &view.proof;
     let gate = Some((command.clone(), report.output_tail.clone()));
     let end = FailedEnd { gate, ..unlanded(landing, IterationOutcome::BackpressureFail, &view.why_red()) };
@@ -252,8 +277,7 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
     let Advance { meddled, restored } = match result {
         Ok(advance) => advance,
         Err(problem) => {
-            let reason = format!("the run branch could not be moved: {problem}");
-            return fail_current(state, IterationOutcome::RuntimeError, &reason, out);
+            return break_off(state, &format!("the run branch could not be moved: {problem}"), &problem, out);
         }
     };
     let Some((landing, LaneStage::Advancing { candidate })) = &state.lane.current else { return };
@@ -265,6 +289,7 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
         restored,
         out,
     );
+    state.lane_errors.end();
     state.lane.landed += 1;
     let from = std::mem::replace(&mut state.lane.tip, sha.clone());
     record(
@@ -286,7 +311,7 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
     };
     let id = landing.iteration;
     state.lane.current = Some((landing, LaneStage::Closing));
-    settle::close_task(state, id, close, true, out);
+    settle::close_task(state, id, close, SettlingFrom::Lane, out);
 }
 
 fn note_meddling(

@@ -2,7 +2,7 @@
 
 use super::effect::{Effect, LaneJob, SettleJob};
 use super::event::Problem;
-use super::state::{Iteration, Settling, State, TaskState};
+use super::state::{Iteration, Settling, SettlingFrom, State, TaskState};
 use super::step::{notice, record};
 use super::{lane, stopping};
 use crate::agent::IterationOutcome;
@@ -46,7 +46,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
         (None, _) => TaskState::Released,
     };
     let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
-    state.has_failures |= park.is_some();
+    state.findings.has_failures |= park.is_some();
     let request = release_request(&end, park, bug);
     remember(state, &end);
     let settling = Settling {
@@ -56,7 +56,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
         landed: None,
         then,
         close: None,
-        in_lane: false,
+        from: SettlingFrom::Iteration,
         keep_conflict,
     };
     state.settling.insert(end.iteration, settling);
@@ -132,15 +132,15 @@ pub(super) fn close_without_landing(
         reason: Some(reason),
         also: None,
     };
-    close_task(state, iteration.id, close, false, out);
+    close_task(state, iteration.id, close, SettlingFrom::Iteration, out);
 }
 
-/// Closes a task: in the lane after a landing, or outside it where nothing had to land.
+/// Closes a task: in the lane after a landing, outside it where nothing had to land, or once more.
 pub(super) fn close_task(
     state: &mut State,
     id: IterationId,
     close: CloseRequest,
-    in_lane: bool,
+    from: SettlingFrom,
     out: &mut Vec<Effect>,
 ) {
     let settling = Settling {
@@ -150,7 +150,7 @@ pub(super) fn close_task(
         landed: close.landed.clone(),
         then: TaskState::Settled { landed: close.landed.clone() },
         close: Some(Box::new(close.clone())),
-        in_lane,
+        from,
         keep_conflict: None,
     };
     state.settling.insert(id, settling);
@@ -165,17 +165,30 @@ pub(super) fn settled(
     out: &mut Vec<Effect>,
 ) {
     let Some(mut settling) = state.settling.remove(&id) else { return };
+    let is_answered = result.is_ok();
     let changes = result.unwrap_or_else(|problem| unanswered(state, id, &mut settling, &problem, out));
     for (task, change) in changes {
         note_change(state, &mut settling, &task, &change);
         record(out, JournalEvent::TaskChanged { iteration: id, task, change });
     }
-    if settling.then == TaskState::Unclosed
-        && let Some(close) = settling.close.take()
-    {
+    let is_unclosed = settling.then == TaskState::Unclosed;
+    if is_unclosed && let Some(close) = settling.close.take() {
+        state.closes_due |= settling.from != SettlingFrom::Retry;
         state.unclosed.push((id, close));
     }
     finish(state, id, settling, out);
+    if is_answered && !is_unclosed {
+        // The tracker does as it is told: a close that it refused before may go through now.
+        retry_closes(state, out);
+    }
+}
+
+/// Tries once more to close what has landed and was not closed.
+pub(super) fn retry_closes(state: &mut State, out: &mut Vec<Effect>) {
+    state.closes_due = false;
+    for (id, close) in std::mem::take(&mut state.unclosed) {
+        close_task(state, id, *close, SettlingFrom::Retry, out);
+    }
 }
 
 /// A tracker that does not answer: the work is safe, the task's state needs a person.
@@ -191,8 +204,8 @@ fn unanswered(
         return vec![(settling.task.clone(), TaskChange::CloseFailed { reason: problem.to_owned() })];
     }
     settling.then = TaskState::LeftAlone;
-    state.needs_person = true;
-    state.remedies.push(format!("hew task reopen {}", settling.task));
+    state.findings.needs_person = true;
+    state.findings.remedies.push(format!("hew task reopen {}", settling.task));
     Vec::new()
 }
 
@@ -200,7 +213,12 @@ fn note_change(state: &mut State, settling: &mut Settling, task: &TaskId, change
     match change {
         TaskChange::CloseFailed { .. } if *task == settling.task => settling.then = TaskState::Unclosed,
         TaskChange::LeftAlone { .. } if *task == settling.task => settling.then = TaskState::LeftAlone,
+        TaskChange::CloseFailed { .. } => {
+            state.findings.needs_person = true;
+            state.findings.remedies.push(format!("hew task close {task} --reason landed"));
+        }
         TaskChange::Filed { bug } => {
+            state.filed.insert(bug.clone());
             state.excluded.insert(bug.clone());
             state.unsettled.insert(bug.clone());
         }
@@ -212,8 +230,12 @@ fn note_change(state: &mut State, settling: &mut Settling, task: &TaskId, change
 }
 
 fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<Effect>) {
-    let Settling { task, outcome, reason, landed, then, in_lane, keep_conflict, .. } = settling;
+    let Settling { task, outcome, reason, landed, then, from, keep_conflict, close: _ } = settling;
     state.set_task(&task, then);
+    state.queue.stale = true;
+    if from == SettlingFrom::Retry {
+        return;
+    }
     record(
         out,
         JournalEvent::IterationEnded {
@@ -225,8 +247,7 @@ fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<
         },
     );
     keep_for_a_person(task, keep_conflict, out);
-    state.stale = true;
-    if in_lane {
+    if from == SettlingFrom::Lane {
         lane::release(state);
     }
 }

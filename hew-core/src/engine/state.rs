@@ -26,6 +26,13 @@ pub(crate) struct Iteration {
     pub(crate) taken: Option<String>,
 }
 
+impl Iteration {
+    /// Its agent runs, or is about to.
+    pub(crate) fn may_be_stopped(&self) -> bool {
+        matches!(self.stage, Stage::Preparing | Stage::Planning | Stage::Running { .. })
+    }
+}
+
 /// Where an iteration is.
 #[derive(Debug, Clone)]
 pub(crate) enum Stage {
@@ -40,6 +47,8 @@ pub(crate) enum Stage {
     /// Anchored; the lane's queue is full.
     AwaitingLane {
         landing: Box<Landing>,
+        /// Its place in the line of those that wait.
+        place: u64,
     },
 }
 
@@ -70,6 +79,8 @@ pub(crate) struct Landing {
     pub(crate) work: CommitId,
     pub(crate) anchor: RefName,
     pub(crate) reason: String,
+    /// Paths of the gate's definition that the work changes.
+    pub(crate) definition_changed: Vec<String>,
 }
 
 /// Where the lane is with its current landing.
@@ -91,6 +102,8 @@ pub(crate) struct Lane {
     /// The last landing: what the run branch has to be at.
     pub(crate) tip: CommitId,
     pub(crate) landed: u64,
+    /// Results that came to the lane.
+    pub(crate) came: u64,
 }
 
 /// What a run knows of a task that it touched.
@@ -130,10 +143,100 @@ pub(crate) struct Settling {
     pub(crate) then: TaskState,
     /// The close itself, kept for another try.
     pub(crate) close: Option<Box<CloseRequest>>,
-    /// The lane waits for this.
-    pub(crate) in_lane: bool,
+    pub(crate) from: SettlingFrom,
     /// A worktree is kept for a person to look at this work.
     pub(crate) keep_conflict: Option<CommitId>,
+}
+
+/// On whose behalf the tracker is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SettlingFrom {
+    /// The lane, which waits for the answer.
+    Lane,
+    /// An iteration that did not land.
+    Iteration,
+    /// A close that was refused before; its iteration is over.
+    Retry,
+}
+
+/// What is known of the queue.
+#[derive(Debug, Clone)]
+pub(crate) struct QueueView {
+    pub(crate) listing: Listing,
+    /// What is ready may have changed since the last list was asked for.
+    pub(crate) stale: bool,
+    /// The last list had nothing to start.
+    pub(crate) nothing_ready: bool,
+    /// Lists in a row that were asked for while the run was idle, and had nothing to start.
+    pub(crate) idle_lists: u32,
+    /// Listed beyond the free slots, for claims that are lost.
+    pub(crate) spare: VecDeque<Task>,
+}
+
+/// Whether a ready list is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Listing {
+    No,
+    /// Asked for while something ran.
+    Busy,
+    /// Asked for while nothing ran: all that this run did is in it.
+    Idle,
+}
+
+/// Claims of one task that were not won.
+#[derive(Debug, Clone)]
+pub(crate) struct LostClaims {
+    pub(crate) times: u32,
+    pub(crate) why: String,
+    /// It is left out of lists until the tracker changes.
+    pub(crate) waits: bool,
+    /// The tracker did not answer.
+    pub(crate) unanswered: bool,
+}
+
+/// Whether running tasks are being read afresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reading {
+    No,
+    UnderWay,
+    /// Something changed after the read was asked for.
+    OnceMore,
+}
+
+/// One error, and the tasks in a row that met it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ErrorStreak {
+    error: String,
+    tasks: BTreeSet<TaskId>,
+}
+
+impl ErrorStreak {
+    /// Counts the tasks that met this error without another in between.
+    pub(crate) fn count(&mut self, error: &str, task: &TaskId) -> usize {
+        if self.error != error {
+            *self = Self { error: error.to_owned(), tasks: BTreeSet::new() };
+        }
+        self.tasks.insert(task.clone());
+        self.tasks.len()
+    }
+
+    /// Something went well.
+    pub(crate) fn end(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// What the exit code and the end of the record rest on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Findings {
+    pub(crate) leftovers: Vec<LeftoverRecord>,
+    /// Something in scope failed, was parked or can't start.
+    pub(crate) has_failures: bool,
+    /// Something in scope could have been done, or waits for it.
+    pub(crate) work_left: bool,
+    /// The tracker or the repository needs a person's hand.
+    pub(crate) needs_person: bool,
+    pub(crate) remedies: Vec<String>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.
@@ -144,6 +247,8 @@ pub(crate) struct Stop {
     pub(crate) level: StopLevel,
     /// Agents are stopped at this moment, if they still run.
     pub(crate) agents_until: Option<Duration>,
+    /// The run had ended by itself, and was only being wound up.
+    pub(crate) is_late: bool,
 }
 
 /// How far a stop has gone. It only rises.
@@ -196,38 +301,37 @@ pub struct State {
     pub(crate) unsettled: BTreeSet<TaskId>,
     /// Never to be listed: held now, filed by this run, or unable to run here.
     pub(crate) excluded: BTreeSet<TaskId>,
+    /// Filed by this run.
+    pub(crate) filed: BTreeSet<TaskId>,
     /// Tasks that can't run here, with why.
     pub(crate) unrunnable: BTreeMap<TaskId, (String, String)>,
     pub(crate) settling: BTreeMap<IterationId, Settling>,
     /// Landed, but not closed by the tracker.
     pub(crate) unclosed: Vec<(IterationId, Box<CloseRequest>)>,
-    /// A ready list has been asked for.
-    pub(crate) listing: bool,
-    /// What is ready may have changed since the last list was asked for.
-    pub(crate) stale: bool,
-    /// The last list had nothing to start.
-    pub(crate) nothing_ready: bool,
-    /// Listed beyond the free slots, for claims that are lost.
-    pub(crate) spare: VecDeque<Task>,
-    /// Lost claims: excluded until the tracker changes.
-    pub(crate) lost: Vec<TaskId>,
+    /// A close that was refused is worth another try.
+    pub(crate) closes_due: bool,
+    pub(crate) queue: QueueView,
+    /// Claims that were lost or not answered, by task.
+    pub(crate) lost: BTreeMap<TaskId, LostClaims>,
     pub(crate) claim_failures: Vec<(TaskId, String)>,
-    pub(crate) reading_running: bool,
-    /// The last spawn error, and the tasks in a row that met it.
-    pub(crate) spawn_error: Option<(String, u32)>,
+    pub(crate) reading: Reading,
+    pub(crate) spawn_errors: ErrorStreak,
+    pub(crate) lane_errors: ErrorStreak,
     pub(crate) stop: Option<Stop>,
     pub(crate) delivery: Option<DeliveryRecord>,
     pub(crate) delivered_tip: CommitId,
-    pub(crate) leftovers: Vec<LeftoverRecord>,
-    /// Something in scope failed, was parked or can't start.
-    pub(crate) has_failures: bool,
-    /// Something in scope could have been done, or waits for it.
-    pub(crate) work_left: bool,
-    /// The tracker or the repository needs a person's hand.
-    pub(crate) needs_person: bool,
-    pub(crate) remedies: Vec<String>,
+    pub(crate) findings: Findings,
+    /// The moment that was asked for last by `Effect::WakeAt`.
+    pub(crate) wake_at: Option<Duration>,
     /// The launch commit's gate was red: nothing was started.
     pub(crate) baseline_red: bool,
+}
+
+impl QueueView {
+    fn new() -> Self {
+        let spare = VecDeque::new();
+        Self { listing: Listing::No, stale: true, nothing_ready: false, idle_lists: 0, spare }
+    }
 }
 
 impl State {
@@ -235,8 +339,14 @@ impl State {
     pub fn new(config: RunConfig) -> Self {
         let workers = usize::from(config.jobs);
         let launch = config.launch.clone();
-        let lane =
-            Lane { queue: VecDeque::new(), current: None, resolves: None, tip: launch.clone(), landed: 0 };
+        let lane = Lane {
+            queue: VecDeque::new(),
+            current: None,
+            resolves: None,
+            tip: launch.clone(),
+            landed: 0,
+            came: 0,
+        };
         Self {
             config,
             course: Course::Opening,
@@ -247,25 +357,22 @@ impl State {
             tasks: HashMap::new(),
             unsettled: BTreeSet::new(),
             excluded: BTreeSet::new(),
+            filed: BTreeSet::new(),
             unrunnable: BTreeMap::new(),
             settling: BTreeMap::new(),
             unclosed: Vec::new(),
-            listing: false,
-            stale: true,
-            nothing_ready: false,
-            spare: VecDeque::new(),
-            lost: Vec::new(),
+            closes_due: false,
+            queue: QueueView::new(),
+            lost: BTreeMap::new(),
             claim_failures: Vec::new(),
-            reading_running: false,
-            spawn_error: None,
+            reading: Reading::No,
+            spawn_errors: ErrorStreak::default(),
+            lane_errors: ErrorStreak::default(),
             stop: None,
             delivery: None,
             delivered_tip: launch,
-            leftovers: Vec::new(),
-            has_failures: false,
-            work_left: false,
-            needs_person: false,
-            remedies: Vec::new(),
+            findings: Findings::default(),
+            wake_at: None,
             baseline_red: false,
         }
     }

@@ -12,7 +12,7 @@ use crate::record::JournalEvent;
 pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut out = Vec::new();
     match event {
-        Event::Launched => stopping::begin(state, &mut out),
+        Event::Launched => state.queue.stale = true,
         Event::ReadyListed(result) => dispatch::ready_listed(state, result, &mut out),
         Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, &mut out),
         Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, &mut out),
@@ -47,6 +47,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     lane::advance_queue(state, &mut out);
     dispatch::fill_slots(state, now, &mut out);
     ending::advance_course(state, &mut out);
+    stopping::keep_time(state, &mut out);
     out
 }
 

@@ -1,4 +1,7 @@
 //! Budgets, stop requests and signals: nothing starts any more, and what runs is given its time.
+//!
+//! Invariants: how far a stop has gone only rises; a wall budget holds whatever else has stopped the run; a run that has
+//! ended by itself keeps its own reason.
 
 use std::time::Duration;
 
@@ -8,6 +11,7 @@ use super::state::{Course, LaneStage, Slot, Stage, State, Stop, StopLevel};
 use super::step::record;
 use crate::agent::StopRequest;
 use crate::clock::Now;
+use crate::ids::TaskId;
 use crate::record::JournalEvent;
 use crate::record::event::StopReason;
 use crate::schedule::budget::Exhausted;
@@ -22,18 +26,39 @@ pub(super) struct Request {
     pub(super) signal: Option<i32>,
 }
 
-/// The same spawn error on this many tasks in a row ends the run.
-const SPAWN_ERRORS_IN_A_ROW: u32 = 3;
+/// The same error on this many tasks in a row ends the run.
+const ERRORS_IN_A_ROW: usize = 3;
 
-/// Begins a run: the wall budget is watched from here on.
-pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) {
-    state.stale = true;
-    if let Some(wall) = state.config.limits.wall {
-        out.push(Effect::WakeAt(wall));
+/// Asks to be woken at the next deadline, if that is another one than was asked for last.
+pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
+    let next = next_deadline(state);
+    if next == state.wake_at {
+        return;
+    }
+    state.wake_at = next;
+    if let Some(moment) = next {
+        out.push(Effect::WakeAt(moment));
     }
 }
 
-/// Stops the run if a budget leaves no room for another iteration; true if it did.
+/// When the clock has something to say next: the wall budget, or the end of what agents were given.
+fn next_deadline(state: &State) -> Option<Duration> {
+    if matches!(state.course, Course::CleaningUp | Course::Ended) {
+        return None;
+    }
+    match &state.stop {
+        None => state.config.limits.wall,
+        Some(stop) if stop.level == StopLevel::Draining => agents_until(state, stop),
+        Some(_) => None,
+    }
+}
+
+/// When agents are stopped: a stop's own grace, or that of the wall budget, whichever comes first.
+fn agents_until(state: &State, stop: &Stop) -> Option<Duration> {
+    stop.agents_until.into_iter().chain(dispatch::budget(state).agents_until()).min()
+}
+
+/// Stops the run if a budget leaves no room for another iteration; true if nothing may start now.
 pub(super) fn stop_if_exhausted(
     state: &mut State,
     reserved: u64,
@@ -52,94 +77,95 @@ pub(super) fn stop_if_exhausted(
         Exhausted::MaxIter => (StopReason::MaxIter, format!("{reserved} iterations begun")),
         Exhausted::Wall => (StopReason::BudgetWall, format!("{}s have passed", elapsed.as_secs())),
     };
-    let agents_until = dispatch::budget(state).agents_until().filter(|_| exhausted == Exhausted::Wall);
-    stop(state, reason, detail, None, agents_until, out);
+    stop(state, reason, detail, out);
     true
 }
 
-fn stop(
-    state: &mut State,
-    reason: StopReason,
-    detail: String,
-    signal: Option<i32>,
-    agents_until: Option<Duration>,
-    out: &mut Vec<Effect>,
-) {
+/// Nothing starts any more. A stop that is there already only changes its reason.
+fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Effect>) {
     record(out, JournalEvent::StopRequested { reason, detail, now: false });
-    state.stop = Some(Stop { reason, signal, level: StopLevel::Draining, agents_until });
-    state.spare.clear();
-    if let Some(moment) = agents_until {
-        out.push(Effect::WakeAt(moment));
+    let before = state.stop.take();
+    let level = before.as_ref().map_or(StopLevel::Draining, |stop| stop.level);
+    let agents_until = before.and_then(|stop| stop.agents_until);
+    state.stop = Some(Stop { reason, signal: None, level, agents_until, is_late: is_winding_up(state) });
+    state.queue.spare.clear();
+    if state.course == Course::Baseline {
+        // Nothing will start, whatever the gate says.
+        out.push(Effect::StopGate(StopRequest::Graceful));
     }
 }
 
-/// A request from outside: a signal, a stop file, `hew loop cancel`. A second one goes further.
+fn is_winding_up(state: &State) -> bool {
+    matches!(state.course, Course::Closing | Course::ListingLeftovers | Course::Delivering)
+}
+
+/// A request from outside: a signal, a stop file, `hew loop cancel`. Another one goes further.
 pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mut Vec<Effect>) {
     if matches!(state.course, Course::CleaningUp | Course::Ended) {
         return;
     }
     let first_signal = request.signal.is_some() && !state.is_signalled();
-    let repeated = state.stop.is_some() && !first_signal;
+    let another_signal = request.signal.is_some() && !first_signal;
     if state.stop.is_none() || first_signal {
-        let until = request.signal.map(|_| now.elapsed + state.config.limits.stop_grace);
-        stop(state, request.reason, request.detail.clone(), request.signal, until, out);
+        stop(state, request.reason, request.detail.clone(), out);
     }
-    if request.at_once || (repeated && request.signal.is_some()) {
-        let level = if repeated { StopLevel::KillingAgents } else { StopLevel::StoppingAgents };
-        raise(state, level, out);
+    if let (true, Some(stop)) = (first_signal, &mut state.stop) {
+        stop.signal = request.signal;
+        stop.is_late = false;
+        stop.agents_until = Some(now.elapsed + state.config.limits.stop_grace);
+    }
+    if another_signal {
+        raise(state, StopLevel::KillingAgents, out);
+    } else if request.at_once {
+        let asked = state.stop_level() >= Some(StopLevel::StoppingAgents);
+        raise(state, if asked { StopLevel::KillingAgents } else { StopLevel::StoppingAgents }, out);
     }
 }
 
 /// The run can't go on.
 pub(super) fn give_up(state: &mut State, why: &str, out: &mut Vec<Effect>) {
     if state.stop.is_none() {
-        stop(state, StopReason::RuntimeError, why.to_owned(), None, None, out);
+        stop(state, StopReason::RuntimeError, why.to_owned(), out);
     }
 }
 
 /// The gate was red where that ends the run.
 pub(super) fn guard_tripped(state: &mut State, why: &str, out: &mut Vec<Effect>) {
     if state.stop.is_none() {
-        stop(state, StopReason::GuardTrip, why.to_owned(), None, None, out);
+        stop(state, StopReason::GuardTrip, why.to_owned(), out);
     }
 }
 
-/// Counts spawn errors in a row; the same one on three tasks ends the run.
-pub(super) fn count_spawn_error(state: &mut State, error: Option<&str>, out: &mut Vec<Effect>) {
-    let Some(error) = error else {
-        state.spawn_error = None;
-        return;
-    };
-    let count = match &state.spawn_error {
-        Some((last, count)) if last == error => count + 1,
-        _ => 1,
-    };
-    state.spawn_error = Some((error.to_owned(), count));
-    if count >= SPAWN_ERRORS_IN_A_ROW {
-        give_up(state, &format!("the same error {count} times in a row: {error}"), out);
+/// Counts the tasks in a row whose agent did not start; the same error on three of them ends the run.
+pub(super) fn count_spawn_error(state: &mut State, task: &TaskId, error: &str, out: &mut Vec<Effect>) {
+    let tasks = state.spawn_errors.count(error, task);
+    give_up_if_common(state, tasks, error, out);
+}
+
+/// The same for a lane that can't do its work.
+pub(super) fn count_lane_error(state: &mut State, task: &TaskId, error: &str, out: &mut Vec<Effect>) {
+    let tasks = state.lane_errors.count(error, task);
+    give_up_if_common(state, tasks, error, out);
+}
+
+fn give_up_if_common(state: &mut State, tasks: usize, error: &str, out: &mut Vec<Effect>) {
+    if tasks >= ERRORS_IN_A_ROW {
+        give_up(state, &format!("the same error on {tasks} tasks in a row: {error}"), out);
     }
 }
 
-/// A moment that was asked for has come.
+/// A moment that was asked for has come, or more than one.
 pub(super) fn woke(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if state.config.watch && state.stop.is_none() {
-        state.stale = true;
+        state.queue.stale = true;
+        state.closes_due = true;
     }
-    if state.stop.is_none()
-        && matches!(
-            state.course,
-            Course::Opening | Course::Baseline | Course::Draining | Course::DeliveringIdle
-        )
-    {
-        // The wall budget ends a run that waits, too.
-        if dispatch::budget(state).exhausted(0, now.elapsed) == Some(Exhausted::Wall) {
-            stop_if_exhausted(state, 0, now.elapsed, out);
-        }
-        return;
+    let waits_for_an_end = state.stop.is_some() || is_winding_up(state);
+    if !waits_for_an_end && dispatch::budget(state).exhausted(0, now.elapsed) == Some(Exhausted::Wall) {
+        stop_if_exhausted(state, 0, now.elapsed, out);
     }
-    let due =
-        state.stop.as_ref().and_then(|stop| stop.agents_until).is_some_and(|moment| now.elapsed >= moment);
-    if due {
+    let until = state.stop.as_ref().and_then(|stop| agents_until(state, stop));
+    if until.is_some_and(|moment| now.elapsed >= moment) {
         raise(state, StopLevel::StoppingAgents, out);
     }
 }
@@ -151,7 +177,6 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
         return;
     }
     stop.level = level;
-    stop.agents_until = None;
     let (reason, how) = match level {
         StopLevel::KillingAgents => (stop.reason, StopRequest::Now),
         _ => (stop.reason, StopRequest::Graceful),
@@ -167,9 +192,19 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
             out.push(Effect::StopAgent(iteration.id.worker, how));
         }
     }
-    let gating = matches!(state.lane.current, Some((_, LaneStage::Gating { .. })));
-    let judging = matches!(state.course, Course::Baseline | Course::Delivering | Course::DeliveringIdle);
-    if judging || (gating && state.is_signalled()) {
+    if stops_gate(state) {
         out.push(Effect::StopGate(how));
+    }
+}
+
+/// A gate is stopped where nothing can come of it any more, or where a person who waits has asked twice.
+fn stops_gate(state: &State) -> bool {
+    let by_person = state.stop.as_ref().is_some_and(|stop| {
+        matches!(stop.reason, StopReason::Signal | StopReason::Cancelled | StopReason::StopFile)
+    });
+    match state.course {
+        Course::Baseline => true,
+        Course::Delivering | Course::DeliveringIdle => by_person,
+        _ => state.is_signalled() && matches!(state.lane.current, Some((_, LaneStage::Gating { .. }))),
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::merge_back::{Candidate, CandidateRequest, advance, make_candidate};
 use crate::ids::{BranchName, CommitId, RunId, TreeId};
-use crate::worktree::{ForwardOutcome, GitClient, GitError, WorktreeEntry};
+use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, WorktreeEntry};
 
 /// Where a delivery stands, from what git says now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -190,6 +190,7 @@ fn merge_target(
         tip: tip.clone(),
         work: at.clone(),
         message: format!("Merge {target} into the run\n\nHew-Run: {}\n", request.run),
+        depth: CleanDepth::KeepIgnored,
     };
     let (commit, tree) = match make_candidate(git, &candidate).map_err(words)? {
         Candidate::Made { commit, tree } => (commit, tree),

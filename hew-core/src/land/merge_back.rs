@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
-use crate::worktree::{AdvanceOutcome, GitClient, GitError, MergeOutcome, MergeRequest, names};
+use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
 
 /// One result on its way to the run branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub struct CandidateRequest {
     pub work: CommitId,
     /// Message with trailers; see [`message`].
     pub message: String,
+    /// How thoroughly the lane's worktree is cleaned: a gate may have left files there.
+    pub depth: CleanDepth,
 }
 
 /// Work and tip, merged and checked out in the lane.
@@ -46,7 +48,7 @@ pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result
     match git.merge(&merge)? {
         MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),
         MergeOutcome::Merged { commit, tree } => {
-            git.checkout(&request.lane, &commit)?;
+            git.checkout(&request.lane, &commit, request.depth)?;
             Ok(Candidate::Made { commit, tree })
         }
     }

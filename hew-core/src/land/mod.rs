@@ -6,3 +6,4 @@ pub mod deliver;
 pub mod gate;
 pub mod gate_detect;
 pub mod merge_back;
+pub mod tip_definition;

@@ -4,9 +4,11 @@ pub mod event;
 pub mod files;
 pub mod ledger;
 pub mod plan_file;
+pub mod standing;
 pub mod store;
 pub mod view;
 
 pub use event::{IterationOutcome, JournalEntry, JournalEvent, StopReason};
+pub use standing::RunState;
 pub use store::{Store, StoreError};
 pub use view::RunView;

@@ -6,6 +6,7 @@
 
 pub mod iteration;
 pub mod moment;
+pub mod row;
 pub mod task;
 pub mod totals;
 
@@ -21,6 +22,7 @@ use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use iteration::{AgentView, ConflictView, ExitView, IterationView, Phase};
 pub use moment::Moment;
+pub use row::{IterationRow, RowFold};
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
@@ -278,16 +280,13 @@ impl RunView {
     fn count_end(&mut self, id: IterationId, outcome: IterationOutcome) {
         let busy_ms = self.iterations.get(&id).map_or(0, IterationView::duration_ms);
         let worker = self.workers.entry(id.worker).or_default();
-        match self.counted.insert(id, outcome) {
-            Some(before) => {
-                self.totals.uncount(before);
-                worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
-            }
-            None => {
-                self.totals.busy_ms += busy_ms;
-                worker.busy_ms += busy_ms;
-                worker.ended += 1;
-            }
+        if let Some(before) = self.counted.insert(id, outcome) {
+            self.totals.uncount(before);
+            worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
+        } else {
+            self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
+            worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
+            worker.ended += 1;
         }
         self.totals.count(outcome);
         worker.closed += u64::from(outcome == IterationOutcome::Closed);

@@ -1,5 +1,16 @@
 //! Views to text.
+//!
+//! Everything that comes from outside (titles, reasons, paths) is made visible on its way in. Colour is put into the text
+//! as styles; whoever prints drops them where they don't belong.
 
+pub mod figures;
+pub mod graph;
+pub mod logs;
 pub mod narrate;
+pub mod status;
+pub mod style;
+pub mod summary;
+pub mod table;
 pub mod task;
 pub mod text;
+pub mod transcript;

@@ -1,8 +1,171 @@
-//! One plain line an event, for a run that is being watched.
+//! One plain line an event, for whoever watches a run.
 
-use crate::record::{JournalEvent, RunView};
+use super::figures::{count, duration_secs};
+use super::table::cut;
+use super::text::visible;
+use crate::agent::IterationOutcome;
+use crate::ids::{IterationId, TaskId};
+use crate::record::event::{DeliveryRecord, GateRecord, JournalEvent};
+use crate::record::view::RunView;
+use crate::tracker::change::TaskChange;
 
-/// The line for an event; none for events that only matter to programs.
-pub fn narrate(event: &JournalEvent, _view: &RunView) -> Option<String> {
-    serde_json::to_string(event).ok()
+/// Columns of a title in a line.
+const TITLE_COLUMNS: usize = 60;
+
+/// What happened, in one line; `None` for events that only the record needs. The view has taken the event in already.
+pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
+    let line = match event {
+        JournalEvent::RunStarted { run_id, jobs, in_scope, gate, .. } => format!(
+            "{run_id} started: {}, {} in scope, gate: {}",
+            count(u64::from(*jobs), "worker", "workers"),
+            count(*in_scope as u64, "task", "tasks"),
+            gate.as_deref().unwrap_or("none")
+        ),
+        JournalEvent::Baseline { gate } => format!("launch commit: {}", gate_words(gate)),
+        JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {
+            started(*iteration, task, title, *attempt)
+        }
+        JournalEvent::Exited { iteration, exit, duration_secs: secs, stopped, .. } => {
+            let why = stopped.as_ref().map(|why| format!(" (stopped: {why})")).unwrap_or_default();
+            format!("{} agent ended with {exit} after {}{why}", about(view, *iteration), duration_secs(*secs))
+        }
+        JournalEvent::Conflicted { iteration, files, .. } => {
+            format!(
+                "{} conflicts with what landed meanwhile in {}",
+                about(view, *iteration),
+                files.join(", ")
+            )
+        }
+        JournalEvent::Gated { iteration, gate, definition_changed } => {
+            return gated(view, *iteration, gate, definition_changed);
+        }
+        JournalEvent::Landed { iteration, task, sha, .. } => {
+            format!("landed {task} as {}{}", sha.short(), proof(view, *iteration))
+        }
+        JournalEvent::TaskChanged { task, change, .. } => return task_changed(task, change),
+        JournalEvent::IterationEnded { iteration, outcome, reason, .. } => {
+            return ended(view, *iteration, *outcome, reason.as_deref());
+        }
+        JournalEvent::Noticed { about, text } => match about {
+            Some(iteration) => format!("noticed: {iteration}: {text}"),
+            None => format!("noticed: {text}"),
+        },
+        JournalEvent::StopRequested { reason, detail, now } => {
+            let how = if *now { "stopping agents" } else { "finishing what runs, starting nothing" };
+            format!("stop ({}): {detail}; {how}", reason.as_str())
+        }
+        JournalEvent::Delivery { outcome } => delivery(outcome),
+        JournalEvent::RunEnded { stop_reason, exit_code, .. } => {
+            format!("run ended: {} (exit code {exit_code})", stop_reason.as_str())
+        }
+        JournalEvent::Tick { .. }
+        | JournalEvent::Prepared { .. }
+        | JournalEvent::Plan { .. }
+        | JournalEvent::Spawned { .. }
+        | JournalEvent::Collected { .. }
+        | JournalEvent::Queued { .. }
+        | JournalEvent::Candidate { .. }
+        | JournalEvent::Delivering { .. } => return None,
+    };
+    Some(visible(&line))
+}
+
+fn started(iteration: IterationId, task: &TaskId, title: &str, attempt: u32) -> String {
+    let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
+    format!(
+        "{} {} {task} \"{}\" started{again}",
+        iteration.worker,
+        iteration.stem(),
+        cut(&visible(title), TITLE_COLUMNS)
+    )
+}
+
+/// `w1 iter-002 demo-a1b2`.
+fn about(view: &RunView, iteration: IterationId) -> String {
+    let task = view.iterations.get(&iteration).and_then(|seen| seen.task.as_ref());
+    let task = task.map(|task| format!(" {task}")).unwrap_or_default();
+    format!("{} {}{task}", iteration.worker, iteration.stem())
+}
+
+fn gate_words(gate: &GateRecord) -> String {
+    let duration = duration_secs(gate.duration_secs);
+    match &gate.stopped {
+        _ if gate.is_green() && gate.flaky => format!("gate green in {duration} after a red run"),
+        _ if gate.is_green() => format!("gate green in {duration}"),
+        Some(stopped) => format!("gate red: {} (stopped: {stopped}, {duration})", gate.command),
+        None => format!("gate red: {} ({})", gate.command, gate.exit),
+    }
+}
+
+/// A green gate is told with the landing.
+fn gated(
+    view: &RunView,
+    iteration: IterationId,
+    gate: &GateRecord,
+    definition_changed: &[String],
+) -> Option<String> {
+    let changed = if definition_changed.is_empty() {
+        String::new()
+    } else {
+        format!("; it changes the gate's definition: {}", definition_changed.join(", "))
+    };
+    if gate.is_green() && changed.is_empty() {
+        return None;
+    }
+    Some(visible(&format!("{} {}{changed}", about(view, iteration), gate_words(gate))))
+}
+
+fn proof(view: &RunView, iteration: IterationId) -> String {
+    let gate = view.iterations.get(&iteration).and_then(|seen| seen.gate.as_ref());
+    gate.map(|gate| format!(", {}", gate_words(gate))).unwrap_or_default()
+}
+
+fn task_changed(task: &TaskId, change: &TaskChange) -> Option<String> {
+    let line = match change {
+        TaskChange::Closed { landed_sha: None } => format!("{task} closed: nothing had to land"),
+        TaskChange::Closed { .. } | TaskChange::Released => return None,
+        TaskChange::CloseFailed { reason } => {
+            format!("{task} landed, but the tracker refuses its close: {reason}")
+        }
+        TaskChange::Reopened => format!("{task} was closed without having landed and is open again"),
+        TaskChange::LeftAlone { reason } => format!("{task} was left alone: {reason}"),
+        TaskChange::Parked { reason } => format!("{task} parked: {reason}"),
+        TaskChange::Filed { bug } => format!("{task}: filed {bug} for a person"),
+    };
+    Some(visible(&line))
+}
+
+/// What landed was told already.
+fn ended(
+    view: &RunView,
+    iteration: IterationId,
+    outcome: IterationOutcome,
+    reason: Option<&str>,
+) -> Option<String> {
+    if outcome == IterationOutcome::Closed {
+        return None;
+    }
+    let task = view.iterations.get(&iteration).and_then(|seen| view.tasks.get(seen.task.as_ref()?));
+    let parked = task.is_some_and(|task| task.parked.is_some());
+    // Why the gate or the merge failed was told when it did.
+    let why = match (outcome, reason) {
+        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _)
+            if !parked && view.stop.is_none() =>
+        {
+            "; to be tried again on the new tip".to_owned()
+        }
+        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) | (_, None) => String::new(),
+        (_, Some(reason)) => format!(": {reason}"),
+    };
+    Some(visible(&format!("{} {}{why}", about(view, iteration), outcome.as_str())))
+}
+
+fn delivery(outcome: &DeliveryRecord) -> String {
+    match outcome {
+        DeliveryRecord::Delivered { target, sha } => format!("delivered: {target} is at {}", sha.short()),
+        DeliveryRecord::NotWanted { reason } => format!("not delivered: {reason}"),
+        DeliveryRecord::Refused { target, reason, remedy } => {
+            format!("not delivered to {target}: {reason}; to finish: {remedy}")
+        }
+    }
 }

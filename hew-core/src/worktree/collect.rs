@@ -71,11 +71,13 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     }
     let committed_leftovers = inspection.change_count > 0;
     let head = if committed_leftovers {
-        git.commit_leftovers(&request.path, &request.message, &request.leave_out)?
+        git.commit_leftovers(&request.path, &inspection.head, &request.message, &request.leave_out)?
     } else {
-        inspection.head
+        inspection.head.clone()
     };
-    let work = describe(git, head, committed_leftovers, &request.base)?;
+    let committed_leftovers = head != inspection.head;
+    let on_base = inspection.head == request.base;
+    let work = describe(git, head, committed_leftovers, on_base, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
     if let Some(link) = foreign_link(&work.changes) {
         let reason = format!(
@@ -109,6 +111,7 @@ fn describe(
     git: &dyn GitClient,
     head: CommitId,
     committed: bool,
+    on_base: bool,
     base: &CommitId,
 ) -> Result<CollectedWork, GitError> {
     if head == *base {
@@ -119,7 +122,7 @@ fn describe(
             descends_from_base: true,
         });
     }
-    let descends_from_base = git.contains_all(&head, std::slice::from_ref(base))?;
+    let descends_from_base = on_base || git.contains_all(&head, std::slice::from_ref(base))?;
     let changes = git.changes(base, &head)?;
     Ok(CollectedWork { head, committed_leftovers: committed, changes, descends_from_base })
 }

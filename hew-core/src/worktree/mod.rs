@@ -26,6 +26,8 @@ pub struct WorktreeStart {
 /// How thoroughly a worktree is cleaned between uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CleanDepth {
+    /// Nothing can be there that is not tracked: no clean is run.
+    Nothing,
     /// Ignored files (build caches) stay: `clean -ffd`.
     KeepIgnored,
     /// Everything that is not tracked goes: `clean -ffdx`.
@@ -220,11 +222,13 @@ pub trait GitClient: Send + Sync {
     ) -> Result<WorktreeReset, GitError>;
     /// Looks into a worktree.
     fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError>;
-    /// Commits everything that differs from HEAD, by plumbing: no hooks, no signature. HEAD and its branch stay where they are.
-    /// Paths in `leave_out` (relative) never take part.
+    /// Commits everything that differs from `head` (the worktree's HEAD), by plumbing: no hooks, no signature. HEAD and
+    /// its branch stay where they are; the index holds what was committed. Something must differ. Paths in `leave_out`
+    /// (relative) never take part; if nothing but they differ, the answer is `head`.
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError>;
@@ -234,10 +238,12 @@ pub trait GitClient: Send + Sync {
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError>;
     /// Files that differ between two commits.
     fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError>;
+    /// A file as it is in a commit; none if it is not there.
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError>;
     /// Merges without touching a branch; objects of a clean merge are synced to disk.
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError>;
     /// Detaches a worktree at a commit and makes its files that commit's.
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError>;
     /// Tells whether a worktree is still at `commit`, with every tracked file as it is there.
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError>;
     /// Moves a branch by compare-and-swap and reads it back.

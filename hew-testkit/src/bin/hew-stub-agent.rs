@@ -26,7 +26,7 @@
 //! | `child` | a child that hangs, in the agent's group, with its streams |
 //! | `daemon` | a child that hangs in a session of its own, ignores TERM, and holds the streams |
 //! | `kill-parent SIGNAL` | a signal to the parent, e.g. `SIGSTOP` |
-//! | `kill-self SIGNAL` | ends by this signal, e.g. `SIGSEGV` |
+//! | `kill-self SIGNAL` | ends by this signal, e.g. `SIGABRT` |
 //! | `record PATH` | argv, env, cwd, standard input, sid and pgid to a JSON file |
 //! | `exit N` | ends here |
 

@@ -3,4 +3,5 @@
 pub mod gate;
 pub mod git;
 pub mod spawner;
+pub mod store;
 pub mod tracker;

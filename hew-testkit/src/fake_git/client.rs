@@ -13,6 +13,11 @@ use super::FakeGit;
 use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
 
 impl GitClient for FakeGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        let state = self.lock();
+        Ok(state.files_of(commit).ok_or_else(|| no_commit(commit))?.get(path).cloned())
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         Ok(self.lock().refs.get(name).cloned())
     }
@@ -81,7 +86,7 @@ impl GitClient for FakeGit {
         let Some(wanted) = state.files_of(&start.commit).cloned() else {
             return Ok(WorktreeReset::Broken(no_commit(&start.commit).to_string()));
         };
-        let keeps = |name: &String| depth == CleanDepth::KeepIgnored && is_ignored(&wanted, name);
+        let keeps = |name: &String| depth != CleanDepth::Everything && is_ignored(&wanted, name);
         let before = std::mem::take(&mut state.tree_mut(path).files);
         state.place(path, head_of(start), &start.commit);
         for (name, bytes) in before.into_iter().filter(|(name, _)| keeps(name)) {
@@ -104,6 +109,7 @@ impl GitClient for FakeGit {
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
@@ -111,12 +117,11 @@ impl GitClient for FakeGit {
         if let Some(damage) = state.damage(path) {
             return Err(GitError::File { path: path.to_owned(), reason: damage.to_owned() });
         }
-        let head = state.head_of(path).ok_or_else(|| failed("rev-parse HEAD", "no commit"))?;
         let files = state.files_to_commit(path, leave_out);
-        if state.files_of(&head) == Some(&files) {
-            return Ok(head);
+        if state.files_of(head) == Some(&files) {
+            return Ok(head.clone());
         }
-        Ok(state.add_commit(vec![head], files, message))
+        Ok(state.add_commit(vec![head.clone()], files, message))
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
@@ -175,9 +180,9 @@ impl GitClient for FakeGit {
         })
     }
 
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
         let start = WorktreeStart { branch: None, commit: commit.clone() };
-        match self.reset_worktree(path, &start, CleanDepth::KeepIgnored)? {
+        match self.reset_worktree(path, &start, depth)? {
             WorktreeReset::Reset => Ok(()),
             WorktreeReset::Broken(_) => self.add_worktree(path, &start),
         }
@@ -226,16 +231,16 @@ impl GitClient for FakeGit {
         let mut state = self.lock();
         let is_on = matches!(state.trees.get(checkout).map(|t| &t.head), Some(Head::On(on)) if on == branch);
         let head = state.head_of(checkout).filter(|_| is_on);
-        let Some(head) = head else { return refused(format!("not on {branch}")) };
+        let Some(head) = head else { return Ok(refused(format!("not on {branch}"))) };
         if !state.ancestors(to).contains(&head) {
-            return refused("Not possible to fast-forward, aborting.");
+            return Ok(refused("Not possible to fast-forward, aborting."));
         }
         let before = state.files_of(&head).cloned().unwrap_or_default();
         let after = state.files_of(to).cloned().ok_or_else(|| no_commit(to))?;
         let files = &mut state.tree_mut(checkout).files;
         let changed = differing(&before, &after);
         if let Some(name) = changed.iter().find(|name| files.get(**name) != before.get(**name)) {
-            return refused(format!("Your local changes to {name} would be overwritten"));
+            return Ok(refused(format!("Your local changes to {name} would be overwritten")));
         }
         for name in changed {
             match after.get(name) {
@@ -250,11 +255,11 @@ impl GitClient for FakeGit {
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
         let mut state = self.lock();
         if let Some(holder) = state.holder(branch) {
-            return refused(format!("refusing to fetch into branch checked out at {}", holder.display()));
+            return Ok(refused(format!("refusing to fetch into branch checked out at {}", holder.display())));
         }
         match state.refs.get(&branch.to_ref()) {
-            None => refused(format!("{branch} is gone")),
-            Some(there) if !state.ancestors(to).contains(there) => refused("non-fast-forward"),
+            None => Ok(refused(format!("{branch} is gone"))),
+            Some(there) if !state.ancestors(to).contains(there) => Ok(refused("non-fast-forward")),
             Some(_) => {
                 state.refs.insert(branch.to_ref(), to.clone());
                 Ok(ForwardOutcome::Forwarded)
@@ -336,8 +341,8 @@ fn lines_of(files: &Files, path: &str) -> Vec<String> {
     text.unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-fn refused(words: impl Into<String>) -> Result<ForwardOutcome, GitError> {
-    Ok(ForwardOutcome::Refused(words.into()))
+fn refused(words: impl Into<String>) -> ForwardOutcome {
+    ForwardOutcome::Refused(words.into())
 }
 
 fn no_commit(commit: &CommitId) -> GitError {

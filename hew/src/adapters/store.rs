@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::RunId;
 use hew_core::record::files::JOURNAL;
+use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
@@ -109,6 +110,14 @@ pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result
         take(&entry);
     }
     Ok(lines.torn())
+}
+
+/// Folds a run's journal and keeps every iteration in brief.
+pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Option<String>), StoreError> {
+    let mut fold = RowFold::default();
+    let warning = for_each_entry(dir, |entry| fold.apply(entry))?;
+    let (view, rows) = fold.finish();
+    Ok((view, rows, warning))
 }
 
 /// Folds a run's journal; with `keep_iterations` off, details of ended iterations are dropped on the way, so that a long

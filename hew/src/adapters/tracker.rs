@@ -20,7 +20,7 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor
     match settings.tracker_kind.value {
         TrackerKind::Auto | TrackerKind::Embedded => {}
     }
-    let prefix = id_prefix(project, settings)?;
+    let prefix = id_prefix(project, settings);
     let tracker = EmbeddedTracker::open(&embedded_path(project), &prefix, Arc::new(SystemClock::start()));
     Ok(Arc::new(tracker.map_err(|error| tracker_failure(&error))?))
 }
@@ -35,19 +35,10 @@ pub fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn id_prefix(project: &Project, settings: &Settings) -> Result<String, Failure> {
-    let Some(prefix) = &settings.tracker_prefix.value else {
-        return Ok(prefix_of(project.main_root.as_deref().unwrap_or(&project.root)));
-    };
-    if *prefix != reduced(prefix) || prefix.is_empty() {
-        return Err(Failure::usage(format!(
-            "tracker.prefix is {prefix:?} ({})",
-            settings.tracker_prefix.origin
-        ))
-        .because("small letters, digits and single dashes between them are allowed")
-        .hint(format!("hew config set tracker.prefix {}", prefix_of(Path::new(prefix)))));
-    }
-    Ok(prefix.clone())
+/// As set (settings take only names), else the name of the project's folder.
+fn id_prefix(project: &Project, settings: &Settings) -> String {
+    let folder = project.main_root.as_deref().unwrap_or(&project.root);
+    settings.tracker_prefix.value.clone().unwrap_or_else(|| prefix_of(folder))
 }
 
 /// The folder's name, reduced to small letters, digits and dashes.

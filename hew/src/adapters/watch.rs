@@ -39,7 +39,8 @@ impl FileWatch {
         Ok(watch)
     }
 
-    fn add(&mut self, path: &Path) -> io::Result<()> {
+    /// Watches one more path.
+    pub fn add(&mut self, path: &Path) -> io::Result<()> {
         let (folder, name) = if path.is_dir() {
             (path, None)
         } else {

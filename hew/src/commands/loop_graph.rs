@@ -1,10 +1,114 @@
 //! `hew loop graph`.
 
-use crate::cli::loop_args::GraphArgs;
-use crate::failure::Failure;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use hew_core::ids::TaskId;
+use hew_core::record::view::RunView;
+use hew_core::render::graph::runs::{self, RunPicture};
+use hew_core::render::graph::tasks::{self, TaskEdge};
+use hew_core::render::graph::{Graph, ascii, mermaid};
+use hew_core::tracker::DependencyKind;
+use serde_json::json;
+
+use super::context::Context;
+use super::past_runs::{self, RunWithRows};
+use crate::adapters::project::Project;
+use crate::cli::loop_args::{GraphArgs, GraphFormat};
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Being built.
-pub fn run(_args: &GraphArgs, _ui: &Ui) -> Result<u8, Failure> {
-    Err(Failure::usage("being built"))
+/// A run as a picture.
+pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
+    run_in(&Project::discover()?, args, ui)
+}
+
+/// The same in a project that is known.
+pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
+    let runs = if args.all {
+        past_runs::open_all_with_rows(project, ui)?
+    } else {
+        vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
+    };
+    let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
+    let text = match args.format {
+        GraphFormat::Ascii => ascii::render(&graph),
+        GraphFormat::Mermaid => mermaid_text(&graph, ui),
+    };
+    match &args.out {
+        Some(path) => write(path, &fenced(path, args.format, &text), ui)?,
+        None if ui.is_json() => ui.print_json(&json!({"schema": 1, "kind": "graph", "text": plain(&text)})),
+        None => ui.print(&text),
+    }
+    Ok(code::OK)
+}
+
+fn run_graph(runs: Vec<RunWithRows>) -> Graph {
+    let picture = |(run, rows): RunWithRows| RunPicture { run_id: run.id, state: run.state, rows };
+    runs::graph(&runs.into_iter().map(picture).collect::<Vec<_>>())
+}
+
+fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {
+    let views: Vec<&RunView> = runs.iter().map(|(run, _)| &run.view).collect();
+    let edges = tracker_edges(project, &views).unwrap_or_else(|failure| {
+        ui.warn(&format!("the tracker was not asked for dependencies: {failure}"));
+        Vec::new()
+    });
+    tasks::graph(&views, &edges)
+}
+
+/// What the tracker knows of dependencies among the tasks of these runs.
+fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>, Failure> {
+    let touched = views.iter().flat_map(|view| view.tasks.keys());
+    let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
+    let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
+    let tracker = Context::open_at(&project.root, &[])?.open_tracker()?;
+    let mut edges = Vec::new();
+    for id in &ids {
+        let task = tracker.task(id).map_err(|error| Failure::failed(error.to_string()))?;
+        let dependencies = task.into_iter().flat_map(|task| task.dependencies);
+        let waits = dependencies.filter(|edge| {
+            use DependencyKind::{Blocks, ConditionalBlocks, WaitsFor};
+            matches!(edge.kind, Blocks | ConditionalBlocks | WaitsFor) && ids.contains(&edge.on)
+        });
+        edges.extend(waits.map(|edge| TaskEdge { task: (*id).clone(), on: edge.on }));
+    }
+    Ok(edges)
+}
+
+fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
+    let text = mermaid::render(graph);
+    if graph.edges.len() > mermaid::MAX_EDGES || text.chars().count() > mermaid::MAX_CHARS {
+        ui.warn("this is more than mermaid draws by default: raise maxEdges and maxTextSize, or use --format ascii");
+    }
+    text
+}
+
+/// Mermaid in a Markdown file is fenced.
+fn fenced(path: &Path, format: GraphFormat, text: &str) -> String {
+    let is_markdown = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("md"));
+    if is_markdown && format == GraphFormat::Mermaid {
+        return format!("```mermaid\n{text}```\n");
+    }
+    plain(text)
+}
+
+/// Without styles: what goes to a file or a program.
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn write(path: &Path, text: &str, ui: &Ui) -> Result<(), Failure> {
+    fs::write(path, text).map_err(|error| {
+        let failure = Failure::failed(format!("{} can't be written", path.display())).because(error);
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => failure
+                .because(format!("there is no folder {}", folder.display()))
+                .hint(format!("mkdir -p {}", folder.display())),
+            _ => failure,
+        }
+    })?;
+    ui.say(&format!("wrote {}", path.display()));
+    Ok(())
 }

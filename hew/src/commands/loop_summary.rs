@@ -1,15 +1,38 @@
 //! `hew loop summary`.
 
+use std::path::Path;
+
+use hew_core::record::RunState;
+use hew_core::render::summary::{self, SummaryPlace};
+
+use super::past_runs::{self, unreadable};
+use crate::adapters::project::Project;
+use crate::adapters::store;
 use crate::cli::loop_args::RunSelection;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Being built.
-pub fn run(_args: &RunSelection, _ui: &Ui) -> Result<u8, Failure> {
-    Err(Failure::usage("being built"))
+/// What a run did.
+pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
+    let project = Project::discover()?;
+    let run = past_runs::open(&project, args.run_id.as_deref(), ui)?;
+    let folder = run.dir.to_string_lossy();
+    let place = SummaryPlace { state: run.state, folder: &folder };
+    if ui.is_json() {
+        ui.print_json(&summary::json::value(&run.view, place));
+    } else {
+        ui.print(&summary::text(&run.view, place));
+    }
+    Ok(code::OK)
 }
 
-/// Being built.
-pub fn show_after_run(_folder: &std::path::Path, _ui: &Ui) -> Result<(), Failure> {
+/// The summary of a run that has just ended, for people; programs have been given its events.
+pub fn show_after_run(folder: &Path, ui: &Ui) -> Result<(), Failure> {
+    if ui.is_json() {
+        return Ok(());
+    }
+    let (view, _) = store::fold(folder, false).map_err(unreadable)?;
+    let state = RunState::of_ending(view.ending.as_ref(), false);
+    ui.print(&summary::text(&view, SummaryPlace { state, folder: &folder.to_string_lossy() }));
     Ok(())
 }

@@ -16,11 +16,13 @@ pub mod loop_deliver;
 pub mod loop_graph;
 pub mod loop_list;
 pub mod loop_logs;
+mod loop_logs_transcript;
 pub mod loop_prune;
 pub mod loop_run;
 pub mod loop_status;
 pub mod loop_summary;
 pub mod nested;
+pub mod past_runs;
 pub mod shim;
 pub mod task;
 

@@ -8,6 +8,7 @@ use hew_core::engine::event::GatedView;
 use hew_core::ids::{CommitId, TreeId};
 use hew_core::land::gate::{GateJob, GateProof};
 use hew_core::land::gate_detect::GateCommand;
+use hew_core::land::tip_definition::{both_definitions, changed_definition};
 use hew_core::plan::env::plan_gate_env;
 use hew_core::worktree::Alteration;
 
@@ -20,6 +21,10 @@ pub(super) struct GateRun<'a> {
     pub(super) lane: &'a Path,
     pub(super) commit: &'a CommitId,
     pub(super) tree: &'a TreeId,
+    /// The commit whose definition of the gate counts too.
+    pub(super) tip: &'a CommitId,
+    /// Paths of the gate's definition that differ from the tip's.
+    pub(super) definition_changed: &'a [String],
     /// Its log, relative to the run folder.
     pub(super) log: String,
 }
@@ -33,7 +38,7 @@ pub(super) fn run_gate(
     let temp = rig.place.worktrees().join("tmp-land");
     std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
     let job = GateJob {
-        command: run.gate.command.clone(),
+        command: command(rig, run, &temp)?,
         cwd: run.lane.to_owned(),
         log: rig.place.folder.join(&run.log),
         timeout: rig.settings.gate_timeout.value,
@@ -43,7 +48,21 @@ pub(super) fn run_gate(
     let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
     let alteration = rig.git.alteration(run.lane, run.commit).map_err(|error| error.to_string())?;
     let proof = GateProof { command: job.command, tree: run.tree.clone(), report, flaky: false };
-    Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration), definition_changed: Vec::new() })
+    Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration) })
+}
+
+/// The gate's command; where the work changes its definition, the tip's definition runs first.
+fn command(rig: &Rig, run: &GateRun<'_>, temp: &Path) -> Result<String, String> {
+    let own = run.gate.command.clone();
+    let Some(file) = changed_definition(run.gate, run.definition_changed) else {
+        return Ok(own);
+    };
+    let Some(text) = rig.git.read_file(run.tip, file).map_err(|error| error.to_string())? else {
+        return Ok(own);
+    };
+    let copy = temp.join(format!("tip-{file}"));
+    std::fs::write(&copy, &text).map_err(|error| format!("{}: {error}", copy.display()))?;
+    Ok(both_definitions(run.gate, file, &String::from_utf8_lossy(&text), &copy).unwrap_or(own))
 }
 
 fn words(alteration: Alteration) -> Option<String> {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a candidate is made with the lane's worktree at the tip, so that the attributes are the tip's.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;
@@ -12,12 +12,11 @@ use hew_core::engine::{Event, LaneJob};
 use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
-use hew_core::land::gate_detect;
 use hew_core::land::merge_back::{self, Candidate, CandidateRequest};
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
-use hew_core::worktree::{WorktreeStart, names};
+use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
@@ -42,11 +41,17 @@ struct Lane {
     path: PathBuf,
     /// The commit that its worktree is at, once it is made.
     at: Option<CommitId>,
+    /// What has to be cleaned before the next candidate: a gate may have left files.
+    depth: CleanDepth,
 }
 
 impl Lane {
     fn new(rig: &Rig) -> Self {
-        Self { path: names::lane_dir(&rig.place.worktree_root, &rig.place.run), at: None }
+        Self {
+            path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
+            at: None,
+            depth: CleanDepth::Nothing,
+        }
     }
 
     fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
@@ -55,10 +60,16 @@ impl Lane {
             LaneJob::Merge { iteration, task, actor, tip, work } => {
                 Event::Merged(self.merge(rig, iteration, &task, &actor, &tip, &work))
             }
-            LaneJob::Gate { iteration, commit, tree, tip, again } => {
+            LaneJob::Gate { iteration, commit, tree, tip, again, definition_changed } => {
                 let log = if again { "gate-again.log" } else { "gate.log" };
                 let log = format!("{}/{log}", iteration_dir(rig.place.jobs, iteration));
-                Event::Gated(self.gate(rig, &commit, &tree, &tip, log, stops))
+                let candidate = ToProve {
+                    commit: &commit,
+                    tree: &tree,
+                    tip: &tip,
+                    definition_changed: &definition_changed,
+                };
+                Event::Gated(self.gate(rig, &candidate, log, stops))
             }
             LaneJob::Advance { from, to } => {
                 let place = &rig.place;
@@ -80,7 +91,7 @@ impl Lane {
             return Ok(());
         }
         let made = match self.at {
-            Some(_) => rig.git.checkout(&self.path, commit),
+            Some(_) => rig.git.checkout(&self.path, commit, self.depth),
             None => rig.git.add_worktree(&self.path, &WorktreeStart { branch: None, commit: commit.clone() }),
         };
         made.map_err(|error| error.to_string())?;
@@ -96,7 +107,8 @@ impl Lane {
     ) -> Result<GatedView, String> {
         let tree = rig.git.tree_of(commit).map_err(|error| error.to_string())?;
         self.stand_at(rig, commit)?;
-        self.gate(rig, commit, &tree, commit, "baseline.log".to_owned(), stops)
+        let candidate = ToProve { commit, tree: &tree, tip: commit, definition_changed: &[] };
+        self.gate(rig, &candidate, "baseline.log".to_owned(), stops)
     }
 
     fn merge(
@@ -117,11 +129,13 @@ impl Lane {
             tip: tip.clone(),
             work: work.clone(),
             message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
+            depth: self.depth,
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
         let mut resolved = None;
         if let Candidate::Made { commit, .. } = &candidate {
             self.at = Some(commit.clone());
+            self.depth = CleanDepth::Nothing;
             resolved = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
         }
         Ok(MergeView::Candidate { candidate, resolves: resolved })
@@ -130,25 +144,21 @@ impl Lane {
     fn gate(
         &mut self,
         rig: &Rig,
-        commit: &CommitId,
-        tree: &TreeId,
-        tip: &CommitId,
+        candidate: &ToProve<'_>,
         log: String,
         stops: &Receiver<StopRequest>,
     ) -> Result<GatedView, String> {
         let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
-        let run = GateRun { gate, lane: &self.path, commit, tree, log };
-        let mut view = run_gate(rig, &run, stops)?;
+        let ToProve { commit, tree, tip, definition_changed } = *candidate;
+        let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
+        self.depth = CleanDepth::KeepIgnored;
+        let view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
             // Whatever the gate did there, the next candidate is made on a clean tree.
-            rig.git.checkout(&self.path, commit).map_err(|error| error.to_string())?;
+            rig.git
+                .checkout(&self.path, commit, CleanDepth::KeepIgnored)
+                .map_err(|error| error.to_string())?;
         }
-        let changes = rig.git.changes(tip, commit).map_err(|error| error.to_string())?;
-        view.definition_changed =
-            gate_detect::changed_gate_definitions(changes.iter().map(|change| Path::new(&change.path)))
-                .iter()
-                .map(|path| path.display().to_string())
-                .collect();
         Ok(view)
     }
 
@@ -181,6 +191,15 @@ impl Lane {
     }
 }
 
+/// A tree that the gate has to pass.
+#[derive(Clone, Copy)]
+struct ToProve<'a> {
+    commit: &'a CommitId,
+    tree: &'a TreeId,
+    tip: &'a CommitId,
+    definition_changed: &'a [String],
+}
+
 /// Delivers a run's result outside the run.
 pub(crate) fn deliver_once(rig: &Rig, tip: &CommitId) -> Result<DeliveredView, String> {
     let mut lane = Lane::new(rig);
@@ -211,7 +230,9 @@ impl DeliveryLane for Delivering<'_> {
             return Ok(Judgement::Passed);
         }
         let log = "deliver-gate.log".to_owned();
-        let view = self.lane.gate(self.rig, commit, tree, self.tip, log, self.stops)?;
+        // The target's own commits are people's: their gate is theirs to change.
+        let candidate = ToProve { commit, tree, tip: self.tip, definition_changed: &[] };
+        let view = self.lane.gate(self.rig, &candidate, log, self.stops)?;
         Ok(match view.red_reason() {
             None => Judgement::Passed,
             Some(why) => {

@@ -73,6 +73,13 @@ impl Seat {
         *self.port_base.get_or_insert_with(|| free_ports(worker))
     }
 
+    /// Everything in the folder was committed: the next reset has nothing to clean.
+    pub(super) fn note_collected(&mut self) {
+        if self.depth == CleanDepth::KeepIgnored {
+            self.depth = CleanDepth::Nothing;
+        }
+    }
+
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
     pub(super) fn leave_folder(&mut self, rig: &Rig) {
         rig.keep_folder(self.path(rig));

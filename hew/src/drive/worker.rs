@@ -68,7 +68,9 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
                 max_files: usize::try_from(rig.settings.collect_max_files.value).unwrap_or(usize::MAX),
             };
             let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
-            if !matches!(result, Ok(Collected::Work(_))) {
+            if matches!(result, Ok(Collected::Work(_))) {
+                seat.note_collected();
+            } else {
                 seat.leave_folder(rig);
             }
             Event::Collected { iteration, result }

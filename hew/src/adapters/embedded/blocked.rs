@@ -60,15 +60,29 @@ impl Touched {
             return Ok(());
         }
         let mut roots = self.parents;
-        let mut update = db.prepare_cached(SETTLE_DIRECT)?;
-        for id in update.query_map([json(&self.edges)], |row| row.get::<_, String>(0))? {
-            roots.insert(id?);
-        }
+        roots.extend(correct(db, STALE_DIRECT, "UPDATE task SET direct = ?2 WHERE id = ?1", &self.edges)?);
         if !roots.is_empty() {
-            db.prepare_cached(SETTLE_BLOCKED)?.execute([json(&roots)])?;
+            correct(db, STALE_BLOCKED, "UPDATE task SET blocked = ?2 WHERE id = ?1", &roots)?;
         }
         Ok(())
     }
+}
+
+/// Finds the tasks whose column is out of date and sets it; answers their ids.
+fn correct(
+    db: &Connection,
+    find: &str,
+    update: &str,
+    ids: &BTreeSet<String>,
+) -> Result<Vec<String>, Trouble> {
+    let mut select = db.prepare_cached(find)?;
+    let rows = select.query_map([json(ids)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let stale: Vec<(String, bool)> = rows.collect::<Result<_, _>>()?;
+    let mut update = db.prepare_cached(update)?;
+    for row in &stale {
+        update.execute((&row.0, row.1))?;
+    }
+    Ok(stale.into_iter().map(|(id, _)| id).collect())
 }
 
 fn parents(task: &Task) -> impl Iterator<Item = &str> {
@@ -84,28 +98,29 @@ const WAITING_FOR_TASK: &str =
 
 const WAITING_FOR_CHILDREN: &str = "SELECT task FROM edge WHERE on_id = ?1 AND kind = 'waits-for'";
 
-/// For the tasks in ?1; answers those that changed.
-const SETTLE_DIRECT: &str = "
+// CROSS JOIN keeps the order of the tables: from the few tasks that are meant to their rows, never through all tasks.
+
+/// Of the tasks in ?1 those whose `direct` is out of date, with what it should be.
+const STALE_DIRECT: &str = "
 WITH now (id, direct) AS MATERIALIZED (
   SELECT s.value,
-    EXISTS (SELECT 1 FROM edge e JOIN task b ON b.id = e.on_id
+    EXISTS (SELECT 1 FROM edge e CROSS JOIN task b ON b.id = e.on_id
       WHERE e.task = s.value AND e.kind IN ('blocks', 'conditional-blocks') AND b.live = 1)
-    OR EXISTS (SELECT 1 FROM edge w JOIN edge c ON c.on_id = w.on_id
+    OR EXISTS (SELECT 1 FROM edge w CROSS JOIN edge c ON c.on_id = w.on_id
       WHERE w.task = s.value AND w.kind = 'waits-for' AND c.kind = 'parent-child' AND c.task_live = 1)
   FROM json_each(?1) s)
-UPDATE task SET direct = now.direct FROM now WHERE task.id = now.id AND task.direct <> now.direct
-RETURNING task.id";
+SELECT t.id, now.direct FROM now CROSS JOIN task t ON t.id = now.id WHERE t.direct <> now.direct";
 
-/// For the tasks in ?1 and all their descendants.
-const SETTLE_BLOCKED: &str = "
+/// Of the tasks in ?1 and all their descendants those whose `blocked` is out of date, with what it should be.
+const STALE_BLOCKED: &str = "
 WITH RECURSIVE
   below (id) AS (
     SELECT value FROM json_each(?1)
-    UNION SELECT e.task FROM below JOIN edge e ON e.on_id = below.id AND e.kind = 'parent-child'),
+    UNION SELECT e.task FROM below CROSS JOIN edge e ON e.on_id = below.id AND e.kind = 'parent-child'),
   stuck (id) AS (
-    SELECT t.id FROM below JOIN task t ON t.id = below.id WHERE t.direct = 1
-    UNION SELECT e.task FROM below JOIN edge e ON e.task = below.id AND e.kind = 'parent-child'
-      JOIN task p ON p.id = e.on_id WHERE p.blocked = 1 AND p.id NOT IN (SELECT id FROM below)
-    UNION SELECT e.task FROM stuck JOIN edge e ON e.on_id = stuck.id AND e.kind = 'parent-child'),
+    SELECT t.id FROM below CROSS JOIN task t ON t.id = below.id WHERE t.direct = 1
+    UNION SELECT e.task FROM below CROSS JOIN edge e ON e.task = below.id AND e.kind = 'parent-child'
+      CROSS JOIN task p ON p.id = e.on_id WHERE p.blocked = 1 AND p.id NOT IN (SELECT id FROM below)
+    UNION SELECT e.task FROM stuck CROSS JOIN edge e ON e.on_id = stuck.id AND e.kind = 'parent-child'),
   now (id, blocked) AS MATERIALIZED (SELECT id, id IN (SELECT id FROM stuck) FROM below)
-UPDATE task SET blocked = now.blocked FROM now WHERE task.id = now.id AND task.blocked <> now.blocked";
+SELECT t.id, now.blocked FROM now CROSS JOIN task t ON t.id = now.id WHERE t.blocked <> now.blocked";

@@ -19,6 +19,11 @@ impl BdClient for EmbeddedTracker {
     }
 
     fn claim(&self, id: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
+        // A claim that is lost already needs no turn among the writers.
+        let seen = self.task(id)?;
+        if let Some(refusal) = seen.and_then(|task| edit::claim_refusal(&task, actor)) {
+            return Ok(refusal);
+        }
         let refusal = self.write(|change| {
             let Some(task) = change.load(id)? else { return Ok(Some(ClaimOutcome::Missing)) };
             if let Some(refusal) = edit::claim_refusal(&task, actor) {

@@ -11,8 +11,9 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::trouble::Trouble;
 
-/// How long a call waits for another process's transaction.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a call waits for other processes' transactions. Long, because waiting writers are served in no order: on a slow
+/// disk one may be passed by many times.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// `hewt` as a number.
 const APPLICATION_ID: i64 = 0x6865_7774;

@@ -14,6 +14,18 @@ pub(super) fn tree_of(git: &RepoGit, commit: &CommitId) -> Result<TreeId, GitErr
     Ok(TreeId::new(answer.line()?))
 }
 
+/// A file as it is in a commit.
+pub(super) fn read_file(git: &RepoGit, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+    let listed = git.on_repository().arg("--literal-pathspecs");
+    let listed =
+        listed.args(["ls-tree", "-z", "--object-only", commit.as_str(), "--", path]).run()?.success()?;
+    let object = String::from_utf8_lossy(&listed.stdout).trim_end_matches('\0').to_owned();
+    if object.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(git.on_repository().args(["cat-file", "blob", &object]).run()?.success()?.stdout))
+}
+
 /// Every one of `ancestors` is reachable from `descendant`.
 pub(super) fn contains_all(
     git: &RepoGit,
@@ -98,7 +110,7 @@ mod tests {
     fn both_halves_of_the_answer_are_read_with_any_path() {
         let output = b":100644 100644 a1 b2 M\0src/a.rs\0:000000 160000 00 c3 A\0inner\0\
             :160000 160000 a1 b2 M\0module\0:000000 100644 00 d4 A\0tab\tand\nline \xff\0\
-            3\t1\tsrc/a.rs\01\t0\tinner\01\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
+            3\t1\tsrc/a.rs\x001\t0\tinner\x001\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
         let read = parse_changes(output).unwrap();
         let read: Vec<_> =
             read.iter().map(|c| (c.path.as_str(), c.added, c.removed, c.is_repository_link)).collect();

@@ -1,76 +1,36 @@
-//! Committing what an agent left uncommitted, by plumbing: no hooks, no signature, and HEAD, its branch and the
-//! worktree's own index stay as they are.
+//! Committing what an agent left uncommitted, by plumbing: no hooks, no signature, and HEAD and its branch stay as they
+//! are. The worktree's own index takes the files in, so that the next reset knows them and nothing has to be cleaned.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::CommitId;
 use hew_core::worktree::GitError;
 
-use super::admin::Linked;
-use super::run::{GitAnswer, GitCall, LONG};
-use super::{RepoGit, file_error};
+use super::RepoGit;
+use super::history::tree_of;
+use super::run::LONG;
 
 /// Commits all that differs from HEAD and is not left out; HEAD itself if that is nothing.
 pub(super) fn commit(
     git: &RepoGit,
     path: &Path,
+    head: &CommitId,
     message: &str,
     leave_out: &[PathBuf],
 ) -> Result<CommitId, GitError> {
     let linked = git.locate(path)?;
-    let index = Index::copy_of(&linked)?;
-    git.in_index(&linked, &index).args(["add", "--all", "--", "."]).timeout(LONG).run()?.success()?;
+    git.in_worktree(&linked).args(["add", "--all", "--", "."]).timeout(LONG).run()?.success()?;
     if !leave_out.is_empty() {
-        let call = git.in_index(&linked, &index).arg("--literal-pathspecs");
+        let call = git.in_worktree(&linked).arg("--literal-pathspecs");
         call.args(["reset", "--quiet", "HEAD", "--"]).args(leave_out).run()?.success()?;
     }
-    let tree = git.in_index(&linked, &index).arg("write-tree").run()?.success()?;
+    let tree = git.in_worktree(&linked).arg("write-tree").run()?.success()?;
     let tree = tree.line()?;
-    let (head, head_tree) = read_head(git, &linked)?;
-    if tree == head_tree {
-        return Ok(head);
+    // Only what is left out can make a difference in the worktree that is none in the tree.
+    if !leave_out.is_empty() && tree == tree_of(git, head)?.as_str() {
+        return Ok(head.clone());
     }
     let call = git.in_worktree(&linked).args(["commit-tree", tree, "-F", "-", "-p", head.as_str()]);
     let answer = git.with_identity(call.input(message.as_bytes()))?.run()?.success()?;
     Ok(CommitId::new(answer.line()?))
-}
-
-fn read_head(git: &RepoGit, linked: &Linked) -> Result<(CommitId, String), GitError> {
-    let answer: GitAnswer =
-        git.in_worktree(linked).args(["rev-parse", "--verify", "HEAD^{commit}"]).run()?.success()?;
-    let head = CommitId::new(answer.line()?);
-    let tree = super::history::tree_of(git, &head)?;
-    Ok((head, tree.as_str().to_owned()))
-}
-
-impl RepoGit {
-    fn in_index(&self, linked: &Linked, index: &Index) -> GitCall {
-        self.in_worktree(linked).env("GIT_INDEX_FILE", &index.file)
-    }
-}
-
-/// A copy of a worktree's index, removed when it is dropped. A copy keeps what git knows of unchanged files.
-struct Index {
-    file: PathBuf,
-}
-
-impl Index {
-    fn copy_of(linked: &Linked) -> Result<Self, GitError> {
-        let file = linked.admin.join(format!("hew-index-{}", std::process::id()));
-        let index = Self { file };
-        match fs::copy(linked.admin.join("index"), &index.file) {
-            Ok(_) => Ok(index),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(index),
-            Err(error) => Err(file_error(&index.file, error)),
-        }
-    }
-}
-
-impl Drop for Index {
-    fn drop(&mut self) {
-        // What can't be removed is inside git's record of the worktree and goes with it.
-        let _ = fs::remove_file(&self.file);
-    }
 }

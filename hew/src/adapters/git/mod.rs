@@ -31,7 +31,7 @@ mod worktrees;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{OnceLock, RwLock};
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -42,6 +42,7 @@ use hew_core::worktree::{
 use self::admin::Linked;
 use self::run::GitCall;
 
+pub(crate) use self::discard::discard;
 pub use self::run::process_count;
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
@@ -69,13 +70,20 @@ const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("c
 pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
+    /// Held while git's records of worktrees are added to or read: a half-written one makes git fail.
+    records: RwLock<()>,
     environment: Vec<(OsString, OsString)>,
 }
 
 impl RepoGit {
     /// Git on the repository whose shared git folder this is. Nothing is run or checked.
     pub fn new(common_dir: &Path) -> Self {
-        Self { common_dir: common_dir.to_owned(), identity: OnceLock::new(), environment: Vec::new() }
+        Self {
+            common_dir: common_dir.to_owned(),
+            identity: OnceLock::new(),
+            records: RwLock::new(()),
+            environment: Vec::new(),
+        }
     }
 
     /// The same with variables of its own for every call, e.g. whose settings count.
@@ -115,10 +123,19 @@ impl RepoGit {
         history::tree_size(self, commit)
     }
 
+    /// A commit is reachable from a branch, `except` left out, or from one of hew's own refs.
+    pub fn is_kept(&self, commit: &CommitId, except: Option<&BranchName>) -> Result<bool, GitError> {
+        refs::is_kept(self, commit, except)
+    }
+
     /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
     /// them: their files are in no commit of this repository.
     pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
         inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate_unfinished(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate_unfinished(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
 
     fn locate(&self, path: &Path) -> Result<Linked, GitError> {
@@ -131,6 +148,10 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
 }
 
 impl GitClient for RepoGit {
+    fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
+        history::read_file(self, commit, path)
+    }
+
     fn resolve(&self, name: &RefName) -> Result<Option<CommitId>, GitError> {
         refs::resolve(self, name)
     }
@@ -171,10 +192,11 @@ impl GitClient for RepoGit {
     fn commit_leftovers(
         &self,
         path: &Path,
+        head: &CommitId,
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        leftovers::commit(self, path, message, leave_out)
+        leftovers::commit(self, path, head, message, leave_out)
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
@@ -193,8 +215,8 @@ impl GitClient for RepoGit {
         merge::merge(self, request)
     }
 
-    fn checkout(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::checkout(self, path, commit)
+    fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
+        worktrees::checkout(self, path, commit, depth)
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {

@@ -85,6 +85,20 @@ pub(super) fn refs_under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, Co
         .collect())
 }
 
+/// A commit is reachable from a branch, that one left out, or from one of hew's own refs.
+pub(super) fn is_kept(
+    git: &RepoGit,
+    commit: &CommitId,
+    except: Option<&BranchName>,
+) -> Result<bool, GitError> {
+    let call = git.on_repository().args(["rev-list", "--max-count=1", commit.as_str(), "--not"]);
+    let call = match except {
+        Some(branch) => call.arg(format!("--exclude={branch}")),
+        None => call,
+    };
+    Ok(call.args(["--branches", "--glob=refs/hew"]).run()?.success()?.stdout.is_empty())
+}
+
 /// Moves a branch by compare-and-swap and reads it back.
 pub(super) fn advance(
     git: &RepoGit,
@@ -94,13 +108,21 @@ pub(super) fn advance(
 ) -> Result<AdvanceOutcome, GitError> {
     let name = branch.to_ref();
     let answer = update(git)?.args([name.as_str(), to.as_str(), from.as_str()]).run()?;
-    let there = resolve(git, &name)?;
+    let there = read_back(git, &name)?;
     match there {
         Some(there) if answer.exit.is_success() && there == *to => Ok(AdvanceOutcome::Advanced),
         // It did not move and nobody moved it: a lock, a full disk.
         Some(there) if !answer.exit.is_success() && there == *from => Err(answer.failure()),
         other => Ok(AdvanceOutcome::Moved(other)),
     }
+}
+
+/// Where a ref is, from its own file where it has one: what was just written there is read without a process.
+fn read_back(git: &RepoGit, name: &RefName) -> Result<Option<CommitId>, GitError> {
+    let text = std::fs::read_to_string(git.common_dir.join(name.as_str())).unwrap_or_default();
+    let commit = text.trim_end();
+    let is_name = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    if is_name { Ok(Some(CommitId::new(commit))) } else { resolve(git, name) }
 }
 
 fn update(git: &RepoGit) -> Result<GitCall, GitError> {

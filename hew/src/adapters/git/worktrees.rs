@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::PoisonError;
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
@@ -12,33 +12,56 @@ use super::discard::{discard, make_folders_writable};
 use super::run::{GitAnswer, LONG};
 use super::{RepoGit, file_error};
 
-/// Git looks at the records of all worktrees while it makes one, and dies of one that is being written just then.
-static MAKING: Mutex<()> = Mutex::new(());
+/// How often git is asked while other worktrees are half-made: it takes some microseconds to write a record.
+const TRIES: u32 = 20;
 
 /// Makes a worktree; what a killed attempt left at this path is cleared first.
 pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-    add_record(git, path, start)?;
-    // The files take longest, and workers write theirs side by side.
-    let call = git.in_worktree(&git.locate(path)?);
-    let call = call.args(["reset", "--quiet", "--hard", "--no-recurse-submodules"]);
-    call.timeout(LONG).run()?.success().map(drop)
-}
-
-/// Git's record of a worktree, with HEAD and branch, one at a time.
-fn add_record(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-    // It guards no data: whatever a thread that panicked left is cleared like a killed attempt.
-    let _alone = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     remove(git, path)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
     }
+    register(git, path, start)?;
+    let linked = git.locate_unfinished(path)?;
+    git.in_worktree(&linked).args(["reset", "--quiet", "--hard"]).timeout(LONG).run()?.success()?;
+    let mark = linked.admin.join("locked");
+    fs::remove_file(&mark).map_err(|error| file_error(&mark, error))
+}
+
+/// Makes git's record of a worktree, marked as git marks one that it is still making, and no file yet. It takes its
+/// turn: git reads the records of all worktrees, and fails on one that is half-written.
+fn register(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    let _turn = git.records.write().unwrap_or_else(PoisonError::into_inner);
+    let again = || {
+        remove(git, path)?;
+        register_once(git, path, start)
+    };
+    past_half_made(register_once(git, path, start)?, again)?.success().map(drop)
+}
+
+/// Asks again while git fails on a worktree that somebody else, an agent for one, is making just now.
+pub(super) fn past_half_made(
+    mut answer: GitAnswer,
+    again: impl Fn() -> Result<GitAnswer, GitError>,
+) -> Result<GitAnswer, GitError> {
+    for _ in 1..TRIES {
+        if answer.exit.is_success() || !answer.stderr.contains("/commondir: ") {
+            break;
+        }
+        answer = again()?;
+    }
+    Ok(answer)
+}
+
+fn register_once(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
     let call = git.on_repository().args(["worktree", "add", "--quiet", "--no-checkout"]);
+    let call = call.args(["--lock", "--reason", admin::UNFINISHED_MARK]);
     let call = match &start.branch {
         // Upstream tracking would write the shared config file, whose lock parallel calls fight for.
         Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
         None => call.arg("--detach"),
     };
-    call.arg(path).arg(start.commit.as_str()).timeout(LONG).run()?.success().map(drop)
+    call.arg(path).arg(start.commit.as_str()).run()
 }
 
 /// Puts a worktree back to a start.
@@ -54,51 +77,64 @@ pub(super) fn reset(
     };
     admin::clear_unfinished(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
     admin::mend_pointer(&linked).map_err(|error| file_error(&linked.path, error))?;
-    let checkout = switch(git, &linked, start)?;
+    let checkout = past_half_made(switch(git, &linked, start)?, || switch(git, &linked, start))?;
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
     }
-    let clean = clean(git, &linked, depth)?;
+    let flags = match depth {
+        CleanDepth::Nothing => return Ok(WorktreeReset::Reset),
+        CleanDepth::KeepIgnored => "-ffd",
+        CleanDepth::Everything => "-ffdx",
+    };
+    let clean = clean(git, &linked, flags)?;
     if clean.exit.is_success() {
         return Ok(WorktreeReset::Reset);
     }
     // Read-only folders (module caches are such) can't be emptied.
     make_folders_writable(&linked.path).map_err(|error| file_error(&linked.path, error))?;
-    let again = self::clean(git, &linked, depth)?;
+    let again = self::clean(git, &linked, flags)?;
     if again.exit.is_success() { Ok(WorktreeReset::Reset) } else { Ok(WorktreeReset::Broken(again.words())) }
 }
 
-/// Detaches a worktree at a commit and makes its files that commit's; what is ignored stays. A broken one
+/// Detaches a worktree at a commit and makes its files that commit's. A broken one
 /// is made again.
-pub(super) fn checkout(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+pub(super) fn checkout(
+    git: &RepoGit,
+    path: &Path,
+    commit: &CommitId,
+    depth: CleanDepth,
+) -> Result<(), GitError> {
     let start = WorktreeStart { branch: None, commit: commit.clone() };
-    match reset(git, path, &start, CleanDepth::KeepIgnored)? {
+    match reset(git, path, &start, depth)? {
         WorktreeReset::Reset => Ok(()),
         WorktreeReset::Broken(_) => add(git, path, &start),
     }
 }
 
 fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
-    // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
-    let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
-    let call = match &start.branch {
-        Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
-        None => call.arg("--detach"),
+    let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    let ask = || {
+        // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
+        let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
+        let call = match &start.branch {
+            Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
+            None => call.arg("--detach"),
+        };
+        call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
     };
-    call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
+    past_half_made(ask()?, ask)
 }
 
-fn clean(git: &RepoGit, linked: &Linked, depth: CleanDepth) -> Result<GitAnswer, GitError> {
-    let flags = match depth {
-        CleanDepth::KeepIgnored => "-ffd",
-        CleanDepth::Everything => "-ffdx",
-    };
+fn clean(git: &RepoGit, linked: &Linked, flags: &str) -> Result<GitAnswer, GitError> {
     git.in_worktree(linked).args(["clean", "--quiet", flags]).timeout(LONG).run()
 }
 
 /// All worktrees, the main one first.
 pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
-    let answer = git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run()?.success()?;
+    let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    let ask = || git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run();
+    let answer = past_half_made(ask()?, ask)?.success()?;
+    drop(turn);
     let mut entries: Vec<WorktreeEntry> = Vec::new();
     for field in answer.stdout.split(|&byte| byte == 0) {
         let (key, value) = split_field(field);

@@ -192,9 +192,12 @@ pub(crate) fn find_gate(no_gate: bool, settings: &Settings, root: &Path) -> Opti
     if no_gate {
         return None;
     }
-    if let Some(command) = &settings.gate_command.value {
-        let why = settings.gate_command.origin.to_string();
-        return Some(GateCommand { command: command.clone(), definition_files: Vec::new(), why });
-    }
-    detect_gate(&gate_files::load(root))
+    let found = detect_gate(&gate_files::load(root));
+    let Some(command) = &settings.gate_command.value else {
+        return found;
+    };
+    let why = settings.gate_command.origin.to_string();
+    let same = found.filter(|found| found.command == *command);
+    let definition_files = same.map(|found| found.definition_files).unwrap_or_default();
+    Some(GateCommand { command: command.clone(), definition_files, why })
 }

@@ -79,7 +79,7 @@ pub(crate) fn missing_task(tracker: &dyn TaskEditor, id: &TaskId) -> Failure {
     // The suggestion is a courtesy: if the list can't be had, the answer stands without it.
     let tasks = tracker.list(&TaskFilter { all: true, ..TaskFilter::default() }).unwrap_or_default();
     match nearest_id(id.as_str(), tasks.iter().map(|task| &task.id)) {
-        Some(near) => failure.hint(format!("did you mean {near}? hew task show {near}")),
+        Some(near) => failure.because(format!("{near} is the nearest")).hint(format!("hew task show {near}")),
         None => failure.hint("hew task list --all"),
     }
 }

@@ -1,0 +1,105 @@
+//! What lists and pictures need of an iteration: small enough to keep for a run of a hundred thousand.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::{IterationView, RunView};
+use crate::agent::IterationOutcome;
+use crate::ids::{CommitId, IterationId, RuntimeName, TaskId};
+use crate::record::event::{JournalEntry, JournalEvent};
+
+/// One iteration, briefly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct IterationRow {
+    /// The iteration.
+    #[serde(flatten)]
+    pub id: IterationId,
+    /// Its number over all workers, from 1.
+    pub number: u64,
+    /// Its task.
+    pub task: Option<TaskId>,
+    /// The task's title.
+    pub title: String,
+    /// Attempts at the task, this one included.
+    pub attempt: u32,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended; none while it runs.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Milliseconds from start to end; 0 while it runs.
+    pub duration_ms: u64,
+    /// How it ended.
+    pub outcome: Option<IterationOutcome>,
+    /// Why.
+    pub reason: Option<String>,
+    /// How far it has come, for people.
+    pub phase: &'static str,
+    /// The runtime.
+    pub runtime: Option<RuntimeName>,
+    /// The commit that it started from.
+    pub base_sha: Option<CommitId>,
+    /// What landed.
+    pub landed_sha: Option<CommitId>,
+    /// Dependencies landed in this run that its base contains.
+    pub builds_on: Vec<TaskId>,
+    /// Its agent ended and had written nothing to its standard error.
+    pub is_stderr_empty: bool,
+}
+
+impl IterationRow {
+    /// The brief form.
+    pub fn of(view: &IterationView) -> Self {
+        Self {
+            id: view.id,
+            number: view.number,
+            task: view.task.clone(),
+            title: view.title.clone(),
+            attempt: view.attempt,
+            started_at: view.started.map(|moment| moment.at),
+            ended_at: view.ended.map(|moment| moment.at),
+            duration_ms: view.duration_ms(),
+            outcome: view.outcome,
+            reason: view.reason.clone(),
+            phase: view.phase.as_str(),
+            runtime: view.runtime.clone(),
+            base_sha: view.base_sha.clone(),
+            landed_sha: view.landed_sha.clone(),
+            builds_on: view.builds_on.clone(),
+            is_stderr_empty: view.exit.is_some() && view.stderr_tail.trim().is_empty(),
+        }
+    }
+}
+
+/// A fold that keeps the brief form of every iteration and the details of none that ended.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RowFold {
+    /// The view; ended iterations are forgotten.
+    pub view: RunView,
+    ended: Vec<IterationRow>,
+}
+
+impl RowFold {
+    /// Takes in the next entry.
+    pub fn apply(&mut self, entry: &JournalEntry) {
+        self.view.apply(entry);
+        if let JournalEvent::IterationEnded { iteration, .. } = &entry.event
+            && let Some(seen) = self.view.iterations.get(iteration)
+        {
+            self.ended.push(IterationRow::of(seen));
+            self.view.forget(*iteration);
+        }
+    }
+
+    /// The iteration that ended last.
+    pub fn last_ended(&self) -> Option<&IterationRow> {
+        self.ended.last()
+    }
+
+    /// The view and every iteration in the order in which they began.
+    pub fn finish(self) -> (RunView, Vec<IterationRow>) {
+        let Self { view, ended: mut rows } = self;
+        rows.extend(view.iterations.values().map(IterationRow::of));
+        rows.sort_by_key(|row| (row.number, row.id));
+        (view, rows)
+    }
+}

@@ -1,0 +1,63 @@
+//! Durations, counts and moments for people.
+
+use chrono::{DateTime, Utc};
+
+/// A duration in milliseconds: `0.4s`, `12.3s`, `3m05s`, `1h02m`, `2d03h`.
+pub fn duration_ms(ms: u64) -> String {
+    let secs = ms / 1000;
+    match secs {
+        0..60 => format!("{secs}.{}s", ms % 1000 / 100),
+        60..3600 => format!("{}m{:02}s", secs / 60, secs % 60),
+        3600..86_400 => format!("{}h{:02}m", secs / 3600, secs % 3600 / 60),
+        _ => format!("{}d{:02}h", secs / 86_400, secs % 86_400 / 3600),
+    }
+}
+
+/// The same from seconds; what is no duration is 0.
+pub fn duration_secs(secs: f64) -> String {
+    duration_ms(whole_ms(secs))
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a cast from float to integer saturates, which is what is wanted of a figure for people"
+)]
+fn whole_ms(secs: f64) -> u64 {
+    (secs * 1000.0).round() as u64
+}
+
+/// `1 task`, `2 tasks`.
+pub fn count(number: u64, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// `2026-11-20 19:30:00 UTC`.
+pub fn stamp(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_keep_two_figures_that_matter() {
+        let cases = [
+            (0, "0.0s"),
+            (49, "0.0s"),
+            (450, "0.4s"),
+            (59_999, "59.9s"),
+            (60_000, "1m00s"),
+            (3_599_000, "59m59s"),
+            (3_720_000, "1h02m"),
+            (183_600_000, "2d03h"),
+        ];
+        for (ms, expected) in cases {
+            assert_eq!(duration_ms(ms), expected);
+        }
+        assert_eq!(duration_secs(0.4), "0.4s");
+        assert_eq!(duration_secs(-1.0), "0.0s");
+        assert_eq!(duration_secs(f64::NAN), "0.0s");
+    }
+}

@@ -1,0 +1,97 @@
+//! A picture for the terminal: one line a node in order, one column a lane.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::ir::{Cluster, EdgeKind, Graph, Node, NodeClass};
+use crate::render::style::{self, FAINT, HEADING};
+use crate::render::table::cut;
+use crate::render::text::visible;
+
+/// Columns of one part of a label.
+const LABEL_COLUMNS: usize = 60;
+
+/// The whole picture.
+pub fn render(graph: &Graph) -> String {
+    let remarks = remarks(graph);
+    let mut out = String::new();
+    for (number, cluster) in graph.clusters.iter().enumerate() {
+        if number > 0 {
+            out.push('\n');
+        }
+        render_cluster(cluster, &remarks, &mut out);
+    }
+    out
+}
+
+fn render_cluster(cluster: &Cluster, remarks: &HashMap<&str, Vec<String>>, out: &mut String) {
+    let _ = writeln!(out, "{HEADING}{}{HEADING:#}", visible(&cluster.title));
+    if cluster.lanes.is_empty() {
+        for node in &cluster.loose {
+            let _ = writeln!(out, "  {}", label(node));
+        }
+        return;
+    }
+    if cluster.lanes.len() > 1 {
+        let names: Vec<&str> = cluster.lanes.iter().map(|lane| lane.title.as_str()).collect();
+        let _ = writeln!(out, "  {FAINT}columns: {}{FAINT:#}", visible(&names.join(", ")));
+    }
+    let mut left: Vec<usize> = cluster.lanes.iter().map(|lane| lane.nodes.len()).collect();
+    let mut begun = vec![false; cluster.lanes.len()];
+    for (lane, place) in &cluster.order {
+        let node = &cluster.lanes[*lane].nodes[*place];
+        begun[*lane] = true;
+        left[*lane] -= 1;
+        let rails: String =
+            (0..cluster.lanes.len()).map(|at| rail(at == *lane, begun[at], left[at], node)).collect();
+        let remark =
+            remarks.get(node.key.as_str()).map(|all| format!("  {FAINT}{}{FAINT:#}", all.join(", ")));
+        let _ = writeln!(out, "  {rails} {}{}", label(node), remark.unwrap_or_default());
+    }
+}
+
+/// One lane's column in a node's line: the node itself, or the lane going by.
+fn rail(is_own: bool, has_begun: bool, left: usize, node: &Node) -> String {
+    if is_own {
+        let style = colour(node.class);
+        return format!("{style}{}{style:#} ", node.glyph);
+    }
+    if has_begun && left > 0 { format!("{FAINT}│{FAINT:#} ") } else { "  ".to_owned() }
+}
+
+fn colour(class: NodeClass) -> Style {
+    match class {
+        NodeClass::Outcome(outcome) => style::of_outcome(outcome),
+        NodeClass::Incomplete | NodeClass::Waiting | NodeClass::Commit => FAINT,
+    }
+}
+
+fn label(node: &Node) -> String {
+    let parts: Vec<String> = node.label.iter().map(|part| cut(&visible(part), LABEL_COLUMNS)).collect();
+    parts.join("  ")
+}
+
+/// What edges say that a column can't: where a node's work comes from, and where its worker went back to.
+fn remarks(graph: &Graph) -> HashMap<&str, Vec<String>> {
+    let all = graph
+        .clusters
+        .iter()
+        .flat_map(|cluster| cluster.lanes.iter().flat_map(|lane| &lane.nodes).chain(&cluster.loose));
+    let names: HashMap<&str, String> = all.map(|node| (node.key.as_str(), visible(&node.name))).collect();
+    let mut remarks: HashMap<&str, Vec<String>> = HashMap::new();
+    for edge in &graph.edges {
+        let name = |key: &String| names.get(key.as_str()).cloned().unwrap_or_default();
+        match edge.kind {
+            EdgeKind::Next => {}
+            EdgeKind::BuildsOn => {
+                remarks.entry(&edge.to).or_default().push(format!("after {}", name(&edge.from)));
+            }
+            EdgeKind::RolledBack => {
+                remarks.entry(&edge.from).or_default().push(format!("rolled back to {}", name(&edge.to)));
+            }
+        }
+    }
+    remarks
+}

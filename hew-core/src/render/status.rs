@@ -1,0 +1,125 @@
+//! Where a run stands just now.
+
+use std::fmt::Write as _;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Value, json};
+
+use super::figures::{count, duration_ms, stamp};
+use super::style::{self, FAINT, HEADING, WARN};
+use super::table::{self, Cell};
+use super::text::visible;
+use crate::record::RunState;
+use crate::record::view::{IterationView, RunView};
+
+/// Columns of a title in a line.
+const TITLE_COLUMNS: usize = 48;
+
+/// Milliseconds from a stamp to now, never below 0.
+fn age_ms(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
+    u64::try_from(now.signed_duration_since(since).num_milliseconds()).unwrap_or(0)
+}
+
+/// What is left of the run's budgets: milliseconds of wall time, iterations.
+fn left(view: &RunView, now: DateTime<Utc>) -> (Option<u64>, Option<u64>) {
+    let Some(header) = &view.header else { return (None, None) };
+    let wall = header
+        .budget_wall_secs
+        .map(|secs| secs.saturating_mul(1000).saturating_sub(age_ms(header.started.at, now)));
+    (wall, header.max_iter.map(|max| max.saturating_sub(view.totals.iterations)))
+}
+
+/// For people.
+pub fn text(view: &RunView, state: RunState, now: DateTime<Utc>) -> String {
+    let Some(header) = &view.header else { return "the run has not written anything yet\n".to_owned() };
+    let style = style::of_state(state);
+    let mut out = format!("{HEADING}{}{HEADING:#}  {style}{}{style:#}\n", header.run_id, state.as_str());
+    let fact = |out: &mut String, name: &str, what: String| {
+        let _ = writeln!(out, "  {FAINT}{name:<11}{FAINT:#}  {}", visible(&what));
+    };
+    let landed = view.tasks.values().filter(|task| task.landed_sha.is_some()).count();
+    fact(
+        &mut out,
+        "landed",
+        format!("{landed} of {} in scope", count(header.in_scope as u64, "task", "tasks")),
+    );
+    fact(&mut out, "gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()));
+    if state == RunState::Running {
+        let (wall, iterations) = left(view, now);
+        let left: Vec<String> =
+            [wall.map(duration_ms), iterations.map(|number| count(number, "iteration", "iterations"))]
+                .into_iter()
+                .flatten()
+                .collect();
+        let left = if left.is_empty() { "no limit".to_owned() } else { left.join(", ") };
+        fact(&mut out, "budget left", left);
+    }
+    if let Some(last) = view.last {
+        fact(
+            &mut out,
+            "last sign",
+            format!("{} ({} ago)", stamp(last.at), duration_ms(age_ms(last.at, now))),
+        );
+    }
+    if let Some(ending) = &view.ending {
+        fact(
+            &mut out,
+            "stopped",
+            format!("{} (exit code {})", ending.stop_reason.as_str(), ending.exit_code),
+        );
+    } else if let Some(stop) = &view.stop {
+        let _ =
+            writeln!(out, "  {WARN}stopping{WARN:#}     {}: {}", stop.reason.as_str(), visible(&stop.detail));
+    }
+    out.push_str(&table::render(&view.in_flight().map(|iteration| row(iteration, now)).collect::<Vec<_>>()));
+    out
+}
+
+fn row(iteration: &IterationView, now: DateTime<Utc>) -> Vec<Cell> {
+    let age = iteration.started.map_or(0, |started| age_ms(started.at, now));
+    let again =
+        if iteration.attempt > 1 { format!(", attempt {}", iteration.attempt) } else { String::new() };
+    vec![
+        Cell::text(iteration.id.worker.to_string()),
+        Cell::text(iteration.id.stem()),
+        Cell::text(iteration.task.as_ref().map_or("?", |task| task.as_str())),
+        Cell::text(format!("{}{again}", iteration.phase.as_str())),
+        Cell::number(duration_ms(age)),
+        Cell::short(&iteration.title, TITLE_COLUMNS),
+    ]
+}
+
+/// For programs: `"schema": 1, "kind": "status"`.
+pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
+    let header = view.header.as_ref();
+    let (wall_ms_left, iterations_left) = left(view, now);
+    json!({
+        "schema": 1,
+        "kind": "status",
+        "run_id": view.run_id(),
+        "state": state,
+        "started_at": header.map(|header| header.started.at),
+        "last_sign_of_life": view.last.map(|moment| moment.at),
+        "jobs": view.jobs(),
+        "in_scope": header.map(|header| header.in_scope),
+        "ready_seen": view.ready_seen,
+        "landed": view.tasks.values().filter(|task| task.landed_sha.is_some()).count(),
+        "parked": view.totals.parked,
+        "iterations": view.totals.iterations,
+        "gate": header.and_then(|header| header.gate.as_ref()),
+        "budget_left": {"wall_ms": wall_ms_left, "iterations": iterations_left},
+        "stop": view.stop.as_ref().map(|stop| json!({"reason": stop.reason, "detail": stop.detail, "now": stop.now})),
+        "stop_reason": view.ending.as_ref().map(|ending| ending.stop_reason),
+        "exit_code": view.ending.as_ref().map(|ending| ending.exit_code),
+        "workers": view.in_flight().map(|iteration| json!({
+            "worker": iteration.id.worker,
+            "iter": iteration.id.iter,
+            "task": iteration.task,
+            "title": iteration.title,
+            "attempt": iteration.attempt,
+            "phase": iteration.phase.as_str(),
+            "age_ms": iteration.started.map(|started| age_ms(started.at, now)),
+            "agent_pid": iteration.agent.map(|agent| agent.pid),
+        })).collect::<Vec<_>>(),
+    })
+}

@@ -1,0 +1,104 @@
+//! The summary for programs: every figure.
+
+use serde_json::{Map, Value, json};
+
+use super::{SummaryPlace, leftover_command, tasks};
+use crate::record::IterationOutcome;
+use crate::record::event::GateRecord;
+use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
+
+/// The whole summary as one object, `"schema": 1, "kind": "summary"`.
+pub fn value(view: &RunView, place: SummaryPlace<'_>) -> Value {
+    let header = view.header.as_ref();
+    let ending = view.ending.as_ref();
+    json!({
+        "schema": 1,
+        "kind": "summary",
+        "run_id": header.map(|header| &header.run_id),
+        "state": place.state,
+        "folder": place.folder,
+        "started_at": header.map(|header| header.started.at),
+        "ended_at": ending.map(|ending| ending.at.at),
+        "last_sign_of_life": view.last.map(|moment| moment.at),
+        "duration_ms": view.duration_ms(),
+        "hew_version": header.map(|header| &header.hew_version),
+        "jobs": view.jobs(),
+        "scope": header.map(|header| &header.scope),
+        "in_scope": header.map(|header| header.in_scope),
+        "target_branch": header.and_then(|header| header.target_branch.as_ref()),
+        "launch_sha": header.map(|header| &header.launch_sha),
+        "run_branch": header.map(|header| &header.run_branch),
+        "tip_sha": view.tip,
+        "gate": header.and_then(|header| header.gate.as_ref()),
+        "baseline": view.baseline.as_ref().map(gate_record),
+        "iterations": view.totals.iterations,
+        "outcomes": outcomes(view),
+        "landed": {
+            "tasks": view.tasks.values().filter(|task| task.landed_sha.is_some()).count(),
+            "commits": view.totals.landed,
+            "files": view.totals.files,
+            "added": view.totals.added,
+            "removed": view.totals.removed,
+        },
+        "delivery": view.delivery,
+        "delivered_sha": view.delivered_sha,
+        "stop": view.stop.as_ref().map(|stop| json!({
+            "reason": stop.reason, "detail": stop.detail, "now": stop.now, "at": stop.at.at,
+        })),
+        "stop_reason": ending.map(|ending| ending.stop_reason),
+        "exit_code": ending.map(|ending| ending.exit_code),
+        "workers": view.workers.iter().map(|(id, totals)| worker(id.0, totals)).collect::<Vec<_>>(),
+        "tasks": view.tasks.values().map(task).collect::<Vec<_>>(),
+        "in_flight": view.in_flight().map(in_flight).collect::<Vec<_>>(),
+        "leftovers": view.leftovers.iter().map(|left| json!({
+            "task": left.task, "title": left.title, "why": left.why, "command": leftover_command(left),
+        })).collect::<Vec<_>>(),
+        "notices": view.notices.iter().map(|notice| json!({
+            "at": notice.at, "iteration": notice.about, "text": notice.text,
+        })).collect::<Vec<_>>(),
+        "notice_count": view.notice_count,
+        "remedies": ending.map(|ending| ending.remedies.clone()).unwrap_or_default(),
+    })
+}
+
+fn outcomes(view: &RunView) -> Map<String, Value> {
+    let figure = |outcome: IterationOutcome| (outcome.as_str().to_owned(), view.totals.of(outcome).into());
+    IterationOutcome::ALL.into_iter().map(figure).collect()
+}
+
+fn gate_record(gate: &GateRecord) -> Value {
+    let mut value = gate_value(&GateProofView::of(gate));
+    value["command"] = gate.command.as_str().into();
+    value
+}
+
+fn gate_value(gate: &GateProofView) -> Value {
+    json!({
+        "green": gate.is_green(), "exit": gate.exit, "duration_secs": gate.duration_secs,
+        "tree_sha": gate.tree_sha, "stopped": gate.stopped, "flaky": gate.flaky,
+    })
+}
+
+fn worker(id: u16, totals: &WorkerTotals) -> Value {
+    json!({
+        "worker": id, "iterations": totals.iterations, "ended": totals.ended, "closed": totals.closed,
+        "landed": totals.landed, "busy_ms": totals.busy_ms, "runtimes": totals.runtimes,
+    })
+}
+
+fn task(task: &TaskView) -> Value {
+    json!({
+        "task": task.id, "title": task.title, "state": tasks::outcome_word(task), "outcome": task.outcome,
+        "reason": task.reason, "attempts": task.attempts, "landed_sha": task.landed_sha, "closed": task.is_closed,
+        "gate": task.gate.as_ref().map(gate_value), "parked": task.parked, "bug": task.bug,
+        "close_failed": task.close_failed, "left_alone": task.left_alone, "builds_on": task.builds_on,
+    })
+}
+
+fn in_flight(iteration: &IterationView) -> Value {
+    json!({
+        "worker": iteration.id.worker, "iter": iteration.id.iter, "task": iteration.task,
+        "title": iteration.title, "attempt": iteration.attempt, "phase": iteration.phase.as_str(),
+        "started_at": iteration.started.map(|moment| moment.at),
+    })
+}

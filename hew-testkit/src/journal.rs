@@ -1,0 +1,453 @@
+//! Hand-made journals: a run as the engine would write it, built step by step.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hew_core::exit::Exit;
+use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
+use hew_core::record::event::{
+    DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
+    SettingRecord, StopReason, TaskChange,
+};
+use hew_core::record::{IterationOutcome, files};
+
+/// 2026-11-20 19:30 UTC, in seconds since the epoch.
+const LAUNCHED: i64 = 1_795_203_000;
+
+/// A journal in the making. Each event takes as long as was said before it.
+#[derive(Debug)]
+pub struct JournalBuilder {
+    run: RunId,
+    jobs: u16,
+    launched: DateTime<Utc>,
+    elapsed_ms: u64,
+    landings: u64,
+    iterations: u64,
+    tip: CommitId,
+    entries: Vec<JournalEntry>,
+}
+
+/// The commit that a hand-made run starts from.
+pub fn launch_commit() -> CommitId {
+    commit(0)
+}
+
+/// A made-up commit.
+pub fn commit(number: u64) -> CommitId {
+    CommitId::new(format!(
+        "{:08x}{number:032x}",
+        0x00c0_ffee_u32.wrapping_add(u32::try_from(number).unwrap_or(0))
+    ))
+}
+
+/// An iteration's id.
+pub fn iteration(worker: u16, iter: u32) -> IterationId {
+    IterationId { worker: WorkerId(worker), iter }
+}
+
+/// A gate that took 0.4 s and ended like this.
+pub fn gate(exit: Exit, number: u64) -> GateRecord {
+    GateRecord {
+        command: "cargo test".to_owned(),
+        exit,
+        duration_secs: 0.4,
+        tree_sha: TreeId::new(format!("7ee{number:037x}")),
+        stopped: None,
+        leaked: 0,
+        flaky: false,
+        log: "gate.log".to_owned(),
+        tampered: None,
+    }
+}
+
+impl JournalBuilder {
+    /// A run of `jobs` workers, launched at 2026-11-20 19:30 UTC; `random` tells runs apart.
+    pub fn launch(jobs: u16, random: u32) -> Self {
+        Self::launch_at(DateTime::UNIX_EPOCH + TimeDelta::seconds(LAUNCHED), jobs, random)
+    }
+
+    /// The same at any time.
+    pub fn launch_at(launched: DateTime<Utc>, jobs: u16, random: u32) -> Self {
+        let run = RunId::new(launched, random);
+        let mut journal = Self {
+            run: run.clone(),
+            jobs,
+            launched,
+            elapsed_ms: 12,
+            landings: 0,
+            iterations: 0,
+            tip: launch_commit(),
+            entries: Vec::new(),
+        };
+        journal.push(JournalEvent::RunStarted {
+            schema_version: SCHEMA_VERSION,
+            run_id: run.clone(),
+            hew_version: "0.1.0".to_owned(),
+            pid: 4242,
+            project: "/home/ada/app".to_owned(),
+            target_branch: Some("main".into()),
+            launch_sha: launch_commit(),
+            run_branch: format!("loop/{run}/main").as_str().into(),
+            jobs,
+            scope: ScopeRecord::Ready,
+            gate: Some("cargo test".to_owned()),
+            max_iter: Some(40),
+            budget_wall_secs: Some(3600),
+            worktrees: format!("/home/ada/.hew/wt/{run}"),
+            settings: vec![SettingRecord {
+                key: "loop.jobs".to_owned(),
+                value: jobs.to_string(),
+                origin: "flag --jobs".to_owned(),
+            }],
+            in_scope: 12,
+        });
+        journal
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> &RunId {
+        &self.run
+    }
+
+    /// The entries so far.
+    pub fn entries(&self) -> &[JournalEntry] {
+        &self.entries
+    }
+
+    /// The entries as `events.jsonl` holds them.
+    pub fn to_jsonl(&self) -> String {
+        to_jsonl(&self.entries)
+    }
+
+    /// Lets time pass.
+    pub fn after_ms(&mut self, ms: u64) -> &mut Self {
+        self.elapsed_ms += ms;
+        self
+    }
+
+    /// Adds an event.
+    pub fn push(&mut self, event: JournalEvent) -> &mut Self {
+        let ms = TimeDelta::milliseconds(i64::try_from(self.elapsed_ms).unwrap_or(i64::MAX));
+        self.entries.push(JournalEntry {
+            seq: self.entries.len() as u64 + 1,
+            at: self.launched + ms,
+            elapsed_ms: self.elapsed_ms,
+            event,
+        });
+        self
+    }
+
+    /// The gate on the launch commit is green.
+    pub fn baseline(&mut self) -> &mut Self {
+        self.after_ms(400).push(JournalEvent::Baseline { gate: gate(Exit::Code(0), 0) })
+    }
+
+    /// An iteration begins.
+    pub fn start(&mut self, id: IterationId, task: &str, title: &str, attempt: u32) -> &mut Self {
+        self.start_on(id, task, title, attempt, &[])
+    }
+
+    /// The same for a task that builds on others that landed.
+    pub fn start_on(
+        &mut self,
+        id: IterationId,
+        task: &str,
+        title: &str,
+        attempt: u32,
+        builds_on: &[&str],
+    ) -> &mut Self {
+        self.iterations += 1;
+        self.push(JournalEvent::IterationStarted {
+            iteration: id,
+            number: self.iterations,
+            task: task.into(),
+            title: title.to_owned(),
+            attempt,
+            actor: self.run.actor(id),
+            base_sha: self.tip.clone(),
+            builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
+        })
+    }
+
+    /// Its worktree stands, its plan is made, its agent runs.
+    pub fn spawn(&mut self, id: IterationId) -> &mut Self {
+        let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
+        self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
+        self.after_ms(5).push(JournalEvent::Plan {
+            iteration: id,
+            runtime: "shell".into(),
+            argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
+            prompt_prefix_hash: "9f86d081".to_owned(),
+            provenance: Vec::new(),
+        });
+        self.after_ms(2).push(JournalEvent::Spawned { iteration: id, pid: 5000 + id.iter, start_ticks: 77 })
+    }
+
+    /// Its agent ends after some time.
+    pub fn exit(&mut self, id: IterationId, exit: Exit, ms: u64) -> &mut Self {
+        self.exit_stopped(id, exit, ms, None)
+    }
+
+    /// The same for an agent that was stopped.
+    #[expect(clippy::cast_precision_loss, reason = "made-up durations are small")]
+    pub fn exit_stopped(&mut self, id: IterationId, exit: Exit, ms: u64, stopped: Option<&str>) -> &mut Self {
+        self.after_ms(ms).push(JournalEvent::Exited {
+            iteration: id,
+            exit,
+            duration_secs: ms as f64 / 1000.0,
+            stopped: stopped.map(ToOwned::to_owned),
+            leaked: 0,
+            signal: None,
+            output_bytes: 2048,
+            decisions: vec!["kept the old name".to_owned()],
+            deferred: Vec::new(),
+            summary: None,
+            stderr_tail: String::new(),
+        })
+    }
+
+    /// Its work is anchored: two files, +10 -3.
+    pub fn collect(&mut self, id: IterationId) -> &mut Self {
+        let anchor = format!("refs/hew/{}/{}/{}", self.run, id.worker, id.stem());
+        let number = 1000 * (u64::from(id.worker.0) + 1) + u64::from(id.iter);
+        self.after_ms(20).push(JournalEvent::Collected {
+            iteration: id,
+            head_sha: commit(number),
+            anchor: anchor.as_str().into(),
+            committed_leftovers: false,
+            files_touched: vec!["src/lib.rs".to_owned(), "tests/all.rs".to_owned()],
+            file_count: 2,
+            added: 10,
+            removed: 3,
+        });
+        self.push(JournalEvent::Queued { iteration: id })
+    }
+
+    /// Its candidate is merged and the gate has spoken.
+    pub fn gate(&mut self, id: IterationId, exit: Exit) -> &mut Self {
+        let number = self.entries.len() as u64;
+        let tip = self.tip.clone();
+        self.after_ms(9).push(JournalEvent::Candidate {
+            iteration: id,
+            tip,
+            candidate: commit(number),
+            tree: gate(exit, number).tree_sha,
+        });
+        let gate = gate(exit, number);
+        self.after_ms(400).push(JournalEvent::Gated { iteration: id, gate, definition_changed: Vec::new() })
+    }
+
+    /// It lands and its task is closed: the iteration is over.
+    pub fn land(&mut self, id: IterationId, task: &str) -> &mut Self {
+        self.landings += 1;
+        let number = self.landings;
+        let sha = commit(100 + number);
+        let from = std::mem::replace(&mut self.tip, sha.clone());
+        self.after_ms(3).push(JournalEvent::Landed {
+            iteration: id,
+            task: task.into(),
+            from,
+            sha: sha.clone(),
+            number,
+        });
+        self.change(id, task, TaskChange::Closed { landed_sha: Some(sha.clone()) });
+        self.push(JournalEvent::IterationEnded {
+            iteration: id,
+            task: task.into(),
+            outcome: IterationOutcome::Closed,
+            reason: None,
+            landed_sha: Some(sha),
+        })
+    }
+
+    /// The tracker was told.
+    pub fn change(&mut self, id: IterationId, task: &str, change: TaskChange) -> &mut Self {
+        self.after_ms(2).push(JournalEvent::TaskChanged { iteration: id, task: task.into(), change })
+    }
+
+    /// The iteration is over without having landed.
+    pub fn end(&mut self, id: IterationId, task: &str, outcome: IterationOutcome, reason: &str) -> &mut Self {
+        self.push(JournalEvent::IterationEnded {
+            iteration: id,
+            task: task.into(),
+            outcome,
+            reason: Some(reason.to_owned()),
+            landed_sha: None,
+        })
+    }
+
+    /// Everything from start to landing.
+    pub fn whole(&mut self, id: IterationId, task: &str, title: &str) -> &mut Self {
+        self.start(id, task, title, 1).spawn(id).exit(id, Exit::Code(0), 1500);
+        self.collect(id).gate(id, Exit::Code(0)).land(id, task)
+    }
+
+    /// The result is on the target and the run is over.
+    pub fn deliver_and_end(&mut self) -> &mut Self {
+        let sha = self.tip.clone();
+        self.push(JournalEvent::Delivering { target: "main".into(), sha: sha.clone() });
+        let outcome = DeliveryRecord::Delivered { target: "main".into(), sha };
+        self.after_ms(15).push(JournalEvent::Delivery { outcome });
+        self.run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+    }
+
+    /// The run is over.
+    pub fn run_ended(
+        &mut self,
+        stop_reason: StopReason,
+        exit_code: u8,
+        leftovers: Vec<LeftoverRecord>,
+        remedies: Vec<String>,
+    ) -> &mut Self {
+        self.push(JournalEvent::RunEnded { stop_reason, exit_code, leftovers, remedies })
+    }
+
+    /// The folder of an iteration, relative to the run folder.
+    pub fn iteration_dir(&self, id: IterationId) -> String {
+        files::iteration_dir(self.jobs, id)
+    }
+}
+
+/// Entries as `events.jsonl` holds them.
+///
+/// # Panics
+/// Never: events have string keys.
+pub fn to_jsonl(entries: &[JournalEntry]) -> String {
+    let line = |entry| serde_json::to_string(entry).expect("events have string keys") + "\n";
+    entries.iter().map(line).collect()
+}
+
+/// A title with everything that breaks pictures, tables and terminals.
+pub const HOSTILE_TITLE: &str =
+    "Say \"hi\" [x] (y) {z} <b>&amp; --> `end` %%{init}%% #1; a|b 🦀\nsecond line \u{1b}[31mred\u{202e}";
+
+/// A run of three workers in which every outcome occurs, with a parked task, a bug task, leftovers, and a delivery that a
+/// person has to finish.
+pub fn every_outcome() -> JournalBuilder {
+    let mut journal = JournalBuilder::launch(3, 0x1a2b_3c4d);
+    journal.baseline();
+    landed_after_red(&mut journal);
+    conflicted(&mut journal);
+    unlanded(&mut journal);
+    let about = Some(iteration(1, 3));
+    journal.push(JournalEvent::Noticed { about, text: "a process was left behind: sleep (6001)".to_owned() });
+    let refused = DeliveryRecord::Refused {
+        target: "main".into(),
+        reason: "src/lib.rs has changes that are not committed".to_owned(),
+        remedy: format!("hew loop deliver --run-id {}", journal.run_id()),
+    };
+    let remedy = format!("hew loop deliver --run-id {}", journal.run_id());
+    journal.after_ms(15).push(JournalEvent::Delivery { outcome: refused });
+    let left = |task: &str, title: &str, why: &str| LeftoverRecord {
+        task: task.into(),
+        title: title.to_owned(),
+        why: why.to_owned(),
+    };
+    let leftovers = vec![
+        left("app-4", "Split the parser", "parked"),
+        left("app-9", "Needs a key", "parked"),
+        left("app-12", "Write the manual", "waits for app-4"),
+    ];
+    journal.run_ended(StopReason::MaxIter, 3, leftovers, vec![remedy]);
+    journal
+}
+
+/// `app-1` lands at once; `app-2` is red, then lands; `app-3` builds on `app-1`.
+fn landed_after_red(journal: &mut JournalBuilder) {
+    let (first, second) = (iteration(0, 1), iteration(1, 1));
+    journal.whole(first, "app-1", "Read the settings");
+    journal.start(second, "app-2", HOSTILE_TITLE, 1).spawn(second).exit(second, Exit::Code(0), 900);
+    journal.collect(second).gate(second, Exit::Code(101));
+    journal.change(second, "app-2", TaskChange::Released);
+    journal.end(second, "app-2", IterationOutcome::BackpressureFail, "gate red: cargo test (exit code 101)");
+    let again = iteration(1, 2);
+    journal.start(again, "app-2", HOSTILE_TITLE, 2).spawn(again).exit(again, Exit::Code(0), 1100);
+    journal.collect(again).gate(again, Exit::Code(0)).land(again, "app-2");
+    let third = iteration(0, 2);
+    journal.start_on(third, "app-3", "Show the settings", 1, &["app-1"]).spawn(third);
+    journal.exit(third, Exit::Code(0), 700).collect(third).gate(third, Exit::Code(0)).land(third, "app-3");
+}
+
+/// `app-4` does not merge; it is parked and a bug task is filed.
+fn conflicted(journal: &mut JournalBuilder) {
+    let id = iteration(2, 1);
+    journal.start(id, "app-4", "Split the parser", 3).spawn(id).exit(id, Exit::Code(0), 2000).collect(id);
+    let (tip, anchor) = (journal.tip.clone(), format!("refs/hew/{}/w2/iter-001", journal.run_id()));
+    journal.push(JournalEvent::Conflicted {
+        iteration: id,
+        tip,
+        work: commit(3001),
+        anchor: anchor.as_str().into(),
+        files: vec!["src/parser.rs".to_owned()],
+    });
+    journal.change(id, "app-4", TaskChange::Filed { bug: "app-13".into() });
+    journal.change(
+        id,
+        "app-4",
+        TaskChange::Parked { reason: "3 attempts, the last one a conflict".to_owned() },
+    );
+    let why = "its work conflicts with what landed meanwhile in src/parser.rs";
+    journal.end(id, "app-4", IterationOutcome::Conflict, why);
+}
+
+/// The other outcomes, one task each.
+fn unlanded(journal: &mut JournalBuilder) {
+    use IterationOutcome::{Blocked, Cancelled, NoClose, RateLimited, RuntimeError, Stalled, TimedOut};
+    type Case =
+        (u16, u32, &'static str, &'static str, Exit, Option<&'static str>, IterationOutcome, &'static str);
+    let cases: [Case; 7] = [
+        (1, 3, "app-5", "Tidy up", Exit::Code(0), None, NoClose, "ended without a word"),
+        (
+            2,
+            2,
+            "app-6",
+            "Port to ARM",
+            Exit::Code(127),
+            None,
+            RuntimeError,
+            "the agent failed with exit code 127",
+        ),
+        (0, 3, "app-7", "Make it fast", Exit::Signal(15), Some("timeout"), TimedOut, "60m were up"),
+        (
+            1,
+            4,
+            "app-8",
+            "Draw the logo",
+            Exit::Signal(9),
+            Some("stalled"),
+            Stalled,
+            "no sign of life for 15m",
+        ),
+        (2, 3, "app-9", "Needs a key", Exit::Code(0), None, Blocked, "there is no API key"),
+        (0, 4, "app-10", "Ask the model", Exit::Code(1), None, RateLimited, "the runtime rests"),
+        (
+            1,
+            5,
+            "app-11",
+            "Add colours",
+            Exit::Signal(15),
+            Some("requested"),
+            Cancelled,
+            "the run was stopped",
+        ),
+    ];
+    for (worker, iter, task, title, exit, stopped, outcome, reason) in cases {
+        let id = iteration(worker, iter);
+        journal.start(id, task, title, 1).spawn(id).exit_stopped(id, exit, 3_000, stopped);
+        if outcome == Blocked {
+            journal.change(id, task, TaskChange::Parked { reason: reason.to_owned() });
+        } else {
+            journal.change(id, task, TaskChange::Released);
+        }
+        journal.end(id, task, outcome, reason);
+    }
+}
+
+/// A run that is in the middle of its work: one landed, one running, one in the gate.
+pub fn in_the_middle() -> JournalBuilder {
+    let mut journal = JournalBuilder::launch(2, 0x0000_0042);
+    journal.whole(iteration(0, 1), "app-1", "Read the settings");
+    let (lane, agent) = (iteration(0, 2), iteration(1, 1));
+    journal.start(lane, "app-2", "Write the settings", 1).spawn(lane).exit(lane, Exit::Code(0), 800);
+    journal.collect(lane);
+    journal.start(agent, "app-3", "Show the settings", 2).spawn(agent);
+    journal
+}

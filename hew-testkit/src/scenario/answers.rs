@@ -1,0 +1,292 @@
+//! Each job done on the fakes: tracker, spawner and gate are the testkit's, planning and settling the core's own.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, unbounded};
+use hew_core::agent::verdict::{Owner, owner_after};
+use hew_core::agent::{SpawnError, Spawner, StopRequest};
+use hew_core::engine::event::{
+    DeliveredView, ExitView, GatedView, MergeView, PlannedView, PreparedView, Problem,
+};
+use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, TreeId};
+use hew_core::land::close::{self, Changes};
+use hew_core::land::gate::{GateJob, GateProof, GateRunner};
+use hew_core::land::merge_back::{Advance, Candidate};
+use hew_core::plan::{RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::record::event::{DeliveryRecord, TaskChange};
+use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Task};
+use hew_core::worktree::FileChange;
+use hew_core::worktree::collect::{Collected, CollectedWork};
+
+use super::attempt::{Advancing, Attempt, GateGoes, Work};
+use super::world::World;
+use super::{Delivers, LAUNCH};
+use crate::fake_gate::FakeGate;
+use crate::fake_spawner::FakeSpawner;
+
+/// Takes one off a task's count; true if there was one left.
+fn take_fault(faults: &mut BTreeMap<TaskId, u32>, task: &TaskId) -> bool {
+    faults.get_mut(task).filter(|left| **left > 0).map(|left| *left -= 1).is_some()
+}
+
+fn stops(request: Option<StopRequest>) -> Receiver<StopRequest> {
+    let (stop, stops) = unbounded();
+    if let Some(request) = request {
+        stop.send(request).expect("the receiver is at hand");
+    }
+    stops
+}
+
+impl World {
+    pub(super) fn ask_tracker(&mut self, call: Effect) -> Event {
+        match call {
+            Effect::ListReady(_) if self.faults.deaf => Event::ReadyListed(Err("database locked".to_owned())),
+            Effect::ListReady(query) => {
+                Event::ReadyListed(self.tracker.ready(&query).map_err(|error| error.to_string()))
+            }
+            Effect::Claim { iteration, task, actor } => {
+                Event::Claimed { iteration, result: self.claim(iteration, &task, &actor) }
+            }
+            Effect::Settle { iteration, job } => Event::Settled { iteration, result: self.settle_task(&job) },
+            Effect::ReadRunning(running) => {
+                let read = |(id, task)| (id, self.tracker.task(&task).expect("a fake answers").map(Box::new));
+                Event::RunningRead(running.into_iter().map(read).collect())
+            }
+            Effect::ListLeftovers(query) => Event::LeftoversListed(
+                self.tracker.leftovers(&query, 1000).map_err(|error| error.to_string()),
+            ),
+            other => panic!("not a call of the tracker: {other:?}"),
+        }
+    }
+
+    fn claim(&mut self, id: IterationId, task: &TaskId, actor: &Actor) -> Result<ClaimOutcome, Problem> {
+        if take_fault(&mut self.faults.unanswered_claims, task) {
+            return Err("database locked".to_owned());
+        }
+        if take_fault(&mut self.faults.lost_claims, task) {
+            return Ok(ClaimOutcome::HeldBy(Actor::new("ann")));
+        }
+        let outcome = self.tracker.claim(task, actor).map_err(|error| error.to_string())?;
+        if matches!(outcome, ClaimOutcome::Won(_)) {
+            let scripted = self.script.get_mut(task).and_then(std::collections::VecDeque::pop_front);
+            self.attempts.insert(id, (task.clone(), scripted.unwrap_or_else(Attempt::done)));
+        }
+        Ok(outcome)
+    }
+
+    fn settle_task(&mut self, job: &SettleJob) -> Result<Changes, Problem> {
+        let result = match job {
+            SettleJob::Close(request) => {
+                if take_fault(&mut self.faults.refused_closes, &request.task) {
+                    let reason = "the tracker says no".to_owned();
+                    return Ok(vec![(request.task.clone(), TaskChange::CloseFailed { reason })]);
+                }
+                close::close(&self.tracker, request)
+            }
+            SettleJob::Release(request) if self.faults.unanswered_releases.contains(&request.task) => {
+                return Err("database locked".to_owned());
+            }
+            SettleJob::Release(request) => close::release(&self.tracker, request),
+        };
+        result.map_err(|error| error.to_string())
+    }
+
+    fn attempt(&self, id: IterationId) -> &Attempt {
+        &self.attempts.get(&id).expect("an iteration has a claim").1
+    }
+
+    pub(super) fn do_work(&mut self, id: IterationId, job: WorkerJob) -> Vec<Event> {
+        let event = match job {
+            WorkerJob::Prepare { base, must_contain } => {
+                Event::Prepared { iteration: id, result: self.prepare(id, &base, &must_contain) }
+            }
+            WorkerJob::Plan { task, attempt, .. } => {
+                let planned = plan(&task, id, attempt, &self.settings);
+                let view = planned
+                    .map(|plan| PlannedView { plan: Box::new(plan), prompt_prefix_hash: "0".to_owned() });
+                Event::Planned { iteration: id, result: Ok(view) }
+            }
+            WorkerJob::Run { task, plan } => return self.run_agent(id, &task, &plan),
+            WorkerJob::Collect { base, .. } => {
+                Event::Collected { iteration: id, result: Ok(self.collect(id, base)) }
+            }
+        };
+        vec![event]
+    }
+
+    fn prepare(
+        &self,
+        id: IterationId,
+        base: &CommitId,
+        must_contain: &[CommitId],
+    ) -> Result<PreparedView, Problem> {
+        if self.agent_stops.contains_key(&id.worker) {
+            return Err("the set-up was stopped".to_owned());
+        }
+        if let Some(problem) = &self.attempt(id).set_up {
+            return Err(problem.clone());
+        }
+        if !must_contain.iter().all(|commit| self.commits.contains(base, commit)) {
+            return Err("the base lacks what a dependency landed".to_owned());
+        }
+        Ok(PreparedView { worktree: format!("wt/{}", id.worker), fresh: id.iter == 1 })
+    }
+
+    fn run_agent(&mut self, id: IterationId, task: &TaskId, plan: &SpawnPlan) -> Vec<Event> {
+        let stop = self.agent_stops.get(&id.worker).copied();
+        let attempt = self.attempt(id).clone();
+        let spawner = FakeSpawner::new().with(task.as_str(), attempt.run(stop.is_some()));
+        let report = spawner.run(plan, &stops(stop), &|_| {});
+        if attempt.closes_in_tracker && stop.is_none() {
+            let actor = self.run.actor(id);
+            self.tracker.close(task, "done", &actor).expect("a fake answers");
+        }
+        let result = report.map(|report| {
+            let task_after = self.tracker.task(task).expect("a fake answers").map(Box::new);
+            Box::new(ExitView { report, task_after })
+        });
+        let started = Event::Spawned { iteration: id, pid: 1, start_ticks: 1 };
+        let never_ran = matches!(result, Err(SpawnError::Missing { .. } | SpawnError::Failed { .. }));
+        let exited = Event::Exited { iteration: id, result };
+        if never_ran { vec![exited] } else { vec![started, exited] }
+    }
+
+    fn collect(&mut self, id: IterationId, base: CommitId) -> Collected {
+        let (task, attempt) = self.attempts.get(&id).expect("an iteration has a claim");
+        let name = format!("work-{task}");
+        let (head, descends_from_base) = match attempt.work {
+            Work::Uncollectable => {
+                return Collected::Kept { reason: "unresolved merge in a.txt".to_owned(), head: Some(base) };
+            }
+            Work::Nothing => (base, true),
+            Work::Changes => (self.commits.commit(&name, vec![base]), true),
+            Work::Rewritten => (self.commits.commit(&name, Vec::new()), false),
+        };
+        let change = FileChange { path: "a.txt".to_owned(), added: 1, removed: 0, is_repository_link: false };
+        let changes = if self.attempt(id).work == Work::Nothing { Vec::new() } else { vec![change] };
+        Collected::Work(CollectedWork { head, committed_leftovers: false, changes, descends_from_base })
+    }
+
+    pub(super) fn do_lane(&mut self, job: LaneJob) -> Event {
+        match job {
+            LaneJob::Baseline { commit } => {
+                Event::BaselineEnded(self.gate(self.baseline, TreeId::new(format!("tree-of-{commit}"))))
+            }
+            LaneJob::Merge { iteration, task, actor, tip, work } => {
+                self.landing = Some(iteration);
+                Event::Merged(self.merge(iteration, &task, &actor, &tip, &work))
+            }
+            LaneJob::Gate { iteration, tree, again, .. } => {
+                let goes = self.attempt(iteration).gate(again);
+                Event::Gated(self.gate(goes, tree))
+            }
+            LaneJob::Advance { to, .. } => Event::Advanced(self.advance(&to)),
+            LaneJob::Deliver { tip } => Event::Delivered(Ok(self.deliver(tip))),
+            LaneJob::KeepConflict { task, .. } => {
+                let result = Ok(format!("wt/conflict-{task}"));
+                Event::ConflictKept { task, result }
+            }
+            LaneJob::CleanUp => Event::CleanedUp(Vec::new()),
+        }
+    }
+
+    fn merge(
+        &mut self,
+        id: IterationId,
+        task: &Task,
+        actor: &Actor,
+        tip: &CommitId,
+        work: &CommitId,
+    ) -> Result<MergeView, Problem> {
+        let Some(after) = self.tracker.task(&task.id).expect("a fake answers") else {
+            return Ok(MergeView::Taken(format!("{} was deleted", task.id)));
+        };
+        if let Owner::Person(who) = owner_after(&after, actor) {
+            return Ok(MergeView::Taken(format!("{who} closed or took {}", task.id)));
+        }
+        let attempt = self.attempt(id).clone();
+        if let Some(problem) = attempt.merge_problem {
+            return Err(problem);
+        }
+        if !attempt.conflicts_in.is_empty() {
+            let candidate = Candidate::Conflict(attempt.conflicts_in);
+            return Ok(MergeView::Candidate { candidate, resolves: None });
+        }
+        let (commit, tree) = self.commits.merge(tip, work);
+        let resolves = task.metadata_text(CONFLICT_OF).map(TaskId::new);
+        Ok(MergeView::Candidate { candidate: Candidate::Made { commit, tree }, resolves })
+    }
+
+    fn gate(&self, goes: GateGoes, tree: TreeId) -> Result<GatedView, Problem> {
+        let is_stopped = self.gate_stop.is_some();
+        let gate = FakeGate::deciding(move |_| goes.run(is_stopped));
+        let job = GateJob {
+            command: "just test".to_owned(),
+            cwd: PathBuf::from("wt/land"),
+            log: PathBuf::from("gate.log"),
+            timeout: Duration::from_secs(60),
+            kill_grace: Duration::from_secs(1),
+            env: Vec::new(),
+        };
+        let report = gate.run(&job, &stops(self.gate_stop)).map_err(|error| error.to_string())?;
+        let proof = GateProof { command: job.command, tree, report, flaky: false };
+        Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None })
+    }
+
+    fn advance(&mut self, to: &CommitId) -> Result<Advance, Problem> {
+        let how = self.landing.map_or(Advancing::AtTip, |id| self.attempt(id).advance);
+        self.commits.advance(to, how)
+    }
+
+    fn deliver(&mut self, tip: CommitId) -> DeliveredView {
+        let target = BranchName::new("main");
+        let refused = |reason: &str| DeliveryRecord::Refused {
+            target: target.clone(),
+            reason: reason.to_owned(),
+            remedy: "hew loop deliver".to_owned(),
+        };
+        if self.gate_stop.is_some() {
+            return DeliveredView { outcome: refused("the gate was stopped"), new_tip: None };
+        }
+        match self.deliveries.pop_front().unwrap_or(Delivers::Forward) {
+            Delivers::Forward => {
+                DeliveredView { outcome: DeliveryRecord::Delivered { target, sha: tip }, new_tip: None }
+            }
+            Delivers::Merged => {
+                let theirs = self.commits.commit("theirs", vec![CommitId::new(LAUNCH)]);
+                let (merged, _) = self.commits.merge(&tip, &theirs);
+                self.commits.branch = merged.clone();
+                let outcome = DeliveryRecord::Delivered { target, sha: merged.clone() };
+                DeliveredView { outcome, new_tip: Some(merged) }
+            }
+            Delivers::Refused => {
+                DeliveredView { outcome: refused("uncommitted changes in a.txt"), new_tip: None }
+            }
+        }
+    }
+}
+
+fn plan(
+    task: &Task,
+    iteration: IterationId,
+    attempt: u32,
+    settings: &hew_core::settings::Settings,
+) -> Result<SpawnPlan, RuntimeProblem> {
+    let folder = PathBuf::from(format!("run/{}", iteration.stem()));
+    let seat = Seat {
+        run: RunId::new(crate::tracker_clock::ticking_start(), 7),
+        iteration,
+        attempt,
+        project: PathBuf::from("project"),
+        worktree: PathBuf::from("wt"),
+        temp: folder.join("tmp"),
+        folder,
+        port_base: 20_000,
+        hew_folder: PathBuf::from("bin"),
+        remotes: Vec::new(),
+    };
+    plan_spawn(&SpawnRequest { task, settings, ambient: &BTreeMap::new(), seat: &seat })
+}

@@ -1,0 +1,206 @@
+//! How one attempt at a task goes, from its worktree to the run branch.
+
+use hew_core::agent::{AgentSignal, SignalWord};
+use hew_core::exit::Exit;
+
+use crate::fake_gate::FakeGateRun;
+use crate::fake_spawner::FakeRun;
+
+/// One attempt at a task. [`Attempt::done`] goes well throughout; each method makes one thing go otherwise.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub(crate) set_up: Option<String>,
+    pub(crate) agent: Agent,
+    pub(crate) says: Option<AgentSignal>,
+    pub(crate) closes_in_tracker: bool,
+    pub(crate) work: Work,
+    pub(crate) conflicts_in: Vec<String>,
+    pub(crate) merge_problem: Option<String>,
+    pub(crate) gates: Vec<GateGoes>,
+    pub(crate) advance: Advancing,
+}
+
+/// How the agent ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Agent {
+    Exits(Exit),
+    Missing,
+}
+
+/// What the agent leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Work {
+    Changes,
+    Nothing,
+    Rewritten,
+    Uncollectable,
+}
+
+/// How one run of the gate goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GateGoes {
+    /// Exit code 0.
+    Green,
+    /// Exit code 1.
+    Red,
+    /// Its time is up.
+    TimesOut,
+    /// It can't be run.
+    Fails,
+}
+
+/// How the run branch is found when it is to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Advancing {
+    AtTip,
+    Meddled,
+    Deleted,
+    Fails,
+}
+
+impl Attempt {
+    /// Ends well, says that it is done, has changes that merge and a green gate.
+    pub fn done() -> Self {
+        Self {
+            set_up: None,
+            agent: Agent::Exits(Exit::Code(0)),
+            says: Some(AgentSignal { signal: SignalWord::Done, reason: None }),
+            closes_in_tracker: false,
+            work: Work::Changes,
+            conflicts_in: Vec::new(),
+            merge_problem: None,
+            gates: Vec::new(),
+            advance: Advancing::AtTip,
+        }
+    }
+
+    /// The same, without a word: the exit code alone says that it is done.
+    pub fn silent() -> Self {
+        Self { says: None, ..Self::done() }
+    }
+
+    /// `hew blocked`.
+    pub fn blocked(reason: &str) -> Self {
+        Self::saying(SignalWord::Blocked, reason)
+    }
+
+    /// `hew fail`.
+    pub fn gives_up(reason: &str) -> Self {
+        Self::saying(SignalWord::Fail, reason)
+    }
+
+    fn saying(signal: SignalWord, reason: &str) -> Self {
+        Self { says: Some(AgentSignal { signal, reason: Some(reason.to_owned()) }), ..Self::done() }
+    }
+
+    /// Ends with this exit code.
+    pub fn exits(code: i32) -> Self {
+        Self { agent: Agent::Exits(Exit::Code(code)), ..Self::done() }
+    }
+
+    /// Its program is not there.
+    pub fn missing_program() -> Self {
+        Self { agent: Agent::Missing, ..Self::done() }
+    }
+
+    /// Its worktree can't be prepared.
+    pub fn unprepared(problem: &str) -> Self {
+        Self { set_up: Some(problem.to_owned()), ..Self::done() }
+    }
+
+    /// Changes nothing.
+    #[must_use]
+    pub fn changing_nothing(self) -> Self {
+        Self { work: Work::Nothing, ..self }
+    }
+
+    /// Its commits don't build on the base.
+    #[must_use]
+    pub fn rewriting_history(self) -> Self {
+        Self { work: Work::Rewritten, ..self }
+    }
+
+    /// Its folder can't be made a commit.
+    #[must_use]
+    pub fn leaving_a_mess(self) -> Self {
+        Self { work: Work::Uncollectable, ..self }
+    }
+
+    /// Closes its task in the tracker, as its own actor.
+    #[must_use]
+    pub fn closing_its_task(self) -> Self {
+        Self { closes_in_tracker: true, says: None, ..self }
+    }
+
+    /// Its work does not merge.
+    #[must_use]
+    pub fn conflicting(self) -> Self {
+        Self { conflicts_in: vec!["shared.txt".to_owned()], ..self }
+    }
+
+    /// The lane can't merge it for a reason of its own.
+    #[must_use]
+    pub fn unmergeable(self, problem: &str) -> Self {
+        Self { merge_problem: Some(problem.to_owned()), ..self }
+    }
+
+    /// The gate on its candidate goes like this; the second is for a second run.
+    #[must_use]
+    pub fn gated(self, gates: &[GateGoes]) -> Self {
+        Self { gates: gates.to_vec(), ..self }
+    }
+
+    /// The gate on its candidate is red.
+    #[must_use]
+    pub fn red(self) -> Self {
+        self.gated(&[GateGoes::Red, GateGoes::Red])
+    }
+
+    /// Somebody has moved the run branch before its candidate gets there.
+    #[must_use]
+    pub fn meddled_with(self) -> Self {
+        Self { advance: Advancing::Meddled, ..self }
+    }
+
+    /// Somebody has deleted the run branch.
+    #[must_use]
+    pub fn with_branch_deleted(self) -> Self {
+        Self { advance: Advancing::Deleted, ..self }
+    }
+
+    /// The run branch can't be moved.
+    #[must_use]
+    pub fn not_advancing(self) -> Self {
+        Self { advance: Advancing::Fails, ..self }
+    }
+
+    /// The agent's run, for the fake spawner.
+    pub(crate) fn run(&self, is_stopped: bool) -> FakeRun {
+        let run = match self.agent {
+            Agent::Missing => FakeRun::missing(),
+            Agent::Exits(_) if is_stopped => FakeRun::hangs(),
+            Agent::Exits(exit) => FakeRun::exits(exit),
+        };
+        match &self.says {
+            Some(signal) if !is_stopped => run.saying(signal.clone()),
+            _ => run,
+        }
+    }
+
+    pub(crate) fn gate(&self, again: bool) -> GateGoes {
+        self.gates.get(usize::from(again)).copied().unwrap_or(GateGoes::Green)
+    }
+}
+
+impl GateGoes {
+    /// For the fake gate.
+    pub(crate) fn run(self, is_stopped: bool) -> FakeGateRun {
+        match self {
+            _ if is_stopped => FakeGateRun::Hangs,
+            Self::Green => FakeGateRun::Exits(Exit::Code(0), String::new()),
+            Self::Red => FakeGateRun::Exits(Exit::Code(1), "1 test failed".to_owned()),
+            Self::TimesOut => FakeGateRun::TimesOut,
+            Self::Fails => FakeGateRun::Fails("no shell".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Whole runs of the engine without threads, files or git, written as a script.
+//!
+//! A [`Scenario`] says what there is: tasks, how each attempt at them goes, limits. [`Scenario::start`] makes a [`World`],
+//! which performs the engine's effects on fakes and answers them; it can be held anywhere, interrupted, and asked what
+//! happened. Every effect is checked against [`rules`] on its way.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `attempt` | how one attempt goes |
+//! | `world` | who does what next; holding, time, interruptions |
+//! | `answers` | each job done on the fakes |
+//! | `commits` | commits and the run branch |
+//! | `rules` | what holds after every step |
+//! | `story` | what happened, for assertions |
+
+mod answers;
+mod attempt;
+mod commits;
+mod rules;
+mod story;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hew_core::engine::{GatePlan, RunConfig, RunLimits};
+use hew_core::ids::{BranchName, CommitId, RunId, TaskId};
+use hew_core::settings::{OnGateFail, Settings, Values, layers};
+use hew_core::tracker::record::time_text;
+use hew_core::tracker::{Scope, TaskEditor};
+use serde_json::{Map, Value, json};
+
+pub use attempt::{Attempt, GateGoes};
+pub use world::{Place, World, agent_of};
+
+use crate::fake_tracker::FakeTracker;
+use crate::manual_clock::ManualClock;
+use crate::tracker_clock::ticking_start;
+
+/// The commit that every scenario starts from.
+pub const LAUNCH: &str = "launch";
+
+/// How the tracker misbehaves, by task.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct TrackerFaults {
+    /// Claims that somebody else wins, so many times.
+    pub(crate) lost_claims: BTreeMap<TaskId, u32>,
+    /// Claims that get no answer, so many times.
+    pub(crate) unanswered_claims: BTreeMap<TaskId, u32>,
+    /// Closes that are refused, so many times.
+    pub(crate) refused_closes: BTreeMap<TaskId, u32>,
+    /// Releases that get no answer.
+    pub(crate) unanswered_releases: BTreeSet<TaskId>,
+    /// No ready list is answered.
+    pub(crate) deaf: bool,
+}
+
+/// What there is when a run begins.
+pub struct Scenario {
+    config: RunConfig,
+    tasks: Vec<Map<String, Value>>,
+    attempts: BTreeMap<TaskId, VecDeque<Attempt>>,
+    faults: TrackerFaults,
+    baseline: GateGoes,
+    deliveries: VecDeque<Delivers>,
+    held: BTreeSet<Place>,
+}
+
+/// How a delivery goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Delivers {
+    /// The target is where it was.
+    Forward,
+    /// It had moved and was merged in.
+    Merged,
+    /// A person is needed.
+    Refused,
+}
+
+impl Default for Scenario {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Scenario {
+    /// One worker, three attempts, a green gate with its baseline, delivery to `main`, no tasks.
+    ///
+    /// # Panics
+    /// Never: its settings are its own.
+    pub fn new() -> Self {
+        let flags = [
+            ("loop.runtime", "shell".to_owned(), "--runtime"),
+            ("loop.runtime_defs.shell.command", "work".to_owned(), "--shell"),
+        ];
+        let values = Values::built_in().overlaid_with(layers::read_flags(&flags).values);
+        let settings = Settings::from_values(&values).expect("a scenario's own settings are valid");
+        let run = RunId::new(ticking_start(), 7);
+        let config = RunConfig {
+            run_branch: BranchName::new(format!("loop/{run}/main")),
+            run,
+            jobs: 1,
+            scope: Scope::Ready,
+            retry_parked: false,
+            target: Some(BranchName::new("main")),
+            launch: CommitId::new(LAUNCH),
+            gate: Some(GatePlan {
+                command: "just test".to_owned(),
+                retry_flaky: false,
+                baseline: true,
+                on_fail: OnGateFail::Continue,
+            }),
+            limits: RunLimits {
+                max_attempts: 3,
+                max_iter: None,
+                wall: None,
+                stop_grace: Duration::from_secs(30),
+            },
+            deliver: true,
+            watch: false,
+            settings: Arc::new(settings),
+        };
+        Self {
+            config,
+            tasks: Vec::new(),
+            attempts: BTreeMap::new(),
+            faults: TrackerFaults::default(),
+            baseline: GateGoes::Green,
+            deliveries: VecDeque::new(),
+            held: BTreeSet::new(),
+        }
+    }
+
+    /// Changes what is frozen at launch.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut RunConfig)) -> Self {
+        change(&mut self.config);
+        self
+    }
+
+    /// So many workers.
+    #[must_use]
+    pub fn jobs(self, jobs: u16) -> Self {
+        self.with(|config| config.jobs = jobs)
+    }
+
+    /// So many attempts at a task.
+    #[must_use]
+    pub fn max_attempts(self, attempts: u32) -> Self {
+        self.with(|config| config.limits.max_attempts = attempts)
+    }
+
+    /// So many iterations.
+    #[must_use]
+    pub fn max_iter(self, iterations: u64) -> Self {
+        self.with(|config| config.limits.max_iter = Some(iterations))
+    }
+
+    /// A wall budget of so many seconds.
+    #[must_use]
+    pub fn wall(self, seconds: u64) -> Self {
+        self.with(|config| config.limits.wall = Some(Duration::from_secs(seconds)))
+    }
+
+    /// Waits for new tasks instead of ending.
+    #[must_use]
+    pub fn watching(self) -> Self {
+        self.with(|config| config.watch = true)
+    }
+
+    /// Changes the gate's plan.
+    ///
+    /// # Panics
+    /// If the gate was taken away before.
+    #[must_use]
+    pub fn gate(self, change: impl FnOnce(&mut GatePlan)) -> Self {
+        self.with(|config| change(config.gate.as_mut().expect("the scenario has a gate")))
+    }
+
+    /// No gate.
+    #[must_use]
+    pub fn ungated(self) -> Self {
+        self.with(|config| config.gate = None)
+    }
+
+    /// The gate goes like this on the launch commit.
+    #[must_use]
+    pub fn baseline(mut self, gate: GateGoes) -> Self {
+        self.baseline = gate;
+        self
+    }
+
+    /// Tasks that wait for nothing, most urgent first.
+    #[must_use]
+    pub fn tasks(self, ids: &[&str]) -> Self {
+        ids.iter().fold(self, |scenario, id| scenario.task(id, &[]))
+    }
+
+    /// A task that waits for others.
+    #[must_use]
+    pub fn task(self, id: &str, after: &[&str]) -> Self {
+        self.task_with(id, after, &json!({}))
+    }
+
+    /// A task with more fields of its record.
+    #[must_use]
+    pub fn task_with(mut self, id: &str, after: &[&str], fields: &Value) -> Self {
+        let record = task_record(id, after, self.tasks.len(), fields);
+        self.tasks.push(record);
+        self
+    }
+
+    /// How the next attempts at a task go, in this order; any more go like [`Attempt::done`].
+    #[must_use]
+    pub fn attempts(mut self, task: &str, attempts: impl IntoIterator<Item = Attempt>) -> Self {
+        self.attempts.entry(TaskId::new(task)).or_default().extend(attempts);
+        self
+    }
+
+    /// Somebody else wins the next claims of a task.
+    #[must_use]
+    pub fn losing_claims(mut self, task: &str, times: u32) -> Self {
+        self.faults.lost_claims.insert(TaskId::new(task), times);
+        self
+    }
+
+    /// The tracker does not answer the next claims of a task.
+    #[must_use]
+    pub fn unanswered_claims(mut self, task: &str, times: u32) -> Self {
+        self.faults.unanswered_claims.insert(TaskId::new(task), times);
+        self
+    }
+
+    /// The tracker refuses the next closes of a task.
+    #[must_use]
+    pub fn refusing_closes(mut self, task: &str, times: u32) -> Self {
+        self.faults.refused_closes.insert(TaskId::new(task), times);
+        self
+    }
+
+    /// The tracker does not answer when a task is given back.
+    #[must_use]
+    pub fn unanswered_release(mut self, task: &str) -> Self {
+        self.faults.unanswered_releases.insert(TaskId::new(task));
+        self
+    }
+
+    /// The tracker never answers what is ready.
+    #[must_use]
+    pub fn deaf_tracker(mut self) -> Self {
+        self.faults.deaf = true;
+        self
+    }
+
+    /// The next delivery is refused.
+    #[must_use]
+    pub fn refusing_delivery(mut self) -> Self {
+        self.deliveries.push_back(Delivers::Refused);
+        self
+    }
+
+    /// At the next delivery the target has moved.
+    #[must_use]
+    pub fn with_target_moved(mut self) -> Self {
+        self.deliveries.push_back(Delivers::Merged);
+        self
+    }
+
+    /// Nothing is done there until it is released.
+    #[must_use]
+    pub fn holding(mut self, place: Place) -> Self {
+        self.held.insert(place);
+        self
+    }
+
+    /// Launches the run; nothing is done yet.
+    ///
+    /// # Panics
+    /// If a task can't be stored.
+    pub fn start(self) -> World {
+        let clock = Arc::new(ManualClock::default());
+        let tracker = FakeTracker::new(clock.clone());
+        let lines = self.tasks.iter().map(|task| Value::Object(task.clone()).to_string() + "\n");
+        tracker.import(&lines.collect::<String>(), false).expect("a scenario's tasks can be stored");
+        World::new(self, tracker, clock)
+    }
+}
+
+/// A task as beads would write it; `place` orders tasks of one priority.
+pub(crate) fn task_record(id: &str, after: &[&str], place: usize, fields: &Value) -> Map<String, Value> {
+    let at = time_text(ticking_start() - Duration::from_secs(100_000) + Duration::from_secs(place as u64));
+    let edges: Vec<Value> = after
+        .iter()
+        .map(|on| json!({ "issue_id": id, "depends_on_id": on, "type": "blocks", "created_at": at }))
+        .collect();
+    let mut record = Map::new();
+    for (field, value) in [
+        ("id", json!(id)),
+        ("title", json!(format!("Task {id}"))),
+        ("status", json!("open")),
+        ("priority", json!(2)),
+        ("issue_type", json!("task")),
+        ("created_at", json!(at)),
+        ("updated_at", json!(at)),
+        ("dependencies", json!(edges)),
+    ] {
+        record.insert(field.to_owned(), value);
+    }
+    record.extend(fields.as_object().cloned().unwrap_or_default());
+    record
+}

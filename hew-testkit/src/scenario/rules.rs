@@ -1,0 +1,235 @@
+//! What holds after every step of every run, whatever happens to it.
+//!
+//! A task is held by one iteration; nothing that waits is started before its prerequisite is settled by hew's own close;
+//! nothing starts after a stop; no worker has two jobs; the lane has one result, and moves the run branch only from where
+//! it is; iterations begin once, end once and last; in the end every claim is closed, given back or left to its taker.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use hew_core::engine::{Effect, Event, LaneJob, RunConfig, WorkerJob};
+use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::record::{JournalEvent, StopReason};
+use hew_core::tracker::change::TaskChange;
+use hew_core::tracker::{BdClient, DependencyKind, Status, TaskEditor, TaskFilter};
+
+use super::TrackerFaults;
+use super::commits::Commits;
+use crate::fake_tracker::FakeTracker;
+
+/// Where the lane is with a result.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LaneStep {
+    Idle,
+    Merging,
+    Merged,
+    Gating,
+    Gated,
+    Advancing,
+}
+
+/// What is known of a run in order to judge the next effect.
+pub(crate) struct Rules {
+    jobs: u16,
+    max_iter: Option<u64>,
+    prerequisites: BTreeMap<TaskId, BTreeSet<TaskId>>,
+    /// Closed before the run, or by hew's own close.
+    settled: BTreeSet<TaskId>,
+    claiming: BTreeMap<TaskId, IterationId>,
+    open: BTreeMap<IterationId, TaskId>,
+    ended: BTreeSet<IterationId>,
+    started: u64,
+    working: BTreeMap<WorkerId, IterationId>,
+    queued: BTreeSet<IterationId>,
+    lane: LaneStep,
+    stopped: Option<StopReason>,
+    over: bool,
+}
+
+type Verdict = Result<(), String>;
+
+fn ensure(holds: bool, broken: impl FnOnce() -> String) -> Verdict {
+    if holds { Ok(()) } else { Err(format!("broken: {}", broken())) }
+}
+
+impl Rules {
+    pub(crate) fn new(config: &RunConfig, tracker: &FakeTracker) -> Self {
+        let all = TaskFilter { all: true, ..TaskFilter::default() };
+        let tasks = tracker.list(&all).expect("a fake answers");
+        let blocks = |kind: &DependencyKind| *kind == DependencyKind::Blocks;
+        let prerequisites = tasks.iter().map(|task| {
+            let on = task.dependencies.iter().filter(|edge| blocks(&edge.kind)).map(|edge| edge.on.clone());
+            (task.id.clone(), on.collect())
+        });
+        let closed = tasks.iter().filter(|task| task.status == Status::Closed).map(|task| task.id.clone());
+        Self {
+            jobs: config.jobs,
+            max_iter: config.limits.max_iter,
+            prerequisites: prerequisites.collect(),
+            settled: closed.collect(),
+            claiming: BTreeMap::new(),
+            open: BTreeMap::new(),
+            ended: BTreeSet::new(),
+            started: 0,
+            working: BTreeMap::new(),
+            queued: BTreeSet::new(),
+            lane: LaneStep::Idle,
+            stopped: None,
+            over: false,
+        }
+    }
+
+    /// Takes note of an answer.
+    pub(crate) fn before(&mut self, event: &Event) {
+        match event {
+            Event::Prepared { iteration, .. }
+            | Event::Planned { iteration, .. }
+            | Event::Exited { iteration, .. }
+            | Event::Collected { iteration, .. } => drop(self.working.remove(&iteration.worker)),
+            Event::Claimed { iteration, .. } => self.claiming.retain(|_, claimer| claimer != iteration),
+            Event::Merged(_) => self.lane = LaneStep::Merged,
+            Event::Gated(_) => self.lane = LaneStep::Gated,
+            Event::Advanced(_) => self.lane = LaneStep::Idle,
+            _ => {}
+        }
+    }
+
+    /// Judges the next effect.
+    pub(crate) fn check(&mut self, effect: &Effect, commits: &Commits) -> Verdict {
+        ensure(!self.over, || format!("{effect:?} after the end"))?;
+        match effect {
+            Effect::Record(event) => self.check_record(event),
+            Effect::ListReady(_) => ensure(self.stopped.is_none(), || "a list after a stop".to_owned()),
+            Effect::Claim { iteration, task, .. } => self.check_claim(*iteration, task),
+            Effect::Work { iteration, job } => self.check_work(*iteration, job),
+            Effect::Lane(job) => self.check_lane(job, commits),
+            Effect::Settle { iteration, .. } => {
+                self.queued.remove(iteration);
+                Ok(())
+            }
+            Effect::Finish(_) => {
+                self.over = true;
+                ensure(self.open.is_empty(), || format!("iterations never ended: {:?}", self.open))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_claim(&mut self, id: IterationId, task: &TaskId) -> Verdict {
+        ensure(self.stopped.is_none(), || format!("a claim of {task} after a stop"))?;
+        ensure(id.worker.0 < self.jobs, || format!("worker {} does not exist", id.worker))?;
+        ensure(!self.open.values().any(|held| held == task), || {
+            format!("{task} is claimed while it is held")
+        })?;
+        ensure(!self.claiming.contains_key(task), || format!("{task} is claimed twice"))?;
+        let taken = self.claiming.values().any(|claimer| claimer.worker == id.worker);
+        ensure(!taken, || format!("{} claims two tasks", id.worker))?;
+        self.claiming.insert(task.clone(), id);
+        let reserved = self.started + self.claiming.len() as u64;
+        ensure(self.max_iter.is_none_or(|max| reserved <= max), || format!("{reserved} iterations"))
+    }
+
+    fn check_work(&mut self, id: IterationId, job: &WorkerJob) -> Verdict {
+        ensure(self.open.contains_key(&id), || format!("work for {id}, which is not open"))?;
+        let fresh = matches!(job, WorkerJob::Prepare { .. });
+        ensure(!fresh || self.stopped.is_none(), || format!("{id} begins after a stop"))?;
+        let spawns = matches!(job, WorkerJob::Run { .. });
+        let signalled = self.stopped == Some(StopReason::Signal);
+        ensure(!spawns || !signalled, || format!("{id} spawns an agent after a signal"))?;
+        let busy = self.working.insert(id.worker, id);
+        ensure(busy.is_none(), || format!("{} has two jobs", id.worker))
+    }
+
+    fn check_lane(&mut self, job: &LaneJob, commits: &Commits) -> Verdict {
+        let (wanted, next): (&[LaneStep], _) = match job {
+            LaneJob::Merge { iteration, tip, .. } => {
+                ensure(*tip == commits.branch, || format!("a merge into {tip}, not into the tip"))?;
+                ensure(self.queued.remove(iteration), || format!("{iteration} did not wait for the lane"))?;
+                (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Merging)
+            }
+            LaneJob::Gate { .. } => {
+                let signalled = self.stopped == Some(StopReason::Signal);
+                ensure(!signalled, || "a new gate after a signal".to_owned())?;
+                (&[LaneStep::Merged, LaneStep::Gated], LaneStep::Gating)
+            }
+            LaneJob::Advance { from, .. } => {
+                ensure(*from == commits.branch, || format!("an advance from {from}, not from the tip"))?;
+                (&[LaneStep::Merged, LaneStep::Gated], LaneStep::Advancing)
+            }
+            LaneJob::Deliver { tip } => {
+                ensure(*tip == commits.branch, || format!("{tip} is delivered, not the tip"))?;
+                let signalled = self.stopped == Some(StopReason::Signal);
+                ensure(!signalled, || "a delivery after a signal".to_owned())?;
+                (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Idle)
+            }
+            LaneJob::Baseline { .. } | LaneJob::KeepConflict { .. } | LaneJob::CleanUp => return Ok(()),
+        };
+        ensure(wanted.contains(&self.lane), || format!("{job:?} while the lane is {:?}", self.lane))?;
+        self.lane = next;
+        Ok(())
+    }
+
+    fn check_record(&mut self, event: &JournalEvent) -> Verdict {
+        match event {
+            JournalEvent::IterationStarted { iteration, task, .. } => self.begins(*iteration, task),
+            JournalEvent::Prepared { iteration, .. }
+            | JournalEvent::Plan { iteration, .. }
+            | JournalEvent::Spawned { iteration, .. }
+            | JournalEvent::Exited { iteration, .. }
+            | JournalEvent::Collected { iteration, .. }
+            | JournalEvent::Candidate { iteration, .. }
+            | JournalEvent::Conflicted { iteration, .. }
+            | JournalEvent::Gated { iteration, .. }
+            | JournalEvent::Landed { iteration, .. } => self.is_open(*iteration, event),
+            JournalEvent::Queued { iteration } => {
+                self.queued.insert(*iteration);
+                let (waiting, room) = (self.queued.len(), usize::from(self.jobs) * 2);
+                ensure(waiting <= room, || format!("{waiting} results wait for the lane"))?;
+                self.is_open(*iteration, event)
+            }
+            JournalEvent::TaskChanged { iteration, task, change } => {
+                if matches!(change, TaskChange::Closed { .. }) {
+                    self.settled.insert(task.clone());
+                    // A refused close is tried again when its iteration is over.
+                    return Ok(());
+                }
+                let retried = matches!(change, TaskChange::CloseFailed { .. } | TaskChange::Released);
+                if retried { Ok(()) } else { self.is_open(*iteration, event) }
+            }
+            JournalEvent::IterationEnded { iteration, .. } => self.ends(*iteration),
+            JournalEvent::StopRequested { reason, .. } => {
+                self.stopped = Some(*reason);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn begins(&mut self, id: IterationId, task: &TaskId) -> Verdict {
+        self.started += 1;
+        let held = self.open.values().any(|held| held == task);
+        ensure(!held, || format!("{task} is held by two iterations"))?;
+        let open = self.prerequisites.get(task).into_iter().flatten().find(|on| !self.settled.contains(*on));
+        ensure(open.is_none(), || format!("{task} begins before {open:?} is settled"))?;
+        ensure(!self.ended.contains(&id), || format!("{id} begins again"))?;
+        ensure(self.open.insert(id, task.clone()).is_none(), || format!("{id} begins twice"))?;
+        ensure(self.max_iter.is_none_or(|max| self.started <= max), || format!("{} iterations", self.started))
+    }
+
+    fn is_open(&self, id: IterationId, event: &JournalEvent) -> Verdict {
+        ensure(self.open.contains_key(&id), || format!("{event:?} while {id} is not open"))
+    }
+
+    fn ends(&mut self, id: IterationId) -> Verdict {
+        ensure(self.open.remove(&id).is_some(), || format!("{id} ends, but is not open"))?;
+        self.ended.insert(id);
+        Ok(())
+    }
+
+    /// No claim of the run is left, but where the tracker would not take it back.
+    pub(crate) fn at_end(&self, tracker: &FakeTracker, faults: &TrackerFaults) -> Verdict {
+        let mut left = tracker.held_by("hew/").expect("a fake answers");
+        left.retain(|task| !faults.unanswered_releases.contains(task));
+        left.retain(|task| faults.refused_closes.get(task).is_none());
+        ensure(left.is_empty(), || format!("still claimed at the end: {left:?}"))
+    }
+}

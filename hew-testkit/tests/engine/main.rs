@@ -1,0 +1,7 @@
+//! The engine, put to the test by whole runs.
+
+mod dispatching;
+mod ending;
+mod landing;
+mod stopping;
+mod watching;

@@ -1,0 +1,371 @@
+//! What people look at, through the real binary, on runs whose journals are written by hand.
+
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Output, Stdio};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use hew::adapters::lock::ProjectLock;
+use hew::adapters::recorder::Recorder;
+use hew::adapters::store::RunFolder;
+use hew_core::exit::Exit;
+use hew_core::ids::IterationId;
+use hew_core::record::event::StopReason;
+use hew_core::record::{RunView, Store};
+use hew_testkit::journal::{self, JournalBuilder, iteration};
+use hew_testkit::repo::TestRepo;
+use serde_json::{Value, json};
+
+fn put(repo: &TestRepo, journal: &JournalBuilder) -> RunFolder {
+    let mut folder = RunFolder::create(&repo.root().join(".hew"), journal.run_id()).unwrap();
+    folder.append(journal.entries()).unwrap();
+    folder
+}
+
+fn put_transcript(folder: &RunFolder, journal: &JournalBuilder, id: IterationId, said: &[&str]) -> PathBuf {
+    let path = folder.path().join(journal.iteration_dir(id)).join("transcript.jsonl");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let mut lines = vec![json!({"type": "system", "subtype": "init", "runtime": "shell"})];
+    lines.extend(said.iter().map(|text| said_record(text)));
+    lines.push(json!({"type": "result", "is_error": false, "exit": {"code": 0}}));
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    fs::write(&path, lines.join("\n") + "\n").unwrap();
+    path
+}
+
+fn said_record(text: &str) -> Value {
+    json!({"type": "assistant", "message": {"content": [{"type": "text", "text": text}]}})
+}
+
+fn hew(repo: &TestRepo, args: &[&str]) -> Output {
+    repo.hew(args).output().unwrap()
+}
+
+fn stdout(output: &Output) -> String {
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn text(repo: &TestRepo, args: &[&str]) -> String {
+    stdout(&hew(repo, args))
+}
+
+fn json_lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn at(days: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(1_795_000_000, 0).unwrap() + TimeDelta::days(days)
+}
+
+/// Four runs: completed, cancelled, failed, crashed; the newest last.
+fn four_runs(repo: &TestRepo) -> Vec<JournalBuilder> {
+    let mut runs: Vec<JournalBuilder> = (0..4).map(|day| JournalBuilder::launch_at(at(day), 1, 1)).collect();
+    runs[0].whole(iteration(0, 1), "app-1", "One").deliver_and_end();
+    runs[1].run_ended(StopReason::Cancelled, 5, Vec::new(), Vec::new());
+    runs[2].run_ended(StopReason::ReadyEmpty, 1, Vec::new(), Vec::new());
+    runs[3].start(iteration(0, 1), "app-2", "Two", 1);
+    for run in &runs {
+        put(repo, run);
+    }
+    runs
+}
+
+#[test]
+fn list_shows_runs_newest_first_with_their_state() {
+    let repo = TestRepo::new();
+    assert!(stderr(&hew(&repo, &["loop", "list"])).contains("no runs yet"));
+    let runs = four_runs(&repo);
+    let listed = text(&repo, &["loop", "list"]);
+    let words: Vec<Vec<&str>> =
+        listed.lines().skip(1).map(|line| line.split_whitespace().take(2).collect()).collect();
+    let expected: Vec<Vec<&str>> = runs
+        .iter()
+        .rev()
+        .zip(["crashed", "failed", "cancelled", "completed"])
+        .map(|(run, state)| vec![run.run_id().as_str(), state])
+        .collect();
+    assert_eq!(words, expected, "{listed}");
+    assert_eq!(text(&repo, &["loop", "list", "-n", "2"]).lines().count(), 1 + 2);
+    let json = json_lines(&text(&repo, &["loop", "list", "--json"]));
+    assert_eq!(json.len(), 4);
+    assert_eq!((&json[3]["schema"], &json[3]["kind"]), (&json!(1), &json!("run")));
+    assert_eq!((&json[3]["landed"], &json[3]["exit_code"]), (&json!(1), &json!(0)));
+    assert_eq!((&json[0]["iterations"], &json[0]["stop_reason"]), (&json!(1), &Value::Null));
+}
+
+#[test]
+fn list_believes_run_json_only_while_it_is_as_new_as_the_journal() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 1);
+    run.whole(iteration(0, 1), "app-1", "One");
+    let mut folder = put(&repo, &run);
+    let recorder = Recorder::start(Box::new(RunFolder::open(folder.path())), RunView::new());
+    recorder.record(run.entries());
+    assert_eq!(recorder.finish(), []);
+    let listed = || json_lines(&text(&repo, &["loop", "list", "--json"])).remove(0);
+    assert_eq!(listed()["landed"], 1);
+    let marked = fs::read_to_string(folder.path().join("run.json")).unwrap();
+    let marked = marked.replace("\"landed\": 1", "\"landed\": 77");
+    folder.write("run.json", marked.as_bytes()).unwrap();
+    assert_eq!(listed()["landed"], 77, "the file is read while it is up to date");
+    let seen = run.entries().len();
+    run.after_ms(50).deliver_and_end();
+    folder.append(&run.entries()[seen..]).unwrap();
+    assert_eq!((&listed()["landed"], &listed()["state"]), (&json!(1), &json!("completed")));
+}
+
+#[test]
+fn a_run_whose_process_holds_the_lock_is_running_and_without_it_crashed() {
+    let repo = TestRepo::new();
+    let run = journal::in_the_middle();
+    put(&repo, &run);
+    let state = || {
+        ["list", "status", "summary"].map(|view| {
+            let value = json_lines(&text(&repo, &["loop", view, "--json"])).remove(0);
+            value["state"].as_str().unwrap().to_owned()
+        })
+    };
+    assert_eq!(state(), ["crashed"; 3]);
+    let lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    assert_eq!(state(), ["running"; 3]);
+    drop(lock);
+    assert_eq!(state(), ["crashed"; 3]);
+}
+
+#[test]
+fn summary_is_for_the_newest_run_or_the_one_that_is_named() {
+    let repo = TestRepo::new();
+    let runs = four_runs(&repo);
+    let newest = text(&repo, &["loop", "summary"]);
+    assert!(newest.starts_with(&format!("hew run {}  crashed", runs[3].run_id())), "{newest}");
+    let named = text(&repo, &["loop", "summary", "--run-id", runs[0].run_id().as_str()]);
+    assert!(named.contains("  delivered   main is at 00c10053"), "{named}");
+    assert!(named.contains(&format!("logs: {}", repo.root().join(".hew/loop").display())), "{named}");
+    let wrong = hew(&repo, &["loop", "summary", "--run-id", "loop-20000101T000000Z-00000001"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(stderr(&wrong).contains("the nearest is loop-"), "{wrong:?}");
+}
+
+#[test]
+fn summary_figures_for_programs_are_those_of_the_journal() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let value = json_lines(&text(&repo, &["loop", "summary", "--json"])).remove(0);
+    assert_eq!(value["outcomes"]["closed"], 3);
+    assert_eq!(value["landed"], json!({"tasks": 3, "commits": 3, "files": 6, "added": 30, "removed": 9}));
+    assert_eq!(value["tasks"].as_array().unwrap().len(), 11);
+    let coloured = text(&repo, &["loop", "summary", "--color", "always"]);
+    assert!(coloured.contains("\u{1b}["), "colour where it is asked for");
+    let plain = text(&repo, &["loop", "summary"]);
+    assert!(!plain.contains('\u{1b}') && !plain.contains('\u{202e}'), "nothing else reaches the screen");
+}
+
+#[test]
+fn views_work_from_a_subfolder_and_from_inside_a_worktree() {
+    let repo = TestRepo::new();
+    let run = journal::every_outcome();
+    put(&repo, &run);
+    let tree = repo.base().join("tree");
+    repo.git(&["worktree", "add", "--quiet", tree.to_str().unwrap(), "-b", "side"]);
+    fs::create_dir(repo.root().join("sub")).unwrap();
+    for folder in [tree, repo.root().join("sub")] {
+        let output = repo.hew_in(&folder, &["loop", "list"]).output().unwrap();
+        assert!(stdout(&output).contains(run.run_id().as_str()), "{}", folder.display());
+    }
+}
+
+#[test]
+fn a_torn_journal_is_shown_with_a_warning_and_a_broken_one_is_named() {
+    let repo = TestRepo::new();
+    let run = journal::every_outcome();
+    let folder = put(&repo, &run);
+    let path = folder.path().join("events.jsonl");
+    let whole = fs::read_to_string(&path).unwrap();
+    fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+    let torn = hew(&repo, &["loop", "summary"]);
+    assert!(stdout(&torn).contains("crashed"), "{torn:?}");
+    assert!(stderr(&torn).contains("the last line is torn"), "{torn:?}");
+    fs::write(&path, whole.replacen("\"kind\":\"baseline\"", "\"kind\":\"base", 1)).unwrap();
+    let broken = hew(&repo, &["loop", "summary"]);
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(stderr(&broken).contains("events.jsonl: line 2: "), "{broken:?}");
+}
+
+#[test]
+fn logs_filter_by_worker_iteration_task_and_tail() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let cases: [(&[&str], usize); 7] = [
+        (&[], 12),
+        (&["--worker", "1"], 5),
+        (&["--iter", "1"], 3),
+        (&["--task", "app-2"], 2),
+        (&["--worker", "1", "--iter", "2"], 1),
+        (&["--tail", "4"], 4),
+        (&["--worker", "9"], 0),
+    ];
+    for (filter, expected) in cases {
+        let args = [&["loop", "logs", "--json"], filter].concat();
+        assert_eq!(json_lines(&text(&repo, &args)).len(), expected, "{filter:?}");
+    }
+    let last = json_lines(&text(&repo, &["loop", "logs", "--json", "--tail", "1"])).remove(0);
+    assert_eq!(
+        (&last["kind"], &last["task"], &last["outcome"]),
+        (&json!("iteration"), &json!("app-11"), &json!("cancelled"))
+    );
+    let table = text(&repo, &["loop", "logs", "--task", "app-2"]);
+    assert!(table.contains("w1      iter-002  app-2  closed"), "{table}");
+}
+
+#[test]
+fn a_transcript_is_readable_text() {
+    let repo = TestRepo::new();
+    let run = journal::every_outcome();
+    let folder = put(&repo, &run);
+    put_transcript(&folder, &run, iteration(1, 1), &["first try", "evil \u{1b}[2J"]);
+    put_transcript(&folder, &run, iteration(1, 2), &["second try"]);
+    let one = text(&repo, &["loop", "logs", "--transcript", "--worker", "1", "--iter", "1"]);
+    let lines: Vec<&str> = one.lines().skip(1).collect();
+    assert_eq!(lines, ["── shell starts ──", "first try", r"evil \u{1b}[2J", "── ended: exit code 0 ──"]);
+    let both = text(&repo, &["loop", "logs", "--transcript", "--task", "app-2"]);
+    assert!(both.contains("w1/iter-001 app-2") && both.contains("second try"), "{both}");
+    let tail = text(&repo, &["loop", "logs", "--transcript", "--worker", "1", "--iter", "1", "--tail", "2"]);
+    assert_eq!(tail.lines().skip(1).collect::<Vec<_>>(), lines[2..]);
+    let json =
+        json_lines(&text(&repo, &["loop", "logs", "--transcript", "--iter", "2", "--worker", "1", "--json"]));
+    assert_eq!((&json[1]["kind"], &json[1]["record"]), (&json!("transcript"), &said_record("second try")));
+    let none = hew(&repo, &["loop", "logs", "--transcript", "--task", "app-1"]);
+    assert_eq!(none.status.code(), Some(1));
+}
+
+#[test]
+fn following_shows_what_comes_and_ends_with_the_run() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 5);
+    run.whole(iteration(0, 1), "app-1", "One");
+    let mut folder = put(&repo, &run);
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let mut child = repo.hew(&["loop", "logs", "--follow"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("app-1  closed"));
+    let mut add = |run: &JournalBuilder, from: usize| folder.append(&run.entries()[from..]).unwrap();
+    let seen = run.entries().len();
+    run.whole(iteration(0, 2), "app-2", "Two");
+    add(&run, seen);
+    assert!(lines.next().unwrap().contains("app-2  closed"));
+    let seen = run.entries().len();
+    run.deliver_and_end();
+    add(&run, seen);
+    assert_eq!(lines.next(), None);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn following_a_transcript_shows_it_as_it_grows() {
+    use std::io::Write as _;
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(2, 6);
+    let id = iteration(1, 1);
+    run.start(id, "app-1", "One", 1).spawn(id);
+    let mut folder = put(&repo, &run);
+    let transcript = put_transcript(&folder, &run, id, &["one"]);
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let mut child =
+        repo.hew(&["loop", "logs", "--follow", "--transcript"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let first: Vec<String> = lines.by_ref().take(4).collect();
+    assert_eq!(first[0], "w1/iter-001 app-1 One");
+    assert_eq!(first[2], "one");
+    let mut file = fs::OpenOptions::new().append(true).open(transcript).unwrap();
+    file.write_all(format!("{}\n", said_record("two")).as_bytes()).unwrap();
+    assert_eq!(lines.next().unwrap(), "two");
+    let seen = run.entries().len();
+    run.exit(id, Exit::Code(0), 5).deliver_and_end();
+    folder.append(&run.entries()[seen..]).unwrap();
+    assert_eq!(lines.next(), None);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn following_a_crashed_run_shows_what_is_there_and_ends() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::in_the_middle());
+    let output = text(&repo, &["loop", "logs", "--follow"]);
+    assert_eq!(output.lines().count(), 1, "{output}");
+}
+
+#[test]
+fn a_graph_is_written_where_it_is_wanted() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    assert!(text(&repo, &["loop", "graph"]).contains("✓"));
+    let mermaid = text(&repo, &["loop", "graph", "--format", "mermaid"]);
+    assert!(mermaid.starts_with("flowchart TB\n"), "{mermaid}");
+    text(&repo, &["loop", "graph", "--format", "mermaid", "--out", "run.md"]);
+    assert_eq!(repo.read("run.md").unwrap(), format!("```mermaid\n{mermaid}```\n"));
+    text(&repo, &["loop", "graph", "--format", "mermaid", "--out", "run.mmd"]);
+    assert_eq!(repo.read("run.mmd").unwrap(), mermaid);
+    let absent = hew(&repo, &["loop", "graph", "--out", "no/such/run.txt"]);
+    assert_eq!(absent.status.code(), Some(1));
+    assert!(stderr(&absent).contains("there is no folder no/such"), "{absent:?}");
+}
+
+#[test]
+fn a_graph_of_all_runs_has_them_all_and_unique_ids() {
+    let repo = TestRepo::new();
+    let runs = four_runs(&repo);
+    let mermaid = text(&repo, &["loop", "graph", "--all", "--format", "mermaid"]);
+    for (number, run) in runs.iter().enumerate() {
+        assert!(mermaid.contains(&format!("subgraph r{number}[\"{}", run.run_id())), "{mermaid}");
+    }
+}
+
+#[test]
+fn a_graph_of_tasks_has_the_trackers_dependencies() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let record = |id: &str, on: &[&str]| {
+        let edge = |on: &&str| json!({"issue_id": id, "depends_on_id": on, "type": "blocks"});
+        let edges: Vec<Value> = on.iter().map(edge).collect();
+        let at = "2026-11-20T19:00:00Z";
+        let task = json!({"id": id, "title": id, "status": "open", "priority": 2, "issue_type": "task",
+                          "created_at": at, "updated_at": at, "dependencies": edges});
+        format!("{task}\n")
+    };
+    let tasks = [record("app-4", &[]), record("app-99", &[]), record("app-12", &["app-4", "app-99"])];
+    repo.write("tasks.jsonl", &tasks.concat());
+    text(&repo, &["task", "import", "tasks.jsonl"]);
+    let graph = text(&repo, &["loop", "graph", "--tasks"]);
+    assert!(graph.contains("app-12 Write the manual  not started  after app-4\n"), "{graph}");
+    assert!(graph.contains("app-3 Show the settings  closed  landed 00c100550000  after app-1"), "{graph}");
+}
+
+#[test]
+fn status_shows_what_runs() {
+    let repo = TestRepo::new();
+    let run = journal::in_the_middle();
+    put(&repo, &run);
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let status = text(&repo, &["loop", "status"]);
+    assert!(status.contains("landed       1 of 12 tasks in scope"), "{status}");
+    assert!(status.contains("w1  iter-001  app-3  running, attempt 2"), "{status}");
+}
+
+#[test]
+fn a_closed_pipe_ends_printing_without_a_word() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let mut child =
+        repo.hew(&["loop", "logs"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
