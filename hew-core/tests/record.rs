@@ -83,7 +83,9 @@ fn forgetting_what_ended_changes_no_total_and_a_running_iteration_is_kept() {
         kept.apply(entry);
         small.apply(entry);
         let ids: Vec<IterationId> = small.iterations.keys().copied().collect();
-        ids.into_iter().for_each(|id| small.forget(id));
+        for id in ids {
+            small.forget(id);
+        }
         most = most.max(small.iterations.len());
     }
     assert_eq!(most, 1);
@@ -110,7 +112,9 @@ proptest! {
             }
             if forget {
                 let ids: Vec<IterationId> = view.iterations.keys().copied().collect();
-                ids.into_iter().for_each(|id| view.forget(id));
+                for id in ids {
+                    view.forget(id);
+                }
             }
             prop_assert!(view.totals.ended() <= view.totals.iterations);
             let ended: u64 = view.workers.values().map(|worker| worker.ended).sum();
@@ -125,7 +129,9 @@ proptest! {
         let (before, after) = journal.entries().split_at(cut);
         let mut view = RunView::of(before);
         prop_assert!(view.in_flight().count() <= 3);
-        after.iter().for_each(|entry| view.apply(entry));
+        for entry in after {
+            view.apply(entry);
+        }
         prop_assert_eq!(view, RunView::of(journal.entries()));
     }
 }

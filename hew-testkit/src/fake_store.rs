@@ -27,6 +27,9 @@ pub struct FakeStore {
 
 impl FakeStore {
     /// What it holds.
+    ///
+    /// # Panics
+    /// If a test panicked while it held this.
     pub fn content(&self) -> MutexGuard<'_, StoreContent> {
         self.content.lock().expect("nobody panics while holding it")
     }

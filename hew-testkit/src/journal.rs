@@ -9,6 +9,9 @@ use hew_core::record::event::{
 };
 use hew_core::record::{IterationOutcome, files};
 
+/// 2026-11-20 19:30 UTC, in seconds since the epoch.
+const LAUNCHED: i64 = 1_795_203_000;
+
 /// A journal in the making. Each event takes as long as was said before it.
 #[derive(Debug)]
 pub struct JournalBuilder {
@@ -58,8 +61,7 @@ pub fn gate(exit: Exit, number: u64) -> GateRecord {
 impl JournalBuilder {
     /// A run of `jobs` workers, launched at 2026-11-20 19:30 UTC; `random` tells runs apart.
     pub fn launch(jobs: u16, random: u32) -> Self {
-        let launched = DateTime::parse_from_rfc3339("2026-11-20T19:30:00Z").expect("a date").to_utc();
-        Self::launch_at(launched, jobs, random)
+        Self::launch_at(DateTime::UNIX_EPOCH + TimeDelta::seconds(LAUNCHED), jobs, random)
     }
 
     /// The same at any time.
@@ -305,6 +307,9 @@ impl JournalBuilder {
 }
 
 /// Entries as `events.jsonl` holds them.
+///
+/// # Panics
+/// Never: events have string keys.
 pub fn to_jsonl(entries: &[JournalEntry]) -> String {
     let line = |entry| serde_json::to_string(entry).expect("events have string keys") + "\n";
     entries.iter().map(line).collect()
@@ -386,7 +391,9 @@ fn conflicted(journal: &mut JournalBuilder) {
 /// The other outcomes, one task each.
 fn unlanded(journal: &mut JournalBuilder) {
     use IterationOutcome::{Blocked, Cancelled, NoClose, RateLimited, RuntimeError, Stalled, TimedOut};
-    let cases: [(u16, u32, &str, &str, Exit, Option<&str>, IterationOutcome, &str); 7] = [
+    type Case =
+        (u16, u32, &'static str, &'static str, Exit, Option<&'static str>, IterationOutcome, &'static str);
+    let cases: [Case; 7] = [
         (1, 3, "app-5", "Tidy up", Exit::Code(0), None, NoClose, "ended without a word"),
         (
             2,

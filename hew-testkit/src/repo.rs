@@ -2,6 +2,8 @@
 //!
 //! Everything lies in one temporary folder: the project, the home folder, hew's home. It goes when the value is dropped.
 
+#![expect(clippy::missing_panics_doc, reason = "a stage that can not be set ends the test")]
+
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -61,7 +63,7 @@ impl TestRepo {
             write_script(&hooks.join(hook), "#!/bin/sh\necho hook was run >&2\nexit 1\n");
         }
         repo.settings = repo.base().join("hostile.gitconfig");
-        let aliases: String = VERBS.iter().map(|verb| format!("\t{verb} = !false\n")).collect();
+        let aliases = VERBS.map(|verb| format!("\t{verb} = !false\n")).concat();
         let text = format!("{HOSTILE}[core]\n\thooksPath = {}\n[alias]\n{aliases}", hooks.display());
         fs::write(&repo.settings, text).expect("the temporary folder can be written");
         repo

@@ -201,7 +201,13 @@ fn three_workers_drain_the_graph_through_a_red_gate_and_a_conflict() {
         start["builds_on"].as_array().unwrap().iter().any(|task| worker_of(task) != start["worker"])
     };
     assert!(shown.of_kind("iteration_started").any(crosses));
-    assert!(shown.stdout.contains(shown.project.to_str().unwrap()), "{}", shown.stdout);
+    // The summary, the picture, and where everything is.
+    let project = format!("\nproject   {}\nbranch    main is at ", shown.project.display());
+    for part in
+        ["1 backpressure_fail, 1 conflict", "columns: worker 0, worker 1, worker 2", "⚡", project.as_str()]
+    {
+        assert!(shown.stdout.contains(part), "{part} is missing:\n{}", shown.stdout);
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A run's record on disk: folder, files, index, ledger, lock, and waiting for changes.
 
+#![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;

@@ -31,8 +31,9 @@ impl RunState {
         match (reason, exit_code) {
             (StopReason::Cancelled | StopReason::StopFile | StopReason::Signal, _) => Self::Cancelled,
             (StopReason::GuardTrip | StopReason::RuntimeError | StopReason::Quota, _) => Self::Failed,
-            // 3: a person is needed for what it left; 5: a limit was reached with work left.
-            (_, 0 | 3 | 5) => Self::Completed,
+            // 1: it went to its end, though some task did not; 3: a person is needed for what it left; 5: a limit was
+            // reached with work left.
+            (_, 0 | 1 | 3 | 5) => Self::Completed,
             _ => Self::Failed,
         }
     }
@@ -64,7 +65,8 @@ mod tests {
             (None, true, RunState::Running),
             (None, false, RunState::Crashed),
             (Some((StopReason::ReadyEmpty, 0)), false, RunState::Completed),
-            (Some((StopReason::ReadyEmpty, 1)), false, RunState::Failed),
+            (Some((StopReason::ReadyEmpty, 1)), false, RunState::Completed),
+            (Some((StopReason::ReadyEmpty, 70)), false, RunState::Failed),
             (Some((StopReason::ReadyEmpty, 3)), false, RunState::Completed),
             (Some((StopReason::MaxIter, 5)), false, RunState::Completed),
             (Some((StopReason::Signal, 130)), false, RunState::Cancelled),

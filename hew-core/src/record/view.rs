@@ -280,16 +280,13 @@ impl RunView {
     fn count_end(&mut self, id: IterationId, outcome: IterationOutcome) {
         let busy_ms = self.iterations.get(&id).map_or(0, IterationView::duration_ms);
         let worker = self.workers.entry(id.worker).or_default();
-        match self.counted.insert(id, outcome) {
-            Some(before) => {
-                self.totals.uncount(before);
-                worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
-            }
-            None => {
-                self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
-                worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
-                worker.ended += 1;
-            }
+        if let Some(before) = self.counted.insert(id, outcome) {
+            self.totals.uncount(before);
+            worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
+        } else {
+            self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
+            worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
+            worker.ended += 1;
         }
         self.totals.count(outcome);
         worker.closed += u64::from(outcome == IterationOutcome::Closed);

@@ -26,7 +26,7 @@ impl Cell {
     }
 
     /// A figure, at the right end of its column.
-    pub fn number(number: impl ToString) -> Self {
+    pub fn number(number: impl std::fmt::Display) -> Self {
         Self { text: number.to_string(), style: Style::new(), is_number: true }
     }
 

@@ -3,6 +3,12 @@
 //! A check gets a harness: a repository on branch `main` whose one commit holds `a.txt`, `b.txt` and a `.gitignore`,
 //! checked out by a person at [`GitHarness::checkout`]. Use [`git_contract!`](crate::git_contract) to make one test a check.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a check ends at the first thing that goes otherwise"
+)]
+
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId, RefName};
@@ -132,6 +138,7 @@ fn request(lane: &Path, tip: &CommitId, work: &CommitId) -> MergeRequest {
     }
 }
 
+/// Refs are found made moved and deleted by comparison.
 pub fn refs_are_found_made_moved_and_deleted_by_comparison(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let branch = BranchName::from("loop/x/main");
@@ -156,6 +163,7 @@ pub fn refs_are_found_made_moved_and_deleted_by_comparison(h: &dyn GitHarness) {
     assert_eq!(git.refs_under("refs/hew/other/").unwrap(), []);
 }
 
+/// A branch in the way is named.
 pub fn a_branch_in_the_way_is_named(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (short, long) = (BranchName::from("loop"), BranchName::from("loop/x/main"));
@@ -166,6 +174,7 @@ pub fn a_branch_in_the_way_is_named(h: &dyn GitHarness) {
     assert_eq!(git.create_branch(&short, &base).unwrap(), BranchCreation::Obstructed(long));
 }
 
+/// Ancestors are told in one answer.
 pub fn ancestors_are_told_in_one_answer(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (tree, first) = worked(h, "1", &base, "c.txt", "c\n");
@@ -178,6 +187,7 @@ pub fn ancestors_are_told_in_one_answer(h: &dyn GitHarness) {
     assert!(!git.contains_all(&base, &[first]).unwrap());
 }
 
+/// A worktree is made listed and removed.
 pub fn a_worktree_is_made_listed_and_removed(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &on("loop/x/w0", &base));
@@ -201,6 +211,7 @@ pub fn a_worktree_is_made_listed_and_removed(h: &dyn GitHarness) {
     assert_eq!(git.resolve(&RefName::from("refs/heads/loop/x/w0")).unwrap(), Some(base));
 }
 
+/// A worktree is made over what a killed attempt left.
 pub fn a_worktree_is_made_over_what_a_killed_attempt_left(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
@@ -215,6 +226,7 @@ pub fn a_worktree_is_made_over_what_a_killed_attempt_left(h: &dyn GitHarness) {
     assert_eq!(git.list_worktrees().unwrap().len(), 2);
 }
 
+/// A taken branch is not given to a second worktree.
 pub fn a_taken_branch_is_not_given_to_a_second_worktree(h: &dyn GitHarness) {
     let base = h.base();
     add(h, "1", &on("loop/x/w0", &base));
@@ -223,6 +235,7 @@ pub fn a_taken_branch_is_not_given_to_a_second_worktree(h: &dyn GitHarness) {
     assert!(h.client().add_worktree(&h.place("3"), &on("main", &base)).is_err());
 }
 
+/// A reset undoes whatever an agent did.
 pub fn a_reset_undoes_whatever_an_agent_did(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
@@ -258,6 +271,7 @@ pub fn a_reset_undoes_whatever_an_agent_did(h: &dyn GitHarness) {
     assert_eq!(git.resolve(&RefName::from("refs/heads/loop/x/w0")).unwrap(), Some(rival));
 }
 
+/// A reset keeps or clears what is ignored.
 pub fn a_reset_keeps_or_clears_what_is_ignored(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &detached(&base));
@@ -270,6 +284,7 @@ pub fn a_reset_keeps_or_clears_what_is_ignored(h: &dyn GitHarness) {
     assert_eq!(h.read(&tree, "cache/built"), None);
 }
 
+/// A worktree without its git file is still its own.
 pub fn a_worktree_without_its_git_file_is_still_its_own(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
@@ -287,14 +302,17 @@ pub fn a_worktree_without_its_git_file_is_still_its_own(h: &dyn GitHarness) {
     assert_eq!(reset, WorktreeReset::Reset);
     h.write(&tree, "d.txt", "d\n");
     let next = h.commit_all(&tree, "an agent finds its own repository again");
-    assert_eq!(h.parents(&next), [base.clone()]);
+    assert_eq!(h.parents(&next), std::slice::from_ref(&base));
     assert_eq!(git.resolve(&RefName::from("refs/heads/main")).unwrap(), Some(base));
 }
 
+type Damage<'a> = (&'a str, &'a dyn Fn(&Path));
+
+/// A damaged worktree is told.
 pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let start = on("loop/x/w0", &base);
-    let damages: [(&str, &dyn Fn(&Path)); 2] =
+    let damages: [Damage<'_>; 2] =
         [("record", &|tree| h.lose_record(tree)), ("folder", &|tree| h.delete_folder(tree))];
     for (what, damage) in damages {
         let tree = add(h, what, &start);
@@ -314,6 +332,7 @@ pub fn a_damaged_worktree_is_told(h: &dyn GitHarness) {
     assert_eq!(h.read(&h.checkout(), "a.txt").as_deref(), Some("one\ntwo\nthree\n"));
 }
 
+/// What a gate alters is told.
 pub fn what_a_gate_alters_is_told(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -325,6 +344,7 @@ pub fn what_a_gate_alters_is_told(h: &dyn GitHarness) {
     assert_eq!(git.alteration(&lane, &work).unwrap(), Alteration::Files(vec!["c.txt".to_owned()]));
 }
 
+/// An inspection counts what differs.
 pub fn an_inspection_counts_what_differs(h: &dyn GitHarness) {
     let base = h.base();
     let tree = add(h, "1", &on("loop/x/w0", &base));
@@ -339,6 +359,7 @@ pub fn an_inspection_counts_what_differs(h: &dyn GitHarness) {
     assert_eq!((found.unmerged, found.nested_repositories), (paths(&[]), paths(&[])));
 }
 
+/// Conflicts and nested repositories are seen.
 pub fn conflicts_and_nested_repositories_are_seen(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, rival) = worked(h, "1", &base, "a.txt", "rival\n");
@@ -355,6 +376,7 @@ pub fn conflicts_and_nested_repositories_are_seen(h: &dyn GitHarness) {
     assert_eq!(links, [("inner", true)]);
 }
 
+/// Leftovers become a commit and head stays.
 pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &on("loop/x/w0", &base));
@@ -364,7 +386,7 @@ pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     h.write(&tree, "cache/x", "ignored\n");
     let commit =
         git.commit_leftovers(&tree, &base, "t-1: Title\n\nBody.", &paths(&["link", "gone"])).unwrap();
-    assert_eq!(h.parents(&commit), [base.clone()]);
+    assert_eq!(h.parents(&commit), std::slice::from_ref(&base));
     assert_eq!(h.message(&commit), "t-1: Title\n\nBody.");
     assert_eq!(h.show(&commit, "a.txt").as_deref(), Some("changed\n"));
     assert_eq!(h.show(&commit, "dir/new.txt").as_deref(), Some("new\n"));
@@ -375,6 +397,7 @@ pub fn leftovers_become_a_commit_and_head_stays(h: &dyn GitHarness) {
     assert_eq!(after.changes, paths(&["a.txt", "dir/new.txt", "link/one"]));
 }
 
+/// Nothing but what is left out is head itself.
 pub fn nothing_but_what_is_left_out_is_head_itself(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &detached(&base));
@@ -382,6 +405,7 @@ pub fn nothing_but_what_is_left_out_is_head_itself(h: &dyn GitHarness) {
     assert_eq!(git.commit_leftovers(&tree, &base, "m", &paths(&["link"])).unwrap(), base);
 }
 
+/// A file is read as it is in a commit.
 pub fn a_file_is_read_as_it_is_in_a_commit(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "a.txt", "new\n");
@@ -390,6 +414,7 @@ pub fn a_file_is_read_as_it_is_in_a_commit(h: &dyn GitHarness) {
     assert_eq!(git.read_file(&work, "no such file").unwrap(), None);
 }
 
+/// A merge has two parents and both sides.
 pub fn a_merge_has_two_parents_and_both_sides(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, left) = worked(h, "1", &base, "a.txt", "one\ntwo\nthree\nfour\n");
@@ -406,6 +431,7 @@ pub fn a_merge_has_two_parents_and_both_sides(h: &dyn GitHarness) {
     assert_eq!((lane_now.head, lane_now.change_count), (left, 0));
 }
 
+/// A merge of a direct descendant has two parents too.
 pub fn a_merge_of_a_direct_descendant_has_two_parents_too(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -416,6 +442,7 @@ pub fn a_merge_of_a_direct_descendant_has_two_parents_too(h: &dyn GitHarness) {
     assert_eq!(tree, git.tree_of(&work).unwrap());
 }
 
+/// A conflict names its files and moves nothing.
 pub fn a_conflict_names_its_files_and_moves_nothing(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, left) = worked(h, "1", &base, "a.txt", "left\n");
@@ -427,6 +454,7 @@ pub fn a_conflict_names_its_files_and_moves_nothing(h: &dyn GitHarness) {
     assert_eq!((lane_now.head, lane_now.change_count), (left, 0));
 }
 
+/// A missing commit is no conflict.
 pub fn a_missing_commit_is_no_conflict(h: &dyn GitHarness) {
     let base = h.base();
     let lane = add(h, "land", &detached(&base));
@@ -435,6 +463,7 @@ pub fn a_missing_commit_is_no_conflict(h: &dyn GitHarness) {
     assert!(h.client().tree_of(&missing).is_err());
 }
 
+/// A checkout makes the files that commits.
 pub fn a_checkout_makes_the_files_that_commits(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -453,6 +482,7 @@ pub fn a_checkout_makes_the_files_that_commits(h: &dyn GitHarness) {
     assert_eq!(git.resolve(&RefName::from("refs/heads/loop/x/lane")).unwrap(), Some(base));
 }
 
+/// Changes count lines.
 pub fn changes_count_lines(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &detached(&base));
@@ -465,6 +495,7 @@ pub fn changes_count_lines(h: &dyn GitHarness) {
     assert_eq!(git.changes(&base, &base).unwrap(), []);
 }
 
+/// A persons checkout comes forward with their files kept.
 pub fn a_persons_checkout_comes_forward_with_their_files_kept(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -478,6 +509,7 @@ pub fn a_persons_checkout_comes_forward_with_their_files_kept(h: &dyn GitHarness
     assert_eq!(h.read(&checkout, "notes.txt").as_deref(), Some("mine too\n"));
 }
 
+/// A colliding checkout is refused untouched.
 pub fn a_colliding_checkout_is_refused_untouched(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let tree = add(h, "1", &detached(&base));
@@ -502,6 +534,7 @@ pub fn a_colliding_checkout_is_refused_untouched(h: &dyn GitHarness) {
     }
 }
 
+/// Only a fast forward of the named branch is done.
 pub fn only_a_fast_forward_of_the_named_branch_is_done(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -520,6 +553,7 @@ pub fn only_a_fast_forward_of_the_named_branch_is_done(h: &dyn GitHarness) {
     assert_eq!(git.resolve(&main.to_ref()).unwrap(), Some(moved));
 }
 
+/// A branch comes forward where nobody has it.
 pub fn a_branch_comes_forward_where_nobody_has_it(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let (_, work) = worked(h, "1", &base, "c.txt", "c\n");
@@ -541,6 +575,7 @@ pub fn a_branch_comes_forward_where_nobody_has_it(h: &dyn GitHarness) {
     assert_eq!(git.resolve(&gone.to_ref()).unwrap(), None);
 }
 
+/// Sixteen threads make worktrees at once.
 pub fn sixteen_threads_make_worktrees_at_once(h: &dyn GitHarness) {
     let (git, base) = (h.client(), h.base());
     let places: Vec<PathBuf> = (0..16).map(|n| h.place(&n.to_string())).collect();

@@ -4,6 +4,9 @@ use hew_core::record::{JournalEntry, Store};
 
 use crate::journal;
 
+/// Reads one file of a store.
+pub type ReadFile = Box<dyn Fn(&str) -> Option<Vec<u8>>>;
+
 /// A store under test, with the means to look at what it holds.
 pub struct StoreProbe {
     /// The store.
@@ -11,7 +14,7 @@ pub struct StoreProbe {
     /// Its journal, read afresh.
     pub journal: Box<dyn Fn() -> Vec<JournalEntry>>,
     /// A file of it, read afresh.
-    pub file: Box<dyn Fn(&str) -> Option<Vec<u8>>>,
+    pub file: ReadFile,
 }
 
 /// Runs the contract against stores made by `make`, each one empty.

@@ -231,16 +231,16 @@ impl GitClient for FakeGit {
         let mut state = self.lock();
         let is_on = matches!(state.trees.get(checkout).map(|t| &t.head), Some(Head::On(on)) if on == branch);
         let head = state.head_of(checkout).filter(|_| is_on);
-        let Some(head) = head else { return refused(format!("not on {branch}")) };
+        let Some(head) = head else { return Ok(refused(format!("not on {branch}"))) };
         if !state.ancestors(to).contains(&head) {
-            return refused("Not possible to fast-forward, aborting.");
+            return Ok(refused("Not possible to fast-forward, aborting."));
         }
         let before = state.files_of(&head).cloned().unwrap_or_default();
         let after = state.files_of(to).cloned().ok_or_else(|| no_commit(to))?;
         let files = &mut state.tree_mut(checkout).files;
         let changed = differing(&before, &after);
         if let Some(name) = changed.iter().find(|name| files.get(**name) != before.get(**name)) {
-            return refused(format!("Your local changes to {name} would be overwritten"));
+            return Ok(refused(format!("Your local changes to {name} would be overwritten")));
         }
         for name in changed {
             match after.get(name) {
@@ -255,11 +255,11 @@ impl GitClient for FakeGit {
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
         let mut state = self.lock();
         if let Some(holder) = state.holder(branch) {
-            return refused(format!("refusing to fetch into branch checked out at {}", holder.display()));
+            return Ok(refused(format!("refusing to fetch into branch checked out at {}", holder.display())));
         }
         match state.refs.get(&branch.to_ref()) {
-            None => refused(format!("{branch} is gone")),
-            Some(there) if !state.ancestors(to).contains(there) => refused("non-fast-forward"),
+            None => Ok(refused(format!("{branch} is gone"))),
+            Some(there) if !state.ancestors(to).contains(there) => Ok(refused("non-fast-forward")),
             Some(_) => {
                 state.refs.insert(branch.to_ref(), to.clone());
                 Ok(ForwardOutcome::Forwarded)
@@ -341,8 +341,8 @@ fn lines_of(files: &Files, path: &str) -> Vec<String> {
     text.unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-fn refused(words: impl Into<String>) -> Result<ForwardOutcome, GitError> {
-    Ok(ForwardOutcome::Refused(words.into()))
+fn refused(words: impl Into<String>) -> ForwardOutcome {
+    ForwardOutcome::Refused(words.into())
 }
 
 fn no_commit(commit: &CommitId) -> GitError {

@@ -131,24 +131,24 @@ fn landings_are_the_branch(repo: &TestRepo, ran: &Ran) {
         |view: &IterationView| ran.line.iter().position(|commit| Some(commit) == view.landed_sha.as_ref());
     landed.sort_by_key(|view| place(view).unwrap_or_else(|| panic!("{} is not on the run branch", view.id)));
     assert_eq!(u64::try_from(landed.len()).ok(), Some(ran.view.totals.landed), "landings");
+    let commits = describe_line(repo, ran);
     let mut tip = header.launch_sha.clone();
     let mut tasks = BTreeSet::new();
     for (number, view) in landed.iter().enumerate() {
         let task = view.task.as_ref().expect("what landed has a task");
         assert_eq!(place(view), Some(number), "place of {task} on the run branch");
         assert!(tasks.insert(task), "{task} landed twice");
-        let sha = view.landed_sha.clone().expect("filtered above");
+        let commit = &commits[number];
         let head = view.head_sha.as_ref().expect("what landed was collected");
-        let parents = repo.git(&["show", "--no-patch", "--format=%P", sha.as_str()]);
-        assert_eq!(parents, format!("{tip} {head}"), "parents of what {task} landed");
-        trailers_name(repo, &sha, &ran.id(), task, view);
+        assert_eq!(commit.parents, format!("{tip} {head}"), "parents of what {task} landed");
+        let trailers = [ran.id(), task.to_string(), view.id.to_string()].map(|value| vec![value]);
+        assert_eq!(commit.trailers, trailers, "Hew-Run, Hew-Task, Hew-Iter of what {task} landed");
         if header.gate.is_some() {
             let gate = view.gate.as_ref().unwrap_or_else(|| panic!("{task} landed without a gate"));
             assert!(gate.is_green() && gate.tampered.is_none(), "the gate of {task} was not green: {gate:?}");
-            let tree = repo.git(&["rev-parse", &format!("{sha}^{{tree}}")]);
-            assert_eq!(gate.tree_sha.as_str(), tree, "the tree that the gate of {task} ran on");
+            assert_eq!(gate.tree_sha.as_str(), commit.tree, "the tree that the gate of {task} ran on");
         }
-        tip = sha;
+        tip = view.landed_sha.clone().expect("filtered above");
     }
     assert!(
         ran.line.len() <= landed.len() + 1,
@@ -157,11 +157,35 @@ fn landings_are_the_branch(repo: &TestRepo, ran: &Ran) {
     );
 }
 
-fn trailers_name(repo: &TestRepo, sha: &CommitId, run: &str, task: &TaskId, view: &IterationView) {
-    for (key, value) in [("Hew-Run", run), ("Hew-Task", task.as_str()), ("Hew-Iter", &view.id.to_string())] {
-        let format = format!("--format=%(trailers:key={key},valueonly)");
-        let found = repo.git(&["show", "--no-patch", &format, sha.as_str()]);
-        assert_eq!(found.lines().collect::<Vec<_>>(), [value], "{key} of {sha}");
+/// A commit of the run branch as git tells it.
+struct LineCommit {
+    parents: String,
+    tree: String,
+    /// Values of Hew-Run, Hew-Task and Hew-Iter.
+    trailers: [Vec<String>; 3],
+}
+
+fn describe_line(repo: &TestRepo, ran: &Ran) -> Vec<LineCommit> {
+    if ran.line.is_empty() {
+        return Vec::new();
+    }
+    let trailers = ["Hew-Run", "Hew-Task", "Hew-Iter"]
+        .map(|key| format!("%(trailers:key={key},valueonly,separator=%x2C)"))
+        .join("%x00");
+    let format = format!("--format=%P%x00%T%x00{trailers}");
+    let range = format!("{}^1..{}", ran.line[0], ran.line[ran.line.len() - 1]);
+    let told = repo.git(&["log", "--first-parent", "--reverse", &format, &range]);
+    told.lines().map(line_commit).collect()
+}
+
+fn line_commit(line: &str) -> LineCommit {
+    let fields: Vec<&str> = line.split('\0').collect();
+    let values = |text: &str| text.split(',').filter(|value| !value.is_empty()).map(str::to_owned).collect();
+    let [parents, tree, run, task, iter] = fields[..] else { panic!("git log says {line:?}") };
+    LineCommit {
+        parents: parents.to_owned(),
+        tree: tree.to_owned(),
+        trailers: [values(run), values(task), values(iter)],
     }
 }
 
@@ -191,9 +215,11 @@ fn dependencies(ran: &Ran, task: &str) -> Vec<String> {
 
 /// Whatever an iteration made is kept by its ref.
 fn work_is_anchored(repo: &TestRepo, ran: &Ran) {
+    let refs = repo.git(&["for-each-ref", "--format=%(refname) %(objectname)", "refs/hew"]);
+    let refs: BTreeMap<&str, &str> = refs.lines().filter_map(|line| line.split_once(' ')).collect();
     for view in ran.view.iterations.values() {
         let (Some(head), Some(anchor)) = (&view.head_sha, &view.anchor) else { continue };
-        assert_eq!(repo.rev(anchor.as_str()), *head, "{anchor}");
+        assert_eq!(refs.get(anchor.as_str()), Some(&head.as_str()), "{anchor}");
     }
 }
 

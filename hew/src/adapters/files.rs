@@ -8,7 +8,7 @@ use std::path::Path;
 use hew_core::record::StoreError;
 
 /// An error about a file.
-pub fn store_error(path: &Path, reason: impl ToString) -> StoreError {
+pub fn store_error(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     StoreError { path: path.to_owned(), reason: reason.to_string() }
 }
 

@@ -10,6 +10,7 @@ pub mod git;
 pub mod jsonl;
 pub mod launch_state;
 pub mod ledger;
+pub mod leftovers;
 pub mod lock;
 pub mod owner;
 pub mod proc_tree;

@@ -1,20 +1,23 @@
 //! The files made from the journal, written beside the run: one thread folds what was journalled and writes what changed.
 //!
-//! Invariants: a file is written after the journal lines that it is made from; however many lines wait, each file is
-//! written once for all of them, so run.json is pending at most once; details of an iteration are dropped once its file
-//! is written. A file that can't be written is tried again with the next lines and once more at the end.
+//! Invariants: a file is written after the journal lines that it is made from, a fifth of a second later at most plus the
+//! time that writing takes; however many lines wait, each file is written once for all of them; details of an iteration
+//! are dropped once its file is written. A file that can't be written is tried again with the next lines and once more at
+//! the end.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew_core::ids::IterationId;
 use hew_core::record::files::{iteration_file_name, projections, render};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
-/// Most batches that are folded before files are written again.
-const MAX_BATCHES: usize = 4096;
+/// How long lines are gathered before the files that they change are written: every file is synced twice (itself and its
+/// folder's name for it), and a task has about ten lines.
+const GATHERING: Duration = Duration::from_millis(200);
 
 type Batch = Arc<[JournalEntry]>;
 
@@ -27,6 +30,9 @@ pub struct Recorder {
 
 impl Recorder {
     /// Starts it; `view` is the fold of what the journal holds already.
+    ///
+    /// # Panics
+    /// If the system has no room for one more thread.
     pub fn start(store: Box<dyn Store>, view: RunView) -> Self {
         let (batches, incoming) = unbounded();
         let thread = thread::Builder::new()
@@ -62,7 +68,9 @@ impl Writing {
     fn run(mut self, incoming: &Receiver<Batch>) -> Vec<StoreError> {
         while let Ok(first) = incoming.recv() {
             self.fold(&first);
-            for batch in incoming.try_iter().take(MAX_BATCHES) {
+            // The end of the run ends the gathering too.
+            let until = Instant::now() + GATHERING;
+            while let Ok(batch) = incoming.recv_deadline(until) {
                 self.fold(&batch);
             }
             // What fails is still due, and is told at the end if it never works out.

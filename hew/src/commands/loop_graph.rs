@@ -21,19 +21,23 @@ use crate::ui::Ui;
 
 /// A run as a picture.
 pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
+    run_in(&Project::discover()?, args, ui)
+}
+
+/// The same in a project that is known.
+pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
     let runs = if args.all {
-        past_runs::open_all_with_rows(&project, ui)?
+        past_runs::open_all_with_rows(project, ui)?
     } else {
-        vec![past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?]
+        vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
     };
-    let graph = if args.tasks { task_graph(&runs, ui) } else { run_graph(runs) };
+    let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
     let text = match args.format {
         GraphFormat::Ascii => ascii::render(&graph),
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
     };
     match &args.out {
-        Some(path) => write(path, &fenced(path, args.format, text), ui)?,
+        Some(path) => write(path, &fenced(path, args.format, &text), ui)?,
         None if ui.is_json() => ui.print_json(&json!({"schema": 1, "kind": "graph", "text": plain(&text)})),
         None => ui.print(&text),
     }
@@ -45,9 +49,9 @@ fn run_graph(runs: Vec<RunWithRows>) -> Graph {
     runs::graph(&runs.into_iter().map(picture).collect::<Vec<_>>())
 }
 
-fn task_graph(runs: &[RunWithRows], ui: &Ui) -> Graph {
+fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {
     let views: Vec<&RunView> = runs.iter().map(|(run, _)| &run.view).collect();
-    let edges = tracker_edges(&views).unwrap_or_else(|failure| {
+    let edges = tracker_edges(project, &views).unwrap_or_else(|failure| {
         ui.warn(&format!("the tracker was not asked for dependencies: {failure}"));
         Vec::new()
     });
@@ -55,11 +59,11 @@ fn task_graph(runs: &[RunWithRows], ui: &Ui) -> Graph {
 }
 
 /// What the tracker knows of dependencies among the tasks of these runs.
-fn tracker_edges(views: &[&RunView]) -> Result<Vec<TaskEdge>, Failure> {
+fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>, Failure> {
     let touched = views.iter().flat_map(|view| view.tasks.keys());
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
-    let tracker = Context::open()?.open_tracker()?;
+    let tracker = Context::open_at(&project.root, &[])?.open_tracker()?;
     let mut edges = Vec::new();
     for id in &ids {
         let task = tracker.task(id).map_err(|error| Failure::failed(error.to_string()))?;
@@ -82,12 +86,12 @@ fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
 }
 
 /// Mermaid in a Markdown file is fenced.
-fn fenced(path: &Path, format: GraphFormat, text: String) -> String {
+fn fenced(path: &Path, format: GraphFormat, text: &str) -> String {
     let is_markdown = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("md"));
     if is_markdown && format == GraphFormat::Mermaid {
         return format!("```mermaid\n{text}```\n");
     }
-    plain(&text)
+    plain(text)
 }
 
 /// Without styles: what goes to a file or a program.

@@ -45,7 +45,9 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
 
 fn print_rows(rows: &[IterationRow], ui: &Ui) {
     if ui.is_json() {
-        rows.iter().for_each(|row| ui.print_json(&as_json(row)));
+        for row in rows {
+            ui.print_json(&as_json(row));
+        }
     } else if rows.is_empty() {
         ui.say("no iterations");
     } else {
@@ -74,7 +76,7 @@ fn follow(
     let unwatched = |error| Failure::failed(format!("{} can't be watched", journal.display())).because(error);
     let mut watch = FileWatch::new([&journal]).map_err(unwatched)?;
     let mut lines = JsonLines::<JournalEntry>::open(&journal).map_err(unreadable)?;
-    let mut following = Following {
+    let mut tracking = Following {
         fold: RowFold::default(),
         transcripts: transcript::Tails::new(&entry.dir),
         kept: transcript::Kept::new(args.tail),
@@ -82,13 +84,13 @@ fn follow(
     };
     loop {
         // Whether it lives is asked before its last words are read, so that none is missed.
-        let lives = past_runs::is_held(project, &entry.id);
+        let is_alive = past_runs::is_held(project, &entry.id);
         while let Some(next) = lines.next_value().map_err(unreadable)? {
-            following.take(&next, args, filter, &mut watch, ui).map_err(unwatched)?;
+            tracking.take(&next, args, filter, &mut watch, ui).map_err(unwatched)?;
         }
-        following.transcripts.take_new(&mut following.kept, ui)?;
-        following.kept.release(ui);
-        if following.has_ended || !lives || !ui.is_stdout_open() {
+        tracking.transcripts.take_new(&mut tracking.kept, ui)?;
+        tracking.kept.release(ui);
+        if tracking.has_ended || !is_alive || !ui.is_stdout_open() {
             return Ok(code::OK);
         }
         watch.wait(Some(LIFE_CHECK)).map_err(unwatched)?;
@@ -119,7 +121,9 @@ impl Following {
         self.fold.apply(entry);
         self.has_ended |= matches!(entry.event, JournalEvent::RunEnded { .. });
         if args.transcript {
-            ending.into_iter().for_each(|id| self.transcripts.end(id));
+            if let Some(id) = ending {
+                self.transcripts.end(id);
+            }
             return self.follow_agent(&entry.event, filter, watch);
         }
         if before.is_some_and(|row| filter.matches(&row))

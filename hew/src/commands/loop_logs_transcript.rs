@@ -142,14 +142,14 @@ impl Tail {
 /// Transcripts that are being followed; each piece has the heading of its iteration where that changes.
 pub(super) struct Tails {
     run: PathBuf,
-    tails: Vec<Tail>,
+    growing: Vec<Tail>,
     ended: Vec<IterationId>,
     last_shown: Option<PathBuf>,
 }
 
 impl Tails {
     pub(super) fn new(run: &Path) -> Self {
-        Self { run: run.to_owned(), tails: Vec::new(), ended: Vec::new(), last_shown: None }
+        Self { run: run.to_owned(), growing: Vec::new(), ended: Vec::new(), last_shown: None }
     }
 
     /// Follows one more. An agent that runs has a transcript already.
@@ -163,7 +163,7 @@ impl Tails {
         let Ok(file) = File::open(&path) else { return Ok(()) };
         watch.add(&path)?;
         let (heading, reader) = (heading(row), BufReader::new(file));
-        self.tails.push(Tail { path, heading, row: row.clone(), reader, line: Vec::new() });
+        self.growing.push(Tail { path, heading, row: row.clone(), reader, line: Vec::new() });
         Ok(())
     }
 
@@ -174,7 +174,7 @@ impl Tails {
 
     /// Hands out what was added since the last time.
     pub(super) fn take_new(&mut self, kept: &mut Kept, ui: &Ui) -> Result<(), Failure> {
-        for tail in &mut self.tails {
+        for tail in &mut self.growing {
             while let Some(line) = tail.next_line()? {
                 let Some(text) = shown_as(&tail.row, &line, ui) else { continue };
                 if !ui.is_json() && self.last_shown.as_ref() != Some(&tail.path) {
@@ -185,7 +185,7 @@ impl Tails {
             }
         }
         let ended = std::mem::take(&mut self.ended);
-        self.tails.retain(|tail| !ended.contains(&tail.row.id));
+        self.growing.retain(|tail| !ended.contains(&tail.row.id));
         Ok(())
     }
 }

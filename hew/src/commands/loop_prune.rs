@@ -1,10 +1,226 @@
-//! `hew loop prune`.
+//! `hew loop prune-worktrees`: worktrees that finished or crashed runs of this project left. Without `--apply` it only
+//! looks. What is removed was provably safe a moment before, and its commits are anchored first.
 
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::{CommitId, RefName, RunId};
+use hew_core::record::ledger::LedgerRun;
+use hew_core::render::text::visible;
+use hew_core::worktree::prune::{PruneDecision, decide};
+use hew_core::worktree::{GitClient, GitError, names};
+use serde_json::json;
+
+use super::context::Context;
+use crate::adapters::git::{RepoGit, discard};
+use crate::adapters::leftovers::{self, LeftTree, RunLeftovers};
+use crate::adapters::lock::{self, LockError, ProjectLock};
+use crate::adapters::{ledger, owner, settings_files};
 use crate::cli::loop_args::PruneArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Being built.
-pub fn run(_args: &PruneArgs, _ui: &Ui) -> Result<u8, Failure> {
-    Err(Failure::usage("being built"))
+/// Lists leftovers; with `--apply` removes those that are safe to remove.
+pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
+    let context = Context::open()?;
+    let wanted = args.run.run_id.as_deref().map(parse_id).transpose()?;
+    let project = &context.project;
+    let git = RepoGit::new(&project.common_dir);
+    let root =
+        context.settings.worktree_root.value.clone().unwrap_or_else(|| settings_files::hew_home().join("wt"));
+    let (ledger, _) = ledger::read(&project.shared_dir)
+        .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    let found = leftovers::find(&git, &project.common_dir, &root).map_err(|error| unreadable(&error))?;
+    let found = found.into_iter().filter(|left| wanted.as_ref().is_none_or(|run| *run == left.run));
+    let mut tally = Tally::default();
+    for left in found {
+        let pruning = Pruning { git: &git, shared_dir: &project.shared_dir, apply: args.apply, ui };
+        pruning.run_folder(&left, &ledger, &mut tally)?;
+    }
+    tally.tell(args.apply, ui);
+    Ok(if tally.failed > 0 { code::FAILED } else { code::OK })
+}
+
+fn parse_id(text: &str) -> Result<RunId, Failure> {
+    RunId::parse(text)
+        .ok_or_else(|| Failure::usage(format!("{text} is not the id of a run")).hint("hew loop list"))
+}
+
+fn unreadable(error: &GitError) -> Failure {
+    Failure::failed("the project's worktrees can't be listed").because(error).hint("git worktree list")
+}
+
+/// What all leftovers of one call have in common.
+struct Pruning<'a> {
+    git: &'a RepoGit,
+    shared_dir: &'a Path,
+    apply: bool,
+    ui: &'a Ui,
+}
+
+/// How many came to what.
+#[derive(Default)]
+struct Tally {
+    safe: usize,
+    removed: usize,
+    kept: usize,
+    failed: usize,
+}
+
+/// What became of one worktree, for people and machines.
+struct Row<'a> {
+    run: &'a RunId,
+    tree: &'a LeftTree,
+    outcome: &'static str,
+    reason: Option<String>,
+    look: Option<String>,
+    anchor: Option<RefName>,
+}
+
+impl Pruning<'_> {
+    fn run_folder(
+        &self,
+        left: &RunLeftovers,
+        ledger: &[LedgerRun],
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
+        // While we hold the project no crashed run can be taken up again; where somebody else holds it, nobody can.
+        let _lock = match self.apply.then(|| ProjectLock::acquire(self.shared_dir, &left.run)) {
+            Some(Err(LockError::File(error))) => {
+                return Err(Failure::usage("the project can't be locked").because(error));
+            }
+            Some(Err(LockError::Held { .. })) | None => None,
+            Some(Ok(lock)) => Some(lock),
+        };
+        let is_over = is_over(left, ledger, self.shared_dir);
+        let mut all_gone = is_over;
+        for tree in &left.trees {
+            let row = self.tree(&left.run, tree, is_over);
+            tally.count(&row);
+            all_gone &= row.outcome == "removed";
+            self.print(&row);
+        }
+        if self.apply && is_over {
+            leftovers::passing_folders(&left.folder).iter().for_each(|folder| self.sweep(folder));
+        }
+        if self.apply && all_gone {
+            owner::forget(&left.folder);
+        }
+        Ok(())
+    }
+
+    fn tree<'r>(&self, run: &'r RunId, tree: &'r LeftTree, is_over: bool) -> Row<'r> {
+        let row = |outcome, reason, look, anchor| Row { run, tree, outcome, reason, look, anchor };
+        let decision = leftovers::look(self.git, run, tree, is_over).map(|left| decide(&left));
+        match decision {
+            Err(error) => row("failed", Some(error.to_string()), None, None),
+            Ok(PruneDecision::Keep { reason, look }) => row("kept", Some(reason), Some(look), None),
+            Ok(PruneDecision::Remove) if !self.apply => row("safe", None, None, None),
+            Ok(PruneDecision::Remove) => match self.remove(run, tree) {
+                Ok(anchor) => row("removed", None, None, anchor),
+                Err(error) => row("failed", Some(error.to_string()), None, None),
+            },
+        }
+    }
+
+    /// Anchors what only the worktree and its own branch hold, then removes it.
+    fn remove(&self, run: &RunId, tree: &LeftTree) -> Result<Option<RefName>, GitError> {
+        let head = match tree.head() {
+            Some(head) if !self.git.is_kept(head, tree.branch())? => Some(head),
+            _ => None,
+        };
+        let anchor = head.map(|head| self.anchor(run, tree, head)).transpose()?;
+        self.git.remove_worktree(&tree.path)?;
+        Ok(anchor)
+    }
+
+    fn anchor(&self, run: &RunId, tree: &LeftTree, head: &CommitId) -> Result<RefName, GitError> {
+        let folder = tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let place =
+            if folder.bytes().all(|byte| byte.is_ascii_digit()) { format!("w{folder}") } else { folder };
+        let prefix = format!("{}{place}/iter-", names::anchor_prefix(run));
+        let taken = self.git.refs_under(&prefix)?;
+        let last = taken
+            .iter()
+            .filter_map(|(name, _)| name.as_str().strip_prefix(&prefix)?.parse::<u32>().ok())
+            .max();
+        let name = RefName::new(format!("{prefix}{:03}", last.unwrap_or(0) + 1));
+        self.git.anchor(&name, head)?;
+        Ok(name)
+    }
+
+    fn sweep(&self, folder: &Path) {
+        if let Err(error) = discard(folder) {
+            self.ui.warn(&format!("{} could not be removed: {error}", folder.display()));
+        }
+    }
+
+    fn print(&self, row: &Row<'_>) {
+        if self.ui.is_json() {
+            self.ui.print_json(&row.to_json());
+        } else {
+            self.ui.print(&row.to_text());
+        }
+    }
+}
+
+/// The run has ended, or its process is provably gone.
+fn is_over(left: &RunLeftovers, ledger: &[LedgerRun], shared_dir: &Path) -> bool {
+    if lock::holder(shared_dir)
+        .is_some_and(|holder| holder.run_id == left.run && holder.pid != std::process::id())
+    {
+        return false;
+    }
+    let recorded = ledger.iter().find(|run| run.run_id == left.run);
+    let has_ended = recorded.is_some_and(|run| run.ended.is_some());
+    has_ended || left.owner.as_ref().is_some_and(owner::Owner::is_gone)
+}
+
+impl Row<'_> {
+    fn to_json(&self) -> serde_json::Value {
+        json!({
+            "schema": 1, "kind": "leftover", "run_id": self.run, "path": self.tree.path.to_string_lossy(),
+            "branch": self.tree.branch(), "head": self.tree.head(), "outcome": self.outcome,
+            "reason": self.reason, "look": self.look, "anchor": self.anchor,
+        })
+    }
+
+    fn to_text(&self) -> String {
+        let path: PathBuf = self.tree.path.clone();
+        let mut text = format!("{:<8} {}", self.outcome, visible(&path.to_string_lossy()));
+        if let Some(reason) = &self.reason {
+            text += &format!("\n         why:  {}", visible(reason));
+        }
+        if let Some(look) = &self.look {
+            text += &format!("\n         look: {}", visible(look));
+        }
+        if let Some(anchor) = &self.anchor {
+            text += &format!("\n         its commits are kept under {anchor}");
+        }
+        text + "\n"
+    }
+}
+
+impl Tally {
+    fn count(&mut self, row: &Row<'_>) {
+        let counter = match row.outcome {
+            "safe" => &mut self.safe,
+            "removed" => &mut self.removed,
+            "kept" => &mut self.kept,
+            _ => &mut self.failed,
+        };
+        *counter += 1;
+    }
+
+    fn tell(&self, apply: bool, ui: &Ui) {
+        let Self { safe, removed, kept, failed } = self;
+        if safe + removed + kept + failed == 0 {
+            return ui.say("No run of this project left a worktree.");
+        }
+        let failures = if *failed > 0 { format!(", {failed} failed") } else { String::new() };
+        if apply {
+            return ui.say(&format!("{removed} removed, {kept} kept{failures}"));
+        }
+        let next = if *safe > 0 { "; remove what is safe: hew loop prune-worktrees --apply" } else { "" };
+        ui.say(&format!("{safe} safe to remove, {kept} kept{failures}{next}"));
+    }
 }

@@ -42,7 +42,9 @@ pub fn unreadable(error: StoreError) -> Failure {
 pub fn open(project: &Project, wanted: Option<&str>, ui: &Ui) -> Result<PastRun, Failure> {
     let entry = run_index::select(&project.state_dir, wanted)?;
     let (view, warning) = store::fold(&entry.dir, false).map_err(unreadable)?;
-    warning.iter().for_each(|warning| ui.warn(warning));
+    if let Some(warning) = warning {
+        ui.warn(&warning);
+    }
     Ok(past_run(project, entry, view))
 }
 
@@ -61,7 +63,9 @@ pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>
 
 fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
     let (view, rows, warning) = store::fold_rows(&entry.dir).map_err(unreadable)?;
-    warning.iter().for_each(|warning| ui.warn(warning));
+    if let Some(warning) = warning {
+        ui.warn(&warning);
+    }
     Ok((past_run(project, entry, view), rows))
 }
 

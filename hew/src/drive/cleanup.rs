@@ -33,8 +33,8 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     notes
 }
 
-/// Workers' branches go where their commits are kept by an anchor or the run branch; the run branch goes where nothing
-/// landed on it.
+/// Workers' branches go where their commits are kept by an anchor or the run branch, unless a folder that is kept is on
+/// one; the run branch goes where nothing landed on it.
 fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let place = &rig.place;
     let anchors = rig.git.refs_under(&names::anchor_prefix(&place.run))?;
@@ -43,12 +43,17 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let folder = place.run_branch.to_ref();
     let folder = folder.as_str().trim_end_matches("main");
     let tip = rig.git.resolve(&place.run_branch.to_ref())?;
+    let checked_out: Vec<BranchName> =
+        rig.git.list_worktrees()?.into_iter().filter_map(|entry| entry.branch).collect();
+    let in_use = |branch: &str| checked_out.iter().any(|used| used.as_str() == branch);
     for (name, commit) in rig.git.refs_under(folder)? {
         let is_run_branch = name == place.run_branch.to_ref();
         let landed =
             || tip.as_ref().is_some_and(|tip| rig.git.contains_all(tip, &[commit.clone()]).unwrap_or(false));
         let is_safe = if is_run_branch { commit == place.launch } else { kept.contains(&commit) || landed() };
-        if let (true, Some(branch)) = (is_safe, name.as_str().strip_prefix("refs/heads/")) {
+        if let (true, Some(branch)) = (is_safe, name.as_str().strip_prefix("refs/heads/"))
+            && !in_use(branch)
+        {
             rig.git.delete_branch(&BranchName::new(branch), &commit)?;
         }
     }

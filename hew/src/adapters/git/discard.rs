@@ -19,9 +19,9 @@ pub(crate) fn discard(folder: &Path) -> io::Result<()> {
 }
 
 fn set_aside(folder: &Path, parent: &Path, mark: &str) -> io::Result<()> {
-    let free =
-        (0..).map(|n| parent.join(format!("{mark}{n}"))).find(|path| fs::symlink_metadata(path).is_err());
-    let aside = free.expect("numbers do not run out");
+    let mut names = (0..u32::MAX).map(|n| parent.join(format!("{mark}{n}")));
+    let aside = names.find(|path| fs::symlink_metadata(path).is_err());
+    let aside = aside.ok_or_else(|| io::Error::other("no free name beside it"))?;
     // A mount point can't be renamed; it is emptied where it is.
     fs::rename(folder, &aside).or_else(|_| remove_all(folder))
 }

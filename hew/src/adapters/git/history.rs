@@ -110,7 +110,7 @@ mod tests {
     fn both_halves_of_the_answer_are_read_with_any_path() {
         let output = b":100644 100644 a1 b2 M\0src/a.rs\0:000000 160000 00 c3 A\0inner\0\
             :160000 160000 a1 b2 M\0module\0:000000 100644 00 d4 A\0tab\tand\nline \xff\0\
-            3\t1\tsrc/a.rs\01\t0\tinner\01\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
+            3\t1\tsrc/a.rs\x001\t0\tinner\x001\t1\tmodule\0-\t-\ttab\tand\nline \xff\0";
         let read = parse_changes(output).unwrap();
         let read: Vec<_> =
             read.iter().map(|c| (c.path.as_str(), c.added, c.removed, c.is_repository_link)).collect();

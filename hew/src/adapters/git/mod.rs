@@ -42,6 +42,7 @@ use hew_core::worktree::{
 use self::admin::Linked;
 use self::run::GitCall;
 
+pub(crate) use self::discard::discard;
 pub use self::run::process_count;
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
@@ -69,9 +70,9 @@ const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("c
 pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
-    environment: Vec<(OsString, OsString)>,
-    /// Git's records of worktrees: whoever makes or removes one is alone, for git fails on a sibling's half-made record.
+    /// Held while git's records of worktrees are added to or read: a half-written one makes git fail.
     records: RwLock<()>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl RepoGit {
@@ -80,8 +81,8 @@ impl RepoGit {
         Self {
             common_dir: common_dir.to_owned(),
             identity: OnceLock::new(),
-            environment: Vec::new(),
             records: RwLock::new(()),
+            environment: Vec::new(),
         }
     }
 
@@ -122,10 +123,19 @@ impl RepoGit {
         history::tree_size(self, commit)
     }
 
+    /// A commit is reachable from a branch, `except` left out, or from one of hew's own refs.
+    pub fn is_kept(&self, commit: &CommitId, except: Option<&BranchName>) -> Result<bool, GitError> {
+        refs::is_kept(self, commit, except)
+    }
+
     /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
     /// them: their files are in no commit of this repository.
     pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
         inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate_unfinished(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate_unfinished(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
 
     fn locate(&self, path: &Path) -> Result<Linked, GitError> {

@@ -85,6 +85,20 @@ pub(super) fn refs_under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, Co
         .collect())
 }
 
+/// A commit is reachable from a branch, that one left out, or from one of hew's own refs.
+pub(super) fn is_kept(
+    git: &RepoGit,
+    commit: &CommitId,
+    except: Option<&BranchName>,
+) -> Result<bool, GitError> {
+    let call = git.on_repository().args(["rev-list", "--max-count=1", commit.as_str(), "--not"]);
+    let call = match except {
+        Some(branch) => call.arg(format!("--exclude={branch}")),
+        None => call,
+    };
+    Ok(call.args(["--branches", "--glob=refs/hew"]).run()?.success()?.stdout.is_empty())
+}
+
 /// Moves a branch by compare-and-swap and reads it back.
 pub(super) fn advance(
     git: &RepoGit,

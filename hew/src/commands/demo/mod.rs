@@ -22,10 +22,10 @@ use hew_core::settings::{Settings, Values};
 use serde_json::json;
 
 use super::context::Context;
-use super::loop_run;
+use super::{loop_graph, loop_run};
 use crate::adapters::project::Project;
 use crate::adapters::settings_files::{invalid, project_file};
-use crate::cli::loop_args::{LoopCommand, RunArgs};
+use crate::cli::loop_args::LoopCommand;
 use crate::cli::{Cli, Command, DemoArgs};
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -39,26 +39,22 @@ pub fn run(args: &DemoArgs, ui: &Ui) -> Result<u8, Failure> {
     let tasks = graph::tasks(args.jobs);
     let count = tasks.len();
     context.open_tracker()?.create_all(&tasks).map_err(|error| super::task::tracker_failure(&error))?;
-    let words = command_line(args.jobs);
-    ui.say(&format!("{count} tasks filed; now: {}", words.join(" ")));
-    let code = loop_run::run_in(&context, &run_args(&words), ui)?;
+    let words = format!("hew loop run --scope ready --jobs {}", args.jobs);
+    ui.say(&format!("{count} tasks filed; now: {words}"));
+    let LoopCommand::Run(run) = loop_command(&words) else { unreachable!("`{words}` is a `loop run`") };
+    let code = loop_run::run_in(&context, &run, ui)?;
+    let words = "hew loop graph --format ascii";
+    let LoopCommand::Graph(graph) = loop_command(words) else { unreachable!("`{words}` is a `loop graph`") };
+    loop_graph::run_in(&context.project, &graph, ui)?;
     tell(&context, code, ui)?;
     Ok(code)
 }
 
-/// What a person would type.
-fn command_line(jobs: u16) -> Vec<String> {
-    ["hew", "loop", "run", "--scope", "ready", "--jobs"]
-        .map(str::to_owned)
-        .into_iter()
-        .chain([jobs.to_string()])
-        .collect()
-}
-
-fn run_args(words: &[String]) -> RunArgs {
-    match Cli::try_parse_from(words).map(|cli| cli.command) {
-        Ok(Command::Loop(LoopCommand::Run(args))) => *args,
-        other => unreachable!("the demo's own command line is a `loop run`: {other:?}"),
+/// What a person would type, as the command line is read for everybody.
+fn loop_command(words: &str) -> LoopCommand {
+    match Cli::try_parse_from(words.split(' ')).map(|cli| cli.command) {
+        Ok(Command::Loop(command)) => command,
+        other => unreachable!("`{words}` is a command of hew's: {other:?}"),
     }
 }
 
@@ -96,12 +92,20 @@ fn tell(context: &Context, code: u8, ui: &Ui) -> Result<(), Failure> {
         "\n\
          project   {folder}\n\
          branch    {branch} is at {}\n\
+         {}\
          look at   cd {folder}\n          \
          git log --first-parent --oneline      what landed, each commit green\n          \
          hew task list --all                   the tasks\n          \
          hew loop logs                         each attempt\n          \
          sh textkit page hello < README.md     what was built\n",
         tip.short(),
+        own_path(),
     ));
     Ok(())
+}
+
+/// Where this program is, for whoever has not put it on PATH.
+fn own_path() -> String {
+    let own = std::env::current_exe().ok().filter(|_| loop_run::missing_program("hew").is_some());
+    own.map(|path| format!("hew       {}\n", visible(&path.display().to_string()))).unwrap_or_default()
 }

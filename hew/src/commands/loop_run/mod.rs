@@ -20,7 +20,7 @@ mod narration;
 mod preflight;
 mod scope;
 
-pub(crate) use preflight::find_gate;
+pub(crate) use preflight::{find_gate, missing_program};
 
 use super::context::Context;
 use crate::cli::loop_args::RunArgs;
