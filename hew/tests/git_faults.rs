@@ -96,6 +96,15 @@ fn locks_and_half_done_operations_do_not_outlive_a_reset() {
 }
 
 #[test]
+fn a_lock_that_a_killed_agent_left_does_not_keep_its_work_from_being_collected() {
+    let s = scene();
+    s.write("a.txt", "work\n");
+    fs::write(s.admin().join("index.lock"), "").unwrap();
+    let commit = s.git.commit_leftovers(&s.tree, &s.base, "left", &[]).unwrap();
+    assert_eq!(s.repo.git(&["show", &format!("{commit}:a.txt")]), "work");
+}
+
+#[test]
 fn a_git_file_that_names_the_persons_repository_is_not_followed() {
     let s = scene();
     s.write("mine.txt", "an agent's\n");

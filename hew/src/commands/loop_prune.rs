@@ -1,7 +1,7 @@
 //! `hew loop prune-worktrees`: worktrees that finished or crashed runs of this project left. Without `--apply` it only
 //! looks. What is removed was provably safe a moment before, and its commits are anchored first.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use hew_core::ids::{CommitId, RefName, RunId};
 use hew_core::record::ledger::LedgerRun;
@@ -100,7 +100,9 @@ impl Pruning<'_> {
             self.print(&row);
         }
         if self.apply && is_over {
-            leftovers::passing_folders(&left.folder).iter().for_each(|folder| self.sweep(folder));
+            for folder in leftovers::passing_folders(&left.folder) {
+                self.sweep(&folder);
+            }
         }
         if self.apply && all_gone {
             owner::forget(&left.folder);
@@ -185,18 +187,13 @@ impl Row<'_> {
     }
 
     fn to_text(&self) -> String {
-        let path: PathBuf = self.tree.path.clone();
-        let mut text = format!("{:<8} {}", self.outcome, visible(&path.to_string_lossy()));
-        if let Some(reason) = &self.reason {
-            text += &format!("\n         why:  {}", visible(reason));
-        }
-        if let Some(look) = &self.look {
-            text += &format!("\n         look: {}", visible(look));
-        }
-        if let Some(anchor) = &self.anchor {
-            text += &format!("\n         its commits are kept under {anchor}");
-        }
-        text + "\n"
+        let mut lines = vec![format!("{:<8} {}", self.outcome, visible(&self.tree.path.to_string_lossy()))];
+        lines.extend(self.reason.as_ref().map(|reason| format!("         why:  {}", visible(reason))));
+        lines.extend(self.look.as_ref().map(|look| format!("         look: {}", visible(look))));
+        lines.extend(
+            self.anchor.as_ref().map(|anchor| format!("         its commits are kept under {anchor}")),
+        );
+        lines.join("\n") + "\n"
     }
 }
 

@@ -118,6 +118,14 @@ pub(super) fn records_of(common_dir: &Path, path: &Path) -> io::Result<Vec<PathB
     Ok(admins.filter(|admin| points_at(admin, &path)).collect())
 }
 
+/// Removes the lock that a killed git left on a worktree's index. Whoever made it must be gone.
+pub(super) fn unlock_index(admin: &Path) -> io::Result<()> {
+    match fs::remove_file(admin.join("index.lock")) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// Removes locks and unfinished operations from a worktree's record. Whoever made them must be gone.
 pub(super) fn clear_unfinished(admin: &Path) -> io::Result<()> {
     for entry in fs::read_dir(admin)? {

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::CommitId;
 use hew_core::worktree::GitError;
 
-use super::RepoGit;
+use super::admin;
 use super::history::tree_of;
 use super::run::LONG;
+use super::{RepoGit, file_error};
 
 /// Commits all that differs from HEAD and is not left out; HEAD itself if that is nothing.
 pub(super) fn commit(
@@ -19,6 +20,7 @@ pub(super) fn commit(
     leave_out: &[PathBuf],
 ) -> Result<CommitId, GitError> {
     let linked = git.locate(path)?;
+    admin::unlock_index(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
     git.in_worktree(&linked).args(["add", "--all", "--", "."]).timeout(LONG).run()?.success()?;
     if !leave_out.is_empty() {
         let call = git.in_worktree(&linked).arg("--literal-pathspecs");

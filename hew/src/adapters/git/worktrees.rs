@@ -115,7 +115,8 @@ fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAn
     let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
     let ask = || {
         // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
-        let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
+        let call =
+            git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
         let call = match &start.branch {
             Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
             None => call.arg("--detach"),
