@@ -3,8 +3,9 @@
 use super::dispatch;
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
+use super::progress::{Iteration, Landing, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
-use super::state::{Iteration, Landing, PendingEnd, Reading, Stage, State, StopLevel};
+use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::verdict::{self, Verdict, VerdictInput};
