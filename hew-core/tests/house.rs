@@ -41,7 +41,7 @@ fn sources(folder: &str) -> Vec<Source> {
 fn code_of(text: &str) -> String {
     let without_tests = text.split("#[cfg(test)]").next().unwrap_or_default();
     let is_code = |line: &&str| !line.trim_start().starts_with("//");
-    without_tests.lines().filter(is_code).map(|line| format!("{line}\n")).collect()
+    without_tests.lines().filter(is_code).collect::<Vec<_>>().join("\n")
 }
 
 /// Modules in the order of the list in `lib.rs`, each with its row.
