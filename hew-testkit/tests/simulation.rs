@@ -8,7 +8,7 @@ use hew_testkit::scenario::simulation::{Case, play};
 use proptest::prelude::*;
 
 /// Cases where nothing is said of how many.
-const CASES: u32 = 500;
+const CASES: u32 = 300;
 
 fn cases() -> ProptestConfig {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());

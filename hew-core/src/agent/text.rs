@@ -166,7 +166,9 @@ mod tests {
 
     fn found(pieces: &[&[u8]]) -> TextFindings {
         let mut scan = TextScan::default();
-        pieces.iter().for_each(|piece| scan.feed(piece));
+        for piece in pieces {
+            scan.feed(piece);
+        }
         scan.finish()
     }
 
@@ -222,7 +224,9 @@ mod tests {
     fn a_tail_keeps_the_end_in_whole_characters() {
         let tail_of = |pieces: &[&[u8]], max| {
             let mut tail = Tail::new(max);
-            pieces.iter().for_each(|piece| tail.feed(piece));
+            for piece in pieces {
+                tail.feed(piece);
+            }
             tail
         };
         assert_eq!(tail_of(&[b"abc", b"def"], 4).into_text(), "cdef");

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
-use super::state::{
-    Course, Iteration, Listing, LostClaims, Reading, Slot, Stage, State, TaskProgress, TaskState,
-};
+use super::progress::{Iteration, Slot, Stage, TaskProgress, TaskState};
+use super::state::{Course, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
 use super::{ending, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::plan::runtime;
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
 use crate::record::event::AssignmentRecord;
@@ -134,8 +134,8 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
     let room = budget(state).room(reserved(state));
     let free: Vec<WorkerId> = state.free_slots().take(room).collect();
-    let choice = dispatcher::choose(ready, &free, &state.config.settings);
-    for (task, title, problem) in choice.unrunnable {
+    let choice = dispatcher::choose(ready, &free, |task| runtime::runnable(task, &state.config.settings));
+    for (Task { id: task, title, .. }, problem) in choice.unrunnable {
         notice(out, None, format!("{task} can't run here: {problem}"));
         state.findings.has_failures = true;
         state.excluded.insert(task.clone());

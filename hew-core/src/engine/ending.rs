@@ -3,8 +3,9 @@
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
+use super::progress::{Slot, TaskState};
 use super::settle;
-use super::state::{Course, Listing, Slot, State, Stop, StopLevel, TaskState};
+use super::state::{Course, Listing, State, Stop, StopLevel};
 use super::step::{notice, record};
 use crate::record::JournalEvent;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};

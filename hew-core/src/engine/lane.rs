@@ -2,8 +2,9 @@
 
 use super::effect::{Effect, LaneJob};
 use super::event::{GatedView, MergeView, Problem};
+use super::progress::{Landing, LaneStage, SettlingFrom, Slot, Stage};
 use super::settle::{self, FailedEnd};
-use super::state::{Course, Landing, LaneStage, SettlingFrom, Slot, Stage, State};
+use super::state::{Course, State};
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::IterationOutcome;

@@ -9,7 +9,8 @@
 //! | --- | --- |
 //! | `config` | what is frozen at launch |
 //! | `event`, `effect` | what comes in, what goes out |
-//! | `state` | workers, lane, tasks |
+//! | `progress` | what is under way: attempts, workers, results, answers of the tracker |
+//! | `state` | the run as a whole |
 //! | `step` | one event to its handler |
 //! | `dispatch` | ready tasks to free workers |
 //! | `iteration` | one attempt from claim to collected work |
@@ -24,6 +25,7 @@ mod ending;
 pub mod event;
 mod iteration;
 mod lane;
+mod progress;
 mod settle;
 pub mod state;
 mod step;

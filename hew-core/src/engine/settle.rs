@@ -2,7 +2,8 @@
 
 use super::effect::{Effect, LaneJob, SettleJob};
 use super::event::Problem;
-use super::state::{Iteration, Settling, SettlingFrom, State, TaskState};
+use super::progress::{Iteration, Settling, SettlingFrom, TaskState};
+use super::state::State;
 use super::step::{notice, record};
 use super::{lane, stopping};
 use crate::agent::IterationOutcome;

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use super::dispatch;
 use super::effect::Effect;
-use super::state::{Course, LaneStage, Slot, Stage, State, Stop, StopLevel};
+use super::progress::{LaneStage, Slot, Stage};
+use super::state::{Course, State, Stop, StopLevel};
 use super::step::record;
 use crate::agent::StopRequest;
 use crate::clock::Now;

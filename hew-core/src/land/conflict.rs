@@ -60,11 +60,11 @@ fn title(task: &TaskId, title: &str) -> String {
 
 fn description(task: &TaskId, run: &RunId, iteration: IterationId, conflict: &FailedMerge) -> String {
     let FailedMerge { tip, work, anchor, files } = conflict;
-    let files = files.iter().map(|file| format!("- `{file}`\n")).collect::<String>();
+    let files = files.iter().map(|file| format!("- `{file}`")).collect::<Vec<_>>().join("\n");
     format!(
         "The work of task {task} does not merge with what landed meanwhile, and its attempts are used up.\n\n\
          Run {run}, iteration {iteration}. The work is kept by the ref `{anchor}`.\n\n\
-         Conflicting files:\n{files}\n\
+         Conflicting files:\n{files}\n\n\
          Tip of the run branch: {tip}\nWork: {work}\n\n\
          To look at it:\n\n    git log --oneline {tip}..{work}\n    git diff {tip}...{work}\n    git merge-tree --write-tree {tip} {work}\n\n\
          To resolve it: merge {work} into your branch, mend the files, commit. Once that has landed with {work} as an \

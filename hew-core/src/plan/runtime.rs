@@ -118,6 +118,19 @@ pub fn shell_command(
     Err(no_command(choice))
 }
 
+/// The task's runtime is defined and has something to run.
+pub fn runnable(task: &Task, settings: &Settings) -> Result<(), RuntimeProblem> {
+    let choice = choose(task, settings);
+    let def = definition(&choice, settings)?;
+    if choice.name.as_str() == SHELL {
+        return shell_command(Some(task), def, &settings.shell_allow_task_commands, &choice).map(drop);
+    }
+    if def.command.value.is_none() {
+        return Err(no_command(&choice));
+    }
+    Ok(())
+}
+
 /// The problem of a runtime without a command.
 pub fn no_command(choice: &RuntimeChoice) -> RuntimeProblem {
     RuntimeProblem::NoCommand {

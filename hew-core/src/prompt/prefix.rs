@@ -1,5 +1,7 @@
 //! The part of the prompt that is the same for the whole run.
 
+use std::fmt::Write as _;
+
 use sha2::{Digest, Sha256};
 
 /// Most bytes of memories that go into a prefix.
@@ -20,7 +22,10 @@ impl PromptPrefix {
         let mut text = format!("{}\n\n{}\n", skill.trim(), primer.trim());
         push_memories(&mut text, memories);
         let digest = Sha256::digest(text.as_bytes());
-        let hash = digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+        let mut hash = String::new();
+        for byte in digest.iter().take(8) {
+            let _ = write!(hash, "{byte:02x}");
+        }
         Self { text, hash }
     }
 }
@@ -34,7 +39,7 @@ fn push_memories(text: &mut String, memories: &[(String, String)]) {
     for (number, (key, value)) in memories.iter().enumerate() {
         let line = format!("- {key}: {value}\n");
         if line.len() > room {
-            text.push_str(&format!("- ({} more memories left out)\n", memories.len() - number));
+            let _ = writeln!(text, "- ({} more memories left out)", memories.len() - number);
             return;
         }
         room -= line.len();

@@ -113,7 +113,7 @@ fn push_previous(out: &mut String, previous: &FailedAttempt, attempt: u32) {
         previous.outcome, previous.reason
     );
     if let Some(anchor) = &previous.anchor {
-        let _ = write!(out, "Its work is kept by the ref `{anchor}` (`git show {anchor}`).\n");
+        let _ = writeln!(out, "Its work is kept by the ref `{anchor}` (`git show {anchor}`).");
     }
     if let Some((command, output)) = &previous.gate {
         let _ = write!(out, "\nThe gate `{command}` printed at its end:\n\n{}\n", fenced(output));

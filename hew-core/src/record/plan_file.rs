@@ -9,6 +9,9 @@ use crate::plan::{AgentStdin, SpawnPlan};
 const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
 /// The plan as indented JSON.
+///
+/// # Panics
+/// Never: every key of it is text.
 pub fn plan_json(plan: &SpawnPlan) -> String {
     let env: Map<String, Value> =
         plan.env.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect();

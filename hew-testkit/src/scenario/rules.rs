@@ -37,6 +37,7 @@ pub(crate) struct Rules {
     /// Closed by a person while the run goes on: settled too, but for tasks that the run has touched.
     closed_by_person: BTreeSet<TaskId>,
     touched: BTreeSet<TaskId>,
+    landed: BTreeSet<IterationId>,
     claiming: BTreeMap<TaskId, IterationId>,
     open: BTreeMap<IterationId, TaskId>,
     ended: BTreeSet<IterationId>,
@@ -71,6 +72,7 @@ impl Rules {
             settled: closed.collect(),
             closed_by_person: BTreeSet::new(),
             touched: BTreeSet::new(),
+            landed: BTreeSet::new(),
             claiming: BTreeMap::new(),
             open: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -183,8 +185,11 @@ impl Rules {
             | JournalEvent::Collected { iteration, .. }
             | JournalEvent::Candidate { iteration, .. }
             | JournalEvent::Conflicted { iteration, .. }
-            | JournalEvent::Gated { iteration, .. }
-            | JournalEvent::Landed { iteration, .. } => self.is_open(*iteration, event),
+            | JournalEvent::Gated { iteration, .. } => self.is_open(*iteration, event),
+            JournalEvent::Landed { iteration, .. } => {
+                self.landed.insert(*iteration);
+                self.is_open(*iteration, event)
+            }
             JournalEvent::Queued { iteration } => {
                 self.queued.insert(*iteration);
                 let (waiting, room) = (self.queued.len(), usize::from(self.jobs) * 2);
@@ -192,13 +197,7 @@ impl Rules {
                 self.is_open(*iteration, event)
             }
             JournalEvent::TaskChanged { iteration, task, change } => {
-                if matches!(change, TaskChange::Closed { .. }) {
-                    self.settled.insert(task.clone());
-                    // A refused close is tried again when its iteration is over.
-                    return Ok(());
-                }
-                let retried = matches!(change, TaskChange::CloseFailed { .. } | TaskChange::Released);
-                if retried { Ok(()) } else { self.is_open(*iteration, event) }
+                self.check_change(*iteration, task, change, event)
             }
             JournalEvent::IterationEnded { iteration, .. } => self.ends(*iteration),
             JournalEvent::StopRequested { reason, .. } => {
@@ -206,6 +205,25 @@ impl Rules {
                 Ok(())
             }
             _ => Ok(()),
+        }
+    }
+
+    fn check_change(
+        &mut self,
+        id: IterationId,
+        task: &TaskId,
+        change: &TaskChange,
+        event: &JournalEvent,
+    ) -> Verdict {
+        match change {
+            TaskChange::Closed { landed_sha } => {
+                self.settled.insert(task.clone());
+                let is_proven = landed_sha.is_none() || self.landed.contains(&id);
+                ensure(is_proven, || format!("{task} is closed before it landed"))
+            }
+            // A refused close is tried again when its iteration is over.
+            TaskChange::CloseFailed { .. } | TaskChange::Released => Ok(()),
+            _ => self.is_open(id, event),
         }
     }
 
@@ -243,10 +261,10 @@ impl Rules {
     }
 
     /// No claim of the run is left, but where the tracker would not take it back.
-    pub(crate) fn at_end(&self, tracker: &FakeTracker, faults: &TrackerFaults) -> Verdict {
+    pub(crate) fn at_end(tracker: &FakeTracker, faults: &TrackerFaults) -> Verdict {
         let mut left = tracker.held_by("hew/").expect("a fake answers");
         left.retain(|task| !faults.unanswered_releases.contains(task));
-        left.retain(|task| faults.refused_closes.get(task).is_none());
+        left.retain(|task| !faults.refused_closes.contains_key(task));
         ensure(left.is_empty(), || format!("still claimed at the end: {left:?}"))
     }
 }

@@ -56,7 +56,7 @@ impl FromStr for Case {
     }
 }
 
-/// Chance that can be had again (SplitMix64).
+/// Chance that can be had again (`SplitMix64`).
 struct Chance(u64);
 
 impl Chance {
@@ -70,6 +70,10 @@ impl Chance {
     fn below(&mut self, bound: usize) -> usize {
         let bound = u64::try_from(bound.max(1)).expect("a small number");
         usize::try_from(self.next() % bound).expect("below a small number")
+    }
+
+    fn few(&mut self) -> u32 {
+        u32::try_from(self.below(3)).expect("a small number")
     }
 
     fn in_hundred(&mut self, part: u64) -> bool {
@@ -101,7 +105,7 @@ fn name(number: usize) -> String {
 }
 
 fn scenario(case: Case, chance: &mut Chance) -> Scenario {
-    let mut scenario = Scenario::new().jobs(case.jobs).max_attempts(1 + chance.next() as u32 % 3);
+    let mut scenario = Scenario::new().jobs(case.jobs).max_attempts(1 + chance.few());
     for number in 0..case.tasks {
         let after: Vec<String> = (0..number).filter(|_| chance.in_hundred(25)).map(name).collect();
         let after: Vec<&str> = after.iter().map(String::as_str).collect();
@@ -137,7 +141,7 @@ fn with_faults(scenario: Scenario, task: &str, case: Case, chance: &mut Chance) 
     if !chance.in_hundred(case.trouble / 2) {
         return scenario;
     }
-    let times = if chance.in_hundred(30) { u32::MAX } else { 1 + chance.next() as u32 % 3 };
+    let times = if chance.in_hundred(30) { u32::MAX } else { 1 + chance.few() };
     match chance.below(4) {
         0 => scenario.losing_claims(task, times),
         1 => scenario.unanswered_claims(task, times),
@@ -195,7 +199,6 @@ fn meddle(run: &mut World, case: Case, chance: &mut Chance) {
     let status = run.tracker.task(&task).expect("a fake answers").map(|task| task.status);
     let is_open = matches!(status, Some(Status::Open | Status::InProgress));
     match chance.below(20) {
-        0..=5 => drop(run.tracker_changed()),
         6 | 7 if is_open => drop(run.person_closes(task.as_str())),
         8 | 9 if is_open => drop(run.person_takes(task.as_str())),
         10..=13 => {

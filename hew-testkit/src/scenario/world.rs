@@ -160,7 +160,7 @@ impl World {
             Effect::WakeAt(moment) => self.wake_at = Some(moment),
             Effect::WakeIn(pause) => self.wake_idle = Some(self.clock.now().elapsed + pause),
             Effect::Finish(end) => {
-                self.rules.at_end(&self.tracker, &self.faults)?;
+                Rules::at_end(&self.tracker, &self.faults)?;
                 self.end = Some(end);
             }
             other => self.tracker_queue.push_back(other),

@@ -1,0 +1,158 @@
+//! What is under way: attempts, workers, results on their way to the run branch, answers of the tracker.
+
+use std::collections::VecDeque;
+
+use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId, TreeId};
+use crate::land::close::CloseRequest;
+use crate::land::gate::GateProof;
+use crate::prompt::{DependencyLanding, FailedAttempt};
+use crate::record::event::IterationOutcome;
+use crate::tracker::Task;
+
+/// One attempt, from claim to the moment when its worker is free again.
+#[derive(Debug, Clone)]
+pub(crate) struct Iteration {
+    pub(crate) id: IterationId,
+    pub(crate) task: Box<Task>,
+    pub(crate) actor: Actor,
+    pub(crate) attempt: u32,
+    pub(crate) base: CommitId,
+    /// What its dependencies landed, for the prompt.
+    pub(crate) dependencies: Vec<DependencyLanding>,
+    pub(crate) stage: Stage,
+    /// A person closed or took the task; the agent is being stopped.
+    pub(crate) taken: Option<String>,
+}
+
+impl Iteration {
+    /// Its agent runs, or is about to.
+    pub(crate) fn may_be_stopped(&self) -> bool {
+        matches!(self.stage, Stage::Preparing | Stage::Planning | Stage::Running { .. })
+    }
+}
+
+/// Where an iteration is.
+#[derive(Debug, Clone)]
+pub(crate) enum Stage {
+    Preparing,
+    Planning,
+    Running {
+        done_on_exit_zero: bool,
+    },
+    Collecting {
+        ending: Box<PendingEnd>,
+    },
+    /// Anchored; the lane's queue is full.
+    AwaitingLane {
+        landing: Box<Landing>,
+        /// Its place in the line of those that wait.
+        place: u64,
+    },
+}
+
+/// How an iteration is going to end once its work is anchored.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingEnd {
+    /// `None`: done, the work goes to the lane.
+    pub(crate) outcome: Option<IterationOutcome>,
+    pub(crate) reason: String,
+    /// It was an explicit word (or a close in the tracker), so that "nothing changed" may close the task.
+    pub(crate) explicit: bool,
+}
+
+/// A worker.
+#[derive(Debug, Clone)]
+pub(crate) enum Slot {
+    Free,
+    Claiming { task: Box<Task> },
+    Busy(Box<Iteration>),
+}
+
+/// A result on its way to the run branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Landing {
+    pub(crate) iteration: IterationId,
+    pub(crate) task: Box<Task>,
+    pub(crate) actor: Actor,
+    pub(crate) work: CommitId,
+    pub(crate) anchor: RefName,
+    pub(crate) reason: String,
+    /// Paths of the gate's definition that the work changes.
+    pub(crate) definition_changed: Vec<String>,
+}
+
+/// Where the lane is with its current landing.
+#[derive(Debug, Clone)]
+pub(crate) enum LaneStage {
+    Merging,
+    Gating { candidate: CommitId, tree: TreeId, first_red: Option<Box<GateProof>> },
+    Advancing { candidate: CommitId },
+    Closing,
+}
+
+/// The one place through which work reaches the run branch.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    pub(crate) queue: VecDeque<Landing>,
+    pub(crate) current: Option<(Landing, LaneStage)>,
+    /// The task whose conflict the current landing resolves.
+    pub(crate) resolves: Option<TaskId>,
+    /// The last landing: what the run branch has to be at.
+    pub(crate) tip: CommitId,
+    pub(crate) landed: u64,
+    /// Results that came to the lane.
+    pub(crate) came: u64,
+}
+
+/// What a run knows of a task that it touched.
+#[derive(Debug, Clone)]
+pub(crate) struct TaskProgress {
+    pub(crate) title: Box<str>,
+    pub(crate) attempts: u32,
+    pub(crate) state: TaskState,
+    pub(crate) last_failure: Option<Box<FailedAttempt>>,
+}
+
+/// Where a touched task stands in hew's own view.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    /// Claimed: running, landing, or being settled.
+    Held,
+    /// Settled by hew's own close.
+    Settled { landed: Option<CommitId> },
+    /// Landed, but the tracker would not close it.
+    Unclosed,
+    /// Given back; it may be tried again.
+    Released,
+    /// Attempts used up, or blocked.
+    Parked { conflict: bool },
+    /// Somebody else has it, or it can't run here.
+    LeftAlone,
+}
+
+/// An iteration's end that waits for the tracker.
+#[derive(Debug, Clone)]
+pub(crate) struct Settling {
+    pub(crate) task: TaskId,
+    pub(crate) outcome: IterationOutcome,
+    pub(crate) reason: Option<String>,
+    pub(crate) landed: Option<CommitId>,
+    /// The state of the task once the tracker has answered.
+    pub(crate) then: TaskState,
+    /// The close itself, kept for another try.
+    pub(crate) close: Option<Box<CloseRequest>>,
+    pub(crate) from: SettlingFrom,
+    /// A worktree is kept for a person to look at this work.
+    pub(crate) keep_conflict: Option<CommitId>,
+}
+
+/// On whose behalf the tracker is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SettlingFrom {
+    /// The lane, which waits for the answer.
+    Lane,
+    /// An iteration that did not land.
+    Iteration,
+    /// A close that was refused before; its iteration is over.
+    Retry,
+}
