@@ -271,3 +271,21 @@ fn declared_submodules_are_no_strangers_and_others_are() {
     s.git.remove_worktree(&s.tree).unwrap();
     assert!(!s.tree.exists());
 }
+
+#[test]
+fn worktrees_that_others_are_making_just_now_do_not_stop_hew() {
+    let s = &scene();
+    let places: Vec<PathBuf> = (1..17).map(|n| s.repo.base().join(format!("wt/{n}"))).collect();
+    std::thread::scope(|scope| {
+        for place in &places {
+            let start = WorktreeStart { branch: None, commit: s.base.clone() };
+            scope.spawn(move || {
+                // A client of its own takes no turns with the others, as another program's git does not.
+                let git = RepoGit::new(&s.repo.common_dir()).with_environment(s.repo.environment());
+                git.add_worktree(place, &start).unwrap();
+                git.list_worktrees().unwrap();
+            });
+        }
+    });
+    assert_eq!(s.git.list_worktrees().unwrap().len(), 18);
+}

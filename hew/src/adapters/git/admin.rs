@@ -17,6 +17,9 @@ pub(super) struct Linked {
     pub(super) admin: PathBuf,
 }
 
+/// Git's own reason for the lock on a worktree that it is still making.
+pub(super) const UNFINISHED_MARK: &str = "initializing";
+
 /// Names in a worktree's record that an unfinished merge, rebase, bisect, cherry-pick, revert or `am` leaves.
 const UNFINISHED: [&str; 18] = [
     "AUTO_MERGE",
@@ -42,6 +45,15 @@ const UNFINISHED: [&str; 18] = [
 /// Finds a worktree's record; the error says what is damaged. A `.git` file that is gone or was altered does not keep
 /// the record from being found: git is told where everything is and does not read that file.
 pub(super) fn locate(common_dir: &Path, path: &Path) -> Result<Linked, String> {
+    let linked = locate_unfinished(common_dir, path)?;
+    if is_unfinished(&linked.admin) {
+        return Err("git did not finish making it".to_owned());
+    }
+    Ok(linked)
+}
+
+/// The same for one that may still be in the making.
+pub(super) fn locate_unfinished(common_dir: &Path, path: &Path) -> Result<Linked, String> {
     let folder = fs::symlink_metadata(path).map_err(|error| format!("its folder: {error}"))?;
     if !folder.is_dir() {
         return Err("its folder is not a folder any more".to_owned());
@@ -56,9 +68,6 @@ pub(super) fn locate(common_dir: &Path, path: &Path) -> Result<Linked, String> {
     };
     if !admin.join("HEAD").is_file() {
         return Err("git's record of it has no HEAD".to_owned());
-    }
-    if is_unfinished(&admin) {
-        return Err("git did not finish making it".to_owned());
     }
     Ok(Linked { path, admin })
 }
@@ -154,7 +163,7 @@ fn points_at(admin: &Path, path: &Path) -> bool {
 }
 
 fn is_unfinished(admin: &Path) -> bool {
-    fs::read(admin.join("locked")).is_ok_and(|reason| trim_end(&reason) == b"initializing")
+    fs::read(admin.join("locked")).is_ok_and(|reason| trim_end(&reason) == UNFINISHED_MARK.as_bytes())
 }
 
 fn read_pointer(dot_git: &Path, folder: &Path) -> io::Result<PathBuf> {

@@ -1,6 +1,7 @@
 //! Bringing a person's branch, or their checkout of it, forward. Nothing is touched unless all of it fits.
 
 use std::path::Path;
+use std::sync::PoisonError;
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{ForwardOutcome, GitError};
@@ -100,7 +101,11 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
         .settings(&[("protocol.version", "2"), ("protocol.file.allow", "always")])
         .args(FETCH_ONE)
         .args([".".to_owned(), format!("{to}:{name}")]);
-    let answer = git.with_identity(call)?.run()?;
+    let call = git.with_identity(call)?;
+    // It reads the records of all worktrees.
+    let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    let answer = call.run()?;
+    drop(turn);
     if !answer.exit.is_success() {
         return Ok(ForwardOutcome::Refused(answer.words()));
     }

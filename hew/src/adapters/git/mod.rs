@@ -70,9 +70,9 @@ const SYNCED: [(&str, &str); 2] = [("core.fsync", "committed,loose-object"), ("c
 pub struct RepoGit {
     common_dir: PathBuf,
     identity: OnceLock<identity::Identity>,
-    environment: Vec<(OsString, OsString)>,
-    /// Git's records of worktrees: whoever makes or removes one is alone, for git fails on a sibling's half-made record.
+    /// Held while git's records of worktrees are added to or read: a half-written one makes git fail.
     records: RwLock<()>,
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl RepoGit {
@@ -81,8 +81,8 @@ impl RepoGit {
         Self {
             common_dir: common_dir.to_owned(),
             identity: OnceLock::new(),
-            environment: Vec::new(),
             records: RwLock::new(()),
+            environment: Vec::new(),
         }
     }
 
@@ -132,6 +132,10 @@ impl RepoGit {
     /// them: their files are in no commit of this repository.
     pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
         inspect::repository_links(self, &self.locate(worktree)?)
+    }
+
+    fn locate_unfinished(&self, path: &Path) -> Result<Linked, GitError> {
+        admin::locate_unfinished(&self.common_dir, path).map_err(|reason| file_error(path, reason))
     }
 
     fn locate(&self, path: &Path) -> Result<Linked, GitError> {

@@ -12,6 +12,9 @@ use super::discard::{discard, make_folders_writable};
 use super::run::{GitAnswer, LONG};
 use super::{RepoGit, file_error};
 
+/// How often git is asked while other worktrees are half-made: it takes some microseconds to write a record.
+const TRIES: u32 = 20;
+
 /// Makes a worktree; what a killed attempt left at this path is cleared first.
 pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
     remove(git, path)?;
@@ -19,21 +22,46 @@ pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(
         fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
     }
     register(git, path, start)?;
-    // Its files come from its own index alone: this needs no turn, however many are filled at once.
-    let linked = git.locate(path)?;
-    git.in_worktree(&linked).args(["reset", "--quiet", "--hard"]).timeout(LONG).run()?.success().map(drop)
+    let linked = git.locate_unfinished(path)?;
+    git.in_worktree(&linked).args(["reset", "--quiet", "--hard"]).timeout(LONG).run()?.success()?;
+    let mark = linked.admin.join("locked");
+    fs::remove_file(&mark).map_err(|error| file_error(&mark, error))
 }
 
-/// Makes git's record of a worktree, without its files.
+/// Makes git's record of a worktree, marked as git marks one that it is still making, and no file yet. It takes its
+/// turn: git reads the records of all worktrees, and fails on one that is half-written.
 fn register(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-    let _alone = git.records.write().unwrap_or_else(PoisonError::into_inner);
+    let _turn = git.records.write().unwrap_or_else(PoisonError::into_inner);
+    let again = || {
+        remove(git, path)?;
+        register_once(git, path, start)
+    };
+    past_half_made(register_once(git, path, start)?, again)?.success().map(drop)
+}
+
+/// Asks again while git fails on a worktree that somebody else, an agent for one, is making just now.
+pub(super) fn past_half_made(
+    mut answer: GitAnswer,
+    again: impl Fn() -> Result<GitAnswer, GitError>,
+) -> Result<GitAnswer, GitError> {
+    for _ in 1..TRIES {
+        if answer.exit.is_success() || !answer.stderr.contains("/commondir: ") {
+            break;
+        }
+        answer = again()?;
+    }
+    Ok(answer)
+}
+
+fn register_once(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
     let call = git.on_repository().args(["worktree", "add", "--quiet", "--no-checkout"]);
+    let call = call.args(["--lock", "--reason", admin::UNFINISHED_MARK]);
     let call = match &start.branch {
         // Upstream tracking would write the shared config file, whose lock parallel calls fight for.
         Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
         None => call.arg("--detach"),
     };
-    call.arg(path).arg(start.commit.as_str()).run()?.success().map(drop)
+    call.arg(path).arg(start.commit.as_str()).run()
 }
 
 /// Puts a worktree back to a start.
@@ -49,7 +77,7 @@ pub(super) fn reset(
     };
     admin::clear_unfinished(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
     admin::mend_pointer(&linked).map_err(|error| file_error(&linked.path, error))?;
-    let checkout = switch(git, &linked, start)?;
+    let checkout = past_half_made(switch(git, &linked, start)?, || switch(git, &linked, start))?;
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
     }
@@ -85,13 +113,16 @@ pub(super) fn checkout(
 
 fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
     let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
-    // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
-    let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
-    let call = match &start.branch {
-        Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
-        None => call.arg("--detach"),
+    let ask = || {
+        // A sibling's agent may have this worktree's branch checked out; that must not keep it from its own.
+        let call = git.in_worktree(linked).args(["checkout", "--quiet", "--force", "--ignore-other-worktrees"]);
+        let call = match &start.branch {
+            Some(branch) => call.args(["--no-track", "-B"]).arg(branch.as_str()),
+            None => call.arg("--detach"),
+        };
+        call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
     };
-    call.arg(start.commit.as_str()).arg("--").timeout(LONG).run()
+    past_half_made(ask()?, ask)
 }
 
 fn clean(git: &RepoGit, linked: &Linked, flags: &str) -> Result<GitAnswer, GitError> {
@@ -100,8 +131,10 @@ fn clean(git: &RepoGit, linked: &Linked, flags: &str) -> Result<GitAnswer, GitEr
 
 /// All worktrees, the main one first.
 pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
-    let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
-    let answer = git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run()?.success()?;
+    let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    let ask = || git.on_repository().args(["worktree", "list", "--porcelain", "-z"]).run();
+    let answer = past_half_made(ask()?, ask)?.success()?;
+    drop(turn);
     let mut entries: Vec<WorktreeEntry> = Vec::new();
     for field in answer.stdout.split(|&byte| byte == 0) {
         let (key, value) = split_field(field);
@@ -121,10 +154,6 @@ pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
 pub(super) fn remove(git: &RepoGit, path: &Path) -> Result<(), GitError> {
     let records = admin::records_of(&git.common_dir, path).map_err(|error| file_error(path, error))?;
     discard(path).map_err(|error| file_error(path, error))?;
-    if records.is_empty() {
-        return Ok(());
-    }
-    let _alone = git.records.write().unwrap_or_else(PoisonError::into_inner);
     for record in records {
         // Git's own remove refuses a locked or half-made worktree.
         fs::remove_dir_all(&record).map_err(|error| file_error(&record, error))?;
