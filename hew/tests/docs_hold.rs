@@ -104,7 +104,7 @@ fn settings_exist() {
             .filter(|span| span.starts_with("loop.") || span.starts_with("tracker."));
         let names = spans.map(|span| span.split([' ', '=']).next().expect("splitting gives a first part"));
         let unknown = names.filter(|name| match name.strip_suffix('*') {
-            _ if name.ends_with(".md") => false,
+            _ if Path::new(name).extension().is_some_and(|end| end == "md") => false,
             Some(start) => !begins_keys(start),
             None => !is_key(name) && !begins_keys(&format!("{name}.")),
         });
