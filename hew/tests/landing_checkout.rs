@@ -281,11 +281,12 @@ fn whatever_is_found_on_the_run_branch_is_kept_and_the_delivery_does_not_lose_it
     let (runs, go) = (project.signal("runs"), project.signal("go"));
     let meddle = "foreign=$(git commit-tree -m meddled-$HEW_ITER HEAD^{tree}) && \
         git update-ref refs/heads/loop/$HEW_RUN_ID/main $foreign";
-    project.add("One", &format!("{meddle} && echo 1 > one"), &["-p", "0"]);
+    let first = project.add("One", &format!("{meddle} && echo 1 > one"), &[]);
     let second = format!(
         "{meddle}; touch {runs:?}; until test -e {go:?}; do sleep 0.01; done; echo agent > untracked"
     );
-    project.add("Two", &second, &[]);
+    // Only then has the first landed, and what it put on the branch been put aside.
+    project.add("Two", &second, &["--dep", &first]);
     let running = project.start(&["--no-gate"]);
     wait_for(&runs);
     project.repo.write("mine", "my work\n");
