@@ -131,8 +131,9 @@ fn assert_bug_tells_everything(bug: &Value, task: &str, conflict: &Value) {
     assert_eq!(bug["metadata"]["hew.conflict_of"], *task);
     assert_eq!(bug["status"], "open");
     let description = bug["description"].as_str().unwrap();
+    let worker = format!("w{}", conflict["worker"]);
     let told = ["tip", "work", "anchor"].map(|field| conflict[field].as_str().unwrap().to_owned());
-    for told in told.iter().map(String::as_str).chain(["same.txt", "w1", "git diff"]) {
+    for told in told.iter().map(String::as_str).chain(["same.txt", &worker, "git diff"]) {
         assert!(description.contains(told), "{told} is not in: {description}");
     }
 }

@@ -1,5 +1,7 @@
 //! Text from outside, made safe to show.
 
+use std::fmt::Write as _;
+
 /// The text with every control character (escapes, bells, newlines, bidirectional overrides) shown as `\u{..}`, so that
 /// no title or output can move the cursor, colour the screen or forge a line.
 pub fn visible(text: &str) -> String {
@@ -7,6 +9,24 @@ pub fn visible(text: &str) -> String {
     for c in text.chars() {
         if c.is_control() && c != '\t' || is_invisible_format(c) {
             out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// One line of JSON with every such character written as `\uXXXX`: the same value for a program, harmless on a terminal.
+pub fn visible_json(line: String) -> String {
+    // JSON itself is plain ASCII; whatever is not stands inside a string.
+    let is_odd = |c: char| c.is_control() || is_invisible_format(c);
+    if !line.contains(is_odd) {
+        return line;
+    }
+    let mut out = String::with_capacity(line.len());
+    for c in line.chars() {
+        if is_odd(c) {
+            let _ = write!(out, "\\u{:04x}", u32::from(c));
         } else {
             out.push(c);
         }
@@ -28,5 +48,13 @@ mod tests {
         assert_eq!(visible("naïve ✓ text"), "naïve ✓ text");
         assert_eq!(visible("a\x1b[31mb\nc\x07"), r"a\u{1b}[31mb\nc\u{7}");
         assert_eq!(visible("a\u{202e}b"), r"a\u{202e}b");
+    }
+
+    #[test]
+    fn json_is_the_same_value_and_shows_no_control_character() {
+        let value = serde_json::json!({ "t": "a\u{9b}31m\u{7f}\u{202e}\u{feff}\n\u{1b}é" });
+        let line = visible_json(value.to_string());
+        assert_eq!(line, r#"{"t":"a\u009b31m\u007f\u202e\ufeff\n\u001bé"}"#);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&line).unwrap(), value);
     }
 }

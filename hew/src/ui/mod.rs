@@ -62,7 +62,7 @@ impl Ui {
     /// One JSON object on a line of its own.
     pub fn print_json(&self, value: &impl Serialize) {
         let line = serde_json::to_string(value).expect("values made for printing have string keys");
-        self.print(&format!("{line}\n"));
+        self.print(&(text::visible_json(line) + "\n"));
     }
 
     /// Somebody still reads stdout.
