@@ -1,5 +1,7 @@
 //! Landing through the real binary: the gate decides, and the run branch only ever holds what it passed.
 
+#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
+
 use hew_core::record::IterationOutcome::{BackpressureFail, Closed, Conflict};
 use hew_testkit::run_check::Project;
 
@@ -62,10 +64,10 @@ fn of_two_tasks_that_are_red_only_together_one_lands_and_the_other_tries_again_o
         let (a_runs, b_runs) = (project.signal("a-runs"), project.signal("b-runs"));
         // Both begin on the launch commit: each waits for the other. A second attempt sees what landed.
         let work = |own: &str, other: &str| {
-            let (mine, theirs) =
-                (project.signal(&format!("{own}-runs")), project.signal(&format!("{other}-runs")));
+            let path = |who: &str| project.signal(&format!("{who}-runs")).display().to_string();
+            let (mine, theirs) = (path(own), path(other));
             format!(
-                "touch {mine:?}; until test -e {theirs:?}; do sleep 0.01; done; \
+                "touch {mine}; until test -e {theirs}; do sleep 0.01; done; \
                  if test -e {other}; then echo together > pact; fi; echo {own} > {own}"
             )
         };
@@ -106,11 +108,10 @@ fn every_commit_is_green(project: &Project, line: &[hew_core::ids::CommitId], ga
 #[test]
 fn two_workers_overlap_in_time() {
     let project = Project::new();
-    let (one, two) = (project.signal("one"), project.signal("two"));
-    let meet = |mine: &std::path::Path, theirs: &std::path::Path| {
-        format!(
-            "touch {mine:?}\nuntil test -e {theirs:?}; do sleep 0.01; done; echo met > met-${{HEW_WORKER}}"
-        )
+    let (one, two) =
+        (project.signal("one").display().to_string(), project.signal("two").display().to_string());
+    let meet = |mine: &str, theirs: &str| {
+        format!("touch {mine}\nuntil test -e {theirs}; do sleep 0.01; done; echo met > met-${{HEW_WORKER}}")
     };
     let a = project.add("One", &meet(&one, &two), &[]);
     let b = project.add("Two", &meet(&two, &one), &[]);
@@ -128,9 +129,10 @@ fn two_workers_overlap_in_time() {
 
 /// Two agents that begin on one commit and write one file: of what they write, one is on the tip and one conflicts.
 fn clash(project: &Project, own: &str, other: &str, again: &str) -> String {
-    let (mine, theirs) = (project.signal(&format!("{own}-runs")), project.signal(&format!("{other}-runs")));
+    let path = |who: &str| project.signal(&format!("{who}-runs")).display().to_string();
+    let (mine, theirs) = (path(own), path(other));
     format!(
-        "touch {mine:?}; until test -e {theirs:?}; do sleep 0.01; done; \
+        "touch {mine}; until test -e {theirs}; do sleep 0.01; done; \
          if test $HEW_ATTEMPT -gt 1; then {again}; else echo {own} > shared; fi"
     )
 }

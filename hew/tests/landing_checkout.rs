@@ -1,5 +1,7 @@
 //! The user's checkout and branches: what is theirs stays theirs, and the result comes to them or waits for them.
 
+#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
+
 use std::fs;
 use std::path::Path;
 
@@ -159,7 +161,8 @@ fn an_ignored_file_that_an_agent_committed_is_never_overwritten() {
 /// A run in whose middle, with its one agent running, the user does something.
 fn while_an_agent_runs(project: &Project, args: &[&str], user: impl FnOnce(&TestRepo)) -> Ran {
     let (runs, go) = (project.signal("runs"), project.signal("go"));
-    let command = format!("touch {runs:?}; until test -e {go:?}; do sleep 0.01; done; echo agent > work");
+    let (seen, wait) = (runs.display(), go.display());
+    let command = format!("touch {seen}; until test -e {wait}; do sleep 0.01; done; echo agent > work");
     project.add("Work", &command, &[]);
     let running = project.start(args);
     wait_for(&runs);
@@ -279,13 +282,14 @@ fn a_target_that_is_gone_is_not_made_again_behind_the_users_back() {
 fn whatever_is_found_on_the_run_branch_is_kept_and_the_delivery_does_not_lose_it() {
     let project = desk(&[]);
     let (runs, go) = (project.signal("runs"), project.signal("go"));
+    let (seen, wait) = (runs.display(), go.display());
     let meddle = "foreign=$(git commit-tree -m meddled-$HEW_ITER HEAD^{tree}) && \
         git update-ref refs/heads/loop/$HEW_RUN_ID/main $foreign";
-    project.add("One", &format!("{meddle} && echo 1 > one"), &["-p", "0"]);
-    let second = format!(
-        "{meddle}; touch {runs:?}; until test -e {go:?}; do sleep 0.01; done; echo agent > untracked"
-    );
-    project.add("Two", &second, &[]);
+    let first = project.add("One", &format!("{meddle} && echo 1 > one"), &[]);
+    let second =
+        format!("{meddle}; touch {seen}; until test -e {wait}; do sleep 0.01; done; echo agent > untracked");
+    // Only then has the first landed, and what it put on the branch been put aside.
+    project.add("Two", &second, &["--dep", &first]);
     let running = project.start(&["--no-gate"]);
     wait_for(&runs);
     project.repo.write("mine", "my work\n");

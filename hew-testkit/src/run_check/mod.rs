@@ -4,6 +4,8 @@
 //! true of any run, whatever came of it (see `checks`), so that a scenario states only what is special about it.
 //! Nothing here plays the agent: that is the task's own command, or `hew-stub-agent`.
 
+#![expect(clippy::missing_panics_doc, reason = "a helper of tests fails by panicking")]
+
 mod checkout;
 mod checks;
 mod processes;

@@ -37,16 +37,17 @@ impl Project {
     /// One on a repository. Agents get its calm git settings.
     pub fn on(repo: TestRepo) -> Self {
         let project = Self { repo };
-        let calm = project.repo.base().join("calm.gitconfig");
-        let stub = stub_agent::path();
+        let quoted = |path: PathBuf| format!("\"{}\"", path.display());
+        let calm = quoted(project.repo.base().join("calm.gitconfig"));
+        let stub = quoted(stub_agent::path());
         project.settings(&format!(
             "[loop]\nruntime = \"shell\"\nkill_grace = \"1s\"\n\
              [loop.shell]\nallow_task_commands = true\n\
-             [loop.runtime_defs.shell.env]\nGIT_CONFIG_GLOBAL = {calm:?}\nGIT_CONFIG_SYSTEM = \"/dev/null\"\n\
-             [loop.runtime_defs.stub]\ncommand = {stub:?}\n\
-             [loop.runtime_defs.stub.env]\nGIT_CONFIG_GLOBAL = {calm:?}\nGIT_CONFIG_SYSTEM = \"/dev/null\"\n\
-             HEW_STUB_SCRIPT = {scripts:?}\n",
-            scripts = project.scripts(),
+             [loop.runtime_defs.shell.env]\nGIT_CONFIG_GLOBAL = {calm}\nGIT_CONFIG_SYSTEM = \"/dev/null\"\n\
+             [loop.runtime_defs.stub]\ncommand = {stub}\n\
+             [loop.runtime_defs.stub.env]\nGIT_CONFIG_GLOBAL = {calm}\nGIT_CONFIG_SYSTEM = \"/dev/null\"\n\
+             HEW_STUB_SCRIPT = {scripts}\n",
+            scripts = quoted(project.scripts()),
         ));
         fs::create_dir_all(project.scripts()).expect("the temporary folder can be written");
         project

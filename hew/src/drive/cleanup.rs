@@ -14,7 +14,7 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.place.worktrees().display())];
     }
     let kept = rig.kept_folders.lock().expect("no thread panics while it holds this").clone();
-    let Ok(entries) = std::fs::read_dir(&rig.place.worktrees()) else {
+    let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
         return Vec::new();
     };
     let mut notes: Vec<String> = Vec::new();
@@ -48,8 +48,10 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let in_use = |branch: &str| checked_out.iter().any(|used| used.as_str() == branch);
     for (name, commit) in rig.git.refs_under(folder)? {
         let is_run_branch = name == place.run_branch.to_ref();
-        let landed =
-            || tip.as_ref().is_some_and(|tip| rig.git.contains_all(tip, &[commit.clone()]).unwrap_or(false));
+        let landed = || {
+            tip.as_ref()
+                .is_some_and(|tip| rig.git.contains_all(tip, std::slice::from_ref(&commit)).unwrap_or(false))
+        };
         let is_safe = if is_run_branch { commit == place.launch } else { kept.contains(&commit) || landed() };
         if let (true, Some(branch)) = (is_safe, name.as_str().strip_prefix("refs/heads/"))
             && !in_use(branch)
