@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hew_core::settings::{Settings, TrackerKind};
-use hew_core::tracker::TaskEditor;
+use hew_core::tracker::{TaskEditor, TrackerError};
 
 use super::clock::SystemClock;
 use super::embedded::EmbeddedTracker;
@@ -21,8 +21,20 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor
         TrackerKind::Auto | TrackerKind::Embedded => {}
     }
     let prefix = id_prefix(project, settings);
-    let tracker = EmbeddedTracker::open(&embedded_path(project), &prefix, Arc::new(SystemClock::start()));
-    Ok(Arc::new(tracker.map_err(|error| tracker_failure(&error))?))
+    let path = embedded_path(project);
+    let tracker = EmbeddedTracker::open(&path, &prefix, Arc::new(SystemClock::start()));
+    Ok(Arc::new(tracker.map_err(|error| not_opened(&path, &error))?))
+}
+
+fn not_opened(path: &Path, error: &TrackerError) -> Failure {
+    let failure = tracker_failure(error);
+    match error {
+        TrackerError::Store { .. } => {
+            let path = path.display();
+            failure.hint(format!("ls -l {path}\nif it is not hew's: mv {path} {path}.aside, and a new one is made"))
+        }
+        _ => failure,
+    }
 }
 
 /// Where the embedded store is. Files in its folder change whenever a task does.

@@ -24,7 +24,7 @@ pub(crate) use preflight::{find_gate, missing_program};
 
 use super::context::Context;
 use crate::cli::loop_args::RunArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
 /// Runs in the project of the current folder.
@@ -35,7 +35,8 @@ pub fn run(args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
 
 /// Runs in a project whose settings hold the flags already.
 pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
-    let tracker = context.open_tracker()?;
+    // A tracker that can't be opened is project state, found before anything was started.
+    let tracker = context.open_tracker().map_err(|failure| Failure { code: code::USAGE, ..failure })?;
     let scope = scope::settle(args, &*tracker, ui)?;
     let checked = preflight::check(context, args, &*tracker, scope)?;
     if args.dry_run {
