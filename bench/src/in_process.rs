@@ -195,7 +195,7 @@ impl StandIn {
                 vec![Event::Claimed { iteration, result: Ok(won) }]
             }
             Effect::Work { iteration, job } => self.work(iteration, job)?,
-            Effect::Lane(job) => self.lane(job).into_iter().collect(),
+            Effect::Lane(job) => self.lane(&job).into_iter().collect(),
             Effect::Settle { iteration, job } => vec![self.settle(iteration, job)?],
             Effect::ListLeftovers(_) => vec![Event::LeftoversListed(Ok(Vec::new()))],
             Effect::ReadRunning(_)
@@ -255,7 +255,7 @@ impl StandIn {
         })
     }
 
-    fn lane(&mut self, job: LaneJob) -> Option<Event> {
+    fn lane(&mut self, job: &LaneJob) -> Option<Event> {
         Some(match job {
             LaneJob::Merge { .. } => {
                 let commit = self.new_commit();

@@ -122,7 +122,8 @@ impl<'a> House<'a> {
             && let Some(task) = self.for_lane.pop_front()
         {
             self.lane_busy = true;
-            self.for_core.push_back((Step::Land, task));
+            // Landing first: it is what sets dependents free.
+            self.for_core.push_front((Step::Land, task));
         }
         while self.free_cores > 0
             && let Some((step, task)) = self.for_core.pop_front()

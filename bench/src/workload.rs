@@ -99,12 +99,12 @@ impl Workload {
 
     /// Writes the file from which agents read how long to sleep.
     pub(crate) fn write_durations(&self, path: &Path) -> Result<(), Problem> {
-        let lines: String = self.tasks.iter().map(|task| format!("{}\n", task.millis)).collect();
-        fs::write(path, lines).map_err(|error| format!("{}: {error}", path.display()))
+        let lines: Vec<String> = self.tasks.iter().map(|task| task.millis.to_string()).collect();
+        fs::write(path, lines.join("\n")).map_err(|error| format!("{}: {error}", path.display()))
     }
 }
 
-/// SplitMix64: small, seeded, the same everywhere.
+/// `SplitMix64`: small, seeded, the same everywhere.
 struct Random(u64);
 
 impl Random {

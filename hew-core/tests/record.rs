@@ -95,6 +95,21 @@ fn forgetting_what_ended_changes_no_total_and_a_running_iteration_is_kept() {
     assert_eq!(small.tasks, kept.tasks);
 }
 
+#[test]
+fn a_fold_for_files_keeps_no_settled_task_and_the_same_totals() {
+    let journal = journal::every_outcome();
+    let mut small = RunView::new();
+    for entry in journal.entries() {
+        small.apply(entry);
+        if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
+            small.forget_with_task(*iteration);
+        }
+    }
+    let whole = view(&journal);
+    assert!(small.tasks.is_empty() && small.iterations.is_empty());
+    assert_eq!((small.totals, small.workers), (whole.totals, whole.workers));
+}
+
 proptest! {
     #[test]
     fn any_prefix_and_any_order_of_any_part_folds(

@@ -29,6 +29,10 @@ fn summarise(entries: &[JournalEntry], state: RunState) -> String {
     plain(&summary::text(&view, SummaryPlace { state, folder: ".hew/loop/the-run" }))
 }
 
+fn json(view: &RunView, place: SummaryPlace<'_>) -> serde_json::Value {
+    serde_json::to_value(summary::json::SummaryJson { view, place }).expect("serialisable")
+}
+
 fn rows(journal: &JournalBuilder) -> Vec<IterationRow> {
     let mut fold = RowFold::default();
     journal.entries().iter().for_each(|entry| fold.apply(entry));
@@ -75,7 +79,7 @@ fn summary_of_every_prefix_renders() {
         let view = RunView::of(&journal.entries()[..cut]);
         let place = SummaryPlace { state: RunState::Crashed, folder: "x" };
         assert!(summary::text(&view, place).contains('x'));
-        assert_eq!(summary::json::value(&view, place)["kind"], "summary");
+        assert_eq!(json(&view, place)["kind"], "summary");
         status::text(&view, RunState::Crashed, now(&journal));
     }
 }
@@ -84,7 +88,7 @@ fn summary_of_every_prefix_renders() {
 fn summary_for_programs_has_every_figure() {
     let view = RunView::of(journal::every_outcome().entries());
     let place = SummaryPlace { state: RunState::Completed, folder: ".hew/loop/the-run" };
-    let value = summary::json::value(&view, place);
+    let value = json(&view, place);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("serialisable"));
 }
 

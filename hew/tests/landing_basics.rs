@@ -1,6 +1,6 @@
 //! Landing through the real binary: the gate decides, and the run branch only ever holds what it passed.
 
-use hew_core::record::IterationOutcome::{BackpressureFail, Closed};
+use hew_core::record::IterationOutcome::{BackpressureFail, Closed, Conflict};
 use hew_testkit::run_check::Project;
 
 #[test]
@@ -124,4 +124,74 @@ fn two_workers_overlap_in_time() {
         (project.repo.read("met-0").as_deref(), project.repo.read("met-1").as_deref()),
         (Some("met\n"), Some("met\n"))
     );
+}
+
+/// Two agents that begin on one commit and write one file: of what they write, one is on the tip and one conflicts.
+fn clash(project: &Project, own: &str, other: &str, again: &str) -> String {
+    let (mine, theirs) = (project.signal(&format!("{own}-runs")), project.signal(&format!("{other}-runs")));
+    format!(
+        "touch {mine:?}; until test -e {theirs:?}; do sleep 0.01; done; \
+         if test $HEW_ATTEMPT -gt 1; then {again}; else echo {own} > shared; fi"
+    )
+}
+
+/// L10, the good end: the second attempt is made on the new tip, told of the conflict, and lands.
+#[test]
+fn work_that_conflicts_is_tried_again_on_the_new_tip() {
+    for project in [Project::new(), Project::hostile()] {
+        let a = project.add("A", &clash(&project, "a", "b", "echo b and a > shared"), &[]);
+        let b = project.add("B", &clash(&project, "b", "a", "echo a and b > shared"), &[]);
+        let ran = project.run(&["--jobs", "2", "--gate", "true"]);
+        assert_eq!((ran.code, ran.line.len()), (0, 2), "{}", ran.stderr);
+        let landed = ran.landed_ids();
+        assert!(landed.contains(&a) && landed.contains(&b));
+        assert_eq!(ran.outcomes(&landed[0]), [Closed]);
+        assert_eq!(ran.outcomes(&landed[1]), [Conflict, Closed]);
+        let [first, second] = ran.iterations(&landed[1])[..] else { panic!("two attempts") };
+        assert_eq!(second.base_sha.as_ref(), Some(&ran.line[0]));
+        let prompt = ran.iteration_file(second.id, "prompt.md");
+        for told in ["shared", first.anchor.as_ref().unwrap().as_str(), ran.line[0].as_str()] {
+            assert!(prompt.contains(told), "{told} is missing: {prompt}");
+        }
+        assert_eq!(ran.tasks.len(), 2, "no bug task is filed");
+        assert!(project.repo.git(&["show", "main:shared"]).contains(" and "));
+        assert_eq!(project.repo.git(&["status", "--porcelain"]), "");
+    }
+}
+
+/// L10, the bad end: attempts used up.
+#[test]
+fn work_that_conflicts_for_good_is_parked_with_one_bug_task_and_a_worktree_and_others_land() {
+    for project in [Project::new(), Project::hostile()] {
+        let a = project.add("A", &clash(&project, "a", "b", "true"), &[]);
+        let b = project.add("B", &clash(&project, "b", "a", "true"), &[]);
+        let third = project.add("Third", "echo third > third", &["-p", "4"]);
+        let ran = project.run(&["--jobs", "2", "--gate", "true", "--max-attempts", "1"]);
+        assert_eq!(ran.code, 3, "{}", ran.stderr);
+        let landed = ran.landed_ids();
+        assert_eq!(landed.len(), 2);
+        assert!(landed.contains(&third));
+        let (winner, loser) = if landed.contains(&a) { ("a", &b) } else { ("b", &a) };
+        assert_eq!(ran.outcomes(loser), [Conflict]);
+        assert_eq!((ran.status(loser), ran.holder(loser)), ("open", None));
+        assert!(ran.has_label(loser, "hew:parked"));
+        let bugs: Vec<_> = ran.tasks.iter().filter(|task| task["issue_type"] == "bug").collect();
+        assert_eq!((bugs.len(), ran.tasks.len()), (1, 4));
+        let bug = bugs[0]["id"].as_str().unwrap();
+        assert!(ran.has_label(bug, "merge-conflict") && ran.iterations(bug).is_empty());
+        assert_eq!(
+            (ran.status(bug), &bugs[0]["metadata"]["hew.conflict_of"]),
+            ("open", &loser.as_str().into())
+        );
+        let view = ran.iterations(loser)[0];
+        let head = view.head_sha.clone().unwrap();
+        let description = bugs[0]["description"].as_str().unwrap();
+        for told in [head.as_str(), view.anchor.as_ref().unwrap().as_str(), "`shared`", &ran.id()] {
+            assert!(description.contains(told), "{told} is missing: {description}");
+        }
+        assert_eq!(ran.worktrees.len(), 1);
+        assert_eq!(project.repo.rev_in(&ran.worktrees[0], "HEAD"), head);
+        assert_eq!(project.repo.git(&["show", "main:shared"]), winner);
+        assert_eq!(project.repo.git(&["status", "--porcelain"]), "");
+    }
 }

@@ -241,7 +241,7 @@ fn the_ledger_remembers_what_is_not_delivered_even_after_a_torn_line() {
 }
 
 #[test]
-fn writers_of_the_ledger_take_turns() {
+fn no_line_of_many_writers_of_the_ledger_is_lost() {
     let folder = TempDir::new().unwrap();
     let shared = folder.path().join("hew");
     std::thread::scope(|scope| {

@@ -89,7 +89,7 @@ fn list_shows_runs_newest_first_with_their_state() {
     let expected: Vec<Vec<&str>> = runs
         .iter()
         .rev()
-        .zip(["crashed", "failed", "cancelled", "completed"])
+        .zip(["crashed", "completed", "cancelled", "completed"])
         .map(|(run, state)| vec![run.run_id().as_str(), state])
         .collect();
     assert_eq!(words, expected, "{listed}");

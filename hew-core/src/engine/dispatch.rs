@@ -57,10 +57,15 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
 
 /// The run's question to the queue.
 pub(super) fn ready_query(state: &State, limit: Option<usize>) -> ReadyQuery {
+    // A claim under way may be won, and its task be closed by its agent, before this question is answered.
+    let claiming = state.slots.iter().filter_map(|slot| match slot {
+        Slot::Claiming { task } => Some(task.id.clone()),
+        Slot::Free | Slot::Busy(_) => None,
+    });
     ReadyQuery {
         scope: state.config.scope.clone(),
         exclude: state.excluded.clone(),
-        hold_open: state.unsettled.clone(),
+        hold_open: state.unsettled.iter().cloned().chain(claiming).collect(),
         with_parked: state.config.retry_parked || matches!(state.config.scope, Scope::Tasks(_)),
         limit,
     }

@@ -191,6 +191,18 @@ impl RunView {
         }
     }
 
+    /// The same, and drops its task too unless it runs again: for folds that write files or narrate, whose memory must
+    /// not grow with the queue. Totals and workers stay.
+    pub fn forget_with_task(&mut self, iteration: IterationId) {
+        let task = self.iterations.get(&iteration).and_then(|seen| seen.task.clone());
+        self.forget(iteration);
+        if let Some(task) = task
+            && self.tasks.get(&task).is_some_and(|task| !task.is_running)
+        {
+            self.tasks.remove(&task);
+        }
+    }
+
     /// Takes in the next entry.
     pub fn apply(&mut self, entry: &JournalEntry) {
         let moment = Moment { at: entry.at, elapsed_ms: entry.elapsed_ms };

@@ -34,7 +34,7 @@ pub(super) fn collect(project: &Project, folder: &Path, code: i32) -> Ran {
     worktrees_are_gone_or_told(repo, &ran);
     files_are_folds(&ran);
     landings_are_the_branch(repo, &ran);
-    bases_hold_dependencies(repo, &ran);
+    bases_hold_dependencies(&ran);
     work_is_anchored(repo, &ran);
     tracker_agrees(&ran);
     delivery_is_true(repo, &ran);
@@ -189,19 +189,21 @@ fn line_commit(line: &str) -> LineCommit {
     }
 }
 
-/// Every base is on the run branch and contains what each dependency landed before.
-fn bases_hold_dependencies(repo: &TestRepo, ran: &Ran) {
+/// Every base is on the run branch, at or after what each dependency landed: on a line of first parents that is to
+/// contain it.
+fn bases_hold_dependencies(ran: &Ran) {
     let header = ran.view.header.as_ref().expect("checked before");
-    let landed: BTreeMap<String, CommitId> =
-        ran.landed().into_iter().map(|(task, sha)| (task.to_string(), sha)).collect();
+    let place = |sha: &CommitId| ran.line.iter().position(|commit| commit == sha);
+    let landed: BTreeMap<String, Option<usize>> =
+        ran.landed().iter().map(|(task, sha)| (task.to_string(), place(sha))).collect();
     for view in ran.view.iterations.values() {
         let (task, base) = (view.task.as_ref().expect("it began"), view.base_sha.as_ref().expect("it began"));
-        let is_known = *base == header.launch_sha || ran.line.contains(base);
+        let stands_at = place(base);
+        let is_known = *base == header.launch_sha || stands_at.is_some();
         assert!(is_known, "{} of {task} began at {base}, which is not on the run branch", view.id);
-        for wanted in dependencies(ran, task.as_str()).iter().filter_map(|on| landed.get(on)) {
-            let asked = ["merge-base", "--is-ancestor", wanted.as_str(), base.as_str()];
-            let holds = repo.try_git_in(repo.root(), &asked).status.success();
-            assert!(holds, "the base {base} of {task} lacks {wanted}, which a dependency landed");
+        for on in dependencies(ran, task.as_str()) {
+            let wanted = landed.get(&on).copied().flatten();
+            assert!(wanted <= stands_at, "the base {base} of {task} lacks what {on} landed");
         }
     }
 }

@@ -34,6 +34,9 @@ pub(crate) struct Rules {
     prerequisites: BTreeMap<TaskId, BTreeSet<TaskId>>,
     /// Closed before the run, or by hew's own close.
     settled: BTreeSet<TaskId>,
+    /// Closed by a person while the run goes on: settled too, but for tasks that the run has touched.
+    closed_by_person: BTreeSet<TaskId>,
+    touched: BTreeSet<TaskId>,
     claiming: BTreeMap<TaskId, IterationId>,
     open: BTreeMap<IterationId, TaskId>,
     ended: BTreeSet<IterationId>,
@@ -66,6 +69,8 @@ impl Rules {
             max_iter: config.limits.max_iter,
             prerequisites: prerequisites.collect(),
             settled: closed.collect(),
+            closed_by_person: BTreeSet::new(),
+            touched: BTreeSet::new(),
             claiming: BTreeMap::new(),
             open: BTreeMap::new(),
             ended: BTreeSet::new(),
@@ -208,11 +213,23 @@ impl Rules {
         self.started += 1;
         let held = self.open.values().any(|held| held == task);
         ensure(!held, || format!("{task} is held by two iterations"))?;
-        let open = self.prerequisites.get(task).into_iter().flatten().find(|on| !self.settled.contains(*on));
+        self.touched.insert(task.clone());
+        let mut prerequisites = self.prerequisites.get(task).into_iter().flatten();
+        let open = prerequisites.find(|on| !self.is_settled(on));
         ensure(open.is_none(), || format!("{task} begins before {open:?} is settled"))?;
         ensure(!self.ended.contains(&id), || format!("{id} begins again"))?;
         ensure(self.open.insert(id, task.clone()).is_none(), || format!("{id} begins twice"))?;
         ensure(self.max_iter.is_none_or(|max| self.started <= max), || format!("{} iterations", self.started))
+    }
+
+    fn is_settled(&self, task: &TaskId) -> bool {
+        let by_person = self.closed_by_person.contains(task) && !self.touched.contains(task);
+        by_person || self.settled.contains(task)
+    }
+
+    /// Takes note of a close by a person.
+    pub(crate) fn closed_by_person(&mut self, task: &TaskId) {
+        self.closed_by_person.insert(task.clone());
     }
 
     fn is_open(&self, id: IterationId, event: &JournalEvent) -> Verdict {

@@ -214,6 +214,7 @@ impl World {
     pub fn person_closes(&mut self, id: &str) -> &mut Self {
         let closed = self.tracker.close(&TaskId::new(id), "by hand", &Actor::new("ann"));
         closed.expect("the task is there");
+        self.rules.closed_by_person(&TaskId::new(id));
         self.tracker_changed()
     }
 

@@ -73,13 +73,14 @@ pub struct World {
     held: BTreeSet<Place>,
     wake_at: Option<Duration>,
     wake_idle: Option<Duration>,
-    rules: Rules,
+    pub(crate) rules: Rules,
     /// Every effect, in order.
     pub effects: Vec<Effect>,
     /// What went into the journal.
     pub journal: Vec<JournalEvent>,
     pub(crate) end: Option<RunEnd>,
     steps: usize,
+    is_watching: bool,
 }
 
 /// More steps than any scenario needs.
@@ -113,6 +114,7 @@ impl World {
             journal: Vec::new(),
             end: None,
             steps: 0,
+            is_watching: config.watch,
             state: State::new(config),
             tracker,
         };
@@ -293,6 +295,11 @@ impl World {
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.wake_at.into_iter().chain(self.wake_idle).min()
+    }
+
+    /// A watcher that has nothing to do but to wait.
+    pub(crate) fn is_idle_watcher(&self) -> bool {
+        self.is_watching && self.end.is_none() && self.servable().is_empty() && self.inbox.is_empty()
     }
 
     pub(crate) fn wake(&mut self, moment: Duration) {

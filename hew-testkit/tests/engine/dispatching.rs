@@ -180,6 +180,16 @@ fn dependents_wait_for_hews_own_close_whatever_the_tracker_says() {
 }
 
 #[test]
+fn a_list_that_was_asked_for_while_a_task_was_being_claimed_frees_nobody_by_mistake() {
+    let mut run = Scenario::new().jobs(2).tasks(&["a"]).task("b", &["a"]).start();
+    run.settle_until(|run| run.claimed() == ["a"]);
+    run.tracker_changed();
+    run.settle_until(|run| run.began() == ["a"]);
+    run.person_closes("a").to_end();
+    assert_eq!(run.began(), ["a"], "{}", run.transcript());
+}
+
+#[test]
 fn a_task_that_its_agent_closed_is_reopened_when_the_gate_is_red() {
     let red = || Attempt::done().closing_its_task().red();
     let mut run =

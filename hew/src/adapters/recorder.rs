@@ -102,7 +102,7 @@ impl Writing {
             if self.due.contains(&iteration_file_name(self.view.jobs(), id)) {
                 self.ended.insert(id);
             } else {
-                self.view.forget(id);
+                self.view.forget_with_task(id);
             }
         }
         errors

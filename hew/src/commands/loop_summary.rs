@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hew_core::record::RunState;
+use hew_core::render::summary::json::SummaryJson;
 use hew_core::render::summary::{self, SummaryPlace};
 
 use super::past_runs::{self, unreadable};
@@ -19,7 +20,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let folder = run.dir.to_string_lossy();
     let place = SummaryPlace { state: run.state, folder: &folder };
     if ui.is_json() {
-        ui.print_json(&summary::json::value(&run.view, place));
+        ui.print_json(&SummaryJson { view: &run.view, place });
     } else {
         ui.print(&summary::text(&run.view, place));
     }

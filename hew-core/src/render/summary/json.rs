@@ -1,5 +1,7 @@
 //! The summary for programs: every figure.
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{SummaryPlace, leftover_command, tasks};
@@ -7,8 +9,39 @@ use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
 
-/// The whole summary as one object, `"schema": 1, "kind": "summary"`.
-pub fn value(view: &RunView, place: SummaryPlace<'_>) -> Value {
+/// The whole summary, to be written as one object: `"schema": 1, "kind": "summary"`. Tasks are made as they are written,
+/// so that a run of very many needs little memory.
+#[derive(Debug, Clone, Copy)]
+pub struct SummaryJson<'a> {
+    /// The run.
+    pub view: &'a RunView,
+    /// What its view does not know.
+    pub place: SummaryPlace<'a>,
+}
+
+impl Serialize for SummaryJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if let Value::Object(figures) = figures(self.view, self.place) {
+            for (name, figure) in &figures {
+                map.serialize_entry(name, figure)?;
+            }
+        }
+        map.serialize_entry("tasks", &Tasks(self.view))?;
+        map.end()
+    }
+}
+
+struct Tasks<'a>(&'a RunView);
+
+impl Serialize for Tasks<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.tasks.values().map(task))
+    }
+}
+
+/// Everything but the tasks.
+fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
     let header = view.header.as_ref();
     let ending = view.ending.as_ref();
     json!({
@@ -48,7 +81,6 @@ pub fn value(view: &RunView, place: SummaryPlace<'_>) -> Value {
         "stop_reason": ending.map(|ending| ending.stop_reason),
         "exit_code": ending.map(|ending| ending.exit_code),
         "workers": view.workers.iter().map(|(id, totals)| worker(id.0, totals)).collect::<Vec<_>>(),
-        "tasks": view.tasks.values().map(task).collect::<Vec<_>>(),
         "in_flight": view.in_flight().map(in_flight).collect::<Vec<_>>(),
         "leftovers": view.leftovers.iter().map(|left| json!({
             "task": left.task, "title": left.title, "why": left.why, "command": leftover_command(left),

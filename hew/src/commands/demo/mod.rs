@@ -43,6 +43,9 @@ pub fn run(args: &DemoArgs, ui: &Ui) -> Result<u8, Failure> {
     ui.say(&format!("{count} tasks filed; now: {words}"));
     let LoopCommand::Run(run) = loop_command(&words) else { unreachable!("`{words}` is a `loop run`") };
     let code = loop_run::run_in(&context, &run, ui)?;
+    if !ui.is_json() {
+        ui.print("\n");
+    }
     let words = "hew loop graph --format ascii";
     let LoopCommand::Graph(graph) = loop_command(words) else { unreachable!("`{words}` is a `loop graph`") };
     loop_graph::run_in(&context.project, &graph, ui)?;

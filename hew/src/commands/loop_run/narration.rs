@@ -26,7 +26,7 @@ impl<'a> Narration<'a> {
                 self.ui.say(&line);
             }
             if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
-                self.view.forget(*iteration);
+                self.view.forget_with_task(*iteration);
             }
         }
     }
