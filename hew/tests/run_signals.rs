@@ -38,13 +38,21 @@ fn assert_stopped_well(stage: &LoopStage, ran: &Ran, code: i32, halved: (&str, &
     assert_eq!(stage.rev("main").unwrap(), launch, "nothing is delivered");
     assert_eq!(stage.repo.read("landed.txt"), None);
     assert_eq!(stage.status(landed), "closed");
-    assert_eq!(stage.file_at(&stage.run_branch().unwrap(), "landed.txt").unwrap(), "l", "what landed is kept");
+    assert_eq!(
+        stage.file_at(&stage.run_branch().unwrap(), "landed.txt").unwrap(),
+        "l",
+        "what landed is kept"
+    );
     assert_eq!(stage.outcomes(half), ["cancelled"]);
     assert!(stage.is_free(half), "its claim is given back");
     assert!(!stage.has_label(half, "hew:parked"), "a stop is no failed attempt");
     let work = stage.journal_of("collected").pop().unwrap();
     assert_eq!(stage.rev(work["anchor"].as_str().unwrap()).as_deref(), work["head_sha"].as_str());
-    assert_eq!(stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(), "half", "its work is anchored");
+    assert_eq!(
+        stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(),
+        "half",
+        "its work is anchored"
+    );
     assert_eq!(stage.journal_of("iteration_started").len(), 2, "nothing more was started");
     let end = stage.journal_of("run_ended").pop().unwrap();
     assert_eq!((&end["stop_reason"], &end["exit_code"]), (&"signal".into(), &code.into()));
@@ -115,7 +123,9 @@ fn a_signal_while_the_gate_runs_lets_it_end_and_lands_what_is_green() {
     let wait = format!("touch {}; until test -e {}; do :; done", gating.display(), go.display());
     let mut run = stage.start(&["--no-baseline", "--gate", &wait]);
     run.wait_for(&gating);
-    run.wait_until("the other task's work", || stage.has_event(|entry| entry["kind"] == "queued" && entry["iter"] == 2));
+    run.wait_until("the other task's work", || {
+        stage.has_event(|entry| entry["kind"] == "queued" && entry["iter"] == 2)
+    });
     run.signal("SIGINT");
     run.wait_until("the stop", || stage.has_event(|entry| entry["kind"] == "stop_requested"));
     fs::write(&go, "").unwrap();
@@ -179,9 +189,11 @@ fn a_run_that_died_before_anything_landed_stands_in_nobodys_way() {
 
 #[test]
 fn whoever_asks_a_run_to_stop_is_told_apart() {
-    let cases: [(&str, &[&str]); 3] = [("cancelled", &["loop", "cancel", "--now"]), ("stop_file", &[]), ("signal", &[])];
+    let cases: [(&str, &[&str]); 3] =
+        [("cancelled", &["loop", "cancel", "--now"]), ("stop_file", &[]), ("signal", &[])];
     for (reason, cancel) in cases {
-        let Halved { stage, run, half, .. } = halved(QUICK, if reason == "stop_file" { "commit H\ndone" } else { HANGS });
+        let Halved { stage, run, half, .. } =
+            halved(QUICK, if reason == "stop_file" { "commit H\ndone" } else { HANGS });
         match reason {
             "cancelled" => drop(stage.ok(cancel)),
             "stop_file" => fs::write(stage.run_folder().join(".stop"), "").unwrap(),

@@ -36,11 +36,19 @@ fn assert_json_tells(ran: &Ran, code: i32, told: &[&str]) {
     let lines: Vec<&str> = ran.stdout.lines().collect();
     assert_eq!(lines.len(), 1, "{}", ran.stdout);
     let error: Value = serde_json::from_str(lines[0]).unwrap();
-    assert_eq!((&error["schema"], &error["kind"], &error["code"]), (&1.into(), &"error".into(), &code.into()));
+    assert_eq!(
+        (&error["schema"], &error["kind"], &error["code"]),
+        (&1.into(), &"error".into(), &code.into())
+    );
     let message = error["message"].as_str().unwrap();
     let causes = error["causes"].as_array().unwrap();
     let hint = error["hint"].as_str().unwrap_or_default();
-    let all = causes.iter().map(|cause| cause.as_str().unwrap()).chain([message, hint]).collect::<Vec<_>>().join("\n");
+    let all = causes
+        .iter()
+        .map(|cause| cause.as_str().unwrap())
+        .chain([message, hint])
+        .collect::<Vec<_>>()
+        .join("\n");
     for words in told {
         assert!(all.contains(words), "{words:?} is not in {error}");
     }
@@ -156,7 +164,12 @@ fn a_runtime_that_is_not_there() {
     stage.settings(
         "loop.runtime_defs.gone.command = \"no-such-agent\"\nloop.runtime_defs.far.command = \"/nowhere/agent\"",
     );
-    refused(&stage, &with("gone"), 2, &["no program `no-such-agent` on PATH", "loop.runtime_defs.gone.command"]);
+    refused(
+        &stage,
+        &with("gone"),
+        2,
+        &["no program `no-such-agent` on PATH", "loop.runtime_defs.gone.command"],
+    );
     refused(&stage, &with("far"), 2, &["/nowhere/agent"]);
     refused(&stage, &with("shell"), 2, &["runtime `shell`", "loop.runtime_defs.shell.command"]);
     stage.settings("loop.runtime_defs.empty.args = [\"x\"]");
@@ -220,7 +233,8 @@ fn several_problems_are_told_at_once() {
     stage.repo.git(&["branch", "loop"]);
     stage.settings("loop.runtime_defs.gone.command = \"no-such-agent\"");
     fs::write(stage.repo.common_dir().join("MERGE_HEAD"), stage.rev("main").unwrap()).unwrap();
-    let told = ["3 problems", "no-such-agent", "branch `loop`", "a merge is in progress", "git merge --abort"];
+    let told =
+        ["3 problems", "no-such-agent", "branch `loop`", "a merge is in progress", "git merge --abort"];
     refused(&stage, &["--scope", "ready", "--runtime", "gone"], 2, &told);
 }
 

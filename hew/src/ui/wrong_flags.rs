@@ -23,7 +23,8 @@ pub fn tell(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> Ex
 fn failure(text: &str) -> Failure {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let message = lines.next().unwrap_or_default();
-    let facts = lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
+    let facts =
+        lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let failure = Failure::usage(message.trim_start_matches("error: "));
     facts.fold(failure, |failure, fact| failure.because(fact)).hint("hew --help")
 }
