@@ -55,7 +55,8 @@ impl LoopStage {
         let stage = Self { repo };
         fs::create_dir_all(stage.scripts()).expect("the temporary folder can be written");
         // Agents are given HOME, but none of git's own variables.
-        fs::copy(stage.path("calm.gitconfig"), stage.path("home/.gitconfig")).expect("the folder can be written");
+        fs::copy(stage.path("calm.gitconfig"), stage.path("home/.gitconfig"))
+            .expect("the folder can be written");
         stage.settings("");
         stage
     }
@@ -174,15 +175,21 @@ impl LoopStage {
         self.run_folders().pop().expect("there was a run")
     }
 
-    /// Folders of all runs, oldest first.
+    /// Folders of all runs, in the order of their launch; ids of one second tell no order.
     pub fn run_folders(&self) -> Vec<PathBuf> {
         let common = self.repo.git(&["rev-parse", "--path-format=absolute", "--git-common-dir"]);
         let common = PathBuf::from(common);
         let main = common.parent().map(|root| root.join(".hew")).unwrap_or_default();
         let states = [main, common.join("hew/state")];
-        let entries = states.iter().filter_map(|state| fs::read_dir(state.join("loop")).ok()).flatten().flatten();
-        let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-        folders.sort();
+        let entries =
+            states.iter().filter_map(|state| fs::read_dir(state.join("loop")).ok()).flatten().flatten();
+        let mut folders: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        let ledger = fs::read_to_string(common.join("hew/runs.jsonl")).unwrap_or_default();
+        folders.sort_by_key(|folder| {
+            let name = folder.file_name().expect("a run folder has a name").to_string_lossy();
+            ledger.find(&*name).unwrap_or(usize::MAX)
+        });
         folders
     }
 
@@ -222,7 +229,8 @@ impl LoopStage {
 
     /// The prompt of a task's attempt in the newest run.
     pub fn prompt(&self, task: &str, attempt: u64) -> String {
-        fs::read_to_string(self.iteration_folder(task, attempt).join("prompt.md")).expect("a prompt was written")
+        fs::read_to_string(self.iteration_folder(task, attempt).join("prompt.md"))
+            .expect("a prompt was written")
     }
 
     /// The newest run's branch; `None` once it is gone.
@@ -294,12 +302,12 @@ impl LoopStage {
         folders.skip(1).map(PathBuf::from).collect()
     }
 
-    /// Everything that a command which refuses may not change: files and folders of the project and of the worktrees'
-    /// root with their content, refs, HEAD, git's settings and index. hew's own folders are left out.
+    /// Everything that a command which refuses may not change: files and folders of the project and of the owner's home
+    /// with their content, refs, HEAD, git's settings and index. hew's own folders are left out.
     pub fn snapshot(&self) -> BTreeMap<String, String> {
         let mut seen = BTreeMap::new();
         list(self.repo.root(), self.repo.root(), &mut seen);
-        list(&self.repo.hew_home(), &self.repo.hew_home(), &mut seen);
+        list(&self.path("home"), &self.path("home"), &mut seen);
         let common = self.repo.common_dir();
         if common.is_dir() {
             seen.insert("refs".to_owned(), format!("{:?}", self.refs("refs")));

@@ -11,7 +11,10 @@ fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     ui::panic::install();
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return ui::wrong_flags::tell(&error, std::env::args_os()),
+    };
     let ui = ui::Ui::new(&cli.global);
     match commands::run(cli.command, &ui) {
         Ok(code) => ExitCode::from(code),

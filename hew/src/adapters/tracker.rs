@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hew_core::settings::{Settings, TrackerKind};
-use hew_core::tracker::TaskEditor;
+use hew_core::tracker::{TaskEditor, TrackerError};
+use tempfile::TempDir;
 
 use super::clock::SystemClock;
 use super::embedded::EmbeddedTracker;
@@ -20,9 +21,40 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor
     match settings.tracker_kind.value {
         TrackerKind::Auto | TrackerKind::Embedded => {}
     }
-    let prefix = id_prefix(project, settings);
-    let tracker = EmbeddedTracker::open(&embedded_path(project), &prefix, Arc::new(SystemClock::start()));
-    Ok(Arc::new(tracker.map_err(|error| tracker_failure(&error))?))
+    open_embedded(&embedded_path(project), &id_prefix(project, settings))
+}
+
+/// The same for a look that leaves the project as it is: where there is no store, an empty one stands in for it, in a
+/// temporary folder that has to be held on to.
+pub fn open_to_look(
+    project: &Project,
+    settings: &Settings,
+) -> Result<(Arc<dyn TaskEditor>, Option<TempDir>), Failure> {
+    if embedded_path(project).exists() {
+        return Ok((open(project, settings)?, None));
+    }
+    let folder = tempfile::tempdir().map_err(|error| {
+        Failure::usage("a temporary folder can't be made").because(error).hint("echo $TMPDIR")
+    })?;
+    Ok((open_embedded(&folder.path().join("tasks.db"), &id_prefix(project, settings))?, Some(folder)))
+}
+
+fn open_embedded(path: &Path, prefix: &str) -> Result<Arc<dyn TaskEditor>, Failure> {
+    let tracker = EmbeddedTracker::open(path, prefix, Arc::new(SystemClock::start()));
+    Ok(Arc::new(tracker.map_err(|error| not_opened(path, &error))?))
+}
+
+fn not_opened(path: &Path, error: &TrackerError) -> Failure {
+    let failure = tracker_failure(error);
+    match error {
+        TrackerError::Store { .. } => {
+            let path = path.display();
+            failure.hint(format!(
+                "ls -l {path}\nif it is not hew's: mv {path} {path}.aside, and a new one is made"
+            ))
+        }
+        _ => failure,
+    }
 }
 
 /// Where the embedded store is. Files in its folder change whenever a task does.

@@ -20,7 +20,9 @@ use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
-use super::gating::{GateRun, run_gate};
+use super::gating::{GateRun, run_gate, temp_folder};
+use super::seat;
+use super::set_up::{SetUp, SetUpPlace};
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -43,6 +45,7 @@ struct Lane {
     at: Option<CommitId>,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
+    set_up: SetUp,
 }
 
 impl Lane {
@@ -51,6 +54,7 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             depth: CleanDepth::Nothing,
+            set_up: SetUp::default(),
         }
     }
 
@@ -96,7 +100,20 @@ impl Lane {
         };
         made.map_err(|error| error.to_string())?;
         self.at = Some(commit.clone());
-        super::seat::furnish(rig, &self.path).map_err(|error| error.to_string())
+        Ok(())
+    }
+
+    /// Puts into the worktree, at whatever commit it is, what a worker's has besides the commit's files.
+    fn furnish(&mut self, rig: &Rig, stops: &Receiver<StopRequest>) -> Result<(), String> {
+        seat::furnish(rig, &self.path).map_err(|error| error.to_string())?;
+        let temp = temp_folder(rig)?;
+        let log = rig.place.folder.join("land-setup.log");
+        let place = SetUpPlace { worktree: &self.path, temp: &temp, log };
+        let set_up = self.set_up.run(rig, &place, stops);
+        if set_up.is_err() {
+            self.depth = CleanDepth::Everything;
+        }
+        set_up
     }
 
     fn baseline(
@@ -150,8 +167,9 @@ impl Lane {
     ) -> Result<GatedView, String> {
         let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
         let ToProve { commit, tree, tip, definition_changed } = *candidate;
-        let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
         self.depth = CleanDepth::KeepIgnored;
+        self.furnish(rig, stops)?;
+        let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
         let view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
             // Whatever the gate did there, the next candidate is made on a clean tree.

@@ -9,6 +9,7 @@
 //! | `rig` | what a run works with: adapters, folders, frozen settings |
 //! | `worker` | one thread a worker: prepare, plan, run, collect |
 //! | `seat` | a worker's worktree, ports and temporary folder |
+//! | `set_up` | `loop.worktree.setup` in one worktree |
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
@@ -20,6 +21,7 @@ mod lane;
 mod queue;
 pub mod rig;
 mod seat;
+mod set_up;
 mod worker;
 
 use std::collections::HashMap;

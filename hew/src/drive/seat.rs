@@ -2,7 +2,6 @@
 //!
 //! Invariant: a folder that may hold something that is nowhere else is never reset; the worker moves to a new one.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::TcpListener;
 use std::os::unix::fs::symlink;
@@ -11,12 +10,11 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::ids::{BranchName, CommitId, WorkerId};
-use hew_core::land::gate::GateJob;
-use hew_core::plan::env::plan_gate_env;
 use hew_core::worktree::prepare::{PrepareRequest, Prepared, prepare};
 use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
+use super::set_up::{SetUp, SetUpPlace};
 
 /// Ports that a worker has for itself.
 const PORTS: u16 = 20;
@@ -31,8 +29,7 @@ pub(super) struct Seat {
     generation: u32,
     exists: bool,
     depth: CleanDepth,
-    /// Content of `loop.worktree.setup_inputs` when set-up last ran.
-    set_up_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
+    set_up: SetUp,
     port_base: Option<u16>,
 }
 
@@ -43,7 +40,7 @@ impl Seat {
             generation: 1,
             exists: false,
             depth: CleanDepth::KeepIgnored,
-            set_up_for: None,
+            set_up: SetUp::default(),
             port_base: None,
         }
     }
@@ -85,7 +82,7 @@ impl Seat {
         rig.keep_folder(self.path(rig));
         self.generation += 1;
         self.exists = false;
-        self.set_up_for = None;
+        self.set_up.forget();
     }
 
     /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.
@@ -111,55 +108,17 @@ impl Seat {
         };
         self.exists = true;
         if fresh {
-            self.set_up_for = None;
+            self.set_up.forget();
         }
         furnish(rig, &path).map_err(|error| error.to_string())?;
-        let set_up = self.set_up(rig, &path, log, stops);
+        let temp = self.temp(rig).map_err(|error| error.to_string())?;
+        let place = SetUpPlace { worktree: &path, temp: &temp, log: log.to_owned() };
+        let set_up = self.set_up.run(rig, &place, stops);
         if set_up.is_err() {
             self.depth = CleanDepth::Everything;
-            self.set_up_for = None;
         }
         set_up.map(|()| fresh)
     }
-
-    fn set_up(
-        &mut self,
-        rig: &Rig,
-        path: &Path,
-        log: &Path,
-        stops: &Receiver<StopRequest>,
-    ) -> Result<(), String> {
-        let Some(command) = &rig.settings.worktree_setup.value else {
-            return Ok(());
-        };
-        let inputs = read_inputs(path, &rig.settings.worktree_setup_inputs.value);
-        if self.set_up_for.as_ref() == Some(&inputs) {
-            return Ok(());
-        }
-        let temp = self.temp(rig).map_err(|error| error.to_string())?;
-        let job = GateJob {
-            command: command.clone(),
-            cwd: path.to_owned(),
-            log: log.to_owned(),
-            timeout: rig.settings.gate_timeout.value,
-            kill_grace: rig.settings.kill_grace.value,
-            env: plan_gate_env(&rig.ambient, &rig.settings, &temp),
-        };
-        let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
-        if !report.is_green() {
-            return Err(format!(
-                "loop.worktree.setup `{command}` failed ({}); its output: {}",
-                report.exit,
-                log.display()
-            ));
-        }
-        self.set_up_for = Some(inputs);
-        Ok(())
-    }
-}
-
-fn read_inputs(worktree: &Path, inputs: &[String]) -> BTreeMap<String, Option<Vec<u8>>> {
-    inputs.iter().map(|input| (input.clone(), std::fs::read(worktree.join(input)).ok())).collect()
 }
 
 /// Copies and links what settings name from the project into a worktree, where it is not there yet.

@@ -1,6 +1,7 @@
 //! The only printer. Results go to stdout, narration and errors to stderr; a closed stdout ends printing, never a run.
 
 pub mod panic;
+pub mod wrong_flags;
 
 use std::io::Write;
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! Launching: lock, run folder, ledger, run branch; then the drive, and what is said at its end.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
@@ -85,7 +85,14 @@ fn unwritable(error: StoreError) -> Failure {
 /// Makes the run's place: folder, ledger line, owner of the worktrees, run branch.
 fn take_place(context: &Context, args: &RunArgs, checked: &Checked, run: RunId) -> Result<RunPlace, Failure> {
     let project = &context.project;
-    let folder = RunFolder::create(&project.state_dir, &run).map_err(unwritable)?;
+    // The worktrees' root may be anywhere: it is tried first, so that a refusal leaves no run behind.
+    let start_ticks = proc_tree::stat(std::process::id()).map_or(0, |stat| stat.start_ticks);
+    let worktrees = checked.worktree_root.join(run.as_str());
+    own_worktrees(context, &worktrees, &run, start_ticks)?;
+    let folder = RunFolder::create(&project.state_dir, &run).map_err(|error| {
+        owner::forget(&worktrees);
+        unwritable(error)
+    })?;
     let place = RunPlace {
         jobs: context.settings.jobs.value,
         folder: folder.path().to_owned(),
@@ -97,23 +104,25 @@ fn take_place(context: &Context, args: &RunArgs, checked: &Checked, run: RunId) 
         keep_worktrees: args.keep_worktrees,
         run,
     };
-    let me = proc_tree::stat(std::process::id());
-    let start_ticks = me.map_or(0, |stat| stat.start_ticks);
+    ledger::append(&project.shared_dir, launched(context, checked, &place, start_ticks))
+        .map_err(unwritable)?;
+    make_run_branch(checked, &place)?;
+    Ok(place)
+}
+
+/// Says whose the run's worktrees are.
+fn own_worktrees(context: &Context, folder: &Path, run: &RunId, start_ticks: u64) -> Result<(), Failure> {
+    let project = &context.project;
     let owner = Owner {
         schema_version: 1,
-        run_id: place.run.clone(),
+        run_id: run.clone(),
         project: project.root.display().to_string(),
         common_dir: project.common_dir.display().to_string(),
         pid: std::process::id(),
         start_ticks,
     };
-    let worktrees = place.worktrees();
-    owner::write(&worktrees, &owner)
-        .map_err(|error| unwritable(StoreError { path: worktrees.clone(), reason: error.to_string() }))?;
-    ledger::append(&project.shared_dir, launched(context, checked, &place, start_ticks))
-        .map_err(unwritable)?;
-    make_run_branch(checked, &place)?;
-    Ok(place)
+    owner::write(folder, &owner)
+        .map_err(|error| unwritable(StoreError { path: folder.to_owned(), reason: error.to_string() }))
 }
 
 fn launched(context: &Context, checked: &Checked, place: &RunPlace, start_ticks: u64) -> LedgerEvent {
@@ -174,7 +183,7 @@ fn listen(
     watch.forward(events.clone(), |_| Event::TrackerChanged).map_err(|error| failed("the tracker", error))
 }
 
-fn absolute(path: &std::path::Path) -> PathBuf {
+fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 

@@ -23,8 +23,9 @@ mod scope;
 pub(crate) use preflight::{find_gate, missing_program};
 
 use super::context::Context;
+use crate::adapters::tracker as trackers;
 use crate::cli::loop_args::RunArgs;
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
 /// Runs in the project of the current folder.
@@ -35,11 +36,26 @@ pub fn run(args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
 
 /// Runs in a project whose settings hold the flags already.
 pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
-    let tracker = context.open_tracker()?;
+    if args.dry_run {
+        return look(context, args, ui);
+    }
+    let tracker = context.open_tracker().map_err(before_the_start)?;
     let scope = scope::settle(args, &*tracker, ui)?;
     let checked = preflight::check(context, args, &*tracker, scope)?;
-    if args.dry_run {
-        return dry_run::show(context, &*tracker, &checked, args, ui);
-    }
     launch::launch(context, args, tracker, checked, ui)
+}
+
+/// `--dry-run`: everything but the launch.
+fn look(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
+    let opened = trackers::open_to_look(&context.project, &context.settings).map_err(before_the_start)?;
+    // The folder is there as long as the tracker in it.
+    let (tracker, _folder) = &opened;
+    let scope = scope::settle(args, &**tracker, ui)?;
+    let checked = preflight::check(context, args, &**tracker, scope)?;
+    dry_run::show(context, &**tracker, &checked, args, ui)
+}
+
+/// A tracker that can't be opened is project state, found before anything was started.
+fn before_the_start(failure: Failure) -> Failure {
+    Failure { code: code::USAGE, ..failure }
 }

@@ -1,0 +1,72 @@
+//! `loop.worktree.setup`: a command that runs once in a worktree, and again when a file that it depends on has changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Receiver;
+use hew_core::agent::StopRequest;
+use hew_core::land::gate::GateJob;
+use hew_core::plan::env::plan_gate_env;
+
+use super::Rig;
+
+/// Where it runs.
+pub(super) struct SetUpPlace<'a> {
+    pub(super) worktree: &'a Path,
+    /// Its temporary folder.
+    pub(super) temp: &'a Path,
+    pub(super) log: PathBuf,
+}
+
+/// What is known of one worktree's set-up.
+#[derive(Debug, Default)]
+pub(super) struct SetUp {
+    /// Content of `loop.worktree.setup_inputs` when it last ran well.
+    done_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
+}
+
+impl SetUp {
+    /// The worktree is another one, or was cleaned of everything.
+    pub(super) fn forget(&mut self) {
+        self.done_for = None;
+    }
+
+    /// Runs it where that has to be.
+    pub(super) fn run(
+        &mut self,
+        rig: &Rig,
+        place: &SetUpPlace<'_>,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<(), String> {
+        let Some(command) = &rig.settings.worktree_setup.value else {
+            return Ok(());
+        };
+        let inputs = read_inputs(place.worktree, &rig.settings.worktree_setup_inputs.value);
+        if self.done_for.as_ref() == Some(&inputs) {
+            return Ok(());
+        }
+        self.done_for = None;
+        let job = GateJob {
+            command: command.clone(),
+            cwd: place.worktree.to_owned(),
+            log: place.log.clone(),
+            timeout: rig.settings.gate_timeout.value,
+            kill_grace: rig.settings.kill_grace.value,
+            env: plan_gate_env(&rig.ambient, &rig.settings, place.temp),
+        };
+        let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
+        if !report.is_green() {
+            let log = place.log.display();
+            return Err(format!(
+                "loop.worktree.setup `{command}` failed ({}); its output: {log}",
+                report.exit
+            ));
+        }
+        self.done_for = Some(inputs);
+        Ok(())
+    }
+}
+
+fn read_inputs(worktree: &Path, inputs: &[String]) -> BTreeMap<String, Option<Vec<u8>>> {
+    inputs.iter().map(|input| (input.clone(), std::fs::read(worktree.join(input)).ok())).collect()
+}
