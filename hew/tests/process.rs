@@ -1,4 +1,5 @@
 //! Agents and gates as real processes, through the real shim: how they end, what is kept, and that nothing is left.
+#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 mod process_stage;
 
@@ -18,11 +19,11 @@ use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause,
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
 use hew_core::plan::{AgentStdin, SpawnPlan};
+use hew_testkit::contract;
 use hew_testkit::contract::gate::{GateBench, GateDeed};
 use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
 use hew_testkit::fake_gate::{FakeGate, FakeGateRun};
 use hew_testkit::fake_spawner::{FakeRun, FakeSpawner};
-use hew_testkit::{contract, stub_agent};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use process_stage::{HEW, LONG, Stage, wait_for, wait_until};
@@ -100,10 +101,10 @@ fn a_program_that_can_not_run_is_named_before_anything_else() {
     };
     let missing = stage.run(&stage.plan_for(&["hew-no-such-program"])).unwrap_err();
     assert_eq!(missing, SpawnError::Missing { program: "hew-no-such-program".to_owned() });
-    let plain = file("plain", "x", 0o644);
+    let words_only = file("plain", "x", 0o644);
     let no_interpreter = file("no-interpreter", "#!/no/such/program\n", 0o755);
     let folder = stage.path("work").to_str().unwrap().to_owned();
-    for (program, words) in [(plain, "not executable"), (no_interpreter, "interpreter")] {
+    for (program, words) in [(words_only, "not executable"), (no_interpreter, "interpreter")] {
         match stage.run(&stage.plan_for(&[&program])).unwrap_err() {
             SpawnError::Failed { reason, .. } => assert!(reason.contains(words), "{reason}"),
             other => panic!("{other:?}"),
@@ -474,7 +475,7 @@ fn the_fake_gate_keeps_the_contract() {
         count => {
             let (seq, exit) = count.split_once("; exit ").unwrap();
             let lines: usize = seq.trim_start_matches("seq ").parse().unwrap();
-            let output = (1..=lines).map(|line| format!("{line}\n")).collect();
+            let output = (1..=lines).map(|line| line.to_string() + "\n").collect();
             FakeGateRun::Exits(Exit::Code(exit.parse().unwrap()), output)
         }
     });

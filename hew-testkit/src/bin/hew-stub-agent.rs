@@ -110,8 +110,8 @@ fn step(word: &str, rest: &[u8]) -> Result<(), End> {
         "try-git" => call("git", &words(&text), GIT_FAILED).or(Ok(())),
         "commit" => call("git", &["add".into(), "-A".into()], GIT_FAILED)
             .and_then(|()| call("git", &["commit".into(), "-q".into(), "-m".into(), text], GIT_FAILED)),
-        "hew" => call_hew(words(&text)),
-        "done" | "blocked" | "fail" => call_hew(signal_words(word, text)),
+        "hew" => call_hew(&words(&text)),
+        "done" | "blocked" | "fail" => call_hew(&signal_words(word, text)),
         "exit" => Err((text.trim().parse().map_err(|_| bad("exit wants a number"))?, String::new())),
         _ => live(word, &text),
     }
@@ -208,9 +208,9 @@ fn call(program: &str, args: &[String], code: u8) -> Result<(), End> {
     if status.success() { Ok(()) } else { Err((code, format!("{program} {}: {status}", args.join(" ")))) }
 }
 
-fn call_hew(args: Vec<String>) -> Result<(), End> {
+fn call_hew(args: &[String]) -> Result<(), End> {
     let hew = env::var("HEW_STUB_HEW").unwrap_or_else(|_| "hew".to_owned());
-    call(&hew, &args, HEW_FAILED)
+    call(&hew, args, HEW_FAILED)
 }
 
 fn signal_words(word: &str, reason: String) -> Vec<String> {

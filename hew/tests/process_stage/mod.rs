@@ -1,4 +1,5 @@
 //! A place for one agent or gate, with real processes; when it goes, nothing of them may be left.
+#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,31 +15,31 @@ use hew_testkit::stub_agent;
 use serde_json::Value;
 use tempfile::TempDir;
 
-pub const HEW: &str = env!("CARGO_BIN_EXE_hew");
-pub const LONG: Duration = Duration::from_secs(120);
+pub(crate) const HEW: &str = env!("CARGO_BIN_EXE_hew");
+pub(crate) const LONG: Duration = Duration::from_secs(120);
 
 /// A folder for one agent. When it is dropped, no process that carries its mark may be left.
-pub struct Stage {
+pub(crate) struct Stage {
     pub dir: TempDir,
     pub stops: (Sender<StopRequest>, Receiver<StopRequest>),
 }
 
 impl Stage {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("work")).unwrap();
         Self { dir, stops: unbounded() }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    pub fn env(&self) -> BTreeMap<String, String> {
+    pub(crate) fn env(&self) -> BTreeMap<String, String> {
         let own = [
             ("HEW_RUN_ID", self.dir.path().to_str().unwrap()),
             ("HEW_OUTCOME_FILE", self.path("outcome.json").to_str().unwrap()),
@@ -52,12 +53,12 @@ impl Stage {
     }
 
     /// A plan for the scripted agent.
-    pub fn plan(&self, script: &str) -> SpawnPlan {
+    pub(crate) fn plan(&self, script: &str) -> SpawnPlan {
         fs::write(self.path("script"), script).unwrap();
         self.plan_for(&[stub_agent::path().to_str().unwrap()])
     }
 
-    pub fn plan_for(&self, argv: &[&str]) -> SpawnPlan {
+    pub(crate) fn plan_for(&self, argv: &[&str]) -> SpawnPlan {
         SpawnPlan {
             runtime: "shell".into(),
             argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
@@ -80,11 +81,11 @@ impl Stage {
         }
     }
 
-    pub fn run(&self, plan: &SpawnPlan) -> Result<SpawnReport, SpawnError> {
+    pub(crate) fn run(&self, plan: &SpawnPlan) -> Result<SpawnReport, SpawnError> {
         self.run_watched(plan, &|_| {})
     }
 
-    pub fn run_watched(
+    pub(crate) fn run_watched(
         &self,
         plan: &SpawnPlan,
         on: &dyn Fn(SpawnProgress),
@@ -93,16 +94,18 @@ impl Stage {
     }
 
     /// Runs a plan and, once the agent has made the file `ready`, asks for these stops.
-    pub fn run_and_stop(&self, plan: &SpawnPlan, requests: &[StopRequest]) -> SpawnReport {
+    pub(crate) fn run_and_stop(&self, plan: &SpawnPlan, requests: &[StopRequest]) -> SpawnReport {
         std::thread::scope(|scope| {
             let running = scope.spawn(|| self.run(plan).unwrap());
             wait_for(&self.path("ready"));
-            requests.iter().for_each(|request| self.stops.0.send(*request).unwrap());
+            for request in requests {
+                self.stops.0.send(*request).unwrap();
+            }
             running.join().unwrap()
         })
     }
 
-    pub fn gate_job(&self, command: &str) -> GateJob {
+    pub(crate) fn gate_job(&self, command: &str) -> GateJob {
         GateJob {
             command: command.to_owned(),
             cwd: self.path("work"),
@@ -113,17 +116,17 @@ impl Stage {
         }
     }
 
-    pub fn transcript(&self) -> Vec<Value> {
+    pub(crate) fn transcript(&self) -> Vec<Value> {
         self.read("iter/transcript.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    pub fn texts(&self) -> Vec<String> {
+    pub(crate) fn texts(&self) -> Vec<String> {
         let text = |record: &Value| Some(record.pointer("/message/content/0/text")?.as_str()?.to_owned());
         self.transcript().iter().filter_map(text).collect()
     }
 
     /// Processes, shims among them, that carry this stage's mark.
-    pub fn processes(&self) -> Vec<String> {
+    pub(crate) fn processes(&self) -> Vec<String> {
         let mark = format!("HEW_RUN_ID={}", self.dir.path().display());
         let carries = |pid: &Path| {
             fs::read(pid.join("environ"))
@@ -145,7 +148,7 @@ impl Drop for Stage {
     }
 }
 
-pub fn wait_for(path: &Path) {
+pub(crate) fn wait_for(path: &Path) {
     let limit = Instant::now() + LONG;
     while !path.exists() {
         assert!(Instant::now() < limit, "{} never came", path.display());
@@ -153,7 +156,7 @@ pub fn wait_for(path: &Path) {
     }
 }
 
-pub fn wait_until(what: &str, holds: impl Fn() -> bool) {
+pub(crate) fn wait_until(what: &str, holds: impl Fn() -> bool) {
     let limit = Instant::now() + LONG;
     while !holds() {
         assert!(Instant::now() < limit, "never: {what}");
