@@ -2,7 +2,7 @@
 //!
 //! A [`Scenario`] says what there is: tasks, how each attempt at them goes, limits. [`Scenario::start`] makes a [`World`],
 //! which performs the engine's effects on fakes and answers them; it can be held anywhere, interrupted, and asked what
-//! happened. Every effect is checked against [`rules`] on its way.
+//! happened. Every effect is checked against the rules of a run on its way.
 //!
 //! | file | holds |
 //! | --- | --- |

@@ -1,7 +1,7 @@
 //! The supervisor of one program: `hew __shim` stays as its parent for as long as it lives.
 //!
 //! hew starts the shim with plain `posix_spawn` and one end of a socket pair as its standard input; [`protocol`] is what
-//! they say to each other. The shim starts the program through a second stage of itself ([`stage`]), which gives it a
+//! they say to each other. The shim starts the program through a second stage of itself (`stage`), which gives it a
 //! session of its own and ties its life to the shim's.
 //!
 //! Invariants: when the shim says `exited`, nothing of the program's tree is left, whatever left its group or session;
