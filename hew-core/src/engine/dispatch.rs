@@ -125,7 +125,7 @@ pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>
     }
     if state.course == Course::Opening {
         state.queue.stale |= !ready.is_empty();
-        return super::lane::open(state, !ready.is_empty(), out);
+        return super::baseline::open(state, !ready.is_empty(), out);
     }
     assign(state, ready, out);
 }

@@ -1,10 +1,10 @@
-//! The lane: candidate, gate, advance, close; one result at a time, first in, first out.
+//! The lane: candidate, gate, advance, close; one result at a time. What comes next is the queue's business.
 
 use super::effect::{Effect, LaneJob};
 use super::event::{GatedView, MergeView, Problem};
-use super::progress::{Landing, LaneStage, SettlingFrom, Slot, Stage};
+use super::progress::{Landing, LaneStage, SettlingFrom};
 use super::settle::{self, FailedEnd};
-use super::state::{Course, State};
+use super::state::State;
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
@@ -16,94 +16,8 @@ use crate::prompt::FailedMerge;
 use crate::record::JournalEvent;
 use crate::record::event::GateRecord;
 
-/// After the first list: the gate on the launch commit if anything is ready and it is wanted, else straight on.
-pub(super) fn open(state: &mut State, anything_ready: bool, out: &mut Vec<Effect>) {
-    let wanted = state.config.gate.as_ref().is_some_and(|gate| gate.baseline);
-    if anything_ready && wanted {
-        state.course = Course::Baseline;
-        out.push(Effect::Lane(LaneJob::Baseline { commit: state.config.launch.clone() }));
-    } else {
-        state.course = Course::Draining;
-    }
-}
-
-/// The gate has run on the launch commit: green, or nothing is started.
-pub(super) fn baseline_ended(state: &mut State, result: Result<GatedView, Problem>, out: &mut Vec<Effect>) {
-    state.course = Course::Draining;
-    let view = match result {
-        Ok(view) => view,
-        Err(_) if state.stop.is_some() => return,
-        Err(problem) => return refuse_to_start(state, &format!("the gate could not be run: {problem}"), out),
-    };
-    let gate = gate_record(&view);
-    record(out, JournalEvent::Baseline { gate: gate.clone() });
-    if state.stop.is_some() || view.is_green() {
-        return;
-    }
-    let why = view.why_red();
-    refuse_to_start(state, &format!("the gate is red on the untouched launch commit: {why}"), out);
-}
-
-fn refuse_to_start(state: &mut State, why: &str, out: &mut Vec<Effect>) {
-    state.baseline_red = true;
-    stopping::guard_tripped(state, why, out);
-}
-
-/// Moves waiting results into the queue and the next one into the lane.
-pub(super) fn advance_queue(state: &mut State, out: &mut Vec<Effect>) {
-    loop {
-        fill_queue(state, out);
-        if !state.is_signalled() && state.lane.current.is_some() {
-            return;
-        }
-        let Some(landing) = state.lane.queue.pop_front() else { return };
-        if state.is_signalled() {
-            // A signal lands what is green already and starts nothing new; this work is anchored.
-            let why = "the run was stopped before it landed";
-            settle::fail(state, unlanded(landing, IterationOutcome::Cancelled, why), out);
-        } else {
-            begin_landing(state, landing, out);
-        }
-    }
-}
-
-/// Takes results from their workers, first come first, while there is room.
-fn fill_queue(state: &mut State, out: &mut Vec<Effect>) {
-    let room = usize::from(state.config.jobs) * 2;
-    while state.lane.queue.len() < room {
-        let Some((index, landing)) = next_waiting(state) else { return };
-        record(out, JournalEvent::Queued { iteration: landing.iteration });
-        state.lane.queue.push_back(landing);
-        state.slots[index] = Slot::Free;
-        // A freed worker is filled at once; what is ready may be known from the last list only in part.
-        state.queue.stale = true;
-    }
-}
-
-fn next_waiting(state: &State) -> Option<(usize, Landing)> {
-    let waiting = state.slots.iter().enumerate().filter_map(|(index, slot)| match slot {
-        Slot::Busy(iteration) => match &iteration.stage {
-            Stage::AwaitingLane { landing, place } => Some((*place, index, landing)),
-            _ => None,
-        },
-        _ => None,
-    });
-    let (_, index, landing) = waiting.min_by_key(|(place, ..)| *place)?;
-    Some((index, (**landing).clone()))
-}
-
-fn begin_landing(state: &mut State, landing: Landing, out: &mut Vec<Effect>) {
-    out.push(Effect::Lane(LaneJob::Merge {
-        iteration: landing.iteration,
-        task: landing.task.clone(),
-        actor: landing.actor.clone(),
-        tip: state.lane.tip.clone(),
-        work: landing.work.clone(),
-    }));
-    state.lane.current = Some((landing, LaneStage::Merging));
-}
-
-fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str) -> FailedEnd {
+/// The end of work that does not land; its anchor is kept.
+pub(super) fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str) -> FailedEnd {
     FailedEnd {
         iteration: landing.iteration,
         task: landing.task,
@@ -340,7 +254,8 @@ pub(super) fn release(state: &mut State) {
     state.lane.current = None;
 }
 
-fn gate_record(view: &GatedView) -> GateRecord {
+/// A gate's proof as the journal has it.
+pub(super) fn gate_record(view: &GatedView) -> GateRecord {
     let GateProof { command, tree, report, flaky } = &view.proof;
     let stopped = report.stopped.map(|stop| match stop {
         GateStop::Timeout => "timeout".to_owned(),

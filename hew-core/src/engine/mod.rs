@@ -14,10 +14,13 @@
 //! | `step` | one event to its handler |
 //! | `dispatch` | ready tasks to free workers |
 //! | `iteration` | one attempt from claim to collected work |
+//! | `baseline` | the gate on the launch commit |
+//! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
 //! | `settle` | what the tracker is told, and the end of an iteration |
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
+mod baseline;
 pub mod config;
 mod dispatch;
 pub mod effect;
@@ -25,6 +28,7 @@ mod ending;
 pub mod event;
 mod iteration;
 mod lane;
+mod lane_queue;
 mod progress;
 mod settle;
 pub mod state;

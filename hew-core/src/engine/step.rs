@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
-use super::{dispatch, ending, iteration, lane, settle, stopping};
+use super::{baseline, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
 use crate::clock::Now;
 use crate::record::JournalEvent;
 
@@ -22,7 +22,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Exited { iteration, result } => iteration::exited(state, iteration, result, &mut out),
         Event::Collected { iteration, result } => iteration::collected(state, iteration, result, &mut out),
-        Event::BaselineEnded(result) => lane::baseline_ended(state, result, &mut out),
+        Event::BaselineEnded(result) => baseline::ended(state, result, &mut out),
         Event::Merged(result) => lane::merged(state, result, &mut out),
         Event::Gated(result) => lane::gated(state, result, &mut out),
         Event::Advanced(result) => lane::advanced(state, result, &mut out),
@@ -44,7 +44,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Delivered(result) => ending::delivered(state, result, &mut out),
         Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
     }
-    lane::advance_queue(state, &mut out);
+    lane_queue::advance(state, &mut out);
     dispatch::fill_slots(state, now, &mut out);
     ending::advance_course(state, &mut out);
     stopping::keep_time(state, &mut out);
