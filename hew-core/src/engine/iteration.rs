@@ -1,11 +1,9 @@
-//! One attempt from claim to collected work.
-
-use std::path::Path;
+//! One attempt from its claim to the end of its agent.
 
 use super::dispatch;
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
-use super::progress::{Iteration, Landing, PendingEnd, Stage};
+use super::progress::{Iteration, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
@@ -13,16 +11,9 @@ use super::stopping;
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::ids::{IterationId, RefName};
-use crate::land::gate_detect::changed_gate_definitions;
 use crate::plan::RuntimeProblem;
 use crate::record::JournalEvent;
 use crate::tracker::{Status, Task};
-use crate::worktree::FileChange;
-use crate::worktree::collect::{Collected, CollectedWork};
-use crate::worktree::names;
-
-/// Most file names that a record holds.
-const FILES_IN_RECORD: usize = 200;
 
 /// Ends an iteration that has no work yet.
 pub(super) fn abandon(state: &mut State, id: IterationId, reason: &str, out: &mut Vec<Effect>) {
@@ -41,7 +32,8 @@ fn end_without_work(
     }
 }
 
-fn failed_end(
+/// An iteration that does not end closed.
+pub(super) fn failed_end(
     iteration: Iteration,
     outcome: IterationOutcome,
     reason: String,
@@ -256,110 +248,4 @@ fn pending_end(iteration: &mut Iteration, view: &ExitView, done_on_exit_zero: bo
         }
     };
     PendingEnd { outcome, reason, explicit }
-}
-
-/// The work is anchored, or its folder is kept: on to the lane, or to the end.
-pub(super) fn collected(
-    state: &mut State,
-    id: IterationId,
-    result: Result<Collected, Problem>,
-    out: &mut Vec<Effect>,
-) {
-    let Some(iteration) = state.iteration_mut(id) else { return };
-    let Stage::Collecting { ending } = &iteration.stage else { return };
-    let ending = ending.clone();
-    let kept = match result {
-        Ok(Collected::Work(work)) => return with_work(state, id, *ending, work, out),
-        Ok(Collected::Kept { reason, head }) => (reason, head.is_some()),
-        Err(problem) => (format!("its work could not be collected: {problem}"), false),
-    };
-    let (why, anchored) = kept;
-    let anchor = anchored.then(|| names::anchor(&state.config.run, id));
-    notice(out, Some(id), format!("{why}; the folder is kept"));
-    let outcome = ending.outcome.unwrap_or(IterationOutcome::RuntimeError);
-    if let Some(iteration) = state.take_iteration(id) {
-        settle::fail(state, failed_end(*iteration, outcome, why, anchor), out);
-    }
-}
-
-fn with_work(
-    state: &mut State,
-    id: IterationId,
-    ending: PendingEnd,
-    work: CollectedWork,
-    out: &mut Vec<Effect>,
-) {
-    let anchor = names::anchor(&state.config.run, id);
-    state.lane.came += 1;
-    let place = state.lane.came;
-    record_work(id, &work, &anchor, out);
-    let Some(iteration) = state.iteration_mut(id) else { return };
-    let failed = match ending.outcome {
-        Some(outcome) => Some((outcome, ending.reason.clone())),
-        None => unlandable(&work, ending.explicit, iteration),
-    };
-    if let Some((outcome, reason)) = failed {
-        let iteration = state.take_iteration(id).expect("it was there a moment ago");
-        let anchor = (work.head != iteration.base).then_some(anchor);
-        return settle::fail(state, failed_end(*iteration, outcome, reason, anchor), out);
-    }
-    if work.changes.is_empty() {
-        let iteration = state.take_iteration(id).expect("it was there a moment ago");
-        return settle::close_without_landing(state, *iteration, ending.reason, out);
-    }
-    let landing = Landing {
-        iteration: id,
-        task: iteration.task.clone(),
-        actor: iteration.actor.clone(),
-        work: work.head,
-        anchor,
-        reason: ending.reason,
-        definition_changed: definition_changed(&work.changes),
-    };
-    iteration.stage = Stage::AwaitingLane { landing: Box::new(landing), place };
-}
-
-fn definition_changed(changes: &[FileChange]) -> Vec<String> {
-    let paths = changes.iter().map(|change| Path::new(&change.path));
-    changed_gate_definitions(paths).iter().map(|path| path.display().to_string()).collect()
-}
-
-fn unlandable(
-    work: &CollectedWork,
-    explicit: bool,
-    iteration: &Iteration,
-) -> Option<(IterationOutcome, String)> {
-    if !work.descends_from_base {
-        let reason = format!(
-            "history was rewritten: {} does not descend from the iteration's base {}",
-            work.head.short(),
-            iteration.base.short()
-        );
-        return Some((IterationOutcome::RuntimeError, reason));
-    }
-    let silent_nothing = work.changes.is_empty() && !explicit;
-    silent_nothing.then(|| {
-        (IterationOutcome::NoClose, "nothing changed, and nobody said that nothing had to".to_owned())
-    })
-}
-
-fn record_work(id: IterationId, work: &CollectedWork, anchor: &RefName, out: &mut Vec<Effect>) {
-    record(
-        out,
-        JournalEvent::Collected {
-            iteration: id,
-            head_sha: work.head.clone(),
-            anchor: anchor.clone(),
-            committed_leftovers: work.committed_leftovers,
-            files_touched: work
-                .changes
-                .iter()
-                .take(FILES_IN_RECORD)
-                .map(|change| change.path.clone())
-                .collect(),
-            file_count: work.changes.len(),
-            added: work.changes.iter().map(|change| u64::from(change.added)).sum(),
-            removed: work.changes.iter().map(|change| u64::from(change.removed)).sum(),
-        },
-    );
 }

@@ -13,7 +13,8 @@
 //! | `state` | the run as a whole |
 //! | `step` | one event to its handler |
 //! | `dispatch` | ready tasks to free workers |
-//! | `iteration` | one attempt from claim to collected work |
+//! | `iteration` | one attempt from its claim to the end of its agent |
+//! | `collected` | its work: to the lane, or to the end |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
@@ -21,6 +22,7 @@
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
 mod baseline;
+mod collected;
 pub mod config;
 mod dispatch;
 pub mod effect;

@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
-use super::{baseline, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
+use super::{baseline, collected, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
 use crate::clock::Now;
 use crate::record::JournalEvent;
 
@@ -21,7 +21,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             record(&mut out, JournalEvent::Spawned { iteration, pid, start_ticks });
         }
         Event::Exited { iteration, result } => iteration::exited(state, iteration, result, &mut out),
-        Event::Collected { iteration, result } => iteration::collected(state, iteration, result, &mut out),
+        Event::Collected { iteration, result } => collected::taken_in(state, iteration, result, &mut out),
         Event::BaselineEnded(result) => baseline::ended(state, result, &mut out),
         Event::Merged(result) => lane::merged(state, result, &mut out),
         Event::Gated(result) => lane::gated(state, result, &mut out),
