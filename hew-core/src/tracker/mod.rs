@@ -6,6 +6,7 @@
 pub mod change;
 pub mod cycle;
 pub mod edit;
+mod fields;
 pub mod jsonl;
 pub mod many;
 pub mod nearest;
