@@ -5,6 +5,7 @@
 //! be kept; a shim that is killed or stopped by its own program delays the end by a bounded time, and nothing is left.
 
 pub mod bounded_log;
+mod end_plan;
 mod lost;
 pub mod output;
 pub mod stall;

@@ -13,6 +13,7 @@ use crossbeam_channel::{Receiver, at, never, select, unbounded};
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::exit::Exit;
 
+use super::end_plan::{EndPlan, Stopping};
 use super::lost::{self, Marks};
 use super::output::{Gauge, Notice};
 use super::stall::StallWatch;
@@ -235,46 +236,6 @@ impl Drop for Supervised {
             }
         }
         self.end_shim();
-    }
-}
-
-/// When and why a program is to end.
-#[derive(Debug)]
-struct EndPlan {
-    deadline: Instant,
-    stopping: Option<Stopping>,
-    unkept: Option<io::Error>,
-}
-
-#[derive(Debug)]
-struct Stopping {
-    cause: StopCause,
-    shim_until: Instant,
-}
-
-impl EndPlan {
-    fn new(deadline: Instant) -> Self {
-        Self { deadline, stopping: None, unkept: None }
-    }
-
-    fn due(&self, look: Option<Instant>) -> Instant {
-        match &self.stopping {
-            Some(stopping) => stopping.shim_until,
-            None => look.map_or(self.deadline, |look| look.min(self.deadline)),
-        }
-    }
-
-    fn is_time_up(&self, now: Instant) -> bool {
-        self.stopping.is_none() && now >= self.deadline
-    }
-
-    fn is_shim_late(&self, now: Instant) -> bool {
-        self.stopping.as_ref().is_some_and(|stopping| now >= stopping.shim_until)
-    }
-
-    fn ended(self, exit: Exit, ran: Duration, leaked: u32) -> Ended {
-        let stopped = self.stopping.map(|stopping| stopping.cause);
-        Ended { exit, ran, leaked, stopped, unkept: self.unkept }
     }
 }
 
