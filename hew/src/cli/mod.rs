@@ -3,6 +3,7 @@
 pub mod config_args;
 pub mod loop_args;
 pub mod task_args;
+pub mod task_file_args;
 
 use std::path::PathBuf;
 

@@ -7,7 +7,7 @@ use hew_core::tracker::{ImportReport, TrackerError};
 use serde_json::json;
 
 use super::{Desk, input};
-use crate::cli::task_args::{ExportArgs, ImportArgs};
+use crate::cli::task_file_args::{ExportArgs, ImportArgs};
 use crate::failure::{Failure, code};
 
 pub(super) fn import(desk: &Desk<'_>, args: &ImportArgs) -> Result<u8, Failure> {

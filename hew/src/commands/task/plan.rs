@@ -24,7 +24,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Desk, actor, input, task_json};
-use crate::cli::task_args::{ActorArg, PlanArgs};
+use crate::cli::task_args::ActorArg;
+use crate::cli::task_file_args::PlanArgs;
 use crate::failure::{Failure, code};
 
 /// The whole file.
