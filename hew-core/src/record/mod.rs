@@ -3,6 +3,7 @@
 pub mod event;
 pub mod files;
 pub mod ledger;
+mod parts;
 pub mod plan_file;
 pub mod standing;
 pub mod store;

@@ -4,9 +4,12 @@
 //! and a landing once, however often the journal names them; a view from which iterations were forgotten has the same
 //! totals as one that keeps them. A view does not know whether its run still lives: the project's lock does.
 
+pub mod agent;
 pub mod iteration;
 pub mod moment;
+pub mod phase;
 pub mod row;
+pub mod run;
 pub mod task;
 pub mod totals;
 
@@ -15,95 +18,22 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::event::{
-    DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord, ScopeRecord,
-    SettingRecord, StopReason,
+    DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
 };
-use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
+use crate::ids::{CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
-pub use iteration::{AgentView, ConflictView, ExitView, IterationView, Phase};
+pub use agent::{AgentView, ExitView};
+pub use iteration::{ConflictView, IterationView};
 pub use moment::Moment;
+pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
+use run::header_of;
+pub use run::{NoticeView, RunEnding, RunHeader, StopView};
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
 /// Most notices that a view keeps; the rest is only counted.
 pub const MAX_NOTICES: usize = 1000;
-
-/// What was frozen at launch.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunHeader {
-    /// Version of the journal.
-    pub schema_version: u32,
-    /// The run.
-    pub run_id: RunId,
-    /// The program's version.
-    pub hew_version: String,
-    /// Process id of the orchestrator.
-    pub pid: u32,
-    /// Root of the project's working tree.
-    pub project: String,
-    /// The branch that was checked out; none for a detached HEAD.
-    pub target_branch: Option<BranchName>,
-    /// The commit that everything starts from.
-    pub launch_sha: CommitId,
-    /// Where results land.
-    pub run_branch: BranchName,
-    /// Number of workers.
-    pub jobs: u16,
-    /// The slice of the queue.
-    pub scope: ScopeRecord,
-    /// The gate's command; none where no gate was found.
-    pub gate: Option<String>,
-    /// Most iterations.
-    pub max_iter: Option<u64>,
-    /// Wall budget in seconds.
-    pub budget_wall_secs: Option<u64>,
-    /// Folder that holds the run's worktrees.
-    pub worktrees: String,
-    /// Every effective setting.
-    pub settings: Vec<SettingRecord>,
-    /// Tasks in scope that were open at launch.
-    pub in_scope: usize,
-    /// When it was launched.
-    pub started: Moment,
-}
-
-/// How a run ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunEnding {
-    /// Why.
-    pub stop_reason: StopReason,
-    /// The process's exit code.
-    pub exit_code: u8,
-    /// What a person should do now, one command each.
-    pub remedies: Vec<String>,
-    /// When.
-    pub at: Moment,
-}
-
-/// A stop that was asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StopView {
-    /// Why.
-    pub reason: StopReason,
-    /// For people.
-    pub detail: String,
-    /// Agents are stopped too.
-    pub now: bool,
-    /// When.
-    pub at: Moment,
-}
-
-/// Something that a person should know.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NoticeView {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// The iteration, if it belongs to one.
-    pub about: Option<IterationId>,
-    /// What.
-    pub text: String,
-}
 
 /// What the journal says so far.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -330,49 +260,6 @@ impl RunView {
     fn task_mut(&mut self, task: &TaskId) -> &mut TaskView {
         self.tasks.entry(task.clone()).or_insert_with(|| TaskView::new(task.clone()))
     }
-}
-
-fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHeader> {
-    let JournalEvent::RunStarted {
-        schema_version,
-        run_id,
-        hew_version,
-        pid,
-        project,
-        target_branch,
-        launch_sha,
-        run_branch,
-        jobs,
-        scope,
-        gate,
-        max_iter,
-        budget_wall_secs,
-        worktrees,
-        settings,
-        in_scope,
-    } = event.clone()
-    else {
-        return None;
-    };
-    Some(RunHeader {
-        schema_version,
-        run_id,
-        hew_version,
-        pid,
-        project,
-        target_branch,
-        launch_sha,
-        run_branch,
-        jobs,
-        scope,
-        gate,
-        max_iter,
-        budget_wall_secs,
-        worktrees,
-        settings,
-        in_scope,
-        started,
-    })
 }
 
 /// The iteration that an event changes; a notice about one changes nothing of it.

@@ -1,78 +1,9 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
-use crate::agent::{AgentSignal, IterationOutcome};
-use crate::exit::Exit;
+use crate::agent::IterationOutcome;
 use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{GateRecord, JournalEvent};
-use crate::record::view::Moment;
-
-/// How far an iteration has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Phase {
-    /// Claimed; its worktree is being brought to the base.
-    Preparing,
-    /// What will run is being settled.
-    Planning,
-    /// The plan stands, the agent is being started.
-    Starting,
-    /// The agent runs.
-    Running,
-    /// The agent ended; its work is being collected.
-    Collecting,
-    /// Its work is anchored and waits for the lane.
-    Queued,
-    /// Merged; the gate is next.
-    Gating,
-    /// The gate has spoken, or the merge failed; it is being settled.
-    Settling,
-    /// It is over.
-    Ended,
-}
-
-impl Phase {
-    /// For people.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Preparing => "preparing",
-            Self::Planning => "planning",
-            Self::Starting => "starting",
-            Self::Running => "running",
-            Self::Collecting => "collecting",
-            Self::Queued => "waiting to land",
-            Self::Gating => "gate",
-            Self::Settling => "settling",
-            Self::Ended => "ended",
-        }
-    }
-}
-
-/// The agent's process.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgentView {
-    /// Process id.
-    pub pid: u32,
-    /// Its start time in clock ticks since boot.
-    pub start_ticks: u64,
-    /// When it was started.
-    pub since: Moment,
-}
-
-/// How the agent ended.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExitView {
-    /// How.
-    pub exit: Exit,
-    /// Seconds that it ran.
-    pub duration_secs: f64,
-    /// Why it was stopped, if it was.
-    pub stopped: Option<String>,
-    /// Processes that it left behind and that were ended.
-    pub leaked: u32,
-    /// What it said.
-    pub signal: Option<AgentSignal>,
-    /// Bytes that it printed.
-    pub output_bytes: u64,
-}
+use crate::record::view::{AgentView, ExitView, Moment, Phase};
 
 /// Work that did not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]

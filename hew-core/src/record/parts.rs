@@ -1,0 +1,164 @@
+//! What events are made of: reasons, proofs of gates, deliveries and other records inside a line of the journal.
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::Exit;
+use crate::ids::{BranchName, CommitId, IterationId, TaskId, TreeId};
+
+/// Why a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// `hew loop cancel`.
+    Cancelled,
+    /// A stop file.
+    StopFile,
+    /// Tokens used up.
+    BudgetTokens,
+    /// Wall time used up.
+    BudgetWall,
+    /// Money used up.
+    BudgetUsd,
+    /// Iterations used up.
+    MaxIter,
+    /// Nothing more was ready.
+    ReadyEmpty,
+    /// `loop.on_gate_fail = "stop"`.
+    GuardTrip,
+    /// The same spawn error on three tasks in a row, or the run's own ground gave way.
+    RuntimeError,
+    /// No usable runtime.
+    Quota,
+    /// INT, TERM or HUP.
+    Signal,
+}
+
+impl StopReason {
+    /// The wire form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::StopFile => "stop_file",
+            Self::BudgetTokens => "budget_tokens",
+            Self::BudgetWall => "budget_wall",
+            Self::BudgetUsd => "budget_usd",
+            Self::MaxIter => "max_iter",
+            Self::ReadyEmpty => "ready_empty",
+            Self::GuardTrip => "guard_trip",
+            Self::RuntimeError => "runtime_error",
+            Self::Quota => "quota",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// The slice of the queue, as run.json has it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum ScopeRecord {
+    /// Everything that is ready.
+    Ready,
+    /// Descendants of these epics.
+    Epics {
+        /// The epics.
+        epic_ids: Vec<TaskId>,
+    },
+    /// Just these.
+    Tasks {
+        /// The tasks.
+        task_ids: Vec<TaskId>,
+    },
+}
+
+/// A setting that was in force, with where it came from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettingRecord {
+    /// Its key.
+    pub key: String,
+    /// Its value in TOML's notation.
+    pub value: String,
+    /// Where it came from.
+    pub origin: String,
+}
+
+/// What a gate showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GateRecord {
+    /// The command.
+    pub command: String,
+    /// How it ended.
+    pub exit: Exit,
+    /// Seconds that it took.
+    pub duration_secs: f64,
+    /// The tree that it ran on.
+    pub tree_sha: TreeId,
+    /// `timeout` or `requested`, if it was stopped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopped: Option<String>,
+    /// Processes that it left behind and that were ended.
+    #[serde(default)]
+    pub leaked: u32,
+    /// Red first, green when run again.
+    #[serde(default)]
+    pub flaky: bool,
+    /// Its log, relative to the run folder.
+    pub log: String,
+    /// What it did to the tree under test, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tampered: Option<String>,
+}
+
+impl GateRecord {
+    /// It ended by itself, with 0.
+    pub fn is_green(&self) -> bool {
+        self.stopped.is_none() && self.exit.is_success()
+    }
+}
+
+/// A worker's assignment in a tick.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignmentRecord {
+    /// The iteration.
+    #[serde(flatten)]
+    pub iteration: IterationId,
+    /// Its task.
+    pub task: TaskId,
+}
+
+/// A task that a run leaves over, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftoverRecord {
+    /// The task.
+    pub task: TaskId,
+    /// Its title.
+    pub title: String,
+    /// Why it is left over, for people.
+    pub why: String,
+}
+
+/// What came of bringing the run branch to its target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "delivery", rename_all = "snake_case")]
+pub enum DeliveryRecord {
+    /// The target is at this commit.
+    Delivered {
+        /// The target.
+        target: BranchName,
+        /// Where it is now.
+        sha: CommitId,
+    },
+    /// Nothing had to be delivered: nothing landed, no target, or `--no-deliver`.
+    NotWanted {
+        /// Why.
+        reason: String,
+    },
+    /// A person is needed.
+    Refused {
+        /// The target.
+        target: BranchName,
+        /// Why.
+        reason: String,
+        /// The one command that finishes it.
+        remedy: String,
+    },
+}

@@ -1,0 +1,41 @@
+//! How far an iteration has come.
+
+/// How far an iteration has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Phase {
+    /// Claimed; its worktree is being brought to the base.
+    Preparing,
+    /// What will run is being settled.
+    Planning,
+    /// The plan stands, the agent is being started.
+    Starting,
+    /// The agent runs.
+    Running,
+    /// The agent ended; its work is being collected.
+    Collecting,
+    /// Its work is anchored and waits for the lane.
+    Queued,
+    /// Merged; the gate is next.
+    Gating,
+    /// The gate has spoken, or the merge failed; it is being settled.
+    Settling,
+    /// It is over.
+    Ended,
+}
+
+impl Phase {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Preparing => "preparing",
+            Self::Planning => "planning",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Collecting => "collecting",
+            Self::Queued => "waiting to land",
+            Self::Gating => "gate",
+            Self::Settling => "settling",
+            Self::Ended => "ended",
+        }
+    }
+}

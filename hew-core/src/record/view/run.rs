@@ -1,0 +1,127 @@
+//! What a view holds of the run as a whole: header, ending, stop, notices.
+
+use chrono::{DateTime, Utc};
+
+use super::Moment;
+use crate::ids::{BranchName, CommitId, IterationId, RunId};
+use crate::record::event::{JournalEvent, ScopeRecord, SettingRecord, StopReason};
+
+/// What was frozen at launch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunHeader {
+    /// Version of the journal.
+    pub schema_version: u32,
+    /// The run.
+    pub run_id: RunId,
+    /// The program's version.
+    pub hew_version: String,
+    /// Process id of the orchestrator.
+    pub pid: u32,
+    /// Root of the project's working tree.
+    pub project: String,
+    /// The branch that was checked out; none for a detached HEAD.
+    pub target_branch: Option<BranchName>,
+    /// The commit that everything starts from.
+    pub launch_sha: CommitId,
+    /// Where results land.
+    pub run_branch: BranchName,
+    /// Number of workers.
+    pub jobs: u16,
+    /// The slice of the queue.
+    pub scope: ScopeRecord,
+    /// The gate's command; none where no gate was found.
+    pub gate: Option<String>,
+    /// Most iterations.
+    pub max_iter: Option<u64>,
+    /// Wall budget in seconds.
+    pub budget_wall_secs: Option<u64>,
+    /// Folder that holds the run's worktrees.
+    pub worktrees: String,
+    /// Every effective setting.
+    pub settings: Vec<SettingRecord>,
+    /// Tasks in scope that were open at launch.
+    pub in_scope: usize,
+    /// When it was launched.
+    pub started: Moment,
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunEnding {
+    /// Why.
+    pub stop_reason: StopReason,
+    /// The process's exit code.
+    pub exit_code: u8,
+    /// What a person should do now, one command each.
+    pub remedies: Vec<String>,
+    /// When.
+    pub at: Moment,
+}
+
+/// A stop that was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StopView {
+    /// Why.
+    pub reason: StopReason,
+    /// For people.
+    pub detail: String,
+    /// Agents are stopped too.
+    pub now: bool,
+    /// When.
+    pub at: Moment,
+}
+
+/// Something that a person should know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NoticeView {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The iteration, if it belongs to one.
+    pub about: Option<IterationId>,
+    /// What.
+    pub text: String,
+}
+
+/// The header, of the event that begins a run.
+pub(super) fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHeader> {
+    let JournalEvent::RunStarted {
+        schema_version,
+        run_id,
+        hew_version,
+        pid,
+        project,
+        target_branch,
+        launch_sha,
+        run_branch,
+        jobs,
+        scope,
+        gate,
+        max_iter,
+        budget_wall_secs,
+        worktrees,
+        settings,
+        in_scope,
+    } = event.clone()
+    else {
+        return None;
+    };
+    Some(RunHeader {
+        schema_version,
+        run_id,
+        hew_version,
+        pid,
+        project,
+        target_branch,
+        launch_sha,
+        run_branch,
+        jobs,
+        scope,
+        gate,
+        max_iter,
+        budget_wall_secs,
+        worktrees,
+        settings,
+        in_scope,
+        started,
+    })
+}
