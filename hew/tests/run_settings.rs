@@ -1,5 +1,7 @@
 //! Every setting of a run, by its effect; and what an agent sees around itself.
 
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
 use std::fs;
 use std::path::PathBuf;
 
