@@ -76,12 +76,12 @@ impl LoopStage {
 
     /// Replaces the owner's settings: the scripted agent, calm limits, and these lines of TOML.
     pub fn settings(&self, more: &str) {
+        let agent = quoted(&stub_agent::path());
+        let scripts = quoted(&self.scripts());
         let text = format!(
             "loop.runtime = \"stub\"\n\
-             loop.runtime_defs.stub.command = \"{}\"\n\
-             loop.runtime_defs.stub.args = [\"{}\"]\n{more}\n",
-            stub_agent::path().display(),
-            self.scripts().display()
+             loop.runtime_defs.stub.command = {agent}\n\
+             loop.runtime_defs.stub.args = [{scripts}]\n{more}\n"
         );
         let file = self.repo.base().join("home/.config/hew/config.toml");
         fs::create_dir_all(file.parent().expect("it lies in a folder")).expect("the folder can be made");
@@ -420,6 +420,11 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// A path as a string of TOML, which takes those of JSON.
+fn quoted(path: &Path) -> String {
+    Value::from(path.display().to_string()).to_string()
 }
 
 fn list(root: &Path, folder: &Path, seen: &mut BTreeMap<String, String>) {

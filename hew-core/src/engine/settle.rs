@@ -48,6 +48,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
     };
     let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
     state.findings.has_failures |= park.is_some();
+    let is_parked = park.is_some();
     let request = release_request(&end, park, bug);
     remember(state, &end);
     let settling = Settling {
@@ -62,12 +63,12 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
     };
     state.settling.insert(end.iteration, settling);
     out.push(Effect::Settle { iteration: end.iteration, job: SettleJob::Release(Box::new(request)) });
-    if let Some((command, _)) = &end.gate
+    if let Some((command, _)) = end.gate.as_ref().filter(|_| is_parked)
         && state.config.gate.as_ref().is_some_and(|gate| gate.on_fail == OnGateFail::Stop)
     {
         stopping::guard_tripped(
             state,
-            &format!("`{command}` was red and loop.on_gate_fail is \"stop\""),
+            &format!("`{command}` stayed red and loop.on_gate_fail is \"stop\""),
             out,
         );
     }

@@ -483,3 +483,34 @@ pub enum JournalEvent {
         remedies: Vec<String>,
     },
 }
+
+impl JournalEvent {
+    /// Something durable outside the journal (a moved branch, a closed task, a claim given back) rests on this event, so
+    /// it has to be on disk first. The others tell of processes and folders that a loss of power ends as well; they are
+    /// written at once and reach the disk with the next one that has to.
+    pub fn must_outlive_power(&self) -> bool {
+        match self {
+            Self::RunStarted { .. }
+            | Self::Candidate { .. }
+            | Self::Landed { .. }
+            | Self::TaskChanged { .. }
+            | Self::IterationEnded { .. }
+            | Self::Delivering { .. }
+            | Self::Delivery { .. }
+            | Self::RunEnded { .. } => true,
+            Self::Baseline { .. }
+            | Self::Tick { .. }
+            | Self::IterationStarted { .. }
+            | Self::Prepared { .. }
+            | Self::Plan { .. }
+            | Self::Spawned { .. }
+            | Self::Exited { .. }
+            | Self::Collected { .. }
+            | Self::Queued { .. }
+            | Self::Conflicted { .. }
+            | Self::Gated { .. }
+            | Self::Noticed { .. }
+            | Self::StopRequested { .. } => false,
+        }
+    }
+}

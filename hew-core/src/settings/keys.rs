@@ -87,7 +87,7 @@ pub const KEYS: &[KeySpec] = &[
         "loop.on_gate_fail",
         Kind::Choice(&["continue", "stop"]),
         "continue",
-        "When a task has used up its attempts: go on with other tasks, or stop the run",
+        "When the last attempt at a task ends with a red gate: go on with other tasks, or stop the run",
     ),
     key("loop.branch_prefix", Kind::RefPrefix, "loop", "What names of a run's branches begin with"),
     key(

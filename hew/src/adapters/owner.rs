@@ -36,6 +36,9 @@ impl Owner {
 }
 
 /// Writes it, and makes the folder.
+///
+/// # Panics
+/// Never: an owner is plain text and numbers.
 pub fn write(folder: &Path, owner: &Owner) -> std::io::Result<()> {
     create_private_dir(folder)?;
     let text = serde_json::to_vec_pretty(owner).expect("an owner is plain text and numbers");

@@ -4,8 +4,9 @@
 //! or not at all. A torn last line of the journal, which only a crash can leave, is cut off before the next append, so
 //! that no line is ever glued to it.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::RunId;
@@ -69,9 +70,11 @@ impl Store for RunFolder {
             serde_json::to_writer(&mut lines, entry).map_err(|error| store_error(&path, error))?;
             lines.push(b'\n');
         }
+        let durable = entries.iter().any(|entry| entry.event.must_outlive_power());
         let journal = self.journal()?;
         // On an error a part of the lines may be there: the next append opens the journal anew and cuts it off.
-        let written = journal.write_all(&lines).and_then(|()| journal.sync_data());
+        let written =
+            journal.write_all(&lines).and_then(|()| if durable { journal.sync_data() } else { Ok(()) });
         if written.is_err() {
             self.journal = None;
         }
@@ -81,6 +84,16 @@ impl Store for RunFolder {
     fn write(&mut self, name: &str, content: &[u8]) -> Result<(), StoreError> {
         write_private(&self.dir.join(name), content)
     }
+}
+
+/// Writes a file that an agent reads, for this user only; makes the folder. Nobody needs it once the agent is gone with a
+/// loss of power, so it is not synced.
+pub fn write_for_agent(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    create_private_dir(folder)
+        .and_then(|()| OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path))
+        .and_then(|mut file| file.write_all(content))
+        .map_err(|error| store_error(path, error))
 }
 
 /// Writes a file of an iteration's folder whole, for this user only; makes the folder.

@@ -27,7 +27,8 @@ use crate::ui::Ui;
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
     let run = select(&context, args.run_id.as_deref())?;
-    let _lock = ProjectLock::acquire(&context.project.shared_dir, &run.run_id).map_err(held)?;
+    let _lock =
+        ProjectLock::acquire(&context.project.shared_dir, &run.run_id).map_err(|error| held(&error))?;
     let tip = tip_of(&context, &run)?;
     if tip == run.launch_sha {
         return Err(Failure::failed(format!(
@@ -76,7 +77,7 @@ fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId) {
     }
 }
 
-fn held(error: LockError) -> Failure {
+fn held(error: &LockError) -> Failure {
     Failure::with_code(code::HELD, error.to_string()).hint("wait for it, or stop it: hew loop cancel")
 }
 

@@ -30,12 +30,15 @@ pub fn settle(command: Command) -> Result<Command, Failure> {
 /// `None`: refused.
 fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
     match command {
-        Command::Done(_) | Command::Blocked(_) | Command::Fail(_) | Command::Shim => Some(command),
         Command::Task(TaskCommand::Close(close)) => {
             let is_own = own_task == Some(close.task.id.as_str());
-            is_own.then(|| Command::Done(DoneArgs { reason: Some(close.reason) }))
+            is_own.then_some(Command::Done(DoneArgs { reason: Some(close.reason) }))
         }
-        Command::Task(
+        Command::Done(_)
+        | Command::Blocked(_)
+        | Command::Fail(_)
+        | Command::Shim
+        | Command::Task(
             TaskCommand::Add(_)
             | TaskCommand::List(_)
             | TaskCommand::Show(_)

@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew_core::agent::StopRequest;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
@@ -148,10 +148,7 @@ fn wait(events: &Receiver<Event>, outside: &Receiver<Event>, timeout: Option<Dur
         None => select.ready(),
     };
     let channel = if ready == 0 { events } else { outside };
-    match channel.recv_timeout(Duration::ZERO) {
-        Ok(event) => Some(event),
-        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => None,
-    }
+    channel.recv_timeout(Duration::ZERO).ok()
 }
 
 /// When the engine wants to be woken, on the monotonic clock.

@@ -40,6 +40,7 @@ pub(super) fn run(tracker: &dyn TaskEditor, orders: &Receiver<Order>, events: &S
 }
 
 fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
+    let words = |error: TrackerError| error.to_string();
     match order {
         Order::ListReady(query) => Event::ReadyListed(tracker.ready(&query).map_err(words)),
         Order::Claim { iteration, task, actor } => {
@@ -80,8 +81,4 @@ fn read_running(
         tracker.task(&task).ok().map(|task| (id, task.map(Box::new)))
     };
     running.into_iter().filter_map(read).collect()
-}
-
-fn words(error: TrackerError) -> String {
-    error.to_string()
 }

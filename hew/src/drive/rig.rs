@@ -109,6 +109,9 @@ impl Rig {
     }
 
     /// Puts a folder aside: it is not removed at the end of the run.
+    ///
+    /// # Panics
+    /// Never: no thread panics while it holds the list.
     pub fn keep_folder(&self, path: PathBuf) {
         self.kept_folders.lock().expect("no thread panics while it holds this").insert(path);
     }

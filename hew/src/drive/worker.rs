@@ -16,7 +16,7 @@ use hew_core::worktree::names;
 
 use super::Rig;
 use super::seat::{self, Seat};
-use crate::adapters::store::write_private;
+use crate::adapters::store::{write_for_agent, write_private};
 
 /// One phase, with the channel through which its program may be stopped.
 pub(super) struct Order {
@@ -126,7 +126,7 @@ fn write_plan(
     });
     let prompt = format!("{}\n{tail}", rig.prefix.text);
     let plan_file = seat.folder.join("plan.json");
-    write_private(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
+    write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
     write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
     Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
 }

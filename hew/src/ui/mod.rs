@@ -61,6 +61,9 @@ impl Ui {
     }
 
     /// One JSON object on a line of its own.
+    ///
+    /// # Panics
+    /// If a map in the value has keys that are no strings.
     pub fn print_json(&self, value: &impl Serialize) {
         let line = serde_json::to_string(value).expect("values made for printing have string keys");
         self.print(&(text::visible_json(line) + "\n"));

@@ -8,6 +8,9 @@ use std::process::ExitCode;
 use crate::failure::Failure;
 
 /// Tells it and answers the exit code.
+///
+/// # Panics
+/// Never: clap's exit codes are 0 and 2.
 pub fn tell(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> ExitCode {
     if error.use_stderr() && args.any(|arg| arg == "--json") {
         let object = failure(&error.to_string()).to_json();
@@ -26,7 +29,7 @@ fn failure(text: &str) -> Failure {
     let facts =
         lines.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more information"));
     let failure = Failure::usage(message.trim_start_matches("error: "));
-    facts.fold(failure, |failure, fact| failure.because(fact)).hint("hew --help")
+    facts.fold(failure, Failure::because).hint("hew --help")
 }
 
 #[cfg(test)]

@@ -76,7 +76,7 @@ pub(super) fn open(path: &Path) -> Result<Connection, Trouble> {
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = Connection::open_with_flags(path, flags)?;
     db.busy_timeout(BUSY_TIMEOUT)?;
-    let version = checked_version(&db, path)?;
+    let version = version_at_once(&mut db, path)?;
     use_wal(&db)?;
     db.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
     db.set_prepared_statement_cache_capacity(64);
@@ -84,6 +84,12 @@ pub(super) fn open(path: &Path) -> Result<Connection, Trouble> {
         migrate(&mut db, path)?;
     }
     Ok(db)
+}
+
+/// The version as it is at one moment: between single questions another process may make the schema.
+fn version_at_once(db: &mut Connection, path: &Path) -> Result<i64, Trouble> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Deferred)?;
+    checked_version(&tx, path)
 }
 
 /// The file's schema version, 0 for an empty file; an error for a file of somebody else's or of a newer hew.

@@ -38,7 +38,7 @@ pub(super) fn launch(
     context: &Context,
     args: &RunArgs,
     tracker: Arc<dyn TaskEditor>,
-    checked: Checked,
+    checked: &Checked,
     ui: &Ui,
 ) -> Result<u8, Failure> {
     let run = new_run_id()?;
@@ -46,11 +46,11 @@ pub(super) fn launch(
     earlier::settle(&context.project, &checked.git, checked.target.as_ref(), &*tracker, args, ui)?;
     let memories = tracker.memories().map_err(|error| tracker_failure(&error))?;
     let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
-    let place = take_place(context, args, &checked, run)?;
+    let place = take_place(context, args, checked, run)?;
     let (events_in, outside) = unbounded();
     listen(context, args, &place, &events_in)?;
-    let state = State::new(frozen::run_config(context, args, &checked, &place));
-    let first = frozen::run_started(context, &checked, &place);
+    let state = State::new(frozen::run_config(context, args, checked, &place));
+    let first = frozen::run_started(context, checked, &place);
     let rig = Arc::new(Rig::new(context, tracker, place.clone(), prefix));
     let ended = record_and_drive(rig, state, outside, first, ui)?;
     control::close(&place.folder);
@@ -171,11 +171,11 @@ fn listen(
     for file in &stop_files {
         if file.exists() {
             // It counts from the start; whoever listens takes it as the first event.
-            let _ = events.send(stop_file_seen(file.clone()));
+            let _ = events.send(stop_file_seen(file));
         }
     }
     let watch = FileWatch::new(&stop_files).map_err(|error| failed("the stop file", error))?;
-    let seen = move |file: PathBuf| if file.exists() { stop_file_seen(file) } else { Event::Woke };
+    let seen = move |file: PathBuf| if file.exists() { stop_file_seen(&file) } else { Event::Woke };
     watch.forward(events.clone(), seen).map_err(|error| failed("the stop file", error))?;
     let store = trackers::embedded_path(&context.project);
     let folder = store.parent().map_or_else(|| store.clone(), PathBuf::from);
@@ -187,7 +187,7 @@ fn absolute(path: &Path) -> PathBuf {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
 }
 
-fn stop_file_seen(file: PathBuf) -> Event {
+fn stop_file_seen(file: &Path) -> Event {
     let detail = file.display().to_string();
     Event::StopRequested { reason: StopReason::StopFile, detail, now: false, signal: None }
 }
@@ -216,7 +216,9 @@ fn record_and_drive(
     let mut on_record = |entries: &[JournalEntry]| {
         recorder.record(entries);
         narration.tell(entries);
-        entries.iter().for_each(|entry| outcome.see(&entry.event));
+        for entry in entries {
+            outcome.see(&entry.event);
+        }
     };
     store.append(&first).map_err(unwritable)?;
     on_record(&first);

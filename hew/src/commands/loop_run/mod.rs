@@ -42,7 +42,7 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
     let tracker = context.open_tracker().map_err(before_the_start)?;
     let scope = scope::settle(args, &*tracker, ui)?;
     let checked = preflight::check(context, args, &*tracker, scope)?;
-    launch::launch(context, args, tracker, checked, ui)
+    launch::launch(context, args, tracker, &checked, ui)
 }
 
 /// `--dry-run`: everything but the launch.
