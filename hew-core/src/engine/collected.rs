@@ -77,6 +77,7 @@ fn with_work(
         anchor,
         reason: ending.reason,
         definition_changed: definition_changed(&work.changes),
+        attributes_changed: work.changes.iter().any(|change| change.path.ends_with(".gitattributes")),
     };
     iteration.stage = Stage::AwaitingLane { landing: Box::new(landing), place };
 }

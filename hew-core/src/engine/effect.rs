@@ -69,6 +69,8 @@ pub enum LaneJob {
         tip: CommitId,
         /// Second parent.
         work: CommitId,
+        /// The work changes git's attributes.
+        attributes_changed: bool,
     },
     /// The gate on the candidate.
     Gate {

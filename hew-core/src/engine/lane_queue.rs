@@ -59,6 +59,7 @@ fn begin_landing(state: &mut State, landing: Landing, out: &mut Vec<Effect>) {
         actor: landing.actor.clone(),
         tip: state.lane.tip.clone(),
         work: landing.work.clone(),
+        attributes_changed: landing.attributes_changed,
     }));
     state.lane.current = Some((landing, LaneStage::Merging));
 }

@@ -79,6 +79,8 @@ pub(crate) struct Landing {
     pub(crate) reason: String,
     /// Paths of the gate's definition that the work changes.
     pub(crate) definition_changed: Vec<String>,
+    /// It changes git's attributes, which decide how later work merges.
+    pub(crate) attributes_changed: bool,
 }
 
 /// Where the lane is with its current landing.

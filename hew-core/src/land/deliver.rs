@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::merge_back::{Candidate, CandidateRequest, advance, make_candidate};
+use super::merge_back::{Candidate, CandidateRequest, Keep, advance, make_candidate};
 use crate::ids::{BranchName, CommitId, RunId, TreeId};
 use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, WorktreeEntry};
 
@@ -190,7 +190,7 @@ fn merge_target(
         tip: tip.clone(),
         work: at.clone(),
         message: format!("Merge {target} into the run\n\nHew-Run: {}\n", request.run),
-        depth: CleanDepth::KeepIgnored,
+        keep: Keep::CheckedOut(CleanDepth::KeepIgnored),
     };
     let (commit, tree) = match make_candidate(git, &candidate).map_err(words)? {
         Candidate::Made { commit, tree } => (commit, tree),

@@ -19,11 +19,20 @@ pub struct CandidateRequest {
     pub work: CommitId,
     /// Message with trailers; see [`message`].
     pub message: String,
-    /// How thoroughly the lane's worktree is cleaned: a gate may have left files there.
-    pub depth: CleanDepth,
+    /// What becomes of the candidate in the lane's worktree.
+    pub keep: Keep,
 }
 
-/// Work and tip, merged and checked out in the lane.
+/// How the lane's worktree keeps a candidate from garbage collection until the run branch has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keep {
+    /// It is checked out, for a gate or for its attributes, after a clean of this depth.
+    CheckedOut(CleanDepth),
+    /// Only HEAD names it: nobody looks at the files.
+    Held,
+}
+
+/// Work and tip, merged and kept in the lane.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Candidate {
     /// It is the lane's HEAD now.
@@ -37,7 +46,7 @@ pub enum Candidate {
     Conflict(Vec<String>),
 }
 
-/// Merges work into tip and checks the result out in the lane, which keeps it from garbage collection.
+/// Merges work into tip and keeps the result in the lane.
 pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result<Candidate, GitError> {
     let merge = MergeRequest {
         lane: request.lane.clone(),
@@ -48,7 +57,10 @@ pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result
     match git.merge(&merge)? {
         MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),
         MergeOutcome::Merged { commit, tree } => {
-            git.checkout(&request.lane, &commit, request.depth)?;
+            match request.keep {
+                Keep::CheckedOut(depth) => git.checkout(&request.lane, &commit, depth)?,
+                Keep::Held => git.hold(&request.lane, &commit)?,
+            }
             Ok(Candidate::Made { commit, tree })
         }
     }

@@ -244,6 +244,8 @@ pub trait GitClient: Send + Sync {
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError>;
     /// Detaches a worktree at a commit and makes its files that commit's.
     fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError>;
+    /// Points a worktree's HEAD at a commit, which keeps it from garbage collection; files and index stay as they are.
+    fn hold(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;
     /// Tells whether a worktree is still at `commit`, with every tracked file as it is there.
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError>;
     /// Moves a branch by compare-and-swap and reads it back.

@@ -78,6 +78,7 @@ macro_rules! git_contract {
             leftovers_become_a_commit_and_head_stays,
             nothing_but_what_is_left_out_is_head_itself,
             a_file_is_read_as_it_is_in_a_commit,
+    a_held_commit_is_head_and_the_files_stay,
     a_merge_has_two_parents_and_both_sides,
             a_merge_of_a_direct_descendant_has_two_parents_too,
             a_conflict_names_its_files_and_moves_nothing,
@@ -403,6 +404,18 @@ pub fn nothing_but_what_is_left_out_is_head_itself(h: &dyn GitHarness) {
     let tree = add(h, "1", &detached(&base));
     h.write(&tree, "link", "left out\n");
     assert_eq!(git.commit_leftovers(&tree, &base, "m", &paths(&["link"])).unwrap(), base);
+}
+
+/// A held commit is HEAD, and the files stay.
+pub fn a_held_commit_is_head_and_the_files_stay(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, work) = worked(h, "1", &base, "a.txt", "new\n");
+    let lane = add(h, "2", &detached(&base));
+    git.hold(&lane, &work).unwrap();
+    assert_eq!(look(h, &lane).head, work);
+    assert_eq!(h.read(&lane, "a.txt").as_deref(), Some("one\ntwo\nthree\n"));
+    git.checkout(&lane, &work, CleanDepth::Nothing).unwrap();
+    assert_eq!(h.read(&lane, "a.txt").as_deref(), Some("new\n"));
 }
 
 /// A file is read as it is in a commit.

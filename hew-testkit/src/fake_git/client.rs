@@ -188,6 +188,15 @@ impl GitClient for FakeGit {
         }
     }
 
+    fn hold(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        let mut state = self.lock();
+        if let Some(damage) = state.damage(path) {
+            return Err(GitError::File { path: path.to_owned(), reason: damage.to_owned() });
+        }
+        state.move_head(path, commit);
+        Ok(())
+    }
+
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
         let state = self.lock();
         if let Some(damage) = state.damage(path) {

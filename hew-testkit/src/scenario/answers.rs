@@ -175,7 +175,7 @@ impl World {
             LaneJob::Baseline { commit } => {
                 Event::BaselineEnded(self.gate(self.baseline, TreeId::new(format!("tree-of-{commit}"))))
             }
-            LaneJob::Merge { iteration, task, actor, tip, work } => {
+            LaneJob::Merge { iteration, task, actor, tip, work, .. } => {
                 self.landing = Some(iteration);
                 Event::Merged(self.merge(iteration, &task, &actor, &tip, &work))
             }

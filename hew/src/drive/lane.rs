@@ -12,7 +12,7 @@ use hew_core::engine::{Event, LaneJob};
 use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
-use hew_core::land::merge_back::{self, Candidate, CandidateRequest};
+use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
@@ -41,10 +41,12 @@ pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
 
 struct Lane {
     path: PathBuf,
-    /// The commit that its worktree is at, once it is made.
+    /// The commit whose files its worktree has, once it is made.
     at: Option<CommitId>,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
+    /// Work that changes git's attributes came to the lane: from here on it stands at the tip for every merge.
+    attributes_changed: bool,
     set_up: SetUp,
 }
 
@@ -54,6 +56,7 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             depth: CleanDepth::Nothing,
+            attributes_changed: false,
             set_up: SetUp::default(),
         }
     }
@@ -61,7 +64,8 @@ impl Lane {
     fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
         match job {
             LaneJob::Baseline { commit } => Event::BaselineEnded(self.baseline(rig, &commit, stops)),
-            LaneJob::Merge { iteration, task, actor, tip, work } => {
+            LaneJob::Merge { iteration, task, actor, tip, work, attributes_changed } => {
+                self.attributes_changed |= attributes_changed;
                 Event::Merged(self.merge(rig, iteration, &task, &actor, &tip, &work))
             }
             LaneJob::Gate { iteration, commit, tree, tip, again, definition_changed } => {
@@ -140,19 +144,25 @@ impl Lane {
         if let Some(why) = taken(rig, &task.id, actor)? {
             return Ok(MergeView::Taken(why));
         }
-        self.stand_at(rig, tip)?;
+        // Without a gate nobody looks at the files, and as long as no landing changed attributes, any tip's are as good.
+        let stands = rig.place.gate.is_some() || self.attributes_changed;
+        if stands || self.at.is_none() {
+            self.stand_at(rig, tip)?;
+        }
         let request = CandidateRequest {
             lane: self.path.clone(),
             tip: tip.clone(),
             work: work.clone(),
             message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
-            depth: self.depth,
+            keep: if stands { Keep::CheckedOut(self.depth) } else { Keep::Held },
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
         let mut resolved = None;
         if let Candidate::Made { commit, .. } = &candidate {
-            self.at = Some(commit.clone());
-            self.depth = CleanDepth::Nothing;
+            if stands {
+                self.at = Some(commit.clone());
+                self.depth = CleanDepth::Nothing;
+            }
             resolved = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
         }
         Ok(MergeView::Candidate { candidate, resolves: resolved })

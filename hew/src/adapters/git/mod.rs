@@ -150,6 +150,10 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
 }
 
 impl GitClient for RepoGit {
+    fn hold(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        worktrees::hold(self, path, commit)
+    }
+
     fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
         history::read_file(self, commit, path)
     }

@@ -111,6 +111,13 @@ pub(super) fn checkout(
     }
 }
 
+/// Points a worktree's HEAD at a commit; files and index stay as they are.
+pub(super) fn hold(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+    let linked = git.locate(path)?;
+    let call = git.in_worktree(&linked).args(["update-ref", "--no-deref", "HEAD", commit.as_str()]);
+    call.run()?.success().map(drop)
+}
+
 fn switch(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
     let _complete = git.records.read().unwrap_or_else(PoisonError::into_inner);
     let ask = || {
