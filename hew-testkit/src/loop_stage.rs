@@ -2,6 +2,7 @@
 //!
 //! The owner's settings, not the project's, name the scripted agent, so that the working tree holds only what a test
 //! puts there. Processes that a test starts carry the stage's folder in their environment; none of them may outlive it.
+
 #![expect(clippy::missing_panics_doc, reason = "a stage that can not be set ends the test")]
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use nix::unistd::Pid;
 use serde_json::Value;
 
 use crate::repo::TestRepo;
+use crate::run_check::check;
 use crate::stub_agent;
 
 /// A test that waits longer than this for something has failed.
@@ -271,10 +273,12 @@ impl LoopStage {
         assert!(found.is_empty(), "left running: {found:?}");
     }
 
-    /// Panics unless a run has left nothing but its result: a repository that git finds whole, no process, no worktree,
-    /// no branch but the target's and the runs'.
+    /// Panics unless the newest run has left nothing but its result: a repository that git finds whole, no process, no
+    /// worktree, no branch but the target's and the runs'; and unless all that is true of every run is true of it.
     pub fn assert_left_clean(&self) {
-        self.repo.fsck_clean();
+        let code = self.journal_of("run_ended")[0]["exit_code"].as_i64().expect("an exit code is a number");
+        let code = i32::try_from(code).expect("an exit code is small");
+        check(&self.repo, &self.run_folder(), code, self.tasks().into_values().collect(), "");
         self.assert_nothing_runs();
         assert_eq!(self.worktrees(), Vec::<PathBuf>::new());
         let branches = self.refs("refs/heads/loop");

@@ -2,6 +2,8 @@
 //! place.
 #![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
 use hew_testkit::loop_stage::{LoopStage, Ran, Running};
 use serde_json::Value;
 

@@ -2,6 +2,8 @@
 //! byte.
 #![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
 use std::fs;
 
 use hew_testkit::loop_stage::{LoopStage, ran};
@@ -131,14 +133,15 @@ fn odd_ids_name_their_tasks_and_nothing_else() {
         assert_harmless(id, &(imported.stdout + &imported.stderr));
         match imported.code {
             0 => taken.push(id),
-            code => assert_eq!(code, 2, "{id:?}"),
+            code => assert_eq!(code, 1, "{id:?}"),
         }
     }
     stage.script("default", "append log.txt done\\n\ndone");
     let run = ran(stage.repo.hew(&["loop", "run", "--scope", "ready", "--gate", "true"]));
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_harmless("what hew tells", &(run.stdout + &run.stderr));
-    assert!(taken.contains(&"$(touch pwned)") && taken.len() >= 4, "{taken:?}");
+    let obeyed = |id: &str| id.contains(char::is_control);
+    assert_eq!(taken, ids.into_iter().filter(|id| !obeyed(id)).collect::<Vec<_>>());
     for id in taken {
         assert_eq!(stage.outcomes(id), ["closed"], "{id:?}");
     }

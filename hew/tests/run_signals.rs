@@ -1,6 +1,8 @@
 //! Signals to a run, and its sudden death: nothing is lost, nothing goes on, nothing is delivered behind a person's back.
 #![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
 use std::fs;
 
 use hew_testkit::loop_stage::{LoopStage, Ran, Running};

@@ -52,6 +52,10 @@ pub enum RecordError {
 pub fn task_from_record(mut record: Map<String, Value>) -> Result<Task, RecordError> {
     fill_in(&mut record)?;
     let id = required_text(&record, "id")?;
+    // It stands in one line of a commit's trailers, in names of refs and folders, and is typed by people.
+    if id.contains(char::is_control) {
+        return Err(RecordError::Shape { field: "id", wanted: "a text without control characters" });
+    }
     let title = required_text(&record, "title")?;
     if title.is_empty() || title.len() > TITLE_MAX_BYTES {
         return Err(RecordError::TitleLength(title.len()));
@@ -263,6 +267,7 @@ mod tests {
         for (extra, said) in [
             (json!({"id": ""}), "id is missing"),
             (json!({"id": 7}), "id is not a text"),
+            (json!({"id": "a\n-1"}), "id is not a text without control characters"),
             (json!({"title": ""}), "title has 0 bytes; 1 to 500 are allowed"),
             (json!({"title": long}), "title has 501 bytes; 1 to 500 are allowed"),
             (json!({"priority": 5}), "priority is 5; 0 to 4 are allowed"),

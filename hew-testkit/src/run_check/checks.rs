@@ -16,8 +16,12 @@ use crate::repo::TestRepo;
 
 /// Reads what a run left and checks it.
 pub(super) fn collect(project: &Project, folder: &Path, code: i32) -> Ran {
-    let repo = &project.repo;
-    let view = fold_journal(folder, &project.said());
+    check(&project.repo, folder, code, project.tasks(), &project.said())
+}
+
+/// Checks what a run in any repository left: its folder, its exit code, the tracker's tasks after it, and what it said.
+pub fn check(repo: &TestRepo, folder: &Path, code: i32, tasks: Vec<Value>, said: &str) -> Ran {
+    let view = fold_journal(folder, said);
     let read = |name: &str| fs::read_to_string(repo.base().join(name)).unwrap_or_default();
     let ran = Ran {
         code,
@@ -26,7 +30,7 @@ pub(super) fn collect(project: &Project, folder: &Path, code: i32) -> Ran {
         line: first_parents(repo, &view),
         view,
         folder: folder.to_owned(),
-        tasks: project.tasks(),
+        tasks,
         worktrees: worktrees(repo),
     };
     nothing_is_left_running(repo, &ran);

@@ -19,6 +19,7 @@ use hew_core::record::{IterationOutcome, RunView};
 use serde_json::Value;
 
 pub use checkout::Checkout;
+pub use checks::check;
 pub use processes::processes_of;
 pub use project::{Project, Running, wait_for};
 
