@@ -16,6 +16,7 @@ mod report;
 mod repository;
 mod scenarios;
 mod schedule;
+mod stand_in;
 mod stats;
 mod workload;
 

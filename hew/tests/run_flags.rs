@@ -1,5 +1,4 @@
 //! Every flag of `hew loop run`, by its effect.
-#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 

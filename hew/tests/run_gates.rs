@@ -1,6 +1,5 @@
 //! Gates that misbehave (landing.md L11): each is named as what it was, is bounded in time and output, and leaves nothing
 //! behind.
-#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 

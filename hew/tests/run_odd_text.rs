@@ -1,6 +1,5 @@
 //! Text that would like to be more than text (landing.md L21): shown escaped, never executed, given to the agent byte for
 //! byte.
-#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 

@@ -1,5 +1,4 @@
 //! Signals to a run, and its sudden death: nothing is lost, nothing goes on, nothing is delivered behind a person's back.
-#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 

@@ -1,4 +1,4 @@
-//! How far an iteration has come.
+//! The phases of an iteration, in their order.
 
 /// How far an iteration has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
