@@ -21,6 +21,27 @@ fn what_passes_the_gate_lands_is_closed_and_delivered() {
     }
 }
 
+/// Without a gate the lane's files are not looked at; what git's attributes say of them still counts as it is at the tip.
+#[test]
+fn attributes_that_landed_decide_how_later_work_merges_without_a_gate() {
+    let project = Project::new();
+    project.repo.write("list", "start\n");
+    project.repo.commit("A list");
+    let rules = project.add("Rules", "echo 'list merge=union' > .gitattributes", &[]);
+    let (b, c) = (project.signal("b"), project.signal("c"));
+    let adds = |word: &str, mine: &std::path::Path, theirs: &std::path::Path| {
+        let wait = format!("touch {}; until test -e {}; do sleep 0.01; done", mine.display(), theirs.display());
+        format!("{wait}; echo {word} >> list")
+    };
+    let first = project.add("First", &adds("first", &b, &c), &["--dep", &rules]);
+    let second = project.add("Second", &adds("second", &c, &b), &["--dep", &rules]);
+    let ran = project.run(&["--no-gate", "--jobs", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!((ran.outcomes(&first), ran.outcomes(&second)), (vec![Closed], vec![Closed]), "{}", ran.stderr);
+    let list = project.repo.read("list").unwrap();
+    assert!(list.contains("first") && list.contains("second"), "{list}");
+}
+
 /// L1.
 #[test]
 fn a_gate_that_is_red_on_every_attempt_moves_nothing_and_parks_the_task() {
