@@ -30,7 +30,8 @@ fn attributes_that_landed_decide_how_later_work_merges_without_a_gate() {
     let rules = project.add("Rules", "echo 'list merge=union' > .gitattributes", &[]);
     let (b, c) = (project.signal("b"), project.signal("c"));
     let adds = |word: &str, mine: &std::path::Path, theirs: &std::path::Path| {
-        let wait = format!("touch {}; until test -e {}; do sleep 0.01; done", mine.display(), theirs.display());
+        let wait =
+            format!("touch {}; until test -e {}; do sleep 0.01; done", mine.display(), theirs.display());
         format!("{wait}; echo {word} >> list")
     };
     let first = project.add("First", &adds("first", &b, &c), &["--dep", &rules]);

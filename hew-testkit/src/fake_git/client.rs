@@ -6,11 +6,12 @@ use hew_core::exit::{CommandFailure, Exit};
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
     AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
-    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeInspection, WorktreeReset, WorktreeStart,
+    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
 use super::FakeGit;
-use super::state::{Files, GITLINK, Head, State, differing, is_ignored};
+use super::answers::{head_of, lines_of, look, merge_files, obstruction};
+use super::state::{Files, GITLINK, Head, differing, is_ignored};
 
 impl GitClient for FakeGit {
     fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
@@ -293,61 +294,6 @@ impl GitClient for FakeGit {
         self.lock().trees.remove(path);
         Ok(())
     }
-}
-
-fn look(state: &State, path: &Path, head: CommitId) -> WorktreeInspection {
-    let tree = &state.trees[path];
-    let committed = state.files_of(&head).cloned().unwrap_or_default();
-    let present = state.files_to_commit(path, &[]);
-    let changes: Vec<PathBuf> = differing(&committed, &present).into_iter().map(PathBuf::from).collect();
-    let size = |change: &PathBuf| tree.files.get(&change.to_string_lossy().into_owned()).map_or(0, Vec::len);
-    let branch = match &tree.head {
-        Head::On(branch) => Some(branch.clone()),
-        Head::At(_) => None,
-    };
-    WorktreeInspection {
-        head,
-        branch,
-        change_count: changes.len(),
-        change_bytes: changes.iter().map(|change| size(change) as u64).sum(),
-        changes,
-        unmerged: tree.unmerged.iter().map(PathBuf::from).collect(),
-        nested_repositories: tree.nested.iter().map(PathBuf::from).collect(),
-    }
-}
-
-/// Three-way, whole files: the side that changed one wins; both, differently, is a conflict.
-fn merge_files(base: &Files, ours: &Files, theirs: &Files) -> Result<Files, Vec<String>> {
-    let mut merged = ours.clone();
-    let mut conflicts = Vec::new();
-    for name in differing(base, theirs) {
-        match (ours.get(name) == base.get(name), ours.get(name) == theirs.get(name)) {
-            (_, true) => {}
-            (false, false) => conflicts.push(name.clone()),
-            (true, false) => match theirs.get(name) {
-                Some(bytes) => drop(merged.insert(name.clone(), bytes.clone())),
-                None => drop(merged.remove(name)),
-            },
-        }
-    }
-    if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
-}
-
-fn obstruction(state: &State, branch: &BranchName) -> Option<BranchName> {
-    let is_within = |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|r| r.starts_with('/'));
-    let branches = state.refs.keys().filter_map(|name| name.as_str().strip_prefix("refs/heads/"));
-    let mut branches =
-        branches.filter(|other| is_within(branch.as_str(), other) || is_within(other, branch.as_str()));
-    branches.next().map(BranchName::new)
-}
-
-fn head_of(start: &WorktreeStart) -> Head {
-    start.branch.clone().map_or_else(|| Head::At(start.commit.clone()), Head::On)
-}
-
-fn lines_of(files: &Files, path: &str) -> Vec<String> {
-    let text = files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-    text.unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
 fn refused(words: impl Into<String>) -> ForwardOutcome {

@@ -5,6 +5,7 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a stage that can not be set ends the test")]
 
+mod answers;
 mod client;
 mod state;
 
