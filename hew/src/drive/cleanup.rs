@@ -1,6 +1,7 @@
 //! The end of a run's worktrees: removed where all that lies in them is anchored, kept and named otherwise.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{GitError, names};
@@ -17,20 +18,28 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
         return Vec::new();
     };
-    let mut notes: Vec<String> = Vec::new();
-    for path in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()) {
-        if kept.contains(&path) {
-            notes.push(format!("{} is kept", path.display()));
-        } else if let Err(why) = rig.git.remove_worktree(&path) {
-            notes.push(format!("{} could not be removed: {why}", path.display()));
-        }
-    }
+    let folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let (put_aside, doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
+    notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {
         owner::forget(&rig.place.worktrees());
     }
     // A branch that can't be looked at or deleted now stays; nothing is lost by that.
     let _ = delete_branches(rig);
     notes
+}
+
+/// Removes worktrees and temporary folders side by side: deleting a large tree takes a while. Answers what went wrong.
+fn remove_all(rig: &Rig, folders: &[PathBuf]) -> Vec<String> {
+    let remove = |path: &PathBuf| {
+        let removed = rig.git.remove_worktree(path);
+        removed.err().map(|why| format!("{} could not be removed: {why}", path.display()))
+    };
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = folders.iter().map(|path| scope.spawn(move || remove(path))).collect();
+        threads.into_iter().filter_map(|thread| thread.join().expect("removing does not panic")).collect()
+    })
 }
 
 /// Workers' branches go where their commits are kept by an anchor or the run branch, unless a folder that is kept is on
