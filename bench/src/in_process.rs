@@ -230,7 +230,7 @@ impl StandIn {
                 vec![Event::Planned { iteration, result: Ok(Ok(view)) }]
             }
             WorkerJob::Run { task, .. } => {
-                let task_after = Some(Box::new(task_of(task_number(task.as_str())?, None)?));
+                let task_after = Ok(Some(Box::new(task_of(task_number(task.as_str())?, None)?)));
                 let exit = Box::new(ExitView { report: report(), task_after });
                 vec![
                     Event::Spawned { iteration, pid: 1, start_ticks: 1 },

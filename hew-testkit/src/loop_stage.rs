@@ -55,7 +55,8 @@ impl LoopStage {
         let stage = Self { repo };
         fs::create_dir_all(stage.scripts()).expect("the temporary folder can be written");
         // Agents are given HOME, but none of git's own variables.
-        fs::copy(stage.path("calm.gitconfig"), stage.path("home/.gitconfig")).expect("the folder can be written");
+        fs::copy(stage.path("calm.gitconfig"), stage.path("home/.gitconfig"))
+            .expect("the folder can be written");
         stage.settings("");
         stage
     }
@@ -180,8 +181,10 @@ impl LoopStage {
         let common = PathBuf::from(common);
         let main = common.parent().map(|root| root.join(".hew")).unwrap_or_default();
         let states = [main, common.join("hew/state")];
-        let entries = states.iter().filter_map(|state| fs::read_dir(state.join("loop")).ok()).flatten().flatten();
-        let mut folders: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        let entries =
+            states.iter().filter_map(|state| fs::read_dir(state.join("loop")).ok()).flatten().flatten();
+        let mut folders: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
         folders.sort();
         folders
     }
@@ -222,7 +225,8 @@ impl LoopStage {
 
     /// The prompt of a task's attempt in the newest run.
     pub fn prompt(&self, task: &str, attempt: u64) -> String {
-        fs::read_to_string(self.iteration_folder(task, attempt).join("prompt.md")).expect("a prompt was written")
+        fs::read_to_string(self.iteration_folder(task, attempt).join("prompt.md"))
+            .expect("a prompt was written")
     }
 
     /// The newest run's branch; `None` once it is gone.

@@ -9,16 +9,20 @@ fn lets_go(stage: &LoopStage, name: &str) {
 }
 
 fn wait_for_landing(stage: &LoopStage, run: &mut Running, task: &str) {
-    run.wait_until("a landing", || stage.has_event(|entry| entry["kind"] == "landed" && entry["task"] == task));
+    run.wait_until("a landing", || {
+        stage.has_event(|entry| entry["kind"] == "landed" && entry["task"] == task)
+    });
 }
 
 #[test]
 fn work_that_does_not_merge_is_done_again_on_the_new_tip_with_the_conflict_in_its_prompt() {
     let stage = LoopStage::new();
     let here = stage.path("").display().to_string();
-    let first = stage.task("First", &format!("wait-for {here}wrote\nwrite same.txt first\ncommit First\ndone"));
+    let first =
+        stage.task("First", &format!("wait-for {here}wrote\nwrite same.txt first\ncommit First\ndone"));
     let second = stage.task("Second", "exit 9");
-    let clash = format!("write same.txt second\ncommit Second\ntouch {here}wrote\nwait-for {here}landed\ndone");
+    let clash =
+        format!("write same.txt second\ncommit Second\ntouch {here}wrote\nwait-for {here}landed\ndone");
     stage.script(&format!("{second}.1"), &clash);
     stage.script(&format!("{second}.2"), "append same.txt \\nsecond\ncommit Second\ndone");
     let mut run = stage.start(&["--jobs", "2"]);
@@ -51,7 +55,8 @@ fn work_that_does_not_merge_is_done_again_on_the_new_tip_with_the_conflict_in_it
 /// Second conflicts twice: with what First landed, then with what Third landed. Fourth has nothing to do with it.
 fn tasks_that_conflict_twice(stage: &LoopStage) -> [String; 4] {
     let here = stage.path("").display().to_string();
-    let first = stage.task("First", &format!("wait-for {here}wrote-1\nwrite same.txt first\ncommit First\ndone"));
+    let first =
+        stage.task("First", &format!("wait-for {here}wrote-1\nwrite same.txt first\ncommit First\ndone"));
     let second = stage.task("Second 'it' \u{1b}[31m\"does\"", "exit 9");
     for attempt in ["1", "2"] {
         let write = format!("append same.txt second\ncommit Second\ntouch {here}wrote-{attempt}");
@@ -109,7 +114,11 @@ fn a_conflict_with_all_attempts_used_up_is_left_to_a_person_with_everything_in_p
 
     let bug = only_bug(&stage, &[&first, &second, &third, &fourth]);
     assert_bug_tells_everything(&bug, &second, last);
-    assert_eq!(stage.outcomes(bug["id"].as_str().unwrap()), Vec::<String>::new(), "filed here, not done here");
+    assert_eq!(
+        stage.outcomes(bug["id"].as_str().unwrap()),
+        Vec::<String>::new(),
+        "filed here, not done here"
+    );
     stage.repo.fsck_clean();
     stage.assert_nothing_runs();
 }

@@ -11,7 +11,8 @@ use serde_json::Value;
 fn a_second_run_is_refused_at_once_and_the_first_is_undisturbed() {
     let stage = LoopStage::new();
     let (started, go) = (stage.path("started"), stage.path("go"));
-    let script = format!("touch {}\nwait-for {}\nwrite a.txt a\ncommit A\ndone", started.display(), go.display());
+    let script =
+        format!("touch {}\nwait-for {}\nwrite a.txt a\ncommit A\ndone", started.display(), go.display());
     let task = stage.task("A", &script);
     let mut first = stage.start(&[]);
     first.wait_for(&started);
@@ -25,7 +26,8 @@ fn a_second_run_is_refused_at_once_and_the_first_is_undisturbed() {
     }
     assert_eq!(stage.run_folders().len(), 1, "a refused run leaves no folder");
     assert_eq!(stage.snapshot(), before);
-    let told: Value = serde_json::from_str(&stage.hew(&["--json", "loop", "run", "--scope", "ready"]).stdout).unwrap();
+    let told: Value =
+        serde_json::from_str(&stage.hew(&["--json", "loop", "run", "--scope", "ready"]).stdout).unwrap();
     assert_eq!((&told["kind"], &told["code"]), (&"error".into(), &4.into()));
 
     fs::write(go, "").unwrap();
@@ -43,7 +45,10 @@ fn an_agent_closes_nobody_elses_task_and_its_own_only_by_landing() {
     let own = stage.task("Own", "");
     let other = stage.task_with("Other", &["--dep", &own], "write other.txt o\ncommit Other\ndone");
     stage.script(&format!("{own}.1"), &format!("hew task close {other} --reason mine"));
-    stage.script(&format!("{own}.2"), &format!("write own.txt o\ncommit Own\nhew task close {own} --reason finished"));
+    stage.script(
+        &format!("{own}.2"),
+        &format!("write own.txt o\ncommit Own\nhew task close {own} --reason finished"),
+    );
     let ran = stage.run(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(stage.outcomes(&own), ["runtime_error", "closed"]);
@@ -67,7 +72,8 @@ fn a_close_by_the_agent_itself_is_taken_back_when_the_gate_is_red() {
     let ran = stage.run(&["--gate", "test ! -e bad.txt", "--max-attempts", "2"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert_eq!(stage.outcomes(&task), ["backpressure_fail", "backpressure_fail"]);
-    let changes: Vec<Value> = stage.journal_of("task_changed").iter().map(|entry| entry["change"].clone()).collect();
+    let changes: Vec<Value> =
+        stage.journal_of("task_changed").iter().map(|entry| entry["change"].clone()).collect();
     assert!(changes.contains(&"reopened".into()), "the agent did close it: {changes:?}");
     assert!(stage.is_free(&task) && stage.has_label(&task, "hew:parked"));
     assert!(stage.show(&task)["notes"].as_str().unwrap().contains("backpressure_fail"));
@@ -132,7 +138,8 @@ fn a_claim_that_somebody_else_wins_costs_nothing_but_the_next_task_in_line() {
     let go = stage.path("go");
     let wanted = stage.task("Wanted by two", "write twice.txt t\ncommit Twice\ndone");
     let next = stage.task("Next", "write next.txt n\ncommit Next\ndone");
-    let gate = format!("touch {}; until test -e {}; do :; done", stage.path("gating").display(), go.display());
+    let gate =
+        format!("touch {}; until test -e {}; do :; done", stage.path("gating").display(), go.display());
     let mut run = stage.start(&["--gate", &gate]);
     run.wait_for(stage.path("gating"));
 
@@ -158,7 +165,8 @@ fn a_claim_that_somebody_else_wins_costs_nothing_but_the_next_task_in_line() {
     assert_eq!(stage.outcomes(&wanted), Vec::<String>::new(), "and did not do it");
     assert_eq!(stage.show(&wanted)["assignee"], "ann");
     assert_eq!(stage.outcomes(&next), ["closed"]);
-    let failures: Vec<Value> = stage.journal_of("tick").iter().map(|tick| tick["claim_failures"].clone()).collect();
+    let failures: Vec<Value> =
+        stage.journal_of("tick").iter().map(|tick| tick["claim_failures"].clone()).collect();
     let lost = serde_json::json!([[wanted, "held by ann"]]);
     assert!(failures.contains(&lost), "the lost claim is on record: {failures:?}");
     stage.assert_left_clean();

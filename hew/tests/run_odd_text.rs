@@ -34,7 +34,8 @@ fn record(id: &str, title: &str, description: &str) -> Value {
 }
 
 fn assert_harmless(what: &str, text: &str) {
-    let obeyed = text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
+    let obeyed =
+        text.chars().find(|c| (c.is_control() && *c != '\n') || ('\u{202a}'..='\u{202e}').contains(c));
     assert!(obeyed.is_none(), "{what} holds {obeyed:?}: {text:?}");
 }
 
@@ -55,8 +56,13 @@ fn odd_text_is_done_like_any_other_and_obeyed_by_nobody() {
         let id = format!("odd-{n}");
         assert_eq!(stage.outcomes(&id), ["closed"], "{title:?}");
         let prompt = fs::read(stage.iteration_folder(&id, 1).join("prompt.md")).unwrap();
-        let seen: Value = serde_json::from_slice(&fs::read(stage.path(&format!("seen-{id}"))).unwrap()).unwrap();
-        assert_eq!(seen["stdin"].as_str().unwrap().as_bytes(), prompt, "the agent reads what was written down");
+        let seen: Value =
+            serde_json::from_slice(&fs::read(stage.path(&format!("seen-{id}"))).unwrap()).unwrap();
+        assert_eq!(
+            seen["stdin"].as_str().unwrap().as_bytes(),
+            prompt,
+            "the agent reads what was written down"
+        );
         let prompt = String::from_utf8(prompt).unwrap();
         assert!(prompt.contains(title) && prompt.contains(large.trim_end()), "byte for byte: {title:?}");
     }
@@ -80,7 +86,8 @@ fn odd_text_is_shown_harmless_by_every_command_that_shows_tasks() {
     let records: Vec<Value> =
         TITLES.iter().enumerate().map(|(n, title)| record(&format!("odd-{n}"), title, title)).collect();
     import(&stage, &records);
-    for args in [&["task", "list"][..], &["task", "ready"], &["loop", "run", "--scope", "ready", "--dry-run"]] {
+    for args in [&["task", "list"][..], &["task", "ready"], &["loop", "run", "--scope", "ready", "--dry-run"]]
+    {
         for json in [false, true] {
             let mut args = args.to_vec();
             args.extend(json.then_some("--json"));
@@ -102,7 +109,18 @@ fn odd_text_is_shown_harmless_by_every_command_that_shows_tasks() {
 
 #[test]
 fn odd_ids_name_their_tasks_and_nothing_else() {
-    let ids = ["--help", "-x", "a/../../b", "$(touch pwned)", "a b\n", "\u{1b}[31m", "été", "a.lock", "x;y|z&", "*"];
+    let ids = [
+        "--help",
+        "-x",
+        "a/../../b",
+        "$(touch pwned)",
+        "a b\n",
+        "\u{1b}[31m",
+        "été",
+        "a.lock",
+        "x;y|z&",
+        "*",
+    ];
     let stage = LoopStage::new();
     let mut taken = Vec::new();
     for id in ids {

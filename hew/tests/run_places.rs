@@ -122,7 +122,11 @@ fn without_a_commit_there_is_nothing_to_start_from() {
     let before = stage.snapshot();
     let ran = stage.run(&[]);
     assert_eq!(ran.code, 2, "{}", ran.stderr);
-    assert!(ran.stderr.contains("branch main has no commit") && ran.stderr.contains("git commit"), "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("branch main has no commit") && ran.stderr.contains("git commit"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(stage.snapshot(), before);
 }
 
@@ -145,7 +149,11 @@ fn on_a_detached_head_the_run_branch_is_the_result() {
 
 #[test]
 fn in_the_middle_of_a_merge_or_rebase_nothing_starts() {
-    for (operation, name) in [(&["merge", "side"][..], "a merge"), (&["rebase", "side"], "a rebase"), (&["cherry-pick", "side"], "a cherry-pick")] {
+    for (operation, name) in [
+        (&["merge", "side"][..], "a merge"),
+        (&["rebase", "side"], "a rebase"),
+        (&["cherry-pick", "side"], "a cherry-pick"),
+    ] {
         let stage = LoopStage::new();
         stage.repo.git(&["checkout", "--quiet", "-b", "side"]);
         stage.repo.write("same.txt", "side");
