@@ -1,6 +1,6 @@
 //! One run of the gate on one tree, in the lane's worktree, and what it did to that tree.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
@@ -35,8 +35,7 @@ pub(super) fn run_gate(
     run: &GateRun<'_>,
     stops: &Receiver<StopRequest>,
 ) -> Result<GatedView, String> {
-    let temp = rig.place.worktrees().join("tmp-land");
-    std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
+    let temp = temp(rig)?;
     let job = GateJob {
         command: command(rig, run, &temp)?,
         cwd: run.lane.to_owned(),
@@ -49,6 +48,13 @@ pub(super) fn run_gate(
     let alteration = rig.git.alteration(run.lane, run.commit).map_err(|error| error.to_string())?;
     let proof = GateProof { command: job.command, tree: run.tree.clone(), report, flaky: false };
     Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration) })
+}
+
+/// The lane's temporary folder, made if need be.
+pub(super) fn temp(rig: &Rig) -> Result<PathBuf, String> {
+    let temp = rig.place.worktrees().join("tmp-land");
+    std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
+    Ok(temp)
 }
 
 /// The gate's command; where the work changes its definition, the tip's definition runs first.

@@ -20,7 +20,8 @@ use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
-use super::gating::{GateRun, run_gate};
+use super::gating::{self, GateRun, run_gate};
+use super::seat::{self, SetUp};
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -43,6 +44,7 @@ struct Lane {
     at: Option<CommitId>,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
+    set_up: SetUp,
 }
 
 impl Lane {
@@ -51,6 +53,7 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             depth: CleanDepth::Nothing,
+            set_up: SetUp::default(),
         }
     }
 
@@ -96,7 +99,7 @@ impl Lane {
         };
         made.map_err(|error| error.to_string())?;
         self.at = Some(commit.clone());
-        super::seat::furnish(rig, &self.path).map_err(|error| error.to_string())
+        Ok(())
     }
 
     fn baseline(
@@ -141,6 +144,14 @@ impl Lane {
         Ok(MergeView::Candidate { candidate, resolves: resolved })
     }
 
+    /// What a worker's worktree is given before its agent runs, the lane's is given before a gate.
+    fn prepare(&mut self, rig: &Rig, gate_log: &str, stops: &Receiver<StopRequest>) -> Result<(), String> {
+        seat::furnish(rig, &self.path).map_err(|error| error.to_string())?;
+        let temp = gating::temp(rig)?;
+        let log = rig.place.folder.join(gate_log).with_file_name("lane-setup.log");
+        self.set_up.run(rig, &self.path, &temp, &log, stops)
+    }
+
     fn gate(
         &mut self,
         rig: &Rig,
@@ -150,6 +161,7 @@ impl Lane {
     ) -> Result<GatedView, String> {
         let gate = rig.place.gate.as_ref().ok_or("no gate was found")?;
         let ToProve { commit, tree, tip, definition_changed } = *candidate;
+        self.prepare(rig, &log, stops)?;
         let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
         self.depth = CleanDepth::KeepIgnored;
         let view = run_gate(rig, &run, stops)?;

@@ -31,8 +31,7 @@ pub(super) struct Seat {
     generation: u32,
     exists: bool,
     depth: CleanDepth,
-    /// Content of `loop.worktree.setup_inputs` when set-up last ran.
-    set_up_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
+    set_up: SetUp,
     port_base: Option<u16>,
 }
 
@@ -43,7 +42,7 @@ impl Seat {
             generation: 1,
             exists: false,
             depth: CleanDepth::KeepIgnored,
-            set_up_for: None,
+            set_up: SetUp::default(),
             port_base: None,
         }
     }
@@ -85,7 +84,7 @@ impl Seat {
         rig.keep_folder(self.path(rig));
         self.generation += 1;
         self.exists = false;
-        self.set_up_for = None;
+        self.set_up.forget();
     }
 
     /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.
@@ -111,21 +110,37 @@ impl Seat {
         };
         self.exists = true;
         if fresh {
-            self.set_up_for = None;
+            self.set_up.forget();
         }
         furnish(rig, &path).map_err(|error| error.to_string())?;
-        let set_up = self.set_up(rig, &path, log, stops);
+        let temp = self.temp(rig).map_err(|error| error.to_string())?;
+        let set_up = self.set_up.run(rig, &path, &temp, log, stops);
         if set_up.is_err() {
             self.depth = CleanDepth::Everything;
-            self.set_up_for = None;
         }
         set_up.map(|()| fresh)
     }
+}
 
-    fn set_up(
+/// `loop.worktree.setup` in one worktree: once, and again when a file that it depends on has changed.
+#[derive(Debug, Default)]
+pub(super) struct SetUp {
+    /// Content of `loop.worktree.setup_inputs` when it last went well.
+    done_for: Option<BTreeMap<String, Option<Vec<u8>>>>,
+}
+
+impl SetUp {
+    /// The worktree is another one, or was cleaned of what set-up had made.
+    pub(super) fn forget(&mut self) {
+        self.done_for = None;
+    }
+
+    /// Runs it where that is due.
+    pub(super) fn run(
         &mut self,
         rig: &Rig,
         path: &Path,
+        temp: &Path,
         log: &Path,
         stops: &Receiver<StopRequest>,
     ) -> Result<(), String> {
@@ -133,17 +148,17 @@ impl Seat {
             return Ok(());
         };
         let inputs = read_inputs(path, &rig.settings.worktree_setup_inputs.value);
-        if self.set_up_for.as_ref() == Some(&inputs) {
+        if self.done_for.as_ref() == Some(&inputs) {
             return Ok(());
         }
-        let temp = self.temp(rig).map_err(|error| error.to_string())?;
+        self.done_for = None;
         let job = GateJob {
             command: command.clone(),
             cwd: path.to_owned(),
             log: log.to_owned(),
             timeout: rig.settings.gate_timeout.value,
             kill_grace: rig.settings.kill_grace.value,
-            env: plan_gate_env(&rig.ambient, &rig.settings, &temp),
+            env: plan_gate_env(&rig.ambient, &rig.settings, temp),
         };
         let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
         if !report.is_green() {
@@ -153,7 +168,7 @@ impl Seat {
                 log.display()
             ));
         }
-        self.set_up_for = Some(inputs);
+        self.done_for = Some(inputs);
         Ok(())
     }
 }
