@@ -88,7 +88,7 @@ impl StandIn {
             }
             WorkerJob::Run { task, .. } => {
                 let task_after = Some(Box::new(task_of(task_number(task.as_str())?, None)?));
-                let exit = Box::new(ExitView { report: report(), task_after });
+                let exit = Box::new(ExitView { report: report(), task_after: Ok(task_after) });
                 vec![
                     Event::Spawned { iteration, pid: 1, start_ticks: 1 },
                     Event::Exited { iteration, result: Ok(exit) },

@@ -126,3 +126,20 @@ fn what_a_gate_builds_beside_the_tree_is_no_change_of_it() {
     stage.repo.commit("Ignore");
     gated(stage, "mkdir -p target && echo built > target/out && echo log > new.log", "").assert_landed();
 }
+
+#[test]
+fn the_gate_finds_what_set_up_makes_and_set_up_runs_again_when_its_inputs_change() {
+    let stage = LoopStage::new();
+    stage.repo.write(".gitignore", "made\n");
+    stage.repo.write("lock", "1");
+    stage.repo.commit("A lock file");
+    stage.settings(
+        "loop.worktree.setup = \"cp lock made\"\nloop.worktree.setup_inputs = [\"lock\"]\nloop.jobs = 1",
+    );
+    let task = stage.task("Work", "write lock 2\ncommit Work\ndone");
+    let ran = stage.run(&["--gate", "cmp lock made", "--max-attempts", "1"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.outcomes(&task), ["closed"]);
+    assert_eq!(stage.file_at("main", "lock").unwrap(), "2");
+    stage.assert_left_clean();
+}

@@ -84,7 +84,7 @@ pub struct SpawnReport {
     pub signal: Option<AgentSignal>,
 }
 
-/// An agent that never ran.
+/// An agent that never ran, or of whose run nothing could be kept. Its folder may hold work all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpawnError {
     /// The program is not there.

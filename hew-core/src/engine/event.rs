@@ -38,7 +38,7 @@ pub struct ExitView {
     /// What the spawner saw.
     pub report: SpawnReport,
     /// The task, read afresh; none if it is gone.
-    pub task_after: Option<Box<Task>>,
+    pub task_after: Result<Option<Box<Task>>, Problem>,
 }
 
 /// What the lane found before a merge, or made of it.

@@ -178,23 +178,40 @@ pub(super) fn exited(
 ) {
     let view = match result {
         Ok(view) => view,
-        Err(error) => {
-            let reason = error.to_string();
-            return not_begun(state, id, &reason, &reason, out);
-        }
+        Err(error) => return exited_unseen(state, id, &error.to_string(), out),
     };
     state.spawn_errors.end();
     record_exit(id, &view, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
+    begin_collecting(iteration, ending, out);
+}
+
+/// An agent that never ran, or of which nothing could be kept, because a disk was full for one. What it may have done
+/// lies in its folder, which is never reset before it is collected.
+fn exited_unseen(state: &mut State, id: IterationId, error: &str, out: &mut Vec<Effect>) {
+    let stopped = why_abandon(state, id);
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let task = iteration.task.id.clone();
+    let outcome =
+        if stopped.is_some() { IterationOutcome::Cancelled } else { IterationOutcome::RuntimeError };
+    let is_its_own = stopped.is_none();
+    let reason = stopped.unwrap_or_else(|| error.to_owned());
+    begin_collecting(iteration, PendingEnd { outcome: Some(outcome), reason, explicit: false }, out);
+    if is_its_own {
+        stopping::count_spawn_error(state, &task, error, out);
+    }
+}
+
+fn begin_collecting(iteration: &mut Iteration, ending: PendingEnd, out: &mut Vec<Effect>) {
     iteration.stage = Stage::Collecting { ending: Box::new(ending) };
     let job = WorkerJob::Collect {
         task: iteration.task.id.clone(),
         title: iteration.task.title.clone(),
         base: iteration.base.clone(),
     };
-    out.push(Effect::Work { iteration: id, job });
+    out.push(Effect::Work { iteration: iteration.id, job });
 }
 
 fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
@@ -223,14 +240,22 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
     if report.leaked > 0 {
         notice(out, Some(id), format!("the agent left {} processes behind; they were ended", report.leaked));
     }
+    if let Err(problem) = &view.task_after {
+        notice(out, Some(id), format!("the task could not be read after the agent's end: {problem}"));
+    }
 }
 
 fn pending_end(iteration: &mut Iteration, view: &ExitView, done_on_exit_zero: bool) -> PendingEnd {
+    let task_after = match &view.task_after {
+        Ok(task) => task.as_deref(),
+        // As far as is known the claim is still ours; whose the task is, is asked again before anything lands.
+        Err(_) => Some(&*iteration.task),
+    };
     let input = VerdictInput {
         report: &view.report,
         task_id: &iteration.task.id,
         actor: &iteration.actor,
-        task_after: view.task_after.as_deref(),
+        task_after,
         done_on_exit_zero,
     };
     let verdict = match iteration.taken.take() {

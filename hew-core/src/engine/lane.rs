@@ -33,6 +33,10 @@ pub(super) fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str
 
 /// The lane could not do its work: the current landing fails, the lane is free.
 fn break_off(state: &mut State, reason: &str, error: &str, out: &mut Vec<Effect>) {
+    if state.is_signalled() {
+        // What it was doing may have been stopped: that is no failed attempt.
+        return cancel_current(state, reason, out);
+    }
     if let Some((landing, _)) = state.lane.current.take() {
         let task = landing.task.id.clone();
         settle::fail(state, unlanded(landing, IterationOutcome::RuntimeError, reason), out);

@@ -161,7 +161,7 @@ pub fn outcome_file(seat: &Seat) -> PathBuf {
     seat.folder.join("outcome.json")
 }
 
-/// One line for hew.log and for people.
+/// One line for people.
 pub fn provenance_line(iteration: IterationId, task: &TaskId, provenance: &[Provenance]) -> String {
     let runtime = provenance.iter().find(|entry| entry.field == "runtime");
     let runtime =

@@ -132,7 +132,11 @@ pub const KEYS: &[KeySpec] = &[
         "Ignored files, such as `.env`, that are copied into each worktree",
     ),
     key("loop.worktree.link", Kind::Paths, "", "Ignored folders that each worktree links to and only reads"),
-    trusted(unset("loop.worktree.setup", Kind::Text, "A command, run by `sh -c` once in each worktree")),
+    trusted(unset(
+        "loop.worktree.setup",
+        Kind::Text,
+        "A command, run by `sh -c` once in each worktree, the one in which the gate runs included",
+    )),
     key("loop.worktree.setup_inputs", Kind::Paths, "", "Files whose change makes the set-up run again"),
     trusted(key(
         "loop.env.pass",

@@ -145,7 +145,8 @@ impl World {
             self.tracker.close(task, "done", &actor).expect("a fake answers");
         }
         let result = report.map(|report| {
-            let task_after = self.tracker.task(task).expect("a fake answers").map(Box::new);
+            let read = self.tracker.task(task).expect("a fake answers").map(Box::new);
+            let task_after = attempt.unread.clone().map_or(Ok(read), Err);
             Box::new(ExitView { report, task_after })
         });
         let started = Event::Spawned { iteration: id, pid: 1, start_ticks: 1 };

@@ -13,6 +13,7 @@ pub struct Attempt {
     pub(crate) agent: Agent,
     pub(crate) says: Option<AgentSignal>,
     pub(crate) closes_in_tracker: bool,
+    pub(crate) unread: Option<String>,
     pub(crate) work: Work,
     pub(crate) conflicts_in: Vec<String>,
     pub(crate) merge_problem: Option<String>,
@@ -66,6 +67,7 @@ impl Attempt {
             agent: Agent::Exits(Exit::Code(0)),
             says: Some(AgentSignal { signal: SignalWord::Done, reason: None }),
             closes_in_tracker: false,
+            unread: None,
             work: Work::Changes,
             conflicts_in: Vec::new(),
             merge_problem: None,
@@ -112,6 +114,12 @@ impl Attempt {
     #[must_use]
     pub fn changing_nothing(self) -> Self {
         Self { work: Work::Nothing, ..self }
+    }
+
+    /// Its task can't be read right after its end.
+    #[must_use]
+    pub fn with_task_unread(self, problem: &str) -> Self {
+        Self { unread: Some(problem.to_owned()), ..self }
     }
 
     /// Its commits don't build on the base.

@@ -333,6 +333,20 @@ fn one_task_that_never_starts_is_parked_and_others_go_on() {
 }
 
 #[test]
+fn whatever_becomes_of_an_agent_its_folder_is_collected() {
+    let mut run = Scenario::new()
+        .tasks(&["a"])
+        .attempts("a", [Attempt::missing_program(), Attempt::done().with_task_unread("database locked")])
+        .start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a runtime_error", "a closed"]);
+    assert_eq!(run.landed(), ["a"]);
+    assert!(run.told("a")[0].anchor.is_some(), "{}", run.transcript());
+    let notices = run.notices();
+    assert!(notices.iter().any(|line| line.contains("database locked")), "{notices:?}");
+}
+
+#[test]
 fn a_worktree_that_cannot_be_prepared_is_an_error_like_a_spawn_error() {
     let full = || [Attempt::unprepared("disk full")];
     let mut run = Scenario::new()

@@ -44,7 +44,7 @@ pub struct GlobalArgs {
     /// Results and errors only
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// More narration
+    /// More narration: what each agent is run with, and where that was set
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub verbose: bool,
 }

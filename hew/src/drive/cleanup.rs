@@ -18,7 +18,8 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
         return Vec::new();
     };
-    let folders: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let folders: Vec<PathBuf> =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
     let (put_aside, doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));

@@ -67,7 +67,14 @@ fn claim(tracker: &dyn TaskEditor, task: &TaskId, actor: &Actor) -> Result<Claim
         && won.has_label(PARKED_LABEL)
     {
         let patch = TaskPatch { remove_labels: vec![PARKED_LABEL.to_owned()], ..TaskPatch::default() };
-        return Ok(ClaimOutcome::Won(Box::new(tracker.update(task, &patch)?)));
+        return match tracker.update(task, &patch) {
+            Ok(unparked) => Ok(ClaimOutcome::Won(Box::new(unparked))),
+            Err(error) => {
+                // A claim that nobody works on would keep the task from everybody.
+                let _ = tracker.release(task, actor);
+                Err(error)
+            }
+        };
     }
     Ok(outcome)
 }

@@ -146,12 +146,6 @@ fn run_agent(
         }
     };
     let report = rig.spawner.run(plan, stops, &progress)?;
-    // A tracker that does not answer now is asked again by the lane; the claim is still ours as far as we know.
-    let task_after = match rig.tracker.task(task) {
-        Ok(task) => task.map(Box::new),
-        Err(error) => {
-            return Err(SpawnError::Failed { program: "tracker".to_owned(), reason: error.to_string() });
-        }
-    };
+    let task_after = rig.tracker.task(task).map(|task| task.map(Box::new)).map_err(|error| error.to_string());
     Ok(Box::new(ExitView { report, task_after }))
 }

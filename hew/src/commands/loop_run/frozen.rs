@@ -105,7 +105,11 @@ impl OutcomeWatch {
 
     pub(super) fn see(&mut self, event: &JournalEvent) {
         match event {
-            JournalEvent::Landed { sha, .. } => self.tip = sha.clone(),
+            JournalEvent::Landed { sha, .. } => {
+                self.tip = sha.clone();
+                // What was delivered before does not hold it.
+                self.delivery = LedgerDelivery::Undelivered;
+            }
             JournalEvent::StopRequested { reason: StopReason::Signal, .. } => {
                 self.stop_reason = StopReason::Signal;
             }
@@ -123,5 +127,39 @@ impl OutcomeWatch {
             JournalEvent::RunEnded { stop_reason, .. } => self.stop_reason = *stop_reason,
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use hew_core::ids::{BranchName, IterationId, TaskId, WorkerId};
+
+    use super::*;
+
+    fn landed(sha: &str) -> JournalEvent {
+        JournalEvent::Landed {
+            iteration: IterationId { worker: WorkerId(0), iter: 1 },
+            task: TaskId::new("a"),
+            from: "0000".into(),
+            sha: sha.into(),
+            number: 1,
+        }
+    }
+
+    fn delivered(sha: &str) -> JournalEvent {
+        let outcome = DeliveryRecord::Delivered { target: BranchName::new("main"), sha: sha.into() };
+        JournalEvent::Delivery { outcome }
+    }
+
+    #[test]
+    fn what_lands_after_a_delivery_is_owed_again() {
+        let mut watch = OutcomeWatch::new("0000".into());
+        watch.see(&landed("aaaa"));
+        watch.see(&delivered("aaaa"));
+        assert_eq!(watch.delivery, LedgerDelivery::Delivered);
+        watch.see(&landed("bbbb"));
+        assert_eq!((watch.tip.as_str(), watch.delivery), ("bbbb", LedgerDelivery::Undelivered));
+        watch.see(&delivered("bbbb"));
+        assert_eq!(watch.delivery, LedgerDelivery::Delivered);
     }
 }

@@ -1,5 +1,6 @@
 //! What is told while a run goes: a line an event on stderr, or the events themselves as JSON on stdout.
 
+use hew_core::plan::provenance_line;
 use hew_core::record::{JournalEntry, JournalEvent, RunView};
 use hew_core::render::narrate::narrate;
 use serde_json::{Value, json};
@@ -24,6 +25,12 @@ impl<'a> Narration<'a> {
                 self.ui.print_json(&as_json(entry));
             } else if let Some(line) = narrate(&entry.event, &self.view) {
                 self.ui.say(&line);
+            }
+            if let (JournalEvent::Plan { iteration, provenance, .. }, true) =
+                (&entry.event, self.ui.is_verbose())
+                && let Some(task) = self.view.iterations.get(iteration).and_then(|seen| seen.task.as_ref())
+            {
+                self.ui.say(&provenance_line(*iteration, task, provenance));
             }
             if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
                 self.view.forget_with_task(*iteration);
