@@ -195,3 +195,14 @@ fn refs_that_the_target_holds_go_after_their_days_and_anchors_of_unlanded_work_s
     assert_eq!(left, unlanded);
     assert_eq!(stage.rev(&branch), None);
 }
+
+#[test]
+fn a_stop_file_that_cannot_be_watched_is_refused_before_anything_starts() {
+    let stage = LoopStage::new();
+    let before = stage.snapshot();
+    let ran = stage.run(&["--no-gate", "--stop-file", "nowhere/stop"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
+    assert!(stage.run_folders().is_empty());
+    assert_eq!(stage.snapshot(), before);
+}
