@@ -171,3 +171,38 @@ fn a_claim_that_somebody_else_wins_costs_nothing_but_the_next_task_in_line() {
     assert!(failures.contains(&lost), "the lost claim is on record: {failures:?}");
     stage.assert_left_clean();
 }
+
+#[test]
+fn refs_that_the_target_holds_go_after_their_days_and_anchors_of_unlanded_work_stay() {
+    let stage = LoopStage::new();
+    stage.task("Good", "write good.txt g\ncommit Good\ndone");
+    stage.task("Bad", "write bad.txt b\ncommit Bad\ndone");
+    let first = stage.run(&["--gate", "test ! -e bad.txt", "--max-attempts", "1"]);
+    assert_eq!(first.code, 1, "{}", first.stderr);
+    let anchors = stage.refs("refs/hew");
+    assert_eq!(anchors.len(), 2);
+    let holds_bad = |commit: &str| stage.file_at(commit, "bad.txt").is_some();
+    let unlanded: Vec<String> =
+        anchors.into_iter().filter(|(_, commit)| holds_bad(commit)).map(|(name, _)| name).collect();
+    let branch = format!("refs/heads/loop/{}/main", stage.run_id());
+    assert!(stage.rev(&branch).is_some());
+
+    assert_eq!(stage.run(&[]).code, 0, "the default keeps them for days");
+    assert_eq!(stage.refs("refs/hew").len(), 2);
+    stage.settings("loop.keep_refs_days = 0");
+    assert_eq!(stage.run(&[]).code, 0);
+    let left: Vec<String> = stage.refs("refs/hew").into_keys().collect();
+    assert_eq!(left, unlanded);
+    assert_eq!(stage.rev(&branch), None);
+}
+
+#[test]
+fn a_stop_file_that_cannot_be_watched_is_refused_before_anything_starts() {
+    let stage = LoopStage::new();
+    let before = stage.snapshot();
+    let ran = stage.run(&["--no-gate", "--stop-file", "nowhere/stop"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("nowhere"), "{}", ran.stderr);
+    assert!(stage.run_folders().is_empty());
+    assert_eq!(stage.snapshot(), before);
+}

@@ -58,11 +58,15 @@ pub struct Drive<'a> {
     pub on_record: OnRecord<'a>,
 }
 
-/// Runs to the end. An error means that the journal can't be written: nothing more was begun after that.
+/// Runs to the end. An error means that the journal can't be written: nothing more was begun after that, and what ran was
+/// stopped, for nobody would have known what came of it. Folders and claims stay as they are.
 pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
     let (events_in, events) = unbounded();
     let mut threads = Threads::start(&run.rig, &events_in);
     let result = run.go(&mut threads, &events);
+    if result.is_err() {
+        threads.stop_all();
+    }
     threads.join();
     result
 }
@@ -234,6 +238,10 @@ impl Threads {
         if let Some(stop) = &self.gate_stops {
             send(stop, how);
         }
+    }
+
+    fn stop_all(&self) {
+        self.agent_stops.values().chain(&self.gate_stops).for_each(|stop| send(stop, StopRequest::Graceful));
     }
 
     fn join(self) {

@@ -125,6 +125,16 @@ impl RepoGit {
         history::tree_size(self, commit)
     }
 
+    /// Refs of hew's and branches, none that a worktree is on, whose commit is reachable from this one.
+    pub fn refs_merged_into(&self, commit: &CommitId) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        refs::merged_into(self, commit)
+    }
+
+    /// Deletes refs that are still where they were said to be, all or none.
+    pub fn delete_refs(&self, refs: &[(RefName, CommitId)]) -> Result<(), GitError> {
+        refs::delete(self, refs)
+    }
+
     /// A commit is reachable from a branch, `except` left out, or from one of hew's own refs.
     pub fn is_kept(&self, commit: &CommitId, except: Option<&BranchName>) -> Result<bool, GitError> {
         refs::is_kept(self, commit, except)

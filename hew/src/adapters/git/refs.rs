@@ -3,7 +3,7 @@
 use hew_core::ids::{BranchName, CommitId, RefName};
 use hew_core::worktree::{AdvanceOutcome, BranchCreation, GitError};
 
-use super::run::GitCall;
+use super::run::{GitCall, LONG};
 use super::{RepoGit, SYNCED};
 
 /// The commit that a ref names.
@@ -83,6 +83,30 @@ pub(super) fn refs_under(git: &RepoGit, prefix: &str) -> Result<Vec<(RefName, Co
         .filter(|(_, name)| name.starts_with(prefix))
         .map(|(commit, name)| (RefName::new(name), CommitId::new(commit)))
         .collect())
+}
+
+/// Refs of hew's and branches, none that a worktree is on, whose commit is reachable from this one.
+pub(super) fn merged_into(git: &RepoGit, commit: &CommitId) -> Result<Vec<(RefName, CommitId)>, GitError> {
+    let answer = git
+        .on_repository()
+        .args(["for-each-ref", "--format=%(objectname) %(refname) %(worktreepath)"])
+        .arg(format!("--merged={commit}"))
+        .args(["refs/hew", "refs/heads"])
+        .timeout(LONG)
+        .run()?
+        .success()?;
+    let text = String::from_utf8_lossy(&answer.stdout);
+    let free = text.lines().filter_map(|line| match line.splitn(3, ' ').collect::<Vec<_>>()[..] {
+        [commit, name, ""] => Some((RefName::new(name), CommitId::new(commit))),
+        _ => None,
+    });
+    Ok(free.collect())
+}
+
+/// Deletes refs that are still where they were said to be, all or none.
+pub(super) fn delete(git: &RepoGit, refs: &[(RefName, CommitId)]) -> Result<(), GitError> {
+    let orders: String = refs.iter().map(|(name, commit)| format!("delete {name} {commit}\n")).collect();
+    update(git)?.arg("--stdin").input(orders).timeout(LONG).run()?.success().map(drop)
 }
 
 /// A commit is reachable from a branch, that one left out, or from one of hew's own refs.

@@ -14,7 +14,7 @@ use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
 /// Refuses while an earlier run of this target is undelivered, and gives back what crashed runs still hold. The
-/// project's lock is ours: a run without an end is a crashed one.
+/// project's lock is ours: a run without an end is a crashed one. Answers all of them.
 pub(super) fn settle(
     project: &Project,
     git: &RepoGit,
@@ -22,7 +22,7 @@ pub(super) fn settle(
     tracker: &dyn TaskEditor,
     args: &RunArgs,
     ui: &Ui,
-) -> Result<(), Failure> {
+) -> Result<Vec<LedgerRun>, Failure> {
     let (runs, warning) = ledger_file::read(&project.shared_dir).map_err(ledger_failure)?;
     if let Some(warning) = warning {
         ui.warn(&warning);
@@ -34,7 +34,7 @@ pub(super) fn settle(
     for run in crashed {
         release_claims(run, tracker, ui)?;
     }
-    Ok(())
+    Ok(runs)
 }
 
 fn ledger_failure(error: hew_core::record::StoreError) -> Failure {

@@ -16,6 +16,7 @@ use hew_core::worktree::{BranchCreation, GitClient, names};
 use super::earlier;
 use super::frozen;
 use super::narration::Narration;
+use super::old_refs;
 use super::preflight::Checked;
 use crate::adapters::lock::{LockError, ProjectLock};
 use crate::adapters::owner::{self, Owner};
@@ -43,7 +44,14 @@ pub(super) fn launch(
 ) -> Result<u8, Failure> {
     let run = new_run_id()?;
     let _lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
-    earlier::settle(&context.project, &checked.git, checked.target.as_ref(), &*tracker, args, ui)?;
+    let target = checked.target.as_ref();
+    let runs = earlier::settle(&context.project, &checked.git, target, &*tracker, args, ui)?;
+    if let Some(target) = target {
+        let keep_days = context.settings.keep_refs_days.value;
+        if let Err(error) = old_refs::remove(&checked.git, &runs, target, keep_days, chrono::Utc::now()) {
+            ui.warn(&format!("refs of earlier runs could not be removed: {error}"));
+        }
+    }
     let memories = tracker.memories().map_err(|error| tracker_failure(&error))?;
     let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
     let place = take_place(context, args, checked, run)?;
@@ -224,13 +232,14 @@ fn record_and_drive(
     on_record(&first);
     let folder = rig.place.folder.clone();
     let drive = Drive { rig, state, store: &mut store, seq: 1, outside, on_record: &mut on_record };
-    let end = drive::drive(drive).map_err(|error| {
-        unwritable(error)
-            .hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
-    })?;
+    let end = drive::drive(drive);
     for error in recorder.finish() {
         ui.warn(&format!("{error} (the journal has it all)"));
     }
+    let end = end.map_err(|error| {
+        unwritable(error)
+            .hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
+    })?;
     let frozen::OutcomeWatch { tip, stop_reason, delivery, .. } = outcome;
     Ok(Ended { end, stop_reason, tip, delivery })
 }

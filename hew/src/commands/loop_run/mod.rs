@@ -6,6 +6,7 @@
 //! | `scope` | which slice of the queue, asked for on a terminal |
 //! | `preflight` | everything that is checked before anything starts, all problems at once |
 //! | `earlier` | runs of this project that are undelivered or crashed |
+//! | `old_refs` | refs of earlier runs that the target has made needless |
 //! | `launch` | lock, run branch, run folder; the drive; the end |
 //! | `frozen` | what is frozen at launch |
 //! | `narration` | what is told while the run goes |
@@ -17,6 +18,7 @@ mod flags;
 mod frozen;
 mod launch;
 mod narration;
+mod old_refs;
 mod preflight;
 mod scope;
 

@@ -58,6 +58,7 @@ pub(super) fn check(
     problems.extend(repository_problems(&state));
     problems.extend(runtime_problem(&context.settings));
     problems.extend(branch_problem(&git, &context.settings));
+    problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
         problems.extend(space_problem(&git, launch, &worktree_root, context.settings.jobs.value));
     }
@@ -156,6 +157,16 @@ fn branch_problem(git: &RepoGit, settings: &Settings) -> Option<Problem> {
         }
     }
     None
+}
+
+/// A stop file is watched through its folder.
+fn stop_file_problem(args: &RunArgs) -> Option<Problem> {
+    let file = std::path::absolute(args.stop_file.as_ref()?).ok()?;
+    let folder = file.parent()?;
+    (!folder.is_dir()).then(|| Problem {
+        what: format!("the stop file can't be watched: there is no folder {}", folder.display()),
+        hint: format!("mkdir -p {}", folder.display()),
+    })
 }
 
 /// Room for one worktree a worker and the lane's.
