@@ -17,7 +17,7 @@ fn main() -> ExitCode {
     };
     let ui = ui::Ui::new(&cli.global);
     match commands::run(cli.command, &ui) {
-        Ok(code) => ExitCode::from(code),
+        Ok(code) => ui.finish(code),
         Err(failure) => ui.fail(&failure),
     }
 }

@@ -497,6 +497,36 @@ fn plans_are_filed_whole_or_not_at_all() {
 }
 
 #[test]
+fn an_export_writes_to_what_a_link_means_and_into_what_is_no_file() {
+    let place = Place::new();
+    place.ok(&["add", "One", "--id-only"]);
+    let (real, link) = (place.write("real.jsonl", "old\n"), place.path("link.jsonl"));
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    place.ok(&["export", link.to_str().unwrap()]);
+    assert!(link.symlink_metadata().unwrap().is_symlink());
+    assert!(std::fs::read_to_string(&real).unwrap().contains("\"One\""));
+    let pipe = place.path("pipe").to_str().unwrap().to_owned();
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::read_to_string(pipe).unwrap()
+    });
+    place.ok(&["export", &pipe]);
+    assert!(!std::fs::metadata(&pipe).unwrap().is_file(), "the pipe was replaced");
+    assert!(reader.join().unwrap().contains("\"One\""));
+}
+
+#[test]
+fn a_result_that_does_not_fit_on_the_disk_is_a_failure() {
+    let place = Place::new();
+    place.ok(&["add", "One", "--id-only"]);
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = place.task(&["export"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("could not be written"), "{ended:?}");
+}
+
+#[test]
 fn records_are_imported_and_exported() {
     let place = Place::new();
     let line = |id: &str, day: u8, title: &str| {

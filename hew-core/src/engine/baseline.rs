@@ -8,13 +8,14 @@ use super::step::record;
 use super::stopping;
 use crate::record::JournalEvent;
 
-/// After the first list: the gate on the launch commit if anything is ready and it is wanted, else straight on.
+/// After a list: the gate on the launch commit if anything is ready and it is wanted, else straight on. A watcher that finds
+/// nothing ready yet asks again, and runs the gate before its first task.
 pub(super) fn open(state: &mut State, anything_ready: bool, out: &mut Vec<Effect>) {
     let wanted = state.config.gate.as_ref().is_some_and(|gate| gate.baseline);
     if anything_ready && wanted {
         state.course = Course::Baseline;
         out.push(Effect::Lane(LaneJob::Baseline { commit: state.config.launch.clone() }));
-    } else {
+    } else if anything_ready || !wanted || !state.config.watch {
         state.course = Course::Draining;
     }
 }

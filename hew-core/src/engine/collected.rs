@@ -37,7 +37,7 @@ pub(super) fn taken_in(
     };
     let (why, anchored) = kept;
     let anchor = anchored.then(|| names::anchor(&state.config.run, id));
-    notice(out, Some(id), format!("{why}; the folder is kept"));
+    notice(out, Some(id), format!("{why}; what there is of the folder is kept"));
     let outcome = ending.outcome.unwrap_or(IterationOutcome::RuntimeError);
     if let Some(iteration) = state.take_iteration(id) {
         settle::fail(state, failed_end(*iteration, outcome, why, anchor), out);

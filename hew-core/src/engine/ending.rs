@@ -28,6 +28,7 @@ pub(super) fn advance_course(state: &mut State, out: &mut Vec<Effect>) {
     match state.course {
         Course::Opening | Course::Draining if state.stop.is_some() => begin_ending(state, out),
         Course::Draining if is_empty(state) => ran_dry(state, out),
+        Course::Opening if is_empty(state) => out.push(Effect::WakeIn(IDLE_PAUSE)),
         Course::Closing => list_leftovers(state, out),
         _ => {}
     }

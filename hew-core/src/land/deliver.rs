@@ -168,7 +168,7 @@ fn forward_or_refuse(
         Forwarded::Refused { reason, checkout } => {
             let place = checkout.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
             Delivered::Refused {
-                reason: format!("{} could not be forwarded{place}: {reason}", request.target),
+                reason: format!("{} could not be forwarded{place}: {}", request.target, in_one_line(&reason)),
                 remedy: format!("hew loop deliver --run-id {}", request.run),
                 new_tip,
             }
@@ -210,4 +210,9 @@ fn merge_target(
     }
     advance(git, run_branch, tip, &commit, request.run).map_err(words)?;
     Ok(Ok(commit))
+}
+
+/// Git's words without their line breaks: they name the files that are in the way.
+fn in_one_line(words: &str) -> String {
+    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

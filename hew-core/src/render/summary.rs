@@ -139,6 +139,7 @@ fn red_reason(gate: &GateRecord) -> String {
 fn delivered(view: &RunView, header: &RunHeader) -> String {
     match &view.delivery {
         Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
+        Some(DeliveryRecord::NotWanted { reason }) if view.totals.landed == 0 => format!("no: {reason}"),
         Some(DeliveryRecord::NotWanted { reason }) => format!("no: {reason}; see {}", header.run_branch),
         Some(DeliveryRecord::Refused { target, reason, .. }) => {
             format!("not to {target}: {reason}; the result is on {}", header.run_branch)
@@ -245,6 +246,9 @@ fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
     let mut commands: Vec<String> =
         view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
     if state == RunState::Crashed {
+        if view.totals.landed > 0 && view.delivery.is_none() && header.target_branch.is_some() {
+            commands.push(format!("hew loop deliver --run-id {}", header.run_id));
+        }
         commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
     }
     if commands.is_empty() {

@@ -115,3 +115,15 @@ fn a_parked_task_does_not_keep_a_watcher_busy() {
     run.cancel().to_end();
     assert_eq!(run.exit(), Some(1));
 }
+
+#[test]
+fn a_watcher_that_begins_with_nothing_runs_the_gate_before_its_first_task() {
+    let mut run = Scenario::new().watching().gate(|gate| gate.baseline = true).start();
+    run.settle();
+    assert_eq!(run.lane_jobs(), [""; 0]);
+    run.person_files("a").settle();
+    assert_eq!(run.lane_jobs()[0], "baseline");
+    assert_eq!(run.landed(), ["a"]);
+    run.cancel().to_end();
+    assert_eq!(run.exit(), Some(0));
+}

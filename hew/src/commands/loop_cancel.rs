@@ -26,7 +26,7 @@ pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8, Failure> {
         let how = if args.now {
             "its agents are being stopped"
         } else {
-            "what runs is finished, nothing more starts"
+            "what runs may end and land; nothing more starts"
         };
         ui.say(&format!("run {}: {how}", entry.id));
     }

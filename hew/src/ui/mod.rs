@@ -3,15 +3,16 @@
 pub mod panic;
 pub mod wrong_flags;
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use hew_core::render::text;
 use serde::Serialize;
 
 use crate::cli::{ColorWhen, GlobalArgs};
-use crate::failure::Failure;
+use crate::failure::{Failure, code};
 
 /// How this invocation prints.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct Ui {
     quiet: bool,
     verbose: bool,
     stdout_closed: AtomicBool,
+    /// Why a result could not be printed, if it is not that nobody reads it.
+    lost_output: Mutex<Option<String>>,
 }
 
 impl Ui {
@@ -36,6 +39,7 @@ impl Ui {
             quiet: args.quiet,
             verbose: args.verbose,
             stdout_closed: AtomicBool::new(false),
+            lost_output: Mutex::new(None),
         }
     }
 
@@ -55,8 +59,11 @@ impl Ui {
             return;
         }
         let mut out = anstream::stdout().lock();
-        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() {
+        if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             self.stdout_closed.store(true, Ordering::Relaxed);
+            if error.kind() != ErrorKind::BrokenPipe {
+                *self.lost_output.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+            }
         }
     }
 
@@ -67,6 +74,18 @@ impl Ui {
     pub fn print_json(&self, value: &impl Serialize) {
         let line = serde_json::to_string(value).expect("values made for printing have string keys");
         self.print(&(text::visible_json(line) + "\n"));
+    }
+
+    /// The exit code of a command that ended with `code`: a result that could not be printed whole is a failure.
+    pub fn finish(&self, code: u8) -> ExitCode {
+        let lost = self.lost_output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match lost {
+            Some(error) => {
+                self.warn(&format!("error: the result could not be written to stdout: {error}"));
+                ExitCode::from(code.max(code::FAILED))
+            }
+            None => ExitCode::from(code),
+        }
     }
 
     /// Somebody still reads stdout.

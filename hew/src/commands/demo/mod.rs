@@ -91,12 +91,13 @@ fn tell(context: &Context, code: u8, ui: &Ui) -> Result<(), Failure> {
         return Ok(());
     }
     let folder = visible(&root.display().to_string());
+    let quoted = format!("'{}'", folder.replace('\'', r"'\''"));
     ui.print(&format!(
         "\n\
          project   {folder}\n\
          branch    {branch} is at {}\n\
          {}\
-         look at   cd {folder}\n          \
+         look at   cd {quoted}\n          \
          git log --first-parent --oneline      what landed, each commit green\n          \
          hew task list --all                   the tasks\n          \
          hew loop logs                         each attempt\n          \

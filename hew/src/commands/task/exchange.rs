@@ -72,11 +72,21 @@ pub(super) fn export(desk: &Desk<'_>, args: &ExportArgs) -> Result<u8, Failure> 
     Ok(code::OK)
 }
 
-/// The old file stays whole until the new one is.
+/// Writes a plain file so that the old one stays whole until the new one is; what a link leads to is meant, not the link.
+/// Into anything else (a device, a pipe) the text is written.
 fn replace(file: &Path, text: &str) -> std::io::Result<()> {
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let there = std::fs::metadata(file).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let mut place = std::fs::OpenOptions::new().write(true).open(file)?;
+        return place.write_all(text.as_bytes());
+    }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut new = tempfile::NamedTempFile::new_in(folder)?;
     new.write_all(text.as_bytes())?;
+    if let Some(there) = there {
+        new.as_file().set_permissions(there.permissions())?;
+    }
     new.as_file().sync_all()?;
     new.persist(file)?;
     Ok(())
