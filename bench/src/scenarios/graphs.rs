@@ -14,9 +14,9 @@ const FILES: usize = 1000;
 const BOUND_TARGET: f64 = 1.15;
 const GREEDY_TARGET: f64 = 1.05;
 
-/// How long agents sleep: short, so that a run takes seconds, and long against what the floor pays.
-const TASK_MILLIS: u64 = 250;
-const MEDIAN_MILLIS: u64 = 100;
+/// How long agents sleep: as in P1 and P2, and of that order; still a fraction of what a real one takes.
+const TASK_MILLIS: u64 = 1000;
+const MEDIAN_MILLIS: u64 = 400;
 const SEED: u64 = 20_260_101;
 
 /// Tasks from which the floor's costs are taken.

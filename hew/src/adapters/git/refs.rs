@@ -105,7 +105,8 @@ pub(super) fn merged_into(git: &RepoGit, commit: &CommitId) -> Result<Vec<(RefNa
 
 /// Deletes refs that are still where they were said to be, all or none.
 pub(super) fn delete(git: &RepoGit, refs: &[(RefName, CommitId)]) -> Result<(), GitError> {
-    let orders: String = refs.iter().map(|(name, commit)| format!("delete {name} {commit}\n")).collect();
+    let orders: Vec<String> = refs.iter().map(|(name, commit)| format!("delete {name} {commit}")).collect();
+    let orders = format!("{}\n", orders.join("\n"));
     update(git)?.arg("--stdin").input(orders).timeout(LONG).run()?.success().map(drop)
 }
 
