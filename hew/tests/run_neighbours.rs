@@ -206,3 +206,26 @@ fn a_stop_file_that_cannot_be_watched_is_refused_before_anything_starts() {
     assert!(stage.run_folders().is_empty());
     assert_eq!(stage.snapshot(), before);
 }
+
+/// As a run leaves it that is killed after a landing and before the tracker was told.
+#[test]
+fn what_a_crashed_run_had_landed_is_closed_and_not_done_again() {
+    let stage = LoopStage::new();
+    let task = stage.task("A", "write a.txt a\ncommit A\ndone");
+    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
+    let landed = stage.journal_of("landed")[0]["sha"].as_str().unwrap().to_owned();
+    let ledger = stage.repo.common_dir().join("hew/runs.jsonl");
+    let lines = fs::read_to_string(&ledger).unwrap();
+    let without_end: Vec<&str> = lines.lines().filter(|line| !line.contains("\"ended\"")).collect();
+    assert_eq!(without_end.len(), 1);
+    fs::write(&ledger, without_end.join("\n") + "\n").unwrap();
+    stage.ok(&["task", "reopen", &task]);
+    stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{}/w0/1", stage.run_id())]);
+
+    let again = stage.run(&["--no-gate", "--ignore-undelivered"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert_eq!(stage.journal_of("iteration_started").len(), 0, "{}", again.stderr);
+    assert_eq!(stage.status(&task), "closed");
+    let reason = stage.show(&task)["close_reason"].as_str().unwrap().to_owned();
+    assert!(reason.starts_with(&format!("landed {landed}")), "{reason}");
+}

@@ -70,6 +70,11 @@ fn odd_text_is_done_like_any_other_and_obeyed_by_nobody() {
     }
     assert_harmless("what hew tells", &ran.stderr);
     assert_harmless("what hew prints", &ran.stdout);
+    for more in [&[][..], &["--follow"], &["--transcript"], &["--transcript", "--follow"]] {
+        let logs = stage.hew(&[&["--json", "loop", "logs"], more].concat());
+        assert_eq!(logs.code, 0, "{more:?}: {}", logs.stderr);
+        assert_harmless(&format!("{more:?}"), &logs.stdout);
+    }
     let messages = stage.repo.git(&["log", "--format=%B%x00", "main"]);
     for message in messages.split('\0').map(str::trim).filter(|message| message.contains("Hew-Run")) {
         let subject = message.lines().next().unwrap();

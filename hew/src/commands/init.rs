@@ -1,6 +1,5 @@
 //! `hew init`: settings, state folder, tracker. Run again it changes nothing that a person may have written.
 
-use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use hew_core::settings::layers::read_key;
@@ -12,7 +11,7 @@ use super::init_template;
 use crate::adapters::settings_files::{SettingsFile, project_file};
 use crate::cli::InitArgs;
 use crate::failure::{Failure, code};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// What was done with one thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Result<u8, Failure> {
     // Settings that are there already must be valid before anything is made.
     let before = Context::open()?;
     let file = project_file(&before.project.root)?;
-    let runtimes = if args.runtime.is_empty() && !args.yes && !file.path.exists() && can_ask() {
+    let runtimes = if args.runtime.is_empty() && !args.yes && !file.path.exists() && ui::can_ask() {
         ask_runtime(ui)?
     } else {
         args.runtime.clone()
@@ -54,15 +53,6 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Result<u8, Failure> {
     ];
     tell(&things, &next_command(&context.settings, settings, &runtimes), ui);
     Ok(code::OK)
-}
-
-/// A person is there: stdin and stderr are terminals, and no variable says otherwise.
-fn can_ask() -> bool {
-    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    std::io::stdin().is_terminal()
-        && std::io::stderr().is_terminal()
-        && !is_set("CI")
-        && !is_set("HEW_NON_INTERACTIVE")
 }
 
 /// Asks for the main runtime; an empty answer leaves it open.

@@ -6,6 +6,7 @@ use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::render::logs::{self, RowFilter};
+use hew_core::render::text::visible_json;
 use serde_json::{Value, json};
 
 use super::loop_logs_transcript as transcript;
@@ -129,7 +130,8 @@ impl Following {
         if before.is_some_and(|row| filter.matches(&row))
             && let Some(row) = self.fold.last_ended()
         {
-            let text = if ui.is_json() { format!("{}\n", as_json(row)) } else { logs::line(row) };
+            let text =
+                if ui.is_json() { visible_json(as_json(row).to_string()) + "\n" } else { logs::line(row) };
             self.kept.take(&text, ui);
         }
         Ok(())

@@ -9,7 +9,7 @@ use hew_core::ids::IterationId;
 use hew_core::record::files::iteration_dir;
 use hew_core::record::view::IterationRow;
 use hew_core::render::style::HEADING;
-use hew_core::render::text::visible;
+use hew_core::render::text::{visible, visible_json};
 use hew_core::render::transcript;
 use serde_json::{Value, json};
 
@@ -82,7 +82,7 @@ fn shown_as(row: &IterationRow, line: &str, ui: &Ui) -> Option<String> {
     let value = json!({
         "schema": 1, "kind": "transcript", "worker": row.id.worker, "iter": row.id.iter, "record": record,
     });
-    Some(format!("{value}\n"))
+    Some(visible_json(value.to_string()) + "\n")
 }
 
 /// Prints text at once, or keeps its last lines until they are asked for.

@@ -3,7 +3,7 @@
 pub mod panic;
 pub mod wrong_flags;
 
-use std::io::{ErrorKind, Write};
+use std::io::{ErrorKind, IsTerminal as _, Write, stderr, stdin};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -13,6 +13,12 @@ use serde::Serialize;
 
 use crate::cli::{ColorWhen, GlobalArgs};
 use crate::failure::{Failure, code};
+
+/// A person is there: stdin and stderr are terminals, and no variable says otherwise.
+pub fn can_ask() -> bool {
+    let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    stdin().is_terminal() && stderr().is_terminal() && !is_set("CI") && !is_set("HEW_NON_INTERACTIVE")
+}
 
 /// How this invocation prints.
 #[derive(Debug)]

@@ -1,6 +1,10 @@
 //! Earlier runs of this project that a new one has to know of: undelivered, or crashed.
 
-use hew_core::ids::BranchName;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use hew_core::ids::{BranchName, CommitId, TaskId};
+use hew_core::record::JournalEvent;
 use hew_core::record::ledger::{self, LedgerRun};
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
@@ -8,6 +12,7 @@ use hew_core::worktree::GitClient;
 use crate::adapters::git::RepoGit;
 use crate::adapters::ledger as ledger_file;
 use crate::adapters::project::Project;
+use crate::adapters::store;
 use crate::cli::loop_args::RunArgs;
 use crate::commands::task::tracker_failure;
 use crate::failure::{Failure, code};
@@ -32,7 +37,7 @@ pub(super) fn settle(
     }
     let crashed: Vec<&LedgerRun> = runs.iter().filter(|run| run.ended.is_none()).collect();
     for run in crashed {
-        release_claims(run, tracker, ui)?;
+        settle_claims(run, git, tracker, ui)?;
     }
     Ok(runs)
 }
@@ -71,12 +76,21 @@ fn is_missing(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> bool {
     tip != run.launch_sha && !git.contains_all(&target, &[tip]).unwrap_or(false)
 }
 
-fn release_claims(run: &LedgerRun, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
+/// Gives back what a crashed run still holds; what it had landed is closed, and not done again.
+fn settle_claims(run: &LedgerRun, git: &RepoGit, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
     let failed = |error| tracker_failure(&error);
-    for id in tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)? {
+    let held = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
+    let landed = if held.is_empty() { BTreeMap::new() } else { landings(run, git) };
+    for id in held {
         let Some(holder) = tracker.task(&id).map_err(failed)?.and_then(|task| task.assignee) else {
             continue;
         };
+        if let Some(commit) = landed.get(&id) {
+            let reason = format!("landed {commit}: the run crashed before it could say so");
+            tracker.close(&id, &reason, &holder).map_err(failed)?;
+            ui.say(&format!("{id} had been landed by the crashed run {}; it is closed", run.run_id));
+            continue;
+        }
         tracker.release(&id, &holder).map_err(failed)?;
         tracker
             .note(&id, &format!("hew {holder}: the run crashed; the claim was given back"))
@@ -84,4 +98,24 @@ fn release_claims(run: &LedgerRun, tracker: &dyn TaskEditor, ui: &Ui) -> Result<
         ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
     }
     Ok(())
+}
+
+/// What a crashed run's branch holds of the candidates in its journal, by task. Where either can't be read nothing is
+/// known to have landed.
+fn landings(run: &LedgerRun, git: &RepoGit) -> BTreeMap<TaskId, CommitId> {
+    let folder = store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+    let (mut tasks, mut candidates) = (BTreeMap::new(), Vec::new());
+    let read = store::for_each_entry(&folder, |entry| match &entry.event {
+        JournalEvent::IterationStarted { iteration, task, .. } => {
+            tasks.insert(*iteration, task.clone());
+        }
+        JournalEvent::Candidate { iteration, candidate, .. } => {
+            candidates.push((*iteration, candidate.clone()));
+        }
+        _ => {}
+    });
+    let tip = git.resolve(&run.run_branch.to_ref()).ok().flatten();
+    let (Ok(_), Some(tip)) = (read, tip) else { return BTreeMap::new() };
+    candidates.retain(|(_, commit)| git.contains_all(&tip, std::slice::from_ref(commit)).unwrap_or(false));
+    candidates.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit))).collect()
 }

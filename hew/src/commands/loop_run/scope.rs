@@ -1,7 +1,7 @@
 //! Which slice of the queue a run takes from. Where nobody can be asked, it has to be said.
 
 use std::collections::BTreeSet;
-use std::io::{BufRead, IsTerminal, stderr, stdin};
+use std::io::{BufRead, stdin};
 
 use hew_core::ids::TaskId;
 use hew_core::tracker::{Scope, Status, TaskEditor};
@@ -9,7 +9,7 @@ use hew_core::tracker::{Scope, Status, TaskEditor};
 use crate::cli::loop_args::{RunArgs, ScopeArg};
 use crate::commands::task::missing_task;
 use crate::failure::{Failure, code};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// The slice that flags name, checked against the tracker; on a terminal it is asked for.
 pub(super) fn settle(args: &RunArgs, tracker: &dyn TaskEditor, ui: &Ui) -> Result<Scope, Failure> {
@@ -24,16 +24,10 @@ pub(super) fn settle(args: &RunArgs, tracker: &dyn TaskEditor, ui: &Ui) -> Resul
         (Some(ScopeArg::Epics), true) => {
             Err(Failure::usage("--scope epics needs an epic").hint("hew task list --type epic"))
         }
-        (None, true) if is_interactive() => ask(tracker, ui),
+        (None, true) if ui::can_ask() => ask(tracker, ui),
         (None, true) => Err(Failure::usage("which tasks? --scope is required where nobody can be asked")
             .hint("hew loop run --scope ready")),
     }
-}
-
-/// Somebody can be asked.
-pub(super) fn is_interactive() -> bool {
-    let is_set = |name: &str| std::env::var_os(name).is_some();
-    stdin().is_terminal() && stderr().is_terminal() && !is_set("CI") && !is_set("HEW_NON_INTERACTIVE")
 }
 
 fn ask(tracker: &dyn TaskEditor, ui: &Ui) -> Result<Scope, Failure> {

@@ -1,10 +1,11 @@
 //! `hew task claim`, `close`, `reopen`, `unpark`, `update` and `note`.
 
 use hew_core::ids::{Actor, TaskId};
+use hew_core::plan::runtime::{RUN_KEY, RUNTIME_KEY};
 use hew_core::tracker::{ClaimOutcome, CloseOutcome, PARKED_LABEL, Status, TaskPatch};
 use serde_json::Value;
 
-use super::input::{self, RUN_KEY, RUNTIME_KEY};
+use super::input;
 use super::{Desk, actor, missing_task, status};
 use crate::cli::task_args::{ClaimArgs, CloseArgs, IdArg, NoteArgs, UpdateArgs};
 use crate::failure::{Failure, code};

@@ -4,16 +4,11 @@ use std::io::Read as _;
 use std::path::Path;
 
 use hew_core::ids::RuntimeName;
+use hew_core::plan::runtime::{RUN_KEY, RUNTIME_KEY};
 use serde_json::{Map, Value};
 
 use crate::cli::task_args::DescriptionArgs;
 use crate::failure::Failure;
-
-/// Metadata key of the command of a task for the shell runtime.
-pub(super) const RUN_KEY: &str = "hew.run";
-
-/// Metadata key of the runtime that does a task.
-pub(super) const RUNTIME_KEY: &str = "hew.runtime";
 
 /// The whole text of a file; `-` is standard input.
 pub(super) fn load_text(file: &Path) -> Result<String, Failure> {
