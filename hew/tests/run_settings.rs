@@ -90,6 +90,11 @@ fn only_named_variables_pass_to_agents_and_gates() {
     assert_eq!((&env["MY_TOOL_A"], &env["KEY"]), (&"a".into(), &"of the agent".into()));
     assert!(env.get("LC_TIME").is_none() && env.get("SECRET_TOKEN").is_none());
     assert!(gate_env.contains("MY_TOOL_A=a") && !gate_env.contains("of the agent"));
+    stage.settings("loop.env.pass = [\"PATH\", \"HOME\", \"SECRET_TOKEN\"]");
+    let third = stage.task("Third", &format!("{RECORD}\n{}", writes("third")));
+    let (env, gate_env) = run(&third);
+    assert_eq!(env["SECRET_TOKEN"], "s3cret", "who names a key wants the agent to have it");
+    assert!(!gate_env.contains("s3cret"), "the gate never sees the agents' keys");
 }
 
 #[test]

@@ -137,12 +137,12 @@ pub(super) fn leftovers_listed(
 fn why_not_delivered(state: &State) -> &'static str {
     if state.lane.landed == 0 {
         "nothing landed"
-    } else if state.is_signalled() {
-        "a signal ended the run"
     } else if state.config.target.is_none() {
         "HEAD was detached at launch: the run branch is the result"
-    } else {
+    } else if !state.config.deliver {
         "delivery is off: the run branch is the result"
+    } else {
+        "a signal ended the run"
     }
 }
 

@@ -37,8 +37,28 @@ pub(super) fn plan_env(
     (env, provenance)
 }
 
-/// The environment of a gate or a set-up: passed variables, TMPDIR and ports; no word of the agent's, no key.
+/// Words in a variable's name that make its value a secret.
+const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
+
+/// A variable of this name holds a secret, as far as names tell. `GIT_CONFIG_KEY_0` and its kin are hew's own.
+pub fn is_secret_name(name: &str) -> bool {
+    let upper = name.to_uppercase();
+    !name.starts_with("GIT_CONFIG_") && SECRET_WORDS.iter().any(|word| upper.contains(word))
+}
+
+/// The environment of a gate: passed variables without secrets, which are the agents', and a TMPDIR.
 pub fn plan_gate_env(
+    ambient: &BTreeMap<String, String>,
+    settings: &Settings,
+    temp: &Path,
+) -> Vec<(String, String)> {
+    let mut env = plan_set_up_env(ambient, settings, temp);
+    env.retain(|(name, _)| !is_secret_name(name));
+    env
+}
+
+/// The environment of a set-up: passed variables, with the tokens that it may need to fetch what it installs, and a TMPDIR.
+pub fn plan_set_up_env(
     ambient: &BTreeMap<String, String>,
     settings: &Settings,
     temp: &Path,

@@ -3,10 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::event::SCHEMA_VERSION;
+use crate::plan::env::is_secret_name;
 use crate::plan::{AgentStdin, SpawnPlan};
-
-/// Words in a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
 /// The plan as indented JSON.
 ///
@@ -41,8 +39,5 @@ pub fn plan_json(plan: &SpawnPlan) -> String {
 }
 
 fn shown(name: &str, value: &str) -> Value {
-    let upper = name.to_uppercase();
-    // `GIT_CONFIG_KEY_0` and its kin are hew's own and hold names of settings.
-    let is_secret = !name.starts_with("GIT_CONFIG_") && SECRET_WORDS.iter().any(|word| upper.contains(word));
-    Value::String(if is_secret { "(left out)".to_owned() } else { value.to_owned() })
+    Value::String(if is_secret_name(name) { "(left out)".to_owned() } else { value.to_owned() })
 }

@@ -96,11 +96,14 @@ pub(super) struct OutcomeWatch {
     pub(super) tip: CommitId,
     pub(super) stop_reason: StopReason,
     pub(super) delivery: LedgerDelivery,
+    /// There is a target, and the result is to go there.
+    wants_delivery: bool,
 }
 
 impl OutcomeWatch {
-    pub(super) fn new(tip: CommitId) -> Self {
-        Self { tip, stop_reason: StopReason::RuntimeError, delivery: LedgerDelivery::Undelivered }
+    pub(super) fn new(tip: CommitId, wants_delivery: bool) -> Self {
+        let (stop_reason, delivery) = (StopReason::RuntimeError, LedgerDelivery::Undelivered);
+        Self { tip, stop_reason, delivery, wants_delivery }
     }
 
     pub(super) fn see(&mut self, event: &JournalEvent) {
@@ -118,7 +121,9 @@ impl OutcomeWatch {
                     DeliveryRecord::Delivered { .. } => LedgerDelivery::Delivered,
                     DeliveryRecord::Refused { .. } => LedgerDelivery::Undelivered,
                     // A signal only puts a wanted delivery off.
-                    DeliveryRecord::NotWanted { .. } if self.stop_reason == StopReason::Signal => {
+                    DeliveryRecord::NotWanted { .. }
+                        if self.wants_delivery && self.stop_reason == StopReason::Signal =>
+                    {
                         LedgerDelivery::Undelivered
                     }
                     DeliveryRecord::NotWanted { .. } => LedgerDelivery::NotWanted,
@@ -153,7 +158,7 @@ mod tests {
 
     #[test]
     fn what_lands_after_a_delivery_is_owed_again() {
-        let mut watch = OutcomeWatch::new("0000".into());
+        let mut watch = OutcomeWatch::new("0000".into(), true);
         watch.see(&landed("aaaa"));
         watch.see(&delivered("aaaa"));
         assert_eq!(watch.delivery, LedgerDelivery::Delivered);
@@ -161,5 +166,18 @@ mod tests {
         assert_eq!((watch.tip.as_str(), watch.delivery), ("bbbb", LedgerDelivery::Undelivered));
         watch.see(&delivered("bbbb"));
         assert_eq!(watch.delivery, LedgerDelivery::Delivered);
+    }
+
+    #[test]
+    fn a_signal_puts_off_only_a_delivery_that_is_wanted() {
+        for (wanted, expected) in [(true, LedgerDelivery::Undelivered), (false, LedgerDelivery::NotWanted)] {
+            let mut watch = OutcomeWatch::new("0000".into(), wanted);
+            watch.see(&landed("aaaa"));
+            let (reason, detail) = (StopReason::Signal, "SIGINT".to_owned());
+            watch.see(&JournalEvent::StopRequested { reason, detail, now: false });
+            let outcome = DeliveryRecord::NotWanted { reason: String::new() };
+            watch.see(&JournalEvent::Delivery { outcome });
+            assert_eq!(watch.delivery, expected);
+        }
     }
 }

@@ -218,7 +218,8 @@ fn record_and_drive(
     let mut store = RunFolder::open(&rig.place.folder);
     let recorder = Recorder::start(Box::new(RunFolder::open(&rig.place.folder)), RunView::new());
     let mut narration = Narration::new(ui);
-    let mut outcome = frozen::OutcomeWatch::new(state.tip().clone());
+    let wants_delivery = rig.settings.deliver.value && rig.place.target.is_some();
+    let mut outcome = frozen::OutcomeWatch::new(state.tip().clone(), wants_delivery);
     let now = rig.clock.now();
     let first = [JournalEntry { seq: 1, at: now.wall, elapsed_ms: 0, event: first }];
     let mut on_record = |entries: &[JournalEntry]| {
