@@ -148,6 +148,10 @@ fn why_not_delivered(state: &State) -> &'static str {
 
 fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
     let Leftover { id, title, why } = left;
+    // Where parked tasks are eligible the tracker calls what this very run parked ready, too.
+    let parked_here =
+        matches!(state.tasks.get(&id), Some(task) if matches!(task.state, TaskState::Parked { .. }));
+    let why = if parked_here && why == LeftoverReason::Ready { LeftoverReason::Parked } else { why };
     if let Some((_, problem)) = state.unrunnable.get(&id) {
         let why = format!("can't run here: {problem}");
         return LeftoverRecord { task: id, title, why };

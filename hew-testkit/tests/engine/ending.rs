@@ -130,3 +130,17 @@ fn exit_codes_rank() {
         assert_eq!(run.exit(), exit, "{name}");
     }
 }
+
+#[test]
+fn what_this_run_parked_is_left_over_as_parked_where_parked_tasks_are_eligible_too() {
+    let fails = || [Attempt::done().red(), Attempt::done().red(), Attempt::done().red()];
+    let mut run = Scenario::new()
+        .tasks(&["a"])
+        .gate(|gate| gate.baseline = false)
+        .attempts("a", fails())
+        .with(|config| config.retry_parked = true)
+        .start();
+    run.to_end();
+    assert_eq!(run.left_over(), ["a: parked"]);
+    assert_eq!(run.exit(), Some(1));
+}
