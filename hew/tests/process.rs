@@ -260,8 +260,9 @@ fn two_hundred_megabytes_without_a_newline_are_bounded_in_file_and_memory() {
     assert!(size <= (1 << 20) + 200, "{size}");
     assert_eq!(stage.texts().first().map(String::as_str), Some("start"));
     assert_eq!(stage.texts().last().map(String::as_str), Some("end"));
+    // How much of the megabyte that may be kept is used depends on where reads cut the line.
     let marker = transcript.iter().find(|record| record["subtype"] == "left_out").unwrap();
-    assert!(marker["bytes"].as_u64().unwrap() > 199_000_000, "{marker}");
+    assert!(marker["bytes"].as_u64().unwrap() >= 200_000_000 - (1 << 20), "{marker}");
     assert!(peak_memory_kib() - before < 64 * 1024, "{} KiB", peak_memory_kib() - before);
 }
 
