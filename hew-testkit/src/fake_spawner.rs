@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use hew_core::agent::text::{Tail, TextScan};
-use hew_core::agent::{AgentSignal, SpawnError, SpawnProgress, SpawnReport, Spawner, StopCause, StopRequest};
+use hew_core::agent::{
+    AgentReading, AgentSignal, SpawnError, SpawnProgress, SpawnReport, Spawner, StopCause, StopRequest,
+};
 use hew_core::exit::Exit;
 use hew_core::plan::SpawnPlan;
 
@@ -232,6 +234,7 @@ fn report(run: FakeRun, exit: Exit, stopped: Option<StopCause>) -> SpawnReport {
         deferred: findings.deferred,
         summary: findings.summary,
         signal: run.signal,
+        reading: AgentReading::default(),
     }
 }
 

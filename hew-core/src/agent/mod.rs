@@ -3,9 +3,12 @@
 //! Invariants: the spawner holds no settings and chooses nothing, it does what a [`SpawnPlan`] says; it reports what it
 //! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
 
+pub mod failure;
 pub mod outcome;
+pub mod reading;
 pub mod signal;
 pub mod text;
+pub mod usage;
 pub mod verdict;
 
 use std::path::PathBuf;
@@ -15,8 +18,11 @@ use crossbeam_channel::Receiver;
 
 use crate::exit::Exit;
 use crate::plan::SpawnPlan;
+pub use failure::{FailureClass, RetryAt, RuntimeFailure};
 pub use outcome::IterationOutcome;
+pub use reading::{AgentReading, ToolCall};
 pub use signal::{AgentSignal, SignalWord};
+pub use usage::Usage;
 
 /// How a running program is to be stopped. A later request replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +45,7 @@ pub enum StopCause {
 }
 
 /// What the spawner saw while an agent runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum SpawnProgress {
     /// It runs: process id and its start time in clock ticks since boot, which together name it.
     Started {
@@ -53,10 +59,17 @@ pub enum SpawnProgress {
         /// Bytes so far.
         bytes: u64,
     },
+    /// Its stream told of tokens used: the whole so far, with their cost where the runtime reckons it.
+    Used {
+        /// Tokens so far.
+        usage: Usage,
+        /// Money so far, in USD.
+        cost_usd: Option<f64>,
+    },
 }
 
 /// What the spawner saw in the end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SpawnReport {
     /// How the agent ended.
     pub exit: Exit,
@@ -82,6 +95,8 @@ pub struct SpawnReport {
     pub summary: Option<String>,
     /// What it said through `hew done`, `hew blocked` or `hew fail`.
     pub signal: Option<AgentSignal>,
+    /// What its structured output said.
+    pub reading: AgentReading,
 }
 
 /// An agent that never ran, or of whose run nothing could be kept. Its folder may hold work all the same.

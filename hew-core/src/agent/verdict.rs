@@ -163,7 +163,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::agent::AgentSignal;
+    use crate::agent::{AgentReading, AgentSignal};
     use crate::tracker::record::task_from_record;
 
     fn report() -> SpawnReport {
@@ -180,6 +180,7 @@ mod tests {
             deferred: Vec::new(),
             summary: None,
             signal: None,
+            reading: AgentReading::default(),
         }
     }
 

@@ -33,7 +33,7 @@ pub struct PlannedView {
 }
 
 /// An agent's end, with the tracker's view of the task right after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ExitView {
     /// What the spawner saw.
     pub report: SpawnReport,

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
 use crate::ids::{IterationId, WorkerId};
-pub use iteration_file::{CostFile, CostSource, GateFile, IterationFile};
+pub use iteration_file::{CostSource, GateFile, IterationFile};
 pub use run_file::{ManifestFile, ManifestWorker, RunFile, VerifyOutcome};
 
 /// The journal.

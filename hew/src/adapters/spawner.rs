@@ -10,7 +10,7 @@ use std::sync::Arc;
 use crossbeam_channel::Receiver;
 use hew_core::agent::text::{Tail, TextScan};
 use hew_core::agent::{
-    AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
+    AgentReading, AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
 };
 use hew_core::plan::{AgentStdin, SpawnPlan};
 use nix::fcntl::OFlag;
@@ -117,6 +117,7 @@ fn report(
         deferred: findings.deferred,
         summary: findings.summary,
         signal: load_signal(&plan.files.outcome),
+        reading: AgentReading::default(),
     })
 }
 

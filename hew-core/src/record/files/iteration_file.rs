@@ -4,25 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::agent::IterationOutcome;
+use crate::agent::{IterationOutcome, Usage};
 use crate::exit::Exit;
 use crate::ids::{CommitId, RuntimeName, TaskId, TreeId, WorkerId};
 use crate::record::event::{GateRecord, SCHEMA_VERSION};
 use crate::record::view::{IterationView, Moment};
-
-/// Tokens; the four add up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct CostFile {
-    /// Input that was not cached.
-    pub input: u64,
-    /// Output.
-    pub output: u64,
-    /// Input read from the cache.
-    pub cache_read: u64,
-    /// Input written to the cache.
-    pub cache_create: u64,
-}
 
 /// Where a cost came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +99,7 @@ pub struct IterationFile {
     pub prompt_prefix_hash: Option<String>,
     /// Tokens.
     #[serde(default)]
-    pub cost: CostFile,
+    pub cost: Usage,
     /// Money in USD.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost_usd: Option<f64>,
@@ -193,7 +179,7 @@ impl IterationFile {
             outcome: view.outcome,
             reason: view.reason.clone(),
             prompt_prefix_hash: view.prompt_prefix_hash.clone(),
-            cost: CostFile::default(),
+            cost: Usage::default(),
             cost_usd: None,
             cost_source: Some(CostSource::Unknown),
             decisions: view.decisions.clone(),

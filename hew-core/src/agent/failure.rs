@@ -1,0 +1,54 @@
+//! Why a runtime failed, from evidence: what it reported, never a guess from silence.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// The kinds of failure that a run tells apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureClass {
+    /// Not signed in, or a key that is refused.
+    Auth,
+    /// The allowance is used up until a moment that the provider sets.
+    Quota,
+    /// Too many requests just now.
+    RateLimit,
+    /// The provider has no room just now.
+    Overloaded,
+    /// The request itself is at fault: an unknown model, a prompt too long, a refusal.
+    BadRequest,
+    /// The provider failed.
+    Server,
+    /// The provider was not reached, or a stream was cut.
+    Network,
+    /// The program did not start: missing, or refused by its own start-up.
+    Spawn,
+    /// It took too long.
+    Timeout,
+    /// Nothing says why.
+    Unknown,
+}
+
+/// When a provider said that it is to be asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RetryAt {
+    /// This long after the failure.
+    After(Duration),
+    /// At this moment.
+    At(DateTime<Utc>),
+}
+
+/// A runtime's failure.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuntimeFailure {
+    /// Its kind.
+    pub class: FailureClass,
+    /// The runtime's own words, one line, at most 500 characters.
+    pub message: String,
+    /// When to ask again, where the provider said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<RetryAt>,
+}
