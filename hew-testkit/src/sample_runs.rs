@@ -24,6 +24,7 @@ pub fn every_outcome() -> JournalBuilder {
         target: "main".into(),
         reason: "src/lib.rs has changes that are not committed".to_owned(),
         remedy: format!("hew loop deliver --run-id {}", journal.run_id()),
+        new_tip: None,
     };
     let remedy = format!("hew loop deliver --run-id {}", journal.run_id());
     journal.after_ms(15).push(JournalEvent::Delivery { outcome: refused });

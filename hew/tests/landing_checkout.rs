@@ -318,3 +318,56 @@ fn whatever_is_found_on_the_run_branch_is_kept_and_the_delivery_does_not_lose_it
     assert_eq!(project.repo.git(&["worktree", "list"]).lines().count(), 1);
     project.repo.fsck_clean();
 }
+
+/// The target moved, was merged into the run branch, and could not be forwarded because of the user's files: the merge is
+/// the result from then on, at the run's end and at a later delivery that is refused again.
+#[test]
+fn a_target_that_was_merged_once_is_not_merged_again() {
+    let project = desk(&[]);
+    let ran = while_an_agent_runs(&project, &["--no-gate"], |repo| {
+        repo.write("mine", "my work\n");
+        repo.commit("Mine");
+        repo.write("work", "in the way\n");
+    });
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let merged = project.repo.rev(&ran.branch());
+    assert_eq!(project.repo.git(&["log", "--format=%s", "-1", merged.as_str()]), "Merge main into the run");
+    // A second merge within one second would be the same commit, so the ledger tells.
+    let ledger = || fs::read_to_string(project.repo.common_dir().join("hew/runs.jsonl")).unwrap();
+    let last_tip = || ledger().lines().last().unwrap().contains(project.repo.rev(&ran.branch()).as_str());
+    assert!(last_tip(), "{}", ledger());
+    let refused = project.try_hew(&["loop", "deliver"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", String::from_utf8_lossy(&refused.stderr));
+    assert_eq!(project.repo.rev(&ran.branch()), merged);
+
+    // Once more the target moves, and the merge is made by a delivery of its own.
+    project.repo.write("mine", "my second work\n");
+    project.repo.git(&["commit", "--quiet", "-m", "Mine again", "mine"]);
+    let refused = project.try_hew(&["loop", "deliver"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", String::from_utf8_lossy(&refused.stderr));
+    let merged = project.repo.rev(&ran.branch());
+    assert!(last_tip(), "{}", ledger());
+    fs::remove_file(project.repo.root().join("work")).unwrap();
+    let done = project.try_hew(&["loop", "deliver"]);
+    assert_eq!(done.status.code(), Some(0), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(project.repo.rev("main"), merged);
+}
+
+/// `--ignore-undelivered`: the result stays where it is, and is not asked for again.
+#[test]
+fn a_result_that_a_person_went_on_without_is_kept_and_holds_up_no_later_run() {
+    let project = desk(&[]);
+    project.repo.write("work", "in the way\n");
+    project.add("In the way", "echo agent > work && git add -A && git commit -qm w", &[]);
+    let ran = project.run(&["--no-gate"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let went_on = project.run(&["--no-gate", "--ignore-undelivered"]);
+    assert_eq!(went_on.code, 0, "{}", went_on.stderr);
+    let said = format!("going on without run {}; its result stays on branch {}", ran.id(), ran.branch());
+    assert!(went_on.stderr.contains(&said), "{}", went_on.stderr);
+    assert_eq!(project.run(&["--no-gate"]).code, 0, "it is not asked for again");
+    fs::remove_file(project.repo.root().join("work")).unwrap();
+    let late = project.try_hew(&["loop", "deliver", "--run-id", &ran.id()]);
+    assert_eq!(late.status.code(), Some(0), "{}", String::from_utf8_lossy(&late.stderr));
+    assert_eq!(project.repo.rev("main"), ran.line[0]);
+}

@@ -160,7 +160,7 @@ fn the_state_of_the_working_tree_is_told_before_a_run() {
     let base = repo.rev("HEAD");
     let calm = state(&repo);
     assert_eq!(calm.head, Head::Branch { name: BranchName::from("main"), commit: base.clone() });
-    assert_eq!((calm.operation, calm.is_shallow), (None, false));
+    assert_eq!(calm.operation, None);
     repo.write("README.md", "ours\n");
     let ours = repo.commit("ours");
     repo.git(&["checkout", "--quiet", base.as_str()]);
@@ -186,8 +186,4 @@ fn the_state_of_the_working_tree_is_told_before_a_run() {
         repo.git(&undo);
         assert_eq!(state(&repo).operation, None, "{name}");
     }
-    let shallow = repo.base().join("shallow");
-    let url = format!("file://{}", repo.root().display());
-    repo.git(&["clone", "--quiet", "--depth=1", &url, shallow.to_str().unwrap()]);
-    assert!(launch_state::load(&find(&shallow)).unwrap().is_shallow);
 }

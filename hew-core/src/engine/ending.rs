@@ -202,6 +202,7 @@ pub(super) fn delivered(state: &mut State, result: Result<DeliveredView, Problem
             target: state.config.target.clone().expect("a delivery is wanted only with a target"),
             reason: problem,
             remedy: format!("hew loop deliver --run-id {}", state.config.run),
+            new_tip: None,
         },
     };
     record(out, JournalEvent::Delivery { outcome: outcome.clone() });

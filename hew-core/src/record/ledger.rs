@@ -95,7 +95,14 @@ pub enum LedgerEvent {
         /// Where the target is now.
         sha: CommitId,
     },
-    /// Nobody waits for its delivery any more.
+    /// A target that had moved was merged into its run branch, which could still not be delivered.
+    TargetMerged {
+        /// The run.
+        run_id: RunId,
+        /// Where the run branch is now.
+        tip_sha: CommitId,
+    },
+    /// A person went on without its delivery.
     Waived {
         /// The run.
         run_id: RunId,
@@ -206,6 +213,11 @@ fn apply(runs: &mut BTreeMap<RunId, LedgerRun>, event: &LedgerEvent) {
         LedgerEvent::Delivered { run_id, target, sha, .. } => {
             if let Some(run) = runs.get_mut(&run_id) {
                 run.delivered = Some((target, sha));
+            }
+        }
+        LedgerEvent::TargetMerged { run_id, tip_sha } => {
+            if let Some(end) = runs.get_mut(&run_id).and_then(|run| run.ended.as_mut()) {
+                end.tip_sha = tip_sha;
             }
         }
         LedgerEvent::Waived { run_id } => {

@@ -160,5 +160,8 @@ pub enum DeliveryRecord {
         reason: String,
         /// The one command that finishes it.
         remedy: String,
+        /// Where the run branch is, if a target that had moved was merged into it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        new_tip: Option<CommitId>,
     },
 }

@@ -164,7 +164,7 @@ fn delivery(outcome: &DeliveryRecord) -> String {
     match outcome {
         DeliveryRecord::Delivered { target, sha } => format!("delivered: {target} is at {}", sha.short()),
         DeliveryRecord::NotWanted { reason } => format!("not delivered: {reason}"),
-        DeliveryRecord::Refused { target, reason, remedy } => {
+        DeliveryRecord::Refused { target, reason, remedy, .. } => {
             format!("not delivered to {target}: {reason}; to finish: {remedy}")
         }
     }

@@ -248,6 +248,7 @@ impl World {
             target: target.clone(),
             reason: reason.to_owned(),
             remedy: "hew loop deliver".to_owned(),
+            new_tip: None,
         };
         if self.gate_stop.is_some() {
             return DeliveredView { outcome: refused("the gate was stopped"), new_tip: None };

@@ -51,17 +51,13 @@ pub struct LaunchState {
     pub head: Head,
     /// What is half done.
     pub operation: Option<Operation>,
-    /// History was cut off when it was cloned.
-    pub is_shallow: bool,
 }
 
 /// Looks at the working tree.
 pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     let call = || GitCall::new(&project.root);
-    let where_to =
-        call().args(["rev-parse", "--absolute-git-dir", "--is-shallow-repository"]).run()?.success()?;
-    let (git_dir, is_shallow) = where_to.line()?.rsplit_once('\n').ok_or_else(|| where_to.unreadable())?;
-    let git_dir = PathBuf::from(git_dir);
+    let git_dir = call().args(["rev-parse", "--absolute-git-dir"]).run()?.success()?;
+    let git_dir = PathBuf::from(git_dir.line()?);
     let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
     let branch =
         String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
@@ -74,5 +70,5 @@ pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     };
     let operation =
         OPERATIONS.iter().find(|(file, _)| git_dir.join(file).exists()).map(|(_, operation)| *operation);
-    Ok(LaunchState { head, operation, is_shallow: is_shallow == "true" })
+    Ok(LaunchState { head, operation })
 }

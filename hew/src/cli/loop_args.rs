@@ -108,7 +108,7 @@ pub struct RunArgs {
     /// Leave the result on the run branch
     #[arg(long)]
     pub no_deliver: bool,
-    /// Start although an earlier run of this target is undelivered
+    /// Go on, now and later, without the results of earlier runs that this target lacks; their branches stay
     #[arg(long)]
     pub ignore_undelivered: bool,
     /// Tasks parked by earlier runs are eligible again

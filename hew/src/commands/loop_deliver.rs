@@ -39,9 +39,11 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     }
     let rig =
         Rig::new(&context, context.open_tracker()?, place(&context, &run), PromptPrefix::new("", "", &[]));
-    let delivered = drive::deliver_once(&rig, &tip).map_err(|error| {
+    let kept = |path: &Path, why: &str| ui.warn(&format!("worktree {} is kept: {why}", path.display()));
+    let delivered = drive::deliver_once(&rig, &tip, kept).map_err(|error| {
         Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
     })?;
+    let shared = &context.project.shared_dir;
     match delivered.outcome {
         DeliveryRecord::Delivered { target, sha } => {
             let event = LedgerEvent::Delivered {
@@ -50,7 +52,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
                 target: target.clone(),
                 sha: sha.clone(),
             };
-            ledger::append(&context.project.shared_dir, event).map_err(|error| {
+            ledger::append(shared, event).map_err(|error| {
                 Failure::failed(format!("{target} is at {sha}, but the ledger could not be written"))
                     .because(error)
             })?;
@@ -58,12 +60,22 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
             Ok(code::OK)
         }
         DeliveryRecord::NotWanted { reason } => Err(Failure::failed(reason)),
-        DeliveryRecord::Refused { reason, remedy, .. } => Err(Failure::with_code(
-            code::PERSON,
-            format!("run {} is not delivered; nothing of yours was touched", run.run_id),
-        )
-        .because(reason)
-        .hint(remedy)),
+        DeliveryRecord::Refused { reason, remedy, new_tip, .. } => {
+            if let Some(tip_sha) = new_tip {
+                let event = LedgerEvent::TargetMerged { run_id: run.run_id.clone(), tip_sha };
+                if let Err(error) = ledger::append(shared, event) {
+                    ui.warn(&format!(
+                        "the ledger could not be written, so the merge will be made again: {error}"
+                    ));
+                }
+            }
+            Err(Failure::with_code(
+                code::PERSON,
+                format!("run {} is not delivered; nothing of yours was touched", run.run_id),
+            )
+            .because(reason)
+            .hint(remedy))
+        }
     }
 }
 

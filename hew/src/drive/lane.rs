@@ -2,7 +2,7 @@
 //!
 //! Invariant: a candidate is made with the lane's worktree at the tip, so that the attributes are the tip's.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;
@@ -213,7 +213,8 @@ impl Lane {
                 outcome: DeliveryRecord::Delivered { target, sha },
             },
             Delivered::Refused { reason, remedy, new_tip } => {
-                DeliveredView { new_tip, outcome: DeliveryRecord::Refused { target, reason, remedy } }
+                let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
+                DeliveredView { outcome, new_tip }
             }
         })
     }
@@ -228,13 +229,19 @@ struct ToProve<'a> {
     definition_changed: &'a [String],
 }
 
-/// Delivers a run's result outside the run.
-pub(crate) fn deliver_once(rig: &Rig, tip: &CommitId) -> Result<DeliveredView, String> {
+/// Delivers a run's result outside the run. A worktree that can't be removed afterwards is `kept`, with why; it is no
+/// reason to say that the delivery failed.
+pub(crate) fn deliver_once(
+    rig: &Rig,
+    tip: &CommitId,
+    kept: impl FnOnce(&Path, &str),
+) -> Result<DeliveredView, String> {
     let mut lane = Lane::new(rig);
     let delivered = lane.deliver(rig, tip, &crossbeam_channel::never());
-    if lane.at.is_some() {
-        // What is left of it is no reason to say that the delivery failed; `hew loop prune-worktrees` lists it.
-        let _ = rig.git.remove_worktree(&lane.path);
+    if lane.at.is_some()
+        && let Err(error) = rig.git.remove_worktree(&lane.path)
+    {
+        kept(&lane.path, &error.to_string());
     }
     delivered
 }

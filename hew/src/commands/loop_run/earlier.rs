@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hew_core::ids::{BranchName, CommitId, TaskId};
 use hew_core::record::JournalEvent;
-use hew_core::record::ledger::{self, LedgerRun};
+use hew_core::record::ledger::{self, LedgerEvent, LedgerRun};
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
 
@@ -32,8 +32,13 @@ pub(super) fn settle(
     if let Some(warning) = warning {
         ui.warn(&warning);
     }
-    if let (Some(target), false) = (target, args.ignore_undelivered) {
-        refuse_undelivered(&runs, git, target)?;
+    if let Some(target) = target {
+        let waiting = undelivered(&runs, git, target);
+        if args.ignore_undelivered {
+            waive(project, &waiting, ui)?;
+        } else if let Some(run) = waiting.first() {
+            return Err(refusal(run, target));
+        }
     }
     let crashed: Vec<&LedgerRun> = runs.iter().filter(|run| run.ended.is_none()).collect();
     for run in crashed {
@@ -46,20 +51,36 @@ fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
     Failure::usage("the ledger of runs can't be read").because(error)
 }
 
-fn refuse_undelivered(runs: &[LedgerRun], git: &RepoGit, target: &BranchName) -> Result<(), Failure> {
+/// Runs whose result the target lacks and that a person did not go on without, oldest first.
+fn undelivered<'a>(runs: &'a [LedgerRun], git: &RepoGit, target: &BranchName) -> Vec<&'a LedgerRun> {
     let mut waiting: Vec<&LedgerRun> = ledger::undelivered(runs, target);
     let crashed = runs.iter().filter(|run| run.ended.is_none() && run.target_branch.as_ref() == Some(target));
     waiting.extend(crashed.filter(|run| !run.is_waived && run.delivered.is_none()));
     waiting.retain(|run| is_missing(run, git, target));
-    let Some(run) = waiting.first() else {
-        return Ok(());
-    };
+    waiting
+}
+
+fn refusal(run: &LedgerRun, target: &BranchName) -> Failure {
     let id = &run.run_id;
-    Err(Failure::with_code(code::PERSON, format!("run {id} landed work that is not on {target} yet"))
+    Failure::with_code(code::PERSON, format!("run {id} landed work that is not on {target} yet"))
         .because(format!("its result is on branch {}", run.run_branch))
         .hint(format!(
             "hew loop deliver --run-id {id}\nor go on without it: hew loop run --ignore-undelivered …"
-        )))
+        ))
+}
+
+/// Goes on without these deliveries, now and later; their branches stay.
+fn waive(project: &Project, waiting: &[&LedgerRun], ui: &Ui) -> Result<(), Failure> {
+    for run in waiting {
+        let id = &run.run_id;
+        ledger_file::append(&project.shared_dir, LedgerEvent::Waived { run_id: id.clone() })
+            .map_err(|error| Failure::failed("the ledger of runs could not be written").because(error))?;
+        ui.say(&format!(
+            "going on without run {id}; its result stays on branch {} (hew loop deliver --run-id {id})",
+            run.run_branch
+        ));
+    }
+    Ok(())
 }
 
 /// It landed something that the target lacks, a merge by hand included. A crashed run's branch tells what it landed.

@@ -119,7 +119,12 @@ impl OutcomeWatch {
             JournalEvent::Delivery { outcome } => {
                 self.delivery = match outcome {
                     DeliveryRecord::Delivered { .. } => LedgerDelivery::Delivered,
-                    DeliveryRecord::Refused { .. } => LedgerDelivery::Undelivered,
+                    DeliveryRecord::Refused { new_tip, .. } => {
+                        if let Some(tip) = new_tip {
+                            self.tip = tip.clone();
+                        }
+                        LedgerDelivery::Undelivered
+                    }
                     // A signal only puts a wanted delivery off.
                     DeliveryRecord::NotWanted { .. }
                         if self.wants_delivery && self.stop_reason == StopReason::Signal =>
