@@ -70,7 +70,7 @@ pub(super) fn launch(
 fn new_run_id() -> Result<RunId, Failure> {
     let random = getrandom::u32()
         .map_err(|error| Failure::usage("the system gives no random numbers").because(error))?;
-    Ok(RunId::new(chrono::Utc::now(), random))
+    Ok(RunId::of_launch(chrono::Utc::now(), random))
 }
 
 fn held(error: LockError) -> Failure {
