@@ -169,15 +169,16 @@ fn a_timeout_and_a_stall_are_told_apart() {
     plan.limits.timeout = LONG;
     plan.limits.stall_timeout = Duration::from_millis(200);
     let Some(StopCause::Stalled(evidence)) = stage.run(&plan).unwrap().stopped else { panic!("no stall") };
-    assert!(evidence.starts_with("no output for 0.") && evidence.contains("of CPU time"), "{evidence}");
+    assert!(evidence.starts_with("no output for ") && evidence.contains("of CPU time"), "{evidence}");
 }
 
 #[test]
 fn a_program_that_uses_the_processor_is_alive_although_silent() {
     let stage = Stage::new();
     let mut plan = stage.plan("burn");
-    plan.limits.stall_timeout = Duration::from_millis(300);
-    plan.limits.timeout = Duration::from_millis(1500);
+    // Long enough to be given a turn on a loaded machine.
+    plan.limits.stall_timeout = Duration::from_secs(1);
+    plan.limits.timeout = Duration::from_secs(4);
     assert_eq!(stage.run(&plan).unwrap().stopped, Some(StopCause::Timeout));
 }
 
