@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use hew::cli::Cli;
+use clap::FromArgMatches as _;
+use hew::cli::{Cli, epilogue};
 use hew::{adapters, commands, ui};
 
 fn main() -> ExitCode {
@@ -11,7 +11,8 @@ fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     ui::panic::install();
-    let cli = match Cli::try_parse() {
+    let parsed = epilogue::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return ui::wrong_flags::tell(&error, std::env::args_os()),
     };

@@ -4,12 +4,6 @@ use clap::{Args, Subcommand};
 
 /// The subcommands of `hew config`.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:
-  hew config set loop.jobs 3
-  hew config get loop.gate.command --show-origin
-  hew config set --global loop.worktree.copy .env,.envrc
-
-Exit codes: 0 done; 1 get: the key has no value; 2 unknown key, bad value or a settings file that can't be read")]
 pub enum ConfigCommand {
     /// The value of a key; nothing and exit 1 if no layer gives it one
     Get(GetArgs),
@@ -38,11 +32,6 @@ pub struct GetArgs {
 
 /// Flags of `hew config set`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  hew config set loop.jobs 3
-  hew config set loop.runtime_defs.claude.args '[\"-p\", \"--verbose\"]'
-
-An empty value takes the key out. Lists are given with commas, or as TOML.")]
 pub struct SetArgs {
     /// Dotted, e.g. loop.jobs
     #[arg(value_name = "KEY")]

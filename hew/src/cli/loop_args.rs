@@ -53,13 +53,6 @@ pub enum MergeArg {
 
 /// Flags of `hew loop run`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  hew loop run --scope ready --jobs 3
-  hew loop run --epic app-1a2b --gate 'make test' --budget-wall 6h
-
-Exit codes: 0 all done, landed and delivered (or nothing was ready); 1 some task failed, was parked or can't start;
-2 bad flags, settings or project state; 3 a person is needed; 4 another run holds this project; 5 stopped with work
-left; 70 a bug in hew; 128+n ended by signal n")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[expect(clippy::doc_markdown, reason = "these comments are the help text, which has no markup")]
 pub struct RunArgs {

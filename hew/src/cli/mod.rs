@@ -1,6 +1,7 @@
 //! The command line. Structs only: a doc comment is the help text.
 
 pub mod config_args;
+pub mod epilogue;
 pub mod loop_args;
 pub mod task_args;
 pub mod task_file_args;

@@ -8,13 +8,6 @@ use super::task_file_args::{ExportArgs, ImportArgs, PlanArgs};
 
 /// The subcommands of `hew task`.
 #[derive(Debug, Subcommand)]
-#[command(after_help = "Examples:
-  hew task add 'Parse dates' -d 'RFC 3339 only' -p 1
-  hew task add 'Print dates' --dep app-1a2b
-  hew task plan tasks.toml
-  hew task ready
-
-Exit codes: 0 done; 1 no such task, or it can't be done now (the error says why); 2 bad flags, input or project state")]
 pub enum TaskCommand {
     /// File a task
     Add(Box<AddArgs>),
@@ -76,10 +69,6 @@ pub struct DescriptionArgs {
 
 /// Flags of `hew task add`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  hew task add 'Parse dates' -d 'RFC 3339 only' -t feature -p 1 -l backend,model:opus
-  id=$(hew task add 'Print dates' --dep app-1a2b --id-only)
-  hew task add 'Bump the version' --runtime shell --run './bump.sh && git commit -am bump'")]
 pub struct AddArgs {
     /// 1 to 500 bytes; after -- it may begin with a dash
     #[arg(value_name = "TITLE")]
@@ -168,10 +157,6 @@ pub struct CloseArgs {
 
 /// Flags of `hew task update`.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  hew task update app-1a2b -p 0 --add-label urgent
-  hew task update app-1a2b --parent app-9z8y --description-file new.md
-  hew task update app-1a2b --run ''        takes the command away")]
 pub struct UpdateArgs {
     /// Which task
     #[command(flatten)]

@@ -1,0 +1,291 @@
+//! What the help of each command ends with: examples, what else a person has to know, and the exit codes.
+//!
+//! One row a command; a test runs every example through a shell and the parser, and misses no command.
+
+use clap::{Command, CommandFactory as _};
+
+use super::Cli;
+
+/// The end of one command's help.
+#[derive(Clone, Copy)]
+struct Epilogue {
+    /// Its words, e.g. `task add`.
+    command: &'static str,
+    examples: &'static [&'static str],
+    /// More than the flags say; may be empty.
+    note: &'static str,
+    codes: &'static [Code],
+}
+
+/// An exit code and what it means here.
+type Code = (&'static str, &'static str);
+
+const DONE: Code = ("0", "done");
+const FAILED: Code = ("1", "there is no such thing, or it can't be done now: the error says why");
+const USAGE: Code = ("2", "bad flags, input, settings or project state; nothing was changed");
+const HELD: Code = ("4", "a run holds this project");
+const BUG: Code = ("70", "a bug in hew, with where its report is");
+
+const USUAL: &[Code] = &[DONE, FAILED, USAGE, BUG];
+const NEVER_ABSENT: &[Code] = &[DONE, USAGE, BUG];
+const AGENTS: &[Code] = &[DONE, ("2", "outside of an iteration, or bad flags"), BUG];
+const RUN: &[Code] = &[
+    ("0", "all done, landed and delivered; or nothing was ready"),
+    ("1", "some task failed, was parked or can't start; each is listed with why"),
+    ("2", "bad flags, settings or project state, found before anything was started"),
+    ("3", "a person is needed: an undelivered result, a conflict, a dirty target"),
+    ("4", "another run holds this project"),
+    ("5", "stopped by a budget, a stop file or a request, with work left"),
+    ("70", "a bug in hew, with where its report is"),
+    ("128+n", "ended by signal n"),
+];
+const DELIVER: &[Code] = &[
+    DONE,
+    ("1", "there is no such run, or it landed nothing"),
+    USAGE,
+    ("3", "it can't be delivered without a person; nothing was touched"),
+    HELD,
+    BUG,
+];
+
+const PLAN_FILE: &str = "Example of a file (TOML; JSON has the same fields in {\"task\": [...]}):
+  [[task]]
+  name = \"dates\"                 # a name within this file
+  title = \"Dates\"
+  type = \"epic\"
+
+  [[task]]
+  name = \"parse\"
+  parent = \"dates\"               # a name of this file or the id of a task
+  title = \"Parse dates\"
+  description = \"RFC 3339 only\"
+  acceptance = \"cargo test dates\"
+  priority = 1
+  labels = [\"backend\"]
+
+  [[task]]
+  parent = \"dates\"
+  title = \"Print dates\"
+  depends_on = [\"parse\", \"app-1a2b\"]
+  runtime = \"shell\"
+  run = \"./print-dates.sh\"
+  metadata = { ticket = \"X-1\" }
+
+Only title is required. Tasks of one priority run in the order of the file.";
+
+const fn row(command: &'static str, examples: &'static [&'static str], codes: &'static [Code]) -> Epilogue {
+    Epilogue { command, examples, note: "", codes }
+}
+
+const fn noted(row: Epilogue, note: &'static str) -> Epilogue {
+    Epilogue { note, ..row }
+}
+
+/// Every command and group of commands.
+const EPILOGUES: &[Epilogue] = &[
+    row(
+        "",
+        &["hew demo", "hew init", "hew task add 'Parse dates' -p 1", "hew loop run --scope ready --jobs 3"],
+        NEVER_ABSENT,
+    ),
+    row("loop", &["hew loop run --scope ready", "hew loop status", "hew loop summary"], USUAL),
+    row("task", &["hew task add 'Print dates' --dep app-1a2b", "hew task ready"], USUAL),
+    row("task dep", &["hew task dep add app-1a2b app-9z8y", "hew task dep tree app-1a2b"], USUAL),
+    row("config", &["hew config set loop.jobs 3", "hew config list --show-origin"], USUAL),
+    row(
+        "loop run",
+        &[
+            "hew loop run --scope ready --jobs 3",
+            "hew loop run --epic app-1a2b --gate 'make test' --budget-wall 6h",
+            "hew loop run --scope ready --dry-run",
+        ],
+        RUN,
+    ),
+    row(
+        "loop deliver",
+        &["hew loop deliver", "hew loop deliver --run-id loop-20261120T193000Z-1a2b3c4d"],
+        DELIVER,
+    ),
+    row("loop cancel", &["hew loop cancel", "hew loop cancel --now"], USUAL),
+    row("loop list", &["hew loop list", "hew loop list -n 5 --json"], NEVER_ABSENT),
+    row(
+        "loop logs",
+        &[
+            "hew loop logs --task app-1a2b",
+            "hew loop logs --worker 0 --iter 2 --transcript --follow",
+            "hew loop logs --tail 20",
+        ],
+        USUAL,
+    ),
+    row("loop status", &["hew loop status", "hew loop status --json"], USUAL),
+    row(
+        "loop summary",
+        &["hew loop summary", "hew loop summary --run-id loop-20261120T193000Z-1a2b3c4d --json"],
+        USUAL,
+    ),
+    row(
+        "loop graph",
+        &["hew loop graph", "hew loop graph --format mermaid --out run.md", "hew loop graph --tasks"],
+        USUAL,
+    ),
+    row(
+        "loop prune-worktrees",
+        &["hew loop prune-worktrees", "hew loop prune-worktrees --apply"],
+        &[DONE, FAILED, USAGE, HELD, BUG],
+    ),
+    row(
+        "task add",
+        &[
+            "hew task add 'Parse dates' -d 'RFC 3339 only' -t feature -p 1 -l backend,model:opus",
+            "hew task add 'Print dates' --dep app-1a2b --id-only",
+            "hew task add 'Bump the version' --runtime shell --run './bump.sh && git commit -am bump'",
+        ],
+        USUAL,
+    ),
+    row(
+        "task list",
+        &[
+            "hew task list",
+            "hew task list --status open,deferred --label backend",
+            "hew task list --all --json",
+        ],
+        NEVER_ABSENT,
+    ),
+    row("task show", &["hew task show app-1a2b"], USUAL),
+    row("task ready", &["hew task ready", "hew task ready -n 10"], NEVER_ABSENT),
+    row("task claim", &["hew task claim app-1a2b --actor ann"], USUAL),
+    row("task close", &["hew task close app-1a2b --reason 'not wanted any more'"], USUAL),
+    row("task reopen", &["hew task reopen app-1a2b"], USUAL),
+    row("task unpark", &["hew task unpark app-1a2b"], USUAL),
+    row(
+        "task update",
+        &[
+            "hew task update app-1a2b -p 0 --add-label urgent",
+            "hew task update app-1a2b --parent app-9z8y --description-file new.md",
+            "hew task update app-1a2b --run ''",
+        ],
+        USUAL,
+    ),
+    row("task dep add", &["hew task dep add app-1a2b app-9z8y"], USUAL),
+    row("task dep remove", &["hew task dep remove app-1a2b app-9z8y"], USUAL),
+    row("task dep tree", &["hew task dep tree app-1a2b"], USUAL),
+    row("task note", &["hew task note app-1a2b 'the parser is in src/dates'"], USUAL),
+    noted(
+        row("task import", &["hew task import .beads/issues.jsonl"], USUAL),
+        "A record is stored if its id is new or its updated_at is later than the stored one's. A line
+that can't be read is named by its number and nothing is changed, unless --skip-bad.",
+    ),
+    row("task export", &["hew task export backup.jsonl", "hew task export"], USUAL),
+    noted(row("task plan", &["hew task plan tasks.toml"], USUAL), PLAN_FILE),
+    row(
+        "config get",
+        &["hew config get loop.jobs", "hew config get loop.gate.command --show-origin"],
+        &[DONE, ("1", "no layer gives the key a value"), USAGE, BUG],
+    ),
+    noted(
+        row(
+            "config set",
+            &[
+                "hew config set loop.jobs 3",
+                "hew config set --global loop.worktree.copy .env,.envrc",
+                "hew config set loop.runtime_defs.claude.args '[\"-p\", \"--verbose\"]'",
+            ],
+            NEVER_ABSENT,
+        ),
+        "An empty value takes the key out. Lists are given with commas, or as TOML.",
+    ),
+    row("config unset", &["hew config unset loop.jobs"], NEVER_ABSENT),
+    row("config list", &["hew config list --show-origin"], NEVER_ABSENT),
+    row("config keys", &["hew config keys", "hew config keys --json"], NEVER_ABSENT),
+    row("config path", &["hew config path"], NEVER_ABSENT),
+    row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
+    row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
+    row("done", &["hew done --reason 'dates are parsed'"], AGENTS),
+    row("blocked", &["hew blocked --reason 'needs the key of the test server'"], AGENTS),
+    row("fail", &["hew fail --reason 'the library does not support it'"], AGENTS),
+];
+
+/// The whole command line, each command's help with its end.
+pub fn command() -> Command {
+    with_epilogues(Cli::command(), "")
+}
+
+fn with_epilogues(command: Command, path: &str) -> Command {
+    let mut command = match EPILOGUES.iter().find(|row| row.command == path) {
+        Some(row) => command.after_help(row.text()),
+        None => command,
+    };
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let path = format!("{path} {name}");
+        command = command.mut_subcommand(name, |sub| with_epilogues(sub, path.trim_start()));
+    }
+    command
+}
+
+impl Epilogue {
+    fn text(&self) -> String {
+        let examples = self.examples.join("\n  ");
+        let note = if self.note.is_empty() { String::new() } else { format!("\n{}\n", self.note) };
+        let codes: Vec<String> =
+            self.codes.iter().map(|(code, meaning)| format!("  {code:<6} {meaning}")).collect();
+        format!("Examples:\n  {examples}\n{note}\nExit codes:\n{}", codes.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::process::Command as Process;
+
+    use clap::Parser as _;
+
+    use super::*;
+
+    /// What people may call.
+    fn commands(command: &Command, path: &str, found: &mut BTreeSet<String>) {
+        found.insert(path.trim_start().to_owned());
+        for sub in command.get_subcommands().filter(|sub| !sub.is_hide_set()) {
+            commands(sub, &format!("{path} {}", sub.get_name()), found);
+        }
+    }
+
+    #[test]
+    fn every_command_has_a_row_and_every_row_a_command() {
+        let mut found = BTreeSet::new();
+        commands(&Cli::command(), "", &mut found);
+        let rows: BTreeSet<String> = EPILOGUES.iter().map(|row| row.command.to_owned()).collect();
+        assert_eq!(rows, found);
+        assert_eq!(rows.len(), EPILOGUES.len(), "a row is there twice");
+    }
+
+    #[test]
+    fn every_example_is_a_command_line_of_its_command() {
+        for row in EPILOGUES {
+            assert!(!row.examples.is_empty(), "{}", row.command);
+            for example in row.examples {
+                assert!(example.starts_with(format!("hew {}", row.command).trim_end()), "{example}");
+                let script = format!("hew() {{ for word; do printf '%s\\0' \"$word\"; done; }}; {example}");
+                let output = Process::new("sh").args(["-c", &script]).output().unwrap();
+                let words = String::from_utf8(output.stdout).unwrap();
+                let words = words.split_terminator('\0');
+                let parsed = Cli::try_parse_from(std::iter::once("hew").chain(words));
+                assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+            }
+        }
+    }
+
+    #[test]
+    fn help_ends_with_examples_and_codes() {
+        let help = |words: [&str; 4]| command().try_get_matches_from(words).unwrap_err().to_string();
+        let said = help(["hew", "task", "ready", "--help"]);
+        assert!(
+            said.contains(
+                "Examples:\n  hew task ready\n  hew task ready -n 10\n\nExit codes:\n  0      done\n"
+            ),
+            "{said}"
+        );
+        let said = help(["hew", "loop", "run", "--help"]);
+        assert!(said.contains("  128+n  ended by signal n"), "{said}");
+    }
+}
