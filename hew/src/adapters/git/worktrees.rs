@@ -114,6 +114,9 @@ pub(super) fn checkout(
 /// Points a worktree's HEAD at a commit; files and index stay as they are.
 pub(super) fn hold(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
     let linked = git.locate(path)?;
+    if admin::move_detached_head(&linked.admin, commit.as_str()).is_ok() {
+        return Ok(());
+    }
     let call = git.in_worktree(&linked).args(["update-ref", "--no-deref", "HEAD", commit.as_str()]);
     call.run()?.success().map(drop)
 }
