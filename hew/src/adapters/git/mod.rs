@@ -208,6 +208,10 @@ impl GitClient for RepoGit {
         worktrees::add(self, path, start)
     }
 
+    fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        worktrees::add_merge_place(self, path, commit)
+    }
+
     fn reset_worktree(
         &self,
         path: &Path,
