@@ -12,12 +12,16 @@ use hew_testkit::loop_stage::{LoopStage, Running, wait_until};
 fn widening() -> (LoopStage, Running) {
     let stage = LoopStage::new();
     stage.settings("loop.worktree.setup = \"echo run >> \\\"$HOME/setups\\\"\"");
-    let first = stage.task("First", "wait-for ${HEW_PROJECT}/../go\nwrite first.txt f\ncommit First\ndone");
+    let first = stage.task(
+        "First",
+        "touch ${HEW_PROJECT}/../begun\nwait-for ${HEW_PROJECT}/../go\nwrite first.txt f\ncommit First\ndone",
+    );
     for name in ["a", "b", "c"] {
         let script = format!("write {name}.txt x\ncommit {name}\ndone");
         stage.task_with(name, &["--dep", &first], &script);
     }
     let mut run = stage.start(&["--jobs", "3"]);
+    run.wait_for(stage.path("begun"));
     run.wait_until("worktrees made ahead", || {
         let is_made =
             |worker: u64| stage.has_event(|entry| entry["kind"] == "made_ahead" && entry["worker"] == worker);

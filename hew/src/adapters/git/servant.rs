@@ -51,6 +51,16 @@ impl Servants {
     }
 }
 
+impl Drop for Servants {
+    fn drop(&mut self) {
+        // All are told before the first is waited for.
+        let idle = self.idle.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for servant in idle {
+            drop(servant.questions.take());
+        }
+    }
+}
+
 /// One process.
 #[derive(Debug)]
 struct Servant {
