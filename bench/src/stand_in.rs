@@ -55,6 +55,10 @@ impl StandIn {
             Effect::Lane(job) => self.lane(&job).into_iter().collect(),
             Effect::Settle { iteration, job } => vec![self.settle(iteration, job)?],
             Effect::ListLeftovers(_) => vec![Event::LeftoversListed(Ok(Vec::new()))],
+            Effect::LookAhead(_) => vec![Event::LookedAhead(Ok(Vec::new()))],
+            Effect::MakeAhead { worker, .. } => {
+                vec![Event::MadeAhead { worker, result: Ok(format!("wt/{}", worker.0)) }]
+            }
             Effect::ReadRunning(_)
             | Effect::Record(_)
             | Effect::StopAgent(..)

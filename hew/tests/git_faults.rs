@@ -218,6 +218,28 @@ fn attributes_of_the_tip_decide_how_files_merge() {
 }
 
 #[test]
+fn attributes_of_every_folder_count_where_only_they_are_checked_out() {
+    let s = scene();
+    s.repo.write("deep/er/.gitattributes", "CHANGES merge=union\n");
+    s.repo.write("deep/er/CHANGES", "start\n");
+    let tip = s.repo.commit("Attributes");
+    let lane = s.repo.base().join("wt/land");
+    let [left, right] = ["left", "right"].map(|side| {
+        let start = WorktreeStart { branch: None, commit: tip.clone() };
+        s.git.reset_worktree(&s.tree, &start, CleanDepth::KeepIgnored).unwrap();
+        s.work("deep/er/CHANGES", &format!("start\n{side}\n"))
+    });
+    s.git.add_merge_place(&lane, &tip).unwrap();
+    assert!(!lane.join("README.md").exists());
+    let Inspection::Readable(found) = s.git.inspect_worktree(&lane).unwrap() else { panic!("it is broken") };
+    assert_eq!((found.head, found.change_count), (tip, 0), "what is left out is not taken for deleted");
+    let request = MergeRequest { lane, tip: left, work: right, message: "m".to_owned() };
+    let merged = s.git.merge(&request).unwrap();
+    let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
+    assert_eq!(s.repo.git(&["show", &format!("{commit}:deep/er/CHANGES")]), "start\nleft\nright");
+}
+
+#[test]
 fn merge_settings_of_the_branch_change_nothing_about_a_delivery() {
     let s = scene();
     for (key, value) in [

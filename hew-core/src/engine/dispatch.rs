@@ -8,7 +8,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ending, iteration, stopping};
+use super::{ahead, ending, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::runtime;
@@ -28,7 +28,7 @@ pub(super) fn budget(state: &State) -> Budget {
 }
 
 /// Iterations begun, and claims that may become one.
-fn reserved(state: &State) -> u64 {
+pub(super) fn reserved(state: &State) -> u64 {
     let claiming = state.slots.iter().filter(|slot| matches!(slot, Slot::Claiming { .. })).count();
     state.started + u64::try_from(claiming).expect("a run has at most 16 workers")
 }
@@ -133,7 +133,8 @@ pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>
 fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
     let room = budget(state).room(reserved(state));
-    let free: Vec<WorkerId> = state.free_slots().take(room).collect();
+    let mut free = ahead::free_by_readiness(state);
+    free.truncate(room);
     let choice = dispatcher::choose(ready, &free, |task| runtime::runnable(task, &state.config.settings));
     for (Task { id: task, title, .. }, problem) in choice.unrunnable {
         notice(out, None, format!("{task} can't run here: {problem}"));
@@ -146,7 +147,8 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     }
     state.queue.spare = choice.spare;
     if choice.assignments.is_empty() {
-        return record_lost_claims(state, ready_seen, out);
+        record_lost_claims(state, ready_seen, out);
+        return ahead::look(state, out);
     }
     let assignments = choice
         .assignments
@@ -161,6 +163,7 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     for (worker, task) in choice.assignments {
         claim(state, worker, task, out);
     }
+    ahead::look(state, out);
 }
 
 /// Writes down claims that no later tick would tell of.
@@ -257,6 +260,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
     if state.stop_level().is_some() {
         return iteration::abandon(state, id, "the run was stopped", out);
     }
+    state.ahead.begins(id.worker);
     out.push(Effect::Work { iteration: id, job: WorkerJob::Prepare { base, must_contain } });
 }
 

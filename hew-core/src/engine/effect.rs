@@ -149,6 +149,13 @@ pub enum Effect {
         /// The phase.
         job: WorkerJob,
     },
+    /// Make a worker's worktree before there is a task for it; answered by `MadeAhead`.
+    MakeAhead {
+        /// The worker, which has none yet.
+        worker: WorkerId,
+        /// Where it is to stand.
+        base: CommitId,
+    },
     /// A step for the lane's thread.
     Lane(LaneJob),
     /// Tell the tracker; answered by `Settled`.
@@ -160,6 +167,8 @@ pub enum Effect {
     },
     /// Read these tasks afresh; answered by `RunningRead`.
     ReadRunning(Vec<(IterationId, TaskId)>),
+    /// Ask for the most urgent open tasks and what they wait for; answered by `LookedAhead`.
+    LookAhead(ReadyQuery),
     /// Stop a worker's agent.
     StopAgent(WorkerId, StopRequest),
     /// Stop the lane's gate.

@@ -22,7 +22,7 @@ pub(super) fn is_idle(state: &State) -> bool {
 
 /// Takes the run further once nothing is under way.
 pub(super) fn advance_course(state: &mut State, out: &mut Vec<Effect>) {
-    if !is_idle(state) {
+    if !is_idle(state) || state.ahead.is_under_way() {
         return;
     }
     match state.course {

@@ -2,7 +2,7 @@
 
 use crate::agent::{SpawnError, SpawnReport};
 use crate::exit::Exit;
-use crate::ids::{CommitId, IterationId, TaskId};
+use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::Changes;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
@@ -178,6 +178,15 @@ pub enum Event {
     TrackerChanged,
     /// Running tasks, read afresh.
     RunningRead(Vec<(IterationId, Option<Box<Task>>)>),
+    /// The most urgent open tasks, each with what keeps it from starting.
+    LookedAhead(Result<Vec<Leftover>, Problem>),
+    /// A worktree was made before there was a task for it: its folder.
+    MadeAhead {
+        /// Whose it is.
+        worker: WorkerId,
+        /// The folder.
+        result: Result<String, Problem>,
+    },
     /// No new iteration shall start.
     StopRequested {
         /// Why.

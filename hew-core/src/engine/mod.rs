@@ -13,6 +13,7 @@
 //! | `state` | the run as a whole |
 //! | `step` | one event to its handler |
 //! | `dispatch` | ready tasks to free workers |
+//! | `ahead` | worktrees made before their tasks are ready |
 //! | `iteration` | one attempt from its claim to the end of its agent |
 //! | `collected` | its work: to the lane, or to the end |
 //! | `baseline` | the gate on the launch commit |
@@ -21,6 +22,7 @@
 //! | `settle` | what the tracker is told, and the end of an iteration |
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
+mod ahead;
 mod baseline;
 mod collected;
 pub mod config;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
+use super::ahead::Ahead;
 use super::config::RunConfig;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
@@ -162,6 +163,7 @@ pub struct State {
     /// A close that was refused is worth another try.
     pub(crate) closes_due: bool,
     pub(crate) queue: QueueView,
+    pub(crate) ahead: Ahead,
     /// Claims that were lost or not answered, by task.
     pub(crate) lost: BTreeMap<TaskId, LostClaims>,
     pub(crate) claim_failures: Vec<(TaskId, String)>,
@@ -214,6 +216,7 @@ impl State {
             unclosed: Vec::new(),
             closes_due: false,
             queue: QueueView::new(),
+            ahead: Ahead::new(workers),
             lost: BTreeMap::new(),
             claim_failures: Vec::new(),
             reading: Reading::No,

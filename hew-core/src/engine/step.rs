@@ -3,7 +3,7 @@
 use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
-use super::{baseline, collected, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
+use super::{ahead, baseline, collected, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
 use crate::clock::Now;
 use crate::record::JournalEvent;
 
@@ -36,6 +36,8 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Settled { iteration, result } => settle::settled(state, iteration, result, &mut out),
         Event::TrackerChanged => dispatch::tracker_changed(state, &mut out),
         Event::RunningRead(tasks) => iteration::running_read(state, tasks, &mut out),
+        Event::LookedAhead(result) => ahead::looked(state, result, &mut out),
+        Event::MadeAhead { worker, result } => ahead::made(state, worker, result, &mut out),
         Event::StopRequested { reason, detail, now: at_once, signal } => {
             stopping::requested(state, &stopping::Request { reason, detail, at_once, signal }, now, &mut out);
         }

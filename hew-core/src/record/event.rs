@@ -13,7 +13,9 @@ pub use super::parts::{
 use crate::agent::AgentSignal;
 pub use crate::agent::IterationOutcome;
 use crate::exit::Exit;
-use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId};
+use crate::ids::{
+    Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId, WorkerId,
+};
 use crate::plan::Provenance;
 pub use crate::tracker::change::TaskChange;
 
@@ -113,6 +115,13 @@ pub enum JournalEvent {
         /// Dependencies landed in this run that the base contains.
         #[serde(default)]
         builds_on: Vec<TaskId>,
+    },
+    /// A worker's worktree was made before there was a task for it.
+    MadeAhead {
+        /// The worker.
+        worker: WorkerId,
+        /// Its folder.
+        worktree: String,
     },
     /// The worktree stands at the base.
     Prepared {
@@ -346,6 +355,7 @@ impl JournalEvent {
             Self::Baseline { .. }
             | Self::Tick { .. }
             | Self::IterationStarted { .. }
+            | Self::MadeAhead { .. }
             | Self::Prepared { .. }
             | Self::Plan { .. }
             | Self::Spawned { .. }

@@ -281,6 +281,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         JournalEvent::RunStarted { .. }
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
+        | JournalEvent::MadeAhead { .. }
         | JournalEvent::Noticed { .. }
         | JournalEvent::StopRequested { .. }
         | JournalEvent::Delivering { .. }

@@ -59,6 +59,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             format!("run ended: {} (exit code {exit_code})", stop_reason.as_str())
         }
         JournalEvent::Tick { .. }
+        | JournalEvent::MadeAhead { .. }
         | JournalEvent::Prepared { .. }
         | JournalEvent::Plan { .. }
         | JournalEvent::Spawned { .. }

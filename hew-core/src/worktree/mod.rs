@@ -213,6 +213,9 @@ pub trait GitClient: Send + Sync {
     fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError>;
     /// Makes a worktree. Leftovers of a killed attempt at this very path are cleared first; the branch must be free.
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError>;
+    /// Makes a detached worktree for merging only: of the commit's files it holds those that say how others are merged
+    /// (`.gitattributes`, in every folder). Where files are needed, it is made anew by `add_worktree`.
+    fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;
     /// Puts a worktree back to a start, whatever state an agent left it in.
     fn reset_worktree(
         &self,

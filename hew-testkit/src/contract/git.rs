@@ -78,8 +78,9 @@ macro_rules! git_contract {
             leftovers_become_a_commit_and_head_stays,
             nothing_but_what_is_left_out_is_head_itself,
             a_file_is_read_as_it_is_in_a_commit,
-    a_held_commit_is_head_and_the_files_stay,
-    a_merge_has_two_parents_and_both_sides,
+            a_held_commit_is_head_and_the_files_stay,
+            a_place_for_merging_holds_attributes_only,
+            a_merge_has_two_parents_and_both_sides,
             a_merge_of_a_direct_descendant_has_two_parents_too,
             a_conflict_names_its_files_and_moves_nothing,
             a_missing_commit_is_no_conflict,
@@ -416,6 +417,24 @@ pub fn a_held_commit_is_head_and_the_files_stay(h: &dyn GitHarness) {
     assert_eq!(h.read(&lane, "a.txt").as_deref(), Some("one\ntwo\nthree\n"));
     git.checkout(&lane, &work, CleanDepth::Nothing).unwrap();
     assert_eq!(h.read(&lane, "a.txt").as_deref(), Some("new\n"));
+}
+
+/// A place for merging holds attributes only, merges like any other, and becomes a worktree with files.
+pub fn a_place_for_merging_holds_attributes_only(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, tip) = worked(h, "1", &base, "dir/.gitattributes", "*.txt text\n");
+    let (_, work) = worked(h, "2", &base, "dir/c.txt", "c\n");
+    let lane = h.place("land");
+    git.add_merge_place(&lane, &tip).unwrap();
+    assert_eq!(h.read(&lane, "dir/.gitattributes").as_deref(), Some("*.txt text\n"));
+    assert_eq!(h.read(&lane, "a.txt"), None);
+    let merged = git.merge(&request(&lane, &tip, &work)).unwrap();
+    let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
+    assert_eq!(h.parents(&commit), [tip, work]);
+    git.hold(&lane, &commit).unwrap();
+    git.add_worktree(&lane, &detached(&commit)).unwrap();
+    assert_eq!(h.read(&lane, "a.txt").as_deref(), Some("one\ntwo\nthree\n"));
+    assert_eq!((look(h, &lane).head, look(h, &lane).change_count), (commit, 0));
 }
 
 /// A file is read as it is in a commit.

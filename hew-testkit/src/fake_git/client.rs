@@ -74,6 +74,13 @@ impl GitClient for FakeGit {
         Ok(())
     }
 
+    fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        self.add_worktree(path, &WorktreeStart { branch: None, commit: commit.clone() })?;
+        let is_kept = |path: &str| path.rsplit('/').next() == Some(".gitattributes");
+        self.lock().tree_mut(path).files.retain(|path, _| is_kept(path));
+        Ok(())
+    }
+
     fn reset_worktree(
         &self,
         path: &Path,

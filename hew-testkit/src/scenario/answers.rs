@@ -55,6 +55,10 @@ impl World {
                 let read = |(id, task)| (id, self.tracker.task(&task).expect("a fake answers").map(Box::new));
                 Event::RunningRead(running.into_iter().map(read).collect())
             }
+            Effect::LookAhead(query) => {
+                let limit = query.limit.expect("a look ahead has its bounds");
+                Event::LookedAhead(self.tracker.leftovers(&query, limit).map_err(|error| error.to_string()))
+            }
             Effect::ListLeftovers(query) => Event::LeftoversListed(
                 self.tracker.leftovers(&query, 1000).map_err(|error| error.to_string()),
             ),

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hew_core::engine::{Effect, Event, LaneJob, RunConfig, WorkerJob};
-use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::tracker::change::TaskChange;
 use hew_core::tracker::{BdClient, DependencyKind, Status, TaskEditor, TaskFilter};
@@ -44,6 +44,8 @@ pub(crate) struct Rules {
     started: u64,
     working: BTreeMap<WorkerId, IterationId>,
     queued: BTreeSet<IterationId>,
+    /// Workers whose worktree was made ahead, or is being made.
+    ahead: BTreeMap<WorkerId, bool>,
     lane: LaneStep,
     stopped: Option<StopReason>,
     over: bool,
@@ -79,6 +81,7 @@ impl Rules {
             started: 0,
             working: BTreeMap::new(),
             queued: BTreeSet::new(),
+            ahead: BTreeMap::new(),
             lane: LaneStep::Idle,
             stopped: None,
             over: false,
@@ -93,6 +96,7 @@ impl Rules {
             | Event::Exited { iteration, .. }
             | Event::Collected { iteration, .. } => drop(self.working.remove(&iteration.worker)),
             Event::Claimed { iteration, .. } => self.claiming.retain(|_, claimer| claimer != iteration),
+            Event::MadeAhead { worker, .. } => drop(self.ahead.insert(*worker, true)),
             Event::Merged(_) => self.lane = LaneStep::Merged,
             Event::Gated(_) => self.lane = LaneStep::Gated,
             Event::Advanced(_) => self.lane = LaneStep::Idle,
@@ -108,6 +112,7 @@ impl Rules {
             Effect::ListReady(_) => ensure(self.stopped.is_none(), || "a list after a stop".to_owned()),
             Effect::Claim { iteration, task, .. } => self.check_claim(*iteration, task),
             Effect::Work { iteration, job } => self.check_work(*iteration, job),
+            Effect::MakeAhead { worker, base } => self.check_ahead(*worker, base, commits),
             Effect::Lane(job) => self.check_lane(job, commits),
             Effect::Settle { iteration, .. } => {
                 self.queued.remove(iteration);
@@ -146,6 +151,18 @@ impl Rules {
         ensure(busy.is_none(), || format!("{} has two jobs", id.worker))
     }
 
+    fn check_ahead(&mut self, worker: WorkerId, base: &CommitId, commits: &Commits) -> Verdict {
+        ensure(self.stopped.is_none(), || format!("a worktree for {worker} is made ahead after a stop"))?;
+        ensure(worker.0 < self.jobs, || format!("worker {worker} does not exist"))?;
+        ensure(!self.working.contains_key(&worker), || format!("{worker} works"))?;
+        let began = self.open.keys().chain(&self.ended).any(|id| id.worker == worker);
+        ensure(!began, || format!("{worker} has a worktree"))?;
+        let landed = commits.contains(&commits.branch, base);
+        ensure(landed, || format!("made ahead at {base}, which is not on the run branch"))?;
+        let before = self.ahead.insert(worker, false);
+        ensure(before.is_none(), || format!("a worktree for {worker} is made ahead twice"))
+    }
+
     fn check_lane(&mut self, job: &LaneJob, commits: &Commits) -> Verdict {
         let (wanted, next): (&[LaneStep], _) = match job {
             LaneJob::Merge { iteration, tip, .. } => {
@@ -168,7 +185,11 @@ impl Rules {
                 ensure(!signalled, || "a delivery after a signal".to_owned())?;
                 (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Idle)
             }
-            LaneJob::Baseline { .. } | LaneJob::KeepConflict { .. } | LaneJob::CleanUp => return Ok(()),
+            LaneJob::CleanUp => {
+                let is_whole = self.ahead.values().all(|made| *made);
+                return ensure(is_whole, || "clean-up while a worktree is being made".to_owned());
+            }
+            LaneJob::Baseline { .. } | LaneJob::KeepConflict { .. } => return Ok(()),
         };
         ensure(wanted.contains(&self.lane), || format!("{job:?} while the lane is {:?}", self.lane))?;
         self.lane = next;

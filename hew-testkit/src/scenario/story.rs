@@ -79,6 +79,17 @@ impl World {
             .collect()
     }
 
+    /// Worktrees that were begun before there was a task for them, in order: workers.
+    pub fn made_ahead(&self) -> Vec<u16> {
+        self.effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::MakeAhead { worker, .. } => Some(worker.0),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// How often the queue was asked.
     pub fn lists(&self) -> usize {
         self.effects.iter().filter(|effect| matches!(effect, Effect::ListReady(_))).count()

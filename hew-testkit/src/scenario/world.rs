@@ -33,6 +33,8 @@ pub enum Place {
     Agent(TaskId),
     /// The set-up of a task's worktree.
     SetUp(TaskId),
+    /// Worktrees that are made ahead.
+    Ahead,
 }
 
 /// A task's agent.
@@ -45,6 +47,7 @@ pub fn agent_of(task: &str) -> Place {
 pub(crate) enum Thread {
     Tracker,
     Worker(usize),
+    Ahead(usize),
     Lane,
 }
 
@@ -66,6 +69,8 @@ pub struct World {
     pub(crate) landing: Option<IterationId>,
     pub(crate) tracker_queue: VecDeque<Effect>,
     pub(crate) workers: Vec<VecDeque<(IterationId, WorkerJob)>>,
+    /// Worktrees that are being made ahead, by worker.
+    pub(crate) ahead: BTreeSet<usize>,
     pub(crate) lane: VecDeque<LaneJob>,
     pub(crate) agent_stops: BTreeMap<WorkerId, StopRequest>,
     pub(crate) gate_stop: Option<StopRequest>,
@@ -81,6 +86,11 @@ pub struct World {
     pub(crate) end: Option<RunEnd>,
     steps: usize,
     is_watching: bool,
+}
+
+fn made_ahead(index: usize) -> Event {
+    let worker = WorkerId(u16::try_from(index).expect("a run has few workers"));
+    Event::MadeAhead { worker, result: Ok(format!("wt/{worker}")) }
 }
 
 /// More steps than any scenario needs.
@@ -102,6 +112,7 @@ impl World {
             landing: None,
             tracker_queue: VecDeque::new(),
             workers: vec![VecDeque::new(); usize::from(config.jobs)],
+            ahead: BTreeSet::new(),
             lane: VecDeque::new(),
             agent_stops: BTreeMap::new(),
             gate_stop: None,
@@ -155,6 +166,7 @@ impl World {
                 }
                 self.lane.push_back(job);
             }
+            Effect::MakeAhead { worker, .. } => drop(self.ahead.insert(usize::from(worker.0))),
             Effect::StopAgent(worker, how) => drop(self.agent_stops.insert(worker, how)),
             Effect::StopGate(how) => self.gate_stop = Some(how),
             Effect::WakeAt(moment) => self.wake_at = Some(moment),
@@ -181,7 +193,8 @@ impl World {
     /// Threads that have a job that is not held.
     pub(crate) fn servable(&self) -> Vec<Thread> {
         let workers = (0..self.workers.len()).map(Thread::Worker);
-        let threads = [Thread::Tracker].into_iter().chain(workers).chain([Thread::Lane]);
+        let ahead = self.ahead.iter().copied().map(Thread::Ahead);
+        let threads = [Thread::Tracker].into_iter().chain(workers).chain([Thread::Lane]).chain(ahead);
         threads.filter(|thread| self.is_servable(*thread)).collect()
     }
 
@@ -195,6 +208,9 @@ impl World {
                 }
                 _ => false,
             },
+            Thread::Ahead(_) => !self.held.contains(&Place::Ahead),
+            // A worker does one thing after another.
+            Thread::Worker(index) if self.ahead.contains(&index) => false,
             Thread::Worker(index) => match self.workers[index].front() {
                 Some((id, job)) => self.may_go_on(*id, job),
                 None => false,
@@ -217,6 +233,7 @@ impl World {
         let events = match thread {
             Thread::Tracker => self.tracker_queue.pop_front().map(|call| vec![self.ask_tracker(call)]),
             Thread::Lane => self.lane.pop_front().map(|job| vec![self.do_lane(job)]),
+            Thread::Ahead(index) => self.ahead.take(&index).map(|index| vec![made_ahead(index)]),
             Thread::Worker(index) => self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job)),
         };
         self.inbox.extend(events.into_iter().flatten());

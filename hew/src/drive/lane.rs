@@ -41,8 +41,10 @@ pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
 
 struct Lane {
     path: PathBuf,
-    /// The commit whose files its worktree has, once it is made.
+    /// The commit whose files its worktree has, once it is made with files.
     at: Option<CommitId>,
+    /// Its worktree is there; without files where nobody looks at them.
+    exists: bool,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
     /// Work that changes git's attributes came to the lane: from here on it stands at the tip for every merge.
@@ -55,6 +57,7 @@ impl Lane {
         Self {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
+            exists: false,
             depth: CleanDepth::Nothing,
             attributes_changed: false,
             set_up: SetUp::default(),
@@ -104,6 +107,7 @@ impl Lane {
         };
         made.map_err(|error| error.to_string())?;
         self.at = Some(commit.clone());
+        self.exists = true;
         Ok(())
     }
 
@@ -146,8 +150,11 @@ impl Lane {
         }
         // Without a gate nobody looks at the files, and as long as no landing changed attributes, any tip's are as good.
         let stands = rig.place.gate.is_some() || self.attributes_changed;
-        if stands || self.at.is_none() {
+        if stands {
             self.stand_at(rig, tip)?;
+        } else if !self.exists {
+            rig.git.add_merge_place(&self.path, tip).map_err(|error| error.to_string())?;
+            self.exists = true;
         }
         let request = CandidateRequest {
             lane: self.path.clone(),

@@ -33,7 +33,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew_core::agent::StopRequest;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
-use hew_core::ids::{IterationId, WorkerId};
+use hew_core::ids::{CommitId, IterationId, WorkerId};
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
 pub(crate) use lane::deliver_once;
@@ -127,6 +127,7 @@ impl Drive<'_> {
                 Effect::StopAgent(worker, how) => threads.stop_agent(worker, how),
                 Effect::StopGate(how) => threads.stop_gate(how),
                 Effect::Work { iteration, job } => threads.work(iteration, job),
+                Effect::MakeAhead { worker, base } => threads.make_ahead(worker, base),
                 Effect::Lane(job) => threads.lane(job),
                 other => threads.ask_tracker(other),
             }
@@ -211,7 +212,14 @@ impl Threads {
         if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. }) {
             self.agent_stops.insert(iteration.worker, stop);
         }
-        send(&self.workers[usize::from(iteration.worker.0)], worker::Order { iteration, job, stops });
+        send(
+            &self.workers[usize::from(iteration.worker.0)],
+            worker::Order::Phase(worker::Phase { iteration, job, stops }),
+        );
+    }
+
+    fn make_ahead(&self, worker: WorkerId, base: CommitId) {
+        send(&self.workers[usize::from(worker.0)], worker::Order::MakeAhead(base));
     }
 
     fn lane(&mut self, job: LaneJob) {

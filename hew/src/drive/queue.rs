@@ -16,6 +16,7 @@ pub(super) enum Order {
     Settle { iteration: IterationId, job: SettleJob },
     ReadRunning(Vec<(IterationId, TaskId)>),
     ListLeftovers(ReadyQuery),
+    LookAhead(ReadyQuery),
 }
 
 impl Order {
@@ -26,6 +27,7 @@ impl Order {
             Effect::Claim { iteration, task, actor } => Some(Self::Claim { iteration, task, actor }),
             Effect::Settle { iteration, job } => Some(Self::Settle { iteration, job }),
             Effect::ReadRunning(running) => Some(Self::ReadRunning(running)),
+            Effect::LookAhead(query) => Some(Self::LookAhead(query)),
             Effect::ListLeftovers(query) => Some(Self::ListLeftovers(query)),
             _ => None,
         }
@@ -54,6 +56,10 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
             Event::Settled { iteration, result: result.map_err(words) }
         }
         Order::ReadRunning(running) => Event::RunningRead(read_running(tracker, running)),
+        Order::LookAhead(query) => {
+            let limit = query.limit.unwrap_or(MAX_LEFTOVERS);
+            Event::LookedAhead(tracker.leftovers(&query, limit).map_err(words))
+        }
         Order::ListLeftovers(query) => {
             Event::LeftoversListed(tracker.leftovers(&query, MAX_LEFTOVERS).map_err(words))
         }

@@ -85,6 +85,16 @@ impl Seat {
         self.set_up.forget();
     }
 
+    /// Makes the worktree before there is a task for it: only its files. Copies, links and set-up come with the first task;
+    /// they may take long, and the task may never come.
+    pub(super) fn make_ahead(&mut self, rig: &Rig, base: CommitId) -> Result<(), String> {
+        let start = WorktreeStart { branch: Some(self.branch(rig)), commit: base };
+        rig.git.add_worktree(&self.path(rig), &start).map_err(|error| error.to_string())?;
+        self.exists = true;
+        self.depth = CleanDepth::Nothing;
+        Ok(())
+    }
+
     /// Puts the worktree at a base and everything into it that settings ask for. Answers whether it was made anew.
     pub(super) fn prepare(
         &mut self,

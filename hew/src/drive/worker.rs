@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::{SpawnError, SpawnProgress, StopRequest};
 use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
-use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
 use hew_core::land::merge_back;
 use hew_core::plan::{self, RuntimeProblem, SpawnPlan, SpawnRequest};
 use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_tail};
@@ -18,24 +18,38 @@ use super::Rig;
 use super::seat::{self, Seat};
 use crate::adapters::store::{write_for_agent, write_private};
 
+/// What a worker is to do.
+pub(super) enum Order {
+    /// One phase of an iteration.
+    Phase(Phase),
+    /// Its worktree at a commit, before there is a task for it.
+    MakeAhead(CommitId),
+}
+
 /// One phase, with the channel through which its program may be stopped.
-pub(super) struct Order {
+pub(super) struct Phase {
     pub(super) iteration: IterationId,
     pub(super) job: WorkerJob,
     pub(super) stops: Receiver<StopRequest>,
 }
 
-/// Does phases until the run lets go of the channel.
+/// Does what it is told until the run lets go of the channel.
 pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
     let mut seat = Seat::new(worker);
     for order in orders {
-        let event = perform(&mut seat, rig, order, events);
+        let event = match order {
+            Order::Phase(phase) => perform(&mut seat, rig, phase, events),
+            Order::MakeAhead(base) => {
+                let made = seat.make_ahead(rig, base);
+                Event::MadeAhead { worker, result: made.map(|()| seat.path(rig).display().to_string()) }
+            }
+        };
         super::send(events, event);
     }
 }
 
-fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> Event {
-    let Order { iteration, job, stops } = order;
+fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> Event {
+    let Phase { iteration, job, stops } = phase;
     match job {
         WorkerJob::Prepare { base, must_contain } => {
             let log = folder(rig, iteration).join("setup.log");

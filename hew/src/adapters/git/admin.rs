@@ -5,7 +5,7 @@
 //! cleared although git refuses to.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// A worktree and git's record of it, which names it.
@@ -118,6 +118,26 @@ pub(super) fn records_of(common_dir: &Path, path: &Path) -> io::Result<Vec<PathB
     Ok(admins.filter(|admin| points_at(admin, &path)).collect())
 }
 
+/// Writes a worktree's detached HEAD as git itself does: the lock file is filled and becomes the file. An error where
+/// HEAD is locked, is on a branch, or is kept in another form than a file that holds a commit.
+pub(super) fn move_detached_head(admin: &Path, commit: &str) -> io::Result<()> {
+    let (head, lock) = (admin.join("HEAD"), admin.join("HEAD.lock"));
+    let is_id = |text: &str| text.len() == commit.len() && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let mut file = fs::File::create_new(&lock)?;
+    let moved = fs::read_to_string(&head).and_then(|before| {
+        if !is_id(before.trim_end()) || !is_id(commit) {
+            return Err(io::Error::other("HEAD holds no commit"));
+        }
+        file.write_all(format!("{commit}\n").as_bytes())?;
+        fs::rename(&lock, &head)
+    });
+    if moved.is_err() {
+        // The lock is ours.
+        fs::remove_file(&lock)?;
+    }
+    moved
+}
+
 /// Removes the lock that a killed git left on a worktree's index. Whoever made it must be gone.
 pub(super) fn unlock_index(admin: &Path) -> io::Result<()> {
     match fs::remove_file(admin.join("index.lock")) {
@@ -188,4 +208,28 @@ fn to_path(bytes: &[u8]) -> &Path {
 
 fn trim_end(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\n").unwrap_or(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_is_moved_only_where_it_holds_a_commit_and_nobody_has_locked_it() {
+        let admin = tempfile::tempdir().unwrap();
+        let (head, lock) = (admin.path().join("HEAD"), admin.path().join("HEAD.lock"));
+        let (old, new) = ("1".repeat(40), "2".repeat(40));
+        for before in ["ref: refs/heads/main\n", "ref: refs/heads/.invalid\n", "", "12\n"] {
+            fs::write(&head, before).unwrap();
+            move_detached_head(admin.path(), &new).unwrap_err();
+            assert_eq!((fs::read_to_string(&head).unwrap().as_str(), lock.exists()), (before, false));
+        }
+        fs::write(&head, format!("{old}\n")).unwrap();
+        fs::write(&lock, "somebody's").unwrap();
+        move_detached_head(admin.path(), &new).unwrap_err();
+        assert_eq!(fs::read_to_string(&lock).unwrap(), "somebody's");
+        fs::remove_file(&lock).unwrap();
+        move_detached_head(admin.path(), &new).unwrap();
+        assert_eq!((fs::read_to_string(&head).unwrap(), lock.exists()), (format!("{new}\n"), false));
+    }
 }

@@ -1,11 +1,15 @@
 //! Questions about commits.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use hew_core::ids::{CommitId, TreeId};
 use hew_core::worktree::{FileChange, GitError};
 
 use super::RepoGit;
+use super::run::GitCall;
+
+/// How many commits are looked at before git is asked to look at all: what a task builds on landed a short while ago.
+const NEAR: usize = 64;
 
 /// The tree of a commit.
 pub(super) fn tree_of(git: &RepoGit, commit: &CommitId) -> Result<TreeId, GitError> {
@@ -35,11 +39,67 @@ pub(super) fn contains_all(
     if ancestors.iter().all(|ancestor| ancestor == descendant) {
         return Ok(true);
     }
+    if is_near(git, descendant, ancestors) {
+        return Ok(true);
+    }
     // One commit that is reachable from an ancestor, but not from the descendant, is enough to deny it.
     let wanted: Vec<&str> = ancestors.iter().map(CommitId::as_str).collect();
     let input = format!("{}\n^{descendant}\n", wanted.join("\n"));
     let call = git.on_repository().args(["rev-list", "--max-count=1", "--stdin"]).input(input);
     Ok(call.run()?.success()?.stdout.is_empty())
+}
+
+/// Every one of `ancestors` is among the last commits that led to `descendant`. False says nothing.
+fn is_near(git: &RepoGit, descendant: &CommitId, ancestors: &[CommitId]) -> bool {
+    let mut wanted: BTreeSet<&str> = ancestors.iter().map(CommitId::as_str).collect();
+    let mut seen = BTreeSet::from([descendant.as_str().to_owned()]);
+    let mut line = VecDeque::from([descendant.as_str().to_owned()]);
+    for _ in 0..NEAR {
+        let Some(parents) = line.pop_front().and_then(|next| {
+            wanted.remove(next.as_str());
+            parents(git, &next)
+        }) else {
+            return false;
+        };
+        for parent in parents {
+            wanted.remove(parent.as_str());
+            if seen.insert(parent.clone()) {
+                line.push_back(parent);
+            }
+        }
+        if wanted.is_empty() {
+            return true;
+        }
+    }
+    false
+}
+
+/// A commit's parents, as a servant reads them; none where it could not.
+fn parents(git: &RepoGit, commit: &str) -> Option<Vec<String>> {
+    if !is_id(commit) {
+        return None;
+    }
+    let servant = || Ok(git.on_repository().args(["cat-file", "--batch"]));
+    git.servants.objects.ask(servant, &format!("{commit}\n"), is_whole_object, read_parents)
+}
+
+fn read_parents(answer: &[u8]) -> Option<Vec<String>> {
+    let text = String::from_utf8_lossy(answer);
+    let (head, content) = text.split_once('\n')?;
+    // The header of a commit ends with an empty line.
+    let header = content.lines().take_while(|line| !line.is_empty());
+    let parents = header.filter_map(|line| line.strip_prefix("parent ")).map(str::to_owned);
+    (head.split(' ').nth(1) == Some("commit")).then(|| parents.collect())
+}
+
+/// `<id> <type> <size>`, a newline, so many bytes, a newline; or one line about an object that is not there.
+fn is_whole_object(answer: &[u8]) -> bool {
+    let Some(end) = answer.iter().position(|&byte| byte == b'\n') else { return false };
+    let head = String::from_utf8_lossy(&answer[..end]);
+    match head.split(' ').nth(2).and_then(|size| size.parse::<usize>().ok()) {
+        Some(size) => answer.len() > end + 1 + size,
+        None => true,
+    }
 }
 
 /// Number of files and bytes of a commit's tree.
@@ -55,14 +115,37 @@ pub(super) fn tree_size(git: &RepoGit, commit: &CommitId) -> Result<(u64, u64), 
 
 /// Files that differ between two commits.
 pub(super) fn changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
-    let answer = git
-        .on_repository()
-        .args(["diff-tree", "-r", "--raw", "--numstat", "-z"])
-        .args(["--no-renames", "--no-ext-diff", "--no-textconv"])
-        .args([from.as_str(), to.as_str(), "--"])
-        .run()?
-        .success()?;
+    if let Some(changes) = ask_for_changes(git, from, to) {
+        return Ok(changes);
+    }
+    let answer = diff_tree(git).args([from.as_str(), to.as_str(), "--"]).run()?.success()?;
     parse_changes(&answer.stdout).ok_or_else(|| answer.unreadable())
+}
+
+fn diff_tree(git: &RepoGit) -> GitCall {
+    let call = git.on_repository().args(["diff-tree", "-r", "--raw", "--numstat", "-z"]);
+    call.args(["--no-renames", "--no-ext-diff", "--no-textconv"])
+}
+
+/// The same by a servant: `to` is compared as if `from` were its only parent. A line that names no commit comes back as
+/// it is, and tells that the answer before it is complete; `to` stands before its changes even if there are none.
+fn ask_for_changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Option<Vec<FileChange>> {
+    if !is_id(from.as_str()) || !is_id(to.as_str()) {
+        return None;
+    }
+    let servant = || Ok(diff_tree(git).args(["--always", "--stdin"]));
+    // Its own for each question, so that no path can be taken for it.
+    let end = format!("end of {from} {to}\n");
+    let is_whole = |answer: &[u8]| answer.ends_with(end.as_bytes());
+    let read = |answer: &[u8]| {
+        let changes = answer.strip_suffix(end.as_bytes())?.strip_prefix(to.as_str().as_bytes())?;
+        parse_changes(changes.strip_prefix(b"\0")?)
+    };
+    git.servants.diffs.ask(servant, &format!("{to} {from}\n{end}"), is_whole, read)
+}
+
+fn is_id(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// First come `:<old mode> <new mode> …` and the path of each file, then `<added> TAB <removed> TAB <path>` of each.

@@ -3,6 +3,7 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `run` | the one door to git processes |
+//! | `servant` | git processes that answer many questions |
 //! | `streams` | what such a process prints, read to its end |
 //! | `admin` | a worktree's `.git` file and git's record of it, as files |
 //! | `discard` | removing folders: renamed aside first, read-only folders too |
@@ -28,6 +29,7 @@ mod leftovers;
 mod merge;
 mod refs;
 pub(crate) mod run;
+mod servant;
 mod streams;
 mod worktrees;
 
@@ -43,6 +45,7 @@ use hew_core::worktree::{
 
 use self::admin::Linked;
 use self::run::GitCall;
+use self::servant::Servants;
 
 pub(crate) use self::discard::discard;
 pub use self::run::process_count;
@@ -75,6 +78,18 @@ pub struct RepoGit {
     /// Held while git's records of worktrees are added to or read: a half-written one makes git fail.
     records: RwLock<()>,
     environment: Vec<(OsString, OsString)>,
+    servants: AllServants,
+}
+
+/// Servants by what they can do.
+#[derive(Debug, Default)]
+struct AllServants {
+    /// `update-ref --stdin`.
+    updates: Servants,
+    /// `diff-tree --stdin`.
+    diffs: Servants,
+    /// `cat-file --batch`.
+    objects: Servants,
 }
 
 impl RepoGit {
@@ -85,6 +100,7 @@ impl RepoGit {
             identity: OnceLock::new(),
             records: RwLock::new(()),
             environment: Vec::new(),
+            servants: AllServants::default(),
         }
     }
 
@@ -190,6 +206,10 @@ impl GitClient for RepoGit {
 
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
         worktrees::add(self, path, start)
+    }
+
+    fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+        worktrees::add_merge_place(self, path, commit)
     }
 
     fn reset_worktree(

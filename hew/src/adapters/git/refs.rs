@@ -64,7 +64,24 @@ pub(super) fn delete_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -
 
 /// Points a ref of hew's at a commit.
 pub(super) fn anchor(git: &RepoGit, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+    if ask_to_move(git, name, commit, None) {
+        return Ok(());
+    }
     update(git)?.arg(name.as_str()).arg(commit.as_str()).run()?.success().map(drop)
+}
+
+/// Moves a ref through a servant, in a transaction of its own: by compare-and-swap where `from` is given. False where
+/// that was not answered, whatever became of it.
+fn ask_to_move(git: &RepoGit, name: &RefName, to: &CommitId, from: Option<&CommitId>) -> bool {
+    let from = from.map_or("", CommitId::as_str);
+    let question = format!("start\nupdate {name} {to} {from}\ncommit\n");
+    let expected = "start: ok\ncommit: ok\n";
+    // What comes from elsewhere has no place in a line.
+    let is_plain = question.lines().count() == 3 && question.split_whitespace().count() <= 6;
+    let servant = || Ok(update(git)?.arg("--stdin"));
+    let is_whole = |answer: &[u8]| answer.len() >= expected.len();
+    let read = |answer: &[u8]| (answer == expected.as_bytes()).then_some(());
+    is_plain && git.servants.updates.ask(servant, &question, is_whole, read).is_some()
 }
 
 /// Refs that begin with a prefix, sorted by name.
@@ -132,8 +149,22 @@ pub(super) fn advance(
     to: &CommitId,
 ) -> Result<AdvanceOutcome, GitError> {
     let name = branch.to_ref();
+    let is_moved = ask_to_move(git, &name, to, Some(from));
+    if read_back(git, &name)?.as_ref() == Some(to) && is_moved {
+        return Ok(AdvanceOutcome::Advanced);
+    }
+    advance_once(git, &name, from, to)
+}
+
+/// The same by a call of its own, whose words say what stands in the way.
+fn advance_once(
+    git: &RepoGit,
+    name: &RefName,
+    from: &CommitId,
+    to: &CommitId,
+) -> Result<AdvanceOutcome, GitError> {
     let answer = update(git)?.args([name.as_str(), to.as_str(), from.as_str()]).run()?;
-    let there = read_back(git, &name)?;
+    let there = read_back(git, name)?;
     match there {
         Some(there) if answer.exit.is_success() && there == *to => Ok(AdvanceOutcome::Advanced),
         // It did not move and nobody moved it: a lock, a full disk.

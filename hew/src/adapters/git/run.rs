@@ -150,7 +150,19 @@ impl GitCall {
         })
     }
 
+    /// Starts it as a servant: it is asked and answers through pipes, and what it says besides is nobody's.
+    pub(super) fn serve(&self) -> std::io::Result<Child> {
+        let child =
+            self.command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+        STARTED.fetch_add(1, Ordering::Relaxed);
+        Ok(child)
+    }
+
     fn spawn(&self) -> std::io::Result<Child> {
+        self.command().stdin(self.stdin()?).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    }
+
+    fn command(&self) -> Command {
         let mut command = Command::new("git");
         for name in inherited_and_unwanted() {
             command.env_remove(name);
@@ -164,11 +176,8 @@ impl GitCall {
             .env("GIT_PAGER", "cat")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .envs(self.settings_as_variables())
-            .stdin(self.stdin()?)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .process_group(0)
-            .spawn()
+            .process_group(0);
+        command
     }
 
     fn settings_as_variables(&self) -> impl Iterator<Item = (String, String)> {
@@ -233,7 +242,7 @@ impl GitAnswer {
 }
 
 /// TERM first: git then removes its lock files.
-fn end_group(child: &mut Child) {
+pub(super) fn end_group(child: &mut Child) {
     let Ok(id) = i32::try_from(child.id()) else { return };
     let group = Pid::from_raw(id);
     // It may be gone already, which is what is wanted.

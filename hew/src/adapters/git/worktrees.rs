@@ -15,15 +15,42 @@ use super::{RepoGit, file_error};
 /// How often git is asked while other worktrees are half-made: it takes some microseconds to write a record.
 const TRIES: u32 = 20;
 
+/// What git reads as the files that a worktree shall have: one name, in every folder.
+const ONLY_ATTRIBUTES: &str = ".gitattributes\n";
+
+/// Settings that make git read it.
+const SPARSE: [(&str, &str); 3] =
+    [("core.sparseCheckout", "true"), ("core.sparseCheckoutCone", "false"), ("index.sparse", "false")];
+
 /// Makes a worktree; what a killed attempt left at this path is cleared first.
 pub(super) fn add(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+    let linked = begin(git, path, start)?;
+    fill(git, &linked, &[])
+}
+
+/// Makes a worktree that holds of a commit's files only the attributes.
+pub(super) fn add_merge_place(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
+    let linked = begin(git, path, &WorktreeStart { branch: None, commit: commit.clone() })?;
+    let folder = linked.admin.join("info");
+    let written =
+        fs::create_dir_all(&folder).and_then(|()| fs::write(folder.join("sparse-checkout"), ONLY_ATTRIBUTES));
+    written.map_err(|error| file_error(&folder, error))?;
+    fill(git, &linked, &SPARSE)
+}
+
+fn begin(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<Linked, GitError> {
     remove(git, path)?;
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent).map_err(|error| file_error(parent, error))?;
     }
     register(git, path, start)?;
-    let linked = git.locate_unfinished(path)?;
-    git.in_worktree(&linked).args(["reset", "--quiet", "--hard"]).timeout(LONG).run()?.success()?;
+    git.locate_unfinished(path)
+}
+
+/// Writes a new worktree's files and takes the mark of an unfinished one away.
+fn fill(git: &RepoGit, linked: &Linked, settings: &[(&'static str, &'static str)]) -> Result<(), GitError> {
+    let call = git.in_worktree(linked).settings(settings).args(["reset", "--quiet", "--hard"]);
+    call.timeout(LONG).run()?.success()?;
     let mark = linked.admin.join("locked");
     fs::remove_file(&mark).map_err(|error| file_error(&mark, error))
 }
@@ -114,6 +141,9 @@ pub(super) fn checkout(
 /// Points a worktree's HEAD at a commit; files and index stay as they are.
 pub(super) fn hold(git: &RepoGit, path: &Path, commit: &CommitId) -> Result<(), GitError> {
     let linked = git.locate(path)?;
+    if admin::move_detached_head(&linked.admin, commit.as_str()).is_ok() {
+        return Ok(());
+    }
     let call = git.in_worktree(&linked).args(["update-ref", "--no-deref", "HEAD", commit.as_str()]);
     call.run()?.success().map(drop)
 }
