@@ -220,6 +220,7 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
         StopCause::Requested => "requested".to_owned(),
         StopCause::Timeout => "timeout".to_owned(),
         StopCause::Stalled(evidence) => format!("stalled: {evidence}"),
+        StopCause::Hopeless(failure) => format!("hopeless: {}", failure.message),
     });
     record(
         out,

@@ -8,6 +8,6 @@ pub mod spawn_plan;
 pub use provenance::Provenance;
 pub use runtime::RuntimeProblem;
 pub use spawn_plan::{
-    AgentStdin, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest, outcome_file, plan_spawn,
-    prompt_file, provenance_line,
+    AgentStdin, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest, outcome_file,
+    plan_spawn, prompt_file, provenance_line,
 };

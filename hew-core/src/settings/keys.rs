@@ -200,7 +200,12 @@ pub const KEYS: &[KeySpec] = &[
         "false",
         "Exit code 0 without another word counts as done; `true` for `shell`",
     )),
-    key("loop.runtime_defs.<name>.output", Kind::Choice(&["text"]), "text", "The form of its output"),
+    key(
+        "loop.runtime_defs.<name>.output",
+        Kind::Choice(&["text", "claude-stream", "codex-jsonl"]),
+        "text",
+        "The form of its output: text for people, or the events of claude or codex",
+    ),
 ];
 
 /// What a dotted path leads to.

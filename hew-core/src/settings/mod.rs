@@ -100,6 +100,28 @@ pub enum PromptVia {
     File,
 }
 
+/// The form of what a runtime prints on its standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputForm {
+    /// Text for people.
+    Text,
+    /// The events of `claude -p --output-format stream-json`.
+    ClaudeStream,
+    /// The events of `codex exec --json`.
+    CodexJsonl,
+}
+
+impl OutputForm {
+    /// The word that settings have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::ClaudeStream => "claude-stream",
+            Self::CodexJsonl => "codex-jsonl",
+        }
+    }
+}
+
 /// `loop.runtime_defs.<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeDef {
@@ -113,6 +135,8 @@ pub struct RuntimeDef {
     pub env: Sourced<BTreeMap<String, String>>,
     /// Exit code 0 without another word counts as done.
     pub done_on_exit_zero: Sourced<bool>,
+    /// The form of its output.
+    pub output: Sourced<OutputForm>,
 }
 
 /// Everything that can be set, typed, each with its origin.

@@ -8,7 +8,9 @@ use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
-use super::{MergeMode, OnGateFail, Origin, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind};
+use super::{
+    MergeMode, OnGateFail, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
+};
 use crate::ids::RuntimeName;
 
 impl Settings {
@@ -81,6 +83,7 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
             prompt: from.word(&key("prompt"), prompt_via),
             env: from.map(&key("env")),
             done_on_exit_zero: from.flag(&key("done_on_exit_zero")),
+            output: from.word(&key("output"), output_form),
         }
     };
     from.0.runtimes().iter().map(|name| (RuntimeName::new(name), def(name))).collect()
@@ -108,6 +111,11 @@ fn prompt_via(word: &str) -> Option<PromptVia> {
         "file" => Some(PromptVia::File),
         _ => None,
     }
+}
+
+fn output_form(word: &str) -> Option<OutputForm> {
+    let all = [OutputForm::Text, OutputForm::ClaudeStream, OutputForm::CodexJsonl];
+    all.into_iter().find(|form| form.as_str() == word)
 }
 
 fn length(value: &Value) -> Option<Duration> {
@@ -210,7 +218,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_set_in_a_file_reaches_one_field_with_its_origin() {
-        for spec in KEYS.iter().filter(|spec| !spec.name.ends_with(".output")) {
+        for spec in KEYS {
             let key = spec.name.replace("<name>", "x");
             // A definition needs a command.
             let first = if key.ends_with(".command") { "" } else { "loop.runtime_defs.x.command = 'x'" };

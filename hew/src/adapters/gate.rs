@@ -72,7 +72,7 @@ fn report(ended: Ended, tail: Tail, output_bytes: u64) -> GateReport {
         duration: ended.ran,
         stopped: ended.stopped.map(|cause| match cause {
             StopCause::Timeout => GateStop::Timeout,
-            StopCause::Requested | StopCause::Stalled(_) => GateStop::Requested,
+            StopCause::Requested | StopCause::Stalled(_) | StopCause::Hopeless(_) => GateStop::Requested,
         }),
         leaked: ended.leaked,
         output_bytes,
