@@ -116,14 +116,15 @@ pub struct SpawnRequest<'a> {
     pub ambient: &'a BTreeMap<String, String>,
     /// Where it runs.
     pub seat: &'a Seat,
+    /// The runtime that [`runtime::choose`] chose for the task.
+    pub choice: &'a RuntimeChoice,
 }
 
 /// The only place that decides what runs: runtime, argv, environment, input, folder, limits, each with its origin.
 pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProblem> {
-    let SpawnRequest { task, settings, seat, .. } = *request;
-    let choice = runtime::choose(task, settings);
-    let def = runtime::definition(&choice, settings)?;
-    let (argv, argv_origin) = plan_argv(request, &choice, def)?;
+    let SpawnRequest { settings, seat, choice, .. } = *request;
+    let def = runtime::definition(choice, settings)?;
+    let (argv, argv_origin) = plan_argv(request, choice, def)?;
     let (env, env_origins) = super::env::plan_env(request, def);
     let stdin = match def.prompt.value {
         PromptVia::Stdin => AgentStdin::File(prompt_file(seat)),
@@ -150,7 +151,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     provenance.extend(limit_entries(settings));
     provenance.extend(env_origins);
     Ok(SpawnPlan {
-        runtime: choice.name,
+        runtime: choice.name.clone(),
         argv,
         env,
         cwd: seat.worktree.clone(),
