@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
-use crate::ids::{CommitId, IterationId, RuntimeName, TaskId};
+use crate::ids::{CommitId, IterationId, ModelName, RuntimeName, TaskId};
 use crate::record::event::{JournalEntry, JournalEvent};
 
 /// One iteration, briefly.
@@ -36,6 +36,8 @@ pub struct IterationRow {
     pub phase: &'static str,
     /// The runtime.
     pub runtime: Option<RuntimeName>,
+    /// The model that is asked for.
+    pub model: Option<ModelName>,
     /// The commit that it started from.
     pub base_sha: Option<CommitId>,
     /// What landed.
@@ -62,6 +64,7 @@ impl IterationRow {
             reason: view.reason.clone(),
             phase: view.phase.as_str(),
             runtime: view.runtime.clone(),
+            model: view.model.clone(),
             base_sha: view.base_sha.clone(),
             landed_sha: view.landed_sha.clone(),
             builds_on: view.builds_on.clone(),
