@@ -28,7 +28,7 @@ const MODEL: &str = "{model}";
 
 /// Program and arguments with where they came from.
 pub(super) struct Argv {
-    pub(super) argv: Vec<String>,
+    pub(super) words: Vec<String>,
     pub(super) provenance: Vec<Provenance>,
     /// The model's name is among them.
     pub(super) names_model: bool,
@@ -45,9 +45,9 @@ pub(super) fn plan_argv(
     if choice.name.as_str() == SHELL {
         let allow = &settings.shell_allow_task_commands;
         let (command, origin) = runtime::shell_command(Some(request.task()), def, allow, choice)?;
-        let argv = vec!["sh".to_owned(), "-c".to_owned(), command];
-        let provenance = vec![entry("argv", &argv.join(" "), &origin)];
-        return Ok(Argv { argv, provenance, names_model: false });
+        let words = vec!["sh".to_owned(), "-c".to_owned(), command];
+        let provenance = vec![entry("argv", &words.join(" "), &origin)];
+        return Ok(Argv { words, provenance, names_model: false });
     }
     let Some(command) = &def.command.value else {
         return Err(runtime::no_command(choice));
@@ -67,8 +67,8 @@ pub(super) fn plan_argv(
         entry("argv", &args.join(" "), &format!("{} {start}.args", def.args.origin)),
     ];
     let names_model = model.is_some() && def.args.value.iter().any(|arg| arg.contains(MODEL));
-    let argv = std::iter::once(program).chain(args).collect();
-    Ok(Argv { argv, provenance, names_model })
+    let words = std::iter::once(program).chain(args).collect();
+    Ok(Argv { words, provenance, names_model })
 }
 
 fn placeholders(

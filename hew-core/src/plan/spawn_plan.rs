@@ -183,7 +183,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         runtime: choice.name.clone(),
         model: told.as_ref().and(asked).map(|asked| asked.name),
         model_told: told.filter(|_| argv.names_model).map(|told| told.name),
-        argv: argv.argv,
+        argv: argv.words,
         env,
         cwd: seat.worktree.clone(),
         stdin,

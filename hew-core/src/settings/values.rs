@@ -29,11 +29,12 @@ impl Values {
         for spec in KEYS.iter().filter(|spec| !spec.name.contains('<')) {
             values.insert_default(spec.name, spec);
         }
-        values.overlaid_with(read_file(RUNTIMES, "built-in", Path::new("built_in.toml")).values.as_built_in())
+        values
+            .overlaid_with(read_file(RUNTIMES, "built-in", Path::new("built_in.toml")).values.made_built_in())
     }
 
     /// The same values, all of them hew's own.
-    fn as_built_in(mut self) -> Self {
+    fn made_built_in(mut self) -> Self {
         self.entries.values_mut().for_each(|found| found.origin = Origin::BuiltIn);
         self
     }
