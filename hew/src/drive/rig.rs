@@ -19,6 +19,7 @@ use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
 use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
+use crate::commands::trust;
 
 /// Which run, and where it is.
 #[derive(Debug, Clone)]
@@ -127,10 +128,10 @@ pub(crate) fn hew_folder() -> PathBuf {
     hew_program().parent().map(PathBuf::from).unwrap_or_default()
 }
 
-/// hew's own environment, as far as it is text.
+/// hew's own environment, as far as it is text, without what a person says to hew alone.
 pub(crate) fn ambient() -> BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    std::env::vars_os().filter_map(text).collect()
+    std::env::vars_os().filter_map(text).filter(|(name, _)| name != trust::VARIABLE).collect()
 }
