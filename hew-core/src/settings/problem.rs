@@ -90,6 +90,19 @@ impl SettingsProblem {
         }
     }
 
+    /// The key that it is about; none for files as a whole.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Syntax { .. } | Self::TwoFiles { .. } => None,
+            Self::UnknownKey { key, .. }
+            | Self::BadValue { key, .. }
+            | Self::Section { key, .. }
+            | Self::Twice { key, .. }
+            | Self::UndefinedRuntime { key, .. }
+            | Self::Lacking { key, .. } => Some(key),
+        }
+    }
+
     /// What is wrong, without the place.
     pub fn what(&self) -> String {
         match self {

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::runtime::{self, SHELL};
-use hew_core::settings::Settings;
+use hew_core::settings::check::undefined_runtimes;
+use hew_core::settings::{Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
 
@@ -57,6 +58,7 @@ pub(super) fn check(
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
     problems.extend(runtime_problem(&context.settings));
+    problems.extend(other_runtime_problems(context));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
@@ -126,6 +128,17 @@ fn runtime_problem(settings: &Settings) -> Option<Problem> {
             choice.name
         ),
     })
+}
+
+/// Runtimes besides the main one that settings name and nobody defined.
+fn other_runtime_problems(context: &Context) -> Vec<Problem> {
+    let undefined = undefined_runtimes(&context.values).into_iter();
+    let others = undefined.filter(|problem| problem.key() != Some("loop.runtime"));
+    let problem = |problem: SettingsProblem| Problem {
+        what: problem.to_string(),
+        hint: "hew config validate".to_owned(),
+    };
+    others.map(problem).collect()
 }
 
 /// Why a program can't be run, if it can't.
