@@ -264,6 +264,14 @@ fn entries_of_maps_merge_over_layers_and_tell_each_their_place() {
     ] {
         assert!(list().contains(&line), "{line} is not in {}", list());
     }
+    assert_eq!(
+        place.ok(&["get", "loop.model.by_priority", "--show-origin"]),
+        format!(
+            "P0=a\tuser {0}:2\nP1=c\tproject {1}:1\n",
+            place.path("xdg/hew/config.toml").display(),
+            place.path("project/.hew.toml").display()
+        )
+    );
 }
 
 #[test]

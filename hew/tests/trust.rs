@@ -259,6 +259,27 @@ fn nothing_inside_an_iteration_can_trust() {
 }
 
 #[test]
+fn secrets_are_not_shown() {
+    let stage = stage();
+    stage.repo.write(
+        ".hew.toml",
+        "loop.runtime_defs.x = { command = 'x', env = { API_KEY = 's3cret', MODE = 'fast' } }\n",
+    );
+    let (refused, json) = (hew(&stage, &RUN), hew(&stage, &["trust", "--json"]));
+    for told in [&refused.stderr, &json.stdout] {
+        assert!(told.contains("fast") && told.contains("(left out)") && !told.contains("s3cret"), "{told}");
+    }
+}
+
+#[test]
+fn a_project_without_a_file_has_nothing_to_trust() {
+    let stage = LoopStage::new();
+    let trusted = hew(&stage, &["trust"]);
+    assert!(trusted.code == 0 && trusted.stdout.contains("nothing needs trust"), "{}", trusted.stdout);
+    assert!(records(&stage).is_empty());
+}
+
+#[test]
 fn worktrees_of_one_project_each_have_their_own_file() {
     let stage = stage();
     assert_eq!(hew(&stage, &["trust"]).code, 0);

@@ -98,10 +98,11 @@ pub struct InitArgs {
   hew trust
   HEW_TRUST=all hew loop run --scope ready
 
-Settings of a project that run commands or widen what agents may do take effect once you have trusted them;
-every change of them is asked for again. HEW_TRUST=all is for machines where nobody can be asked.
+Settings of a project that run commands or widen what agents may do take effect once you have
+trusted them; a change of them has to be trusted again. HEW_TRUST=all is for machines where nobody
+can be asked.
 
-Exit codes: 0 trusted; 1 --show: not trusted; 2 there is nothing to trust, or settings are not valid")]
+Exit codes: 0 trusted; 1 --show: not trusted; 2 settings are not valid")]
 pub struct TrustArgs {
     /// Show what is not trusted, and trust nothing
     #[arg(long)]

@@ -45,6 +45,8 @@ fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
     let Some(found) = values.value(&key) else { return Ok(code::FAILED) };
     if ui.is_json() {
         ui.print_json(&setting_json(&key, &found));
+    } else if let (Value::Map(_), true) = (&found.value, args.show_origin) {
+        list_entries(&key, &values, ui);
     } else {
         let lines: Vec<String> = found.value.to_string().lines().map(visible).collect();
         let origin = if args.show_origin {
@@ -57,6 +59,18 @@ fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
     Ok(code::OK)
 }
 
+/// Entries of a map come each from a place of its own.
+fn list_entries(key: &str, values: &Values, ui: &Ui) {
+    for (name, found) in values.entries_of(key) {
+        ui.print(&format!(
+            "{}={}\t{}\n",
+            visible(name),
+            visible(&found.value.to_string()),
+            visible(&found.origin.to_string())
+        ));
+    }
+}
+
 fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
     let values: Values = settings_files::load_values(project().as_ref(), &[])?;
     for (key, found) in values.iter() {
@@ -64,7 +78,7 @@ fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
             ui.print_json(&setting_json(key, found));
             continue;
         }
-        let line = format!("{key}={}", visible(&found.value.to_string()));
+        let line = format!("{}={}", visible(key), visible(&found.value.to_string()));
         let origin = if args.show_origin {
             format!("\t{}", visible(&found.origin.to_string()))
         } else {

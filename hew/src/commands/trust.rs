@@ -7,9 +7,12 @@
 use std::env;
 use std::io::{BufRead as _, stdin};
 
-use hew_core::settings::Origin;
+use hew_core::plan::env::is_secret_name;
+use hew_core::render::text::visible;
+use hew_core::settings::lookup::{Found, find};
 use hew_core::settings::problem::place;
 use hew_core::settings::trust::{TrustChange, TrustedContent};
+use hew_core::settings::{MapKind, Origin};
 use serde_json::json;
 
 use super::context::Context;
@@ -33,7 +36,8 @@ pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
     }
     let context = Context::open()?;
     let Some(layer) = &context.project_layer else {
-        return Err(Failure::usage("this project has no settings file that counts").hint("hew config path"));
+        tell_nothing(&context, ui);
+        return Ok(code::OK);
     };
     let changes = recorded_changes(&context.project, layer)?;
     if !args.show && !changes.is_empty() {
@@ -43,20 +47,31 @@ pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
     Ok(if args.show && !changes.is_empty() { code::FAILED } else { code::OK })
 }
 
+fn tell_nothing(context: &Context, ui: &Ui) {
+    if ui.is_json() {
+        let project = &context.project.common_dir;
+        ui.print_json(&json!({
+            "schema": 1, "kind": "trust", "project": project, "file": null, "changes": [], "trusted": true,
+        }));
+    } else {
+        ui.print("no settings file of this project counts: nothing needs trust\n");
+    }
+}
+
 fn tell(context: &Context, layer: &ProjectLayer, changes: &[TrustChange], only_shown: bool, ui: &Ui) {
     let trusted = TrustedContent::of(&layer.values);
     if ui.is_json() {
         let changes: Vec<_> = changes.iter().map(change_json).collect();
         ui.print_json(&json!({
             "schema": 1, "kind": "trust", "project": context.project.common_dir, "file": layer.file.path,
-            "sha256": trusted.hash(), "values": trusted.0, "changes": changes,
+            "sha256": trusted.hash(), "changes": changes,
             "trusted": changes.is_empty() || !only_shown,
         }));
         return;
     }
-    let path = hew_core::render::text::visible(&layer.file.path.display().to_string());
+    let path = visible(&layer.file.path.display().to_string());
     for change in changes {
-        ui.print(&format!("{}\n", hew_core::render::text::visible(&line(change))));
+        ui.print(&format!("{}\n", visible(&line(change))));
     }
     let count = trusted.0.len();
     let word = match (changes.is_empty(), only_shown) {
@@ -151,7 +166,7 @@ fn refusal(changes: &[TrustChange]) -> Failure {
 fn line(change: &TrustChange) -> String {
     let at = change.at.as_ref().map(|at| format!("{}: ", place(at))).unwrap_or_default();
     let key = &change.key;
-    match (&change.old, &change.new) {
+    match (shown(change, change.old.as_ref()), shown(change, change.new.as_ref())) {
         (None, Some(new)) => format!("{at}{key} = {new}"),
         (Some(old), Some(new)) => format!("{at}{key} = {new} (trusted: {old})"),
         (Some(old), None) => format!("{key} is gone (trusted: {old})"),
@@ -161,6 +176,14 @@ fn line(change: &TrustChange) -> String {
 
 fn change_json(change: &TrustChange) -> serde_json::Value {
     json!({
-        "key": change.key, "old": change.old, "new": change.new, "at": change.at.as_ref().map(place),
+        "key": change.key, "old": shown(change, change.old.as_ref()), "new": shown(change, change.new.as_ref()),
+        "at": change.at.as_ref().map(place),
     })
+}
+
+/// A value as it may stand in a log: a secret in a runtime's environment is left out.
+fn shown(change: &TrustChange, value: Option<&String>) -> Option<String> {
+    let is_secret =
+        matches!(find(&change.key), Found::Entry(_, MapKind::Variables, name) if is_secret_name(name));
+    value.map(|value| if is_secret { "(left out)".to_owned() } else { value.clone() })
 }
