@@ -31,6 +31,24 @@ pub enum FailureClass {
     Unknown,
 }
 
+impl FailureClass {
+    /// The wire form.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auth => "auth",
+            Self::Quota => "quota",
+            Self::RateLimit => "rate_limit",
+            Self::Overloaded => "overloaded",
+            Self::BadRequest => "bad_request",
+            Self::Server => "server",
+            Self::Network => "network",
+            Self::Spawn => "spawn",
+            Self::Timeout => "timeout",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// When a provider said that it is to be asked again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,4 +69,36 @@ pub struct RuntimeFailure {
     /// When to ask again, where the provider said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<RetryAt>,
+}
+
+/// Most characters of a failure's message.
+const MAX_MESSAGE: usize = 500;
+
+impl RuntimeFailure {
+    /// A failure with these words, made one line.
+    pub fn new(class: FailureClass, words: &str, retry_at: Option<RetryAt>) -> Self {
+        Self { class, message: one_line(words, MAX_MESSAGE), retry_at }
+    }
+}
+
+/// Text as one line of at most `max` characters.
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        // A character has at most four bytes.
+        if line.len() > max * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(max) {
+        Some((at, _)) => {
+            line.truncate(at);
+            line
+        }
+        None => line,
+    }
 }

@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::check::lacking_commands;
 use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
-use super::{MergeMode, OnGateFail, Origin, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind};
-use crate::ids::RuntimeName;
+use super::{
+    MergeMode, OnGateFail, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
+};
+use crate::ids::{ModelName, RuntimeName};
 
 impl Settings {
     /// The settings that merged layers amount to. `values` must rest on [`Values::built_in`].
@@ -20,27 +23,17 @@ impl Settings {
     }
 }
 
-/// Definitions that no program belongs to; `shell` may live without one.
-fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
-    let lacks =
-        |name: &String| name != "shell" && values.value(&format!("{RUNTIME_DEFS}{name}.command")).is_none();
-    let names = values.runtimes().into_iter().filter(lacks);
-    names
-        .filter_map(|name| {
-            let start = format!("{RUNTIME_DEFS}{name}.");
-            let mut keys = values.iter().filter(|(key, _)| key.starts_with(&start));
-            let (_, first) = keys.find(|(_, value)| value.origin != Origin::BuiltIn)?;
-            Some(SettingsProblem::Lacking { at: first.origin.clone(), key: format!("{start}command") })
-        })
-        .collect()
-}
-
 fn typed(from: &Reader<'_>) -> Settings {
     Settings {
         tracker_kind: from.word("tracker.kind", tracker_kind),
+        tracker_command: from.word("tracker.command", |text| Some(text.to_owned())),
         tracker_prefix: from.text("tracker.prefix"),
         jobs: from.number("loop.jobs"),
         runtime: from.word("loop.runtime", |name| Some(RuntimeName::new(name))),
+        runtimes: from
+            .known("loop.runtimes", |value| Some(list(value)?.iter().map(RuntimeName::new).collect())),
+        fallback_runtime: from.read("loop.fallback_runtime", |value| text(value).map(RuntimeName::new)),
+        fallback_cooldown_iters: from.number("loop.fallback_cooldown_iters"),
         max_attempts: from.number("loop.max_attempts"),
         timeout: from.duration("loop.timeout"),
         stall_timeout: from.duration("loop.stall_timeout"),
@@ -53,6 +46,23 @@ fn typed(from: &Reader<'_>) -> Settings {
         keep_refs_days: from.number("loop.keep_refs_days"),
         budget_wall: from.read("loop.budget.wall", length),
         budget_iterations: from.read("loop.budget.iterations", count),
+        budget_tokens: from.read("loop.budget.tokens", count),
+        budget_usd: from.read("loop.budget.usd", |value| match value {
+            Value::Usd(amount) => Some(*amount),
+            _ => None,
+        }),
+        budget_grace: from.known("loop.budget.grace", |value| match value {
+            Value::Percent(percent) => Some(*percent),
+            _ => None,
+        }),
+        budget_first_guess: from.number("loop.budget.first_guess"),
+        model_default: from.read("loop.model.default", model),
+        model_by_priority: from.entries("loop.model.by_priority", priority, model),
+        model_by_type: from.entries("loop.model.by_type", |name| Some(name.to_owned()), model),
+        prices: from.entries("loop.prices", model_name, |value| match value {
+            Value::Price(price) => Some(*price),
+            _ => None,
+        }),
         gate_command: from.text("loop.gate.command"),
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),
@@ -79,8 +89,10 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
             command: from.text(&key("command")),
             args: from.list(&key("args")),
             prompt: from.word(&key("prompt"), prompt_via),
-            env: from.map(&key("env")),
+            env: from.entries(&key("env"), |name| Some(name.to_owned()), text),
             done_on_exit_zero: from.flag(&key("done_on_exit_zero")),
+            output: from.word(&key("output"), output_form),
+            models: from.entries(&key("models"), model_name, model),
         }
     };
     from.0.runtimes().iter().map(|name| (RuntimeName::new(name), def(name))).collect()
@@ -89,6 +101,7 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
 fn tracker_kind(word: &str) -> Option<TrackerKind> {
     match word {
         "auto" => Some(TrackerKind::Auto),
+        "bd" => Some(TrackerKind::Bd),
         "embedded" => Some(TrackerKind::Embedded),
         _ => None,
     }
@@ -108,6 +121,29 @@ fn prompt_via(word: &str) -> Option<PromptVia> {
         "file" => Some(PromptVia::File),
         _ => None,
     }
+}
+
+fn output_form(word: &str) -> Option<OutputForm> {
+    let all = [OutputForm::Text, OutputForm::ClaudeStream, OutputForm::CodexJsonl];
+    all.into_iter().find(|form| form.as_str() == word)
+}
+
+/// The digit of `P0` to `P4`.
+fn priority(name: &str) -> Option<u8> {
+    name.strip_prefix('P')?.parse().ok()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "any text is a name of a model, but not of every key")]
+fn model_name(text: &str) -> Option<ModelName> {
+    Some(ModelName::new(text))
+}
+
+fn model(value: &Value) -> Option<ModelName> {
+    text(value).map(ModelName::new)
+}
+
+fn list(value: &Value) -> Option<&Vec<String>> {
+    if let Value::List(items) = value { Some(items) } else { None }
 }
 
 fn length(value: &Value) -> Option<Duration> {
@@ -167,13 +203,22 @@ impl Reader<'_> {
     }
 
     fn list(&self, key: &str) -> Sourced<Vec<String>> {
-        self.known(key, |value| if let Value::List(items) = value { Some(items.clone()) } else { None })
+        self.known(key, |value| list(value).cloned())
     }
 
-    fn map(&self, key: &str) -> Sourced<BTreeMap<String, String>> {
-        let found =
-            self.read(key, |value| if let Value::Map(map) = value { Some(map.clone()) } else { None });
-        Sourced { value: found.value.unwrap_or_default(), origin: found.origin }
+    /// A map whose entries have origins of their own.
+    fn entries<K: Ord, T>(
+        &self,
+        key: &str,
+        name_of: impl Fn(&str) -> Option<K>,
+        take: impl Fn(&Value) -> Option<T>,
+    ) -> BTreeMap<K, Sourced<T>> {
+        let entry = |(name, found): (&str, &Sourced<Value>)| {
+            let name = name_of(name).expect("an entry was named by its map's kind");
+            let value = take(&found.value).expect("an entry was read by its map's kind");
+            (name, Sourced { value, origin: found.origin.clone() })
+        };
+        self.0.entries_of(key).map(entry).collect()
     }
 }
 
@@ -185,6 +230,7 @@ mod tests {
     use crate::settings::keys::KEYS;
     use crate::settings::kind::Kind;
     use crate::settings::layers::read_file;
+    use crate::settings::map_kind::MapKind;
 
     /// Two values for each key, as they stand in a file.
     fn two_values(kind: Kind) -> [String; 2] {
@@ -197,7 +243,14 @@ mod tests {
             Kind::Text | Kind::Name | Kind::RefPrefix => ["'seven'", "'eight'"],
             Kind::Folder => ["'/seven'", "'~/eight'"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
-            Kind::Map => ["{ A = '7' }", "{ A = '8' }"],
+            Kind::Usd => ["7", "8.50"],
+            Kind::Percent => ["'7%'", "'8%'"],
+            Kind::Names => ["['seven']", "['eight']"],
+            Kind::Map(MapKind::Prices) => {
+                ["{ m = { input = 7, output = 7 } }", "{ m = { input = 8, output = 8 } }"]
+            }
+            Kind::Map(MapKind::Priorities) => ["{ 0 = '7' }", "{ P0 = '8' }"],
+            Kind::Map(_) => ["{ A = '7' }", "{ A = '8' }"],
         };
         two.map(str::to_owned)
     }
@@ -210,7 +263,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_set_in_a_file_reaches_one_field_with_its_origin() {
-        for spec in KEYS.iter().filter(|spec| !spec.name.ends_with(".output")) {
+        for spec in KEYS {
             let key = spec.name.replace("<name>", "x");
             // A definition needs a command.
             let first = if key.ends_with(".command") { "" } else { "loop.runtime_defs.x.command = 'x'" };
@@ -232,17 +285,38 @@ mod tests {
     }
 
     #[test]
-    fn shell_is_built_in_and_other_runtimes_need_a_command() {
+    fn a_built_in_runtime_is_changed_key_by_key() {
+        let at = RuntimeName::from("claude");
+        let built_in = settings("").runtime_defs.remove(&at).unwrap();
+        assert_eq!(built_in.command.value.as_deref(), Some("claude"));
+        assert_eq!(built_in.output.value, OutputForm::ClaudeStream);
+        assert!(built_in.env.values().all(|found| found.origin == Origin::BuiltIn), "{:?}", built_in.env);
+        let text =
+            "loop.runtime_defs.claude.args = ['-p']\nloop.runtime_defs.claude.env.DISABLE_TELEMETRY = ''";
+        let changed = settings(text).runtime_defs.remove(&at).unwrap();
+        assert_eq!(changed.args.value, ["-p"]);
+        assert_eq!(changed.command, built_in.command);
+        assert_eq!(changed.env.len(), built_in.env.len());
+        assert_eq!(changed.env["DISABLE_TELEMETRY"].value, "");
+        assert_ne!(changed.env["DISABLE_TELEMETRY"].origin, Origin::BuiltIn);
+    }
+
+    #[test]
+    fn some_runtimes_are_built_in_and_others_need_a_command() {
         let defs = settings("loop.runtime_defs.x.command = 'x'").runtime_defs;
         let done = |name: &str| defs[&RuntimeName::from(name)].done_on_exit_zero.value;
         assert!(done("shell") && !done("x"));
-        assert_eq!(defs.len(), 2);
+        assert_eq!(
+            defs.keys().map(RuntimeName::as_str).collect::<Vec<_>>(),
+            ["claude", "codex", "shell", "x"],
+            "hew brings three along"
+        );
 
         let layer = read_file("\nloop.runtime_defs.x.args = ['a']", "user", Path::new("/u/config.toml"));
         let problems = Settings::from_values(&Values::built_in().overlaid_with(layer.values)).unwrap_err();
         assert_eq!(
             problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["/u/config.toml:2: the definition lacks loop.runtime_defs.x.command"]
+            ["/u/config.toml:2: loop.runtime_defs.x.command has to be set too"]
         );
     }
 }

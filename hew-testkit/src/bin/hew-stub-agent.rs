@@ -1,6 +1,6 @@
 //! The scripted agent: does what a script says, one step a line, and exits with 0 at its end.
 //!
-//! `HEW_STUB_SCRIPT` (or the first argument) names a file, or a folder of which `<task>.<attempt>`, else `<task>`, else
+//! `HEW_STUB_SCRIPT` (else the first argument) names a file, or a folder of which `<task>.<attempt>`, else `<task>`, else
 //! `default` is taken (`HEW_TASK_ID`, `HEW_ATTEMPT`). Empty lines and lines that begin with `#` are skipped. `${NAME}` is
 //! replaced by that variable of the environment, `\n` by a newline, `\xNN` by a byte.
 //!
@@ -11,7 +11,9 @@
 //! | `print-lines N TEXT` | the line N times |
 //! | `print-mb N`, `eprint-mb N` | N MB in lines of 80 bytes |
 //! | `print-blob-mb N` | N MB without a newline |
+//! | `print-file PATH [LINES]` | a file as it is, or its first lines |
 //! | `write PATH TEXT`, `append PATH TEXT`, `touch PATH`, `remove PATH` | a file; folders are made; `remove` takes folders too |
+//! | `copy PATH FROM` | a file; folders are made |
 //! | `many-files DIR N` | N small files |
 //! | `git ARGS…` | git; words, or `"…"` with spaces in them; a failure ends the agent with 90 |
 //! | `try-git ARGS…` | the same, and a failure is passed over |
@@ -21,7 +23,8 @@
 //! | `wait-for PATH` | until the file exists |
 //! | `hang` | for ever |
 //! | `burn` | for ever, using the processor |
-//! | `ignore-term` | TERM has no effect from here on |
+//! | `ignore-term`, `ignore-int` | TERM, or INT, has no effect from here on |
+//! | `on-int PATH` | INT makes this file, and ends the agent with 0 |
 //! | `stop-self` | SIGSTOP |
 //! | `child` | a child that hangs, in the agent's group, with its streams |
 //! | `daemon` | a child that hangs in a session of its own, ignores TERM, and holds the streams |
@@ -67,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn load_script() -> Result<String, End> {
-    let named = env::args_os().nth(1).or_else(|| env::var_os("HEW_STUB_SCRIPT"));
+    let named = env::var_os("HEW_STUB_SCRIPT").or_else(|| env::args_os().nth(1));
     let path = PathBuf::from(named.ok_or_else(|| bad("no script: set HEW_STUB_SCRIPT"))?);
     let path = if path.is_dir() { choose(&path)? } else { path };
     fs::read_to_string(&path).map_err(|error| bad(format!("{}: {error}", path.display())))
@@ -97,13 +100,13 @@ fn run(script: &str) -> Result<(), End> {
 fn step(word: &str, rest: &[u8]) -> Result<(), End> {
     let text = String::from_utf8_lossy(rest).into_owned();
     match word {
-        "print" | "print-raw" | "print-lines" | "print-mb" | "print-blob-mb" => {
+        "print" | "print-raw" | "print-lines" | "print-mb" | "print-blob-mb" | "print-file" => {
             print(&mut io::stdout().lock(), word, rest).map_err(|error| bad(error.to_string()))
         }
         "eprint" | "eprint-mb" => {
             print(&mut io::stderr().lock(), &word[1..], rest).map_err(|error| bad(error.to_string()))
         }
-        "write" | "append" | "touch" | "remove" | "many-files" | "record" => {
+        "write" | "append" | "touch" | "remove" | "copy" | "many-files" | "record" => {
             touch_files(word, rest).map_err(|error| bad(format!("{word} {text}: {error}")))
         }
         "git" => call("git", &words(&text), GIT_FAILED),
@@ -129,7 +132,9 @@ fn live(word: &str, text: &str) -> Result<(), End> {
         "burn" => loop {
             std::hint::spin_loop();
         },
-        "ignore-term" => ignore_term(),
+        "ignore-term" => block(Signal::SIGTERM),
+        "ignore-int" => block(Signal::SIGINT),
+        "on-int" => end_on_int(PathBuf::from(text)),
         "stop-self" => raise(Signal::SIGSTOP).map_err(|error| bad(error.to_string())),
         "kill-self" => kill_with(Pid::this(), text).map(|()| hang()),
         "kill-parent" => kill_with(getppid(), text),
@@ -148,6 +153,14 @@ fn print(out: &mut dyn Write, word: &str, rest: &[u8]) -> io::Result<()> {
         "print" => out.write_all(&[rest, b"\n"].concat())?,
         "print-raw" => out.write_all(rest)?,
         "print-lines" => (0..count()?).try_for_each(|_| writeln!(out, "{tail}"))?,
+        "print-file" => {
+            let (path, lines) = path_and_count(rest);
+            let text = fs::read(path)?;
+            let most = lines.unwrap_or(usize::MAX);
+            text.split_inclusive(|byte| *byte == b'\n')
+                .take(most)
+                .try_for_each(|line| out.write_all(line))?;
+        }
         "print-mb" => {
             let line = format!("{}\n", "x".repeat(79));
             (0..count()? * MB / 80).try_for_each(|_| out.write_all(line.as_bytes()))?;
@@ -160,6 +173,16 @@ fn print(out: &mut dyn Write, word: &str, rest: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
+/// A path, and the number that may follow it.
+fn path_and_count(rest: &[u8]) -> (PathBuf, Option<usize>) {
+    let text = String::from_utf8_lossy(rest).into_owned();
+    let number = text.rsplit_once(' ').and_then(|(path, lines)| Some((path, lines.parse().ok()?)));
+    match number {
+        Some((path, lines)) => (PathBuf::from(path), Some(lines)),
+        None => (PathBuf::from(text), None),
+    }
+}
+
 fn touch_files(word: &str, rest: &[u8]) -> io::Result<()> {
     let cut = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
     let path = PathBuf::from(OsString::from_vec(rest[..cut].to_vec()));
@@ -169,6 +192,7 @@ fn touch_files(word: &str, rest: &[u8]) -> io::Result<()> {
     }
     match word {
         "write" => fs::write(&path, body),
+        "copy" => fs::copy(String::from_utf8_lossy(body).as_ref(), &path).map(drop),
         "touch" => OpenOptions::new().create(true).append(true).open(&path).map(drop),
         "append" => OpenOptions::new().create(true).append(true).open(&path)?.write_all(body),
         "remove" if path.is_dir() => fs::remove_dir_all(&path),
@@ -225,15 +249,27 @@ fn spawn_self(role: &str) -> Result<(), End> {
 
 fn become_daemon() -> ! {
     let _ = setsid();
-    let _ = ignore_term();
+    let _ = block(Signal::SIGTERM);
     hang()
 }
 
-/// TERM is blocked rather than handled: no code has to run for it.
-fn ignore_term() -> Result<(), End> {
+/// A signal is blocked rather than handled: no code has to run for it.
+fn block(signal: Signal) -> Result<(), End> {
     let mut set = SigSet::empty();
-    set.add(Signal::SIGTERM);
+    set.add(signal);
     set.thread_block().map_err(|error| bad(error.to_string()))
+}
+
+/// Waits for INT in a thread; it is blocked in this one.
+fn end_on_int(mark: PathBuf) -> Result<(), End> {
+    block(Signal::SIGINT)?;
+    thread::spawn(move || {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGINT);
+        let came = set.wait().is_ok() && fs::write(mark, "").is_ok();
+        std::process::exit(if came { 0 } else { i32::from(BAD_SCRIPT) });
+    });
+    Ok(())
 }
 
 fn kill_with(pid: Pid, name: &str) -> Result<(), End> {

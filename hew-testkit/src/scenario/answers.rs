@@ -11,11 +11,13 @@ use hew_core::engine::event::{
     DeliveredView, ExitView, GatedView, MergeView, PlannedView, PreparedView, Problem,
 };
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
-use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, TreeId};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, TreeId, uuid4};
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
-use hew_core::plan::{RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::plan::{
+    Host, Purpose, RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn,
+};
 use hew_core::record::event::{DeliveryRecord, TaskChange};
 use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Task};
 use hew_core::worktree::FileChange;
@@ -107,8 +109,8 @@ impl World {
             WorkerJob::Prepare { base, must_contain } => {
                 Event::Prepared { iteration: id, result: self.prepare(id, &base, &must_contain) }
             }
-            WorkerJob::Plan { task, attempt, .. } => {
-                let planned = plan(&task, id, attempt, &self.settings);
+            WorkerJob::Plan { task, attempt, choice, .. } => {
+                let planned = plan(&task, &choice, id, attempt, &self.settings);
                 let view = planned
                     .map(|plan| PlannedView { plan: Box::new(plan), prompt_prefix_hash: "0".to_owned() });
                 Event::Planned { iteration: id, result: Ok(view) }
@@ -277,6 +279,7 @@ impl World {
 
 fn plan(
     task: &Task,
+    choice: &RuntimeChoice,
     iteration: IterationId,
     attempt: u32,
     settings: &hew_core::settings::Settings,
@@ -288,11 +291,21 @@ fn plan(
         attempt,
         project: PathBuf::from("project"),
         worktree: PathBuf::from("wt"),
+        git_dir: PathBuf::from("git/worktrees/wt"),
+        git_common_dir: PathBuf::from("git"),
+        session: uuid4(0),
         temp: folder.join("tmp"),
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
         remotes: Vec::new(),
     };
-    plan_spawn(&SpawnRequest { task, settings, ambient: &BTreeMap::new(), seat: &seat })
+    plan_spawn(&SpawnRequest {
+        purpose: Purpose::Iteration(task),
+        settings,
+        model: None,
+        host: &Host::default(),
+        seat: &seat,
+        choice,
+    })
 }

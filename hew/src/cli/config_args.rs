@@ -17,6 +17,10 @@ pub enum ConfigCommand {
     Keys,
     /// The settings files that count, the stronger ones last
     Path,
+    /// Open a settings file in your editor (VISUAL, EDITOR), and check it afterwards
+    Edit(FileSelection),
+    /// Check all layers: every problem with its file and line
+    Validate,
 }
 
 /// Flags of `hew config get`.

@@ -36,6 +36,7 @@ const RUN: &[Code] = &[
     ("3", "a person is needed: an undelivered result, a conflict, a dirty target"),
     ("4", "another run holds this project"),
     ("5", "stopped by a budget, a stop file or a request, with work left"),
+    ("6", "every usable runtime is out of quota, not signed in, or missing"),
     ("70", "a bug in hew, with where its report is"),
     ("128+n", "ended by signal n"),
 ];
@@ -108,6 +109,11 @@ const EPILOGUES: &[Epilogue] = &[
     ),
     row("loop cancel", &["hew loop cancel", "hew loop cancel --now"], USUAL),
     row("loop list", &["hew loop list", "hew loop list -n 5 --json"], NEVER_ABSENT),
+    noted(
+        row("loop explain", &["hew loop explain app-1a2b", "hew loop explain app-1a2b --json"], USUAL),
+        "Nothing is started and nothing is written. What runs later differs only in its session, its
+folders and its ports.",
+    ),
     row(
         "loop logs",
         &[
@@ -187,6 +193,7 @@ that can't be read is named by its number and nothing is changed, unless --skip-
             "config set",
             &[
                 "hew config set loop.jobs 3",
+                "hew config set loop.model.by_priority.P0 opus",
                 "hew config set --global loop.worktree.copy .env,.envrc",
                 "hew config set loop.runtime_defs.claude.args '[\"-p\", \"--verbose\"]'",
             ],
@@ -198,6 +205,23 @@ that can't be read is named by its number and nothing is changed, unless --skip-
     row("config list", &["hew config list --show-origin"], NEVER_ABSENT),
     row("config keys", &["hew config keys", "hew config keys --json"], NEVER_ABSENT),
     row("config path", &["hew config path"], NEVER_ABSENT),
+    row(
+        "config edit",
+        &["hew config edit", "hew config edit --global"],
+        &[DONE, ("1", "the editor failed"), USAGE, BUG],
+    ),
+    row("config validate", &["hew config validate"], NEVER_ABSENT),
+    noted(
+        row(
+            "trust",
+            &["hew trust --show", "hew trust"],
+            &[("0", "trusted, or there is nothing to trust"), ("1", "--show: not trusted"), USAGE, BUG],
+        ),
+        "Settings of a project that run commands or widen what agents may do take effect once you have\n\
+         trusted them; a change of them has to be trusted again. HEW_TRUST=all in front of a command is\n\
+         for machines where nobody can be asked.",
+    ),
+    row("schema", &["hew schema", "hew schema config"], NEVER_ABSENT),
     row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
     row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
     row("done", &["hew done --reason 'dates are parsed'"], AGENTS),

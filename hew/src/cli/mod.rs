@@ -64,6 +64,10 @@ pub enum Command {
     Config(config_args::ConfigCommand),
     /// Set a project up: settings, state folder, tracker
     Init(InitArgs),
+    /// Trust what this project's settings run: shows it, and remembers it
+    Trust(TrustArgs),
+    /// JSON Schema of a file that hew reads or writes
+    Schema(SchemaArgs),
     /// Watch hew do its job on a small project that it makes
     Demo(DemoArgs),
     /// (for agents) This task is done
@@ -86,6 +90,22 @@ pub struct InitArgs {
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Flags of `hew trust`.
+#[derive(Debug, Args)]
+pub struct TrustArgs {
+    /// Show what is not trusted, and trust nothing
+    #[arg(long)]
+    pub show: bool,
+}
+
+/// Flags of `hew schema`.
+#[derive(Debug, Args)]
+pub struct SchemaArgs {
+    /// Which one; without it all names are listed
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// Flags of `hew demo`.

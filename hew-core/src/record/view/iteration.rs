@@ -1,9 +1,12 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
-use crate::agent::IterationOutcome;
-use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
+use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
+use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{GateRecord, JournalEvent};
-use crate::record::view::{AgentView, ExitView, Moment, Phase};
+use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
+
+/// Most tool calls of an iteration that are kept.
+const MAX_TOOL_CALLS: usize = 500;
 
 /// Work that did not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +48,10 @@ pub struct IterationView {
     pub worktree: Option<String>,
     /// The runtime.
     pub runtime: Option<RuntimeName>,
+    /// The model that is asked for.
+    pub model: Option<ModelName>,
+    /// The same as the runtime is told.
+    pub model_told: Option<ModelName>,
     /// Hash of the prompt's prefix.
     pub prompt_prefix_hash: Option<String>,
     /// The agent's process.
@@ -59,6 +66,16 @@ pub struct IterationView {
     pub summary: Option<String>,
     /// The end of its standard error.
     pub stderr_tail: String,
+    /// What its agents used: one, and each that was run again.
+    pub spent: Spent,
+    /// The runtime's name of its session.
+    pub session_id: Option<String>,
+    /// The model that answered.
+    pub model_observed: Option<String>,
+    /// Tools that were used.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why the runtime did not end well, where it said so.
+    pub failure: Option<RuntimeFailure>,
     /// The anchored commit.
     pub head_sha: Option<CommitId>,
     /// The ref that keeps it.
@@ -107,6 +124,8 @@ impl IterationView {
             phase: Phase::Preparing,
             worktree: None,
             runtime: None,
+            model: None,
+            model_told: None,
             prompt_prefix_hash: None,
             agent: None,
             exit: None,
@@ -114,6 +133,11 @@ impl IterationView {
             deferred: Vec::new(),
             summary: None,
             stderr_tail: String::new(),
+            spent: Spent::default(),
+            session_id: None,
+            model_observed: None,
+            tool_calls: Vec::new(),
+            failure: None,
             head_sha: None,
             anchor: None,
             committed_leftovers: false,
@@ -148,8 +172,10 @@ impl IterationView {
                 self.worktree = Some(worktree.clone());
                 self.reach(Phase::Planning);
             }
-            JournalEvent::Plan { runtime, prompt_prefix_hash, .. } => {
+            JournalEvent::Plan { runtime, model, model_told, prompt_prefix_hash, .. } => {
                 self.runtime = Some(runtime.clone());
+                self.model.clone_from(model);
+                self.model_told.clone_from(model_told);
                 self.prompt_prefix_hash = Some(prompt_prefix_hash.clone());
                 self.reach(Phase::Starting);
             }
@@ -236,7 +262,25 @@ impl IterationView {
         self.deferred.clone_from(deferred);
         self.summary.clone_from(summary);
         self.stderr_tail.clone_from(stderr_tail);
+        self.read(event);
         self.reach(Phase::Collecting);
+    }
+
+    /// What its agent's structured output said; of one that was run again, the last word counts, and tokens add up.
+    fn read(&mut self, event: &JournalEvent) {
+        let JournalEvent::Exited { usage, cost_usd, session_id, model_observed, tool_calls, failure, .. } =
+            event
+        else {
+            return;
+        };
+        if self.ended.is_none() {
+            self.spent.add(*usage, *cost_usd);
+        }
+        self.session_id = session_id.clone().or(self.session_id.take());
+        self.model_observed = model_observed.clone().or(self.model_observed.take());
+        let room = MAX_TOOL_CALLS.saturating_sub(self.tool_calls.len());
+        self.tool_calls.extend(tool_calls.iter().take(room).cloned());
+        self.failure.clone_from(failure);
     }
 
     fn collected(&mut self, event: &JournalEvent) {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::exit::Exit;
+use hew_core::plan::PoliteSignal;
 
 use super::end_plan::{EndPlan, Stopping};
 use super::lost::{self, Marks};
@@ -26,6 +27,12 @@ use crate::adapters::shim::protocol::{
 const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long beyond the grace a shim may take to end a tree, before it is taken for lost.
 const SHIM_LIMIT: Duration = Duration::from_secs(5);
+
+/// How often a watcher looks at what a program does.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// From INT to TERM, for programs that are interrupted first.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
 
 /// Longer than any run; keeps sums of time in range.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -43,6 +50,8 @@ pub struct Launch<'a> {
     pub cwd: &'a Path,
     /// Its standard input; `/dev/null` where there is none.
     pub stdin: Option<&'a Path>,
+    /// How it is asked to end.
+    pub polite_signal: PoliteSignal,
     /// From TERM to KILL.
     pub kill_grace: Duration,
 }
@@ -69,6 +78,15 @@ pub struct Limits<'a> {
     pub stops: &'a Receiver<StopRequest>,
 }
 
+/// Who is told while a program runs.
+#[derive(Clone, Copy)]
+pub struct Watcher<'a> {
+    /// Called with the bytes printed so far, at most once a second.
+    pub on_growth: &'a dyn Fn(u64),
+    /// Called once a second, whatever is printed.
+    pub on_look: Option<&'a dyn Fn()>,
+}
+
 /// How it went.
 #[derive(Debug)]
 pub struct Ended {
@@ -92,7 +110,8 @@ pub struct Supervised {
     messages: Receiver<ShimMessage>,
     marks: Marks,
     cwd: PathBuf,
-    kill_grace: Duration,
+    /// From the first polite signal to KILL.
+    end_grace: Duration,
     begun: Instant,
     /// The program's process id, and that of its session and group.
     pub pid: u32,
@@ -120,7 +139,7 @@ impl Supervised {
             messages: listen(listening),
             marks: Marks::of(&launch.env),
             cwd: launch.cwd.to_owned(),
-            kill_grace: launch.kill_grace.min(FOREVER),
+            end_grace: interrupt_grace(launch).unwrap_or_default() + launch.kill_grace.min(FOREVER),
             begun: Instant::now(),
             pid: 0,
             start_ticks: 0,
@@ -147,21 +166,23 @@ impl Supervised {
         }
     }
 
-    /// Watches the program to its end. `on_growth` is told of output at most once a second.
+    /// Watches the program to its end.
     pub fn watch(
         mut self,
         limits: &Limits<'_>,
         gauge: &Gauge,
         notices: &Receiver<Notice>,
-        on_growth: &dyn Fn(u64),
+        watcher: &Watcher<'_>,
     ) -> Ended {
         let mut stops = limits.stops.clone();
         let mut plan = EndPlan::new(self.begun + limits.timeout.min(FOREVER));
         let mut stall = limits
             .stall_timeout
             .map(|timeout| StallWatch::new(timeout.min(FOREVER), self.shim.id(), &self.cwd));
+        let mut look_at = watcher.on_look.map(|_| self.begun + LOOK_EVERY);
         loop {
             let due = plan.due(stall.as_ref().map(|watch| watch.due(gauge.last_output())));
+            let due = look_at.map_or(due, |look| look.min(due));
             select! {
                 recv(self.messages) -> message => match message {
                     Ok(ShimMessage::Exited { code, signal, leaked, ran_ms }) => {
@@ -179,10 +200,17 @@ impl Supervised {
                         plan.unkept = Some(error);
                         self.stop(&mut plan, StopRequest::Now, StopCause::Requested);
                     }
-                    Ok(Notice::Grew) | Err(_) => on_growth(gauge.bytes()),
+                    Ok(Notice::Hopeless(failure)) => {
+                        self.stop(&mut plan, StopRequest::Graceful, StopCause::Hopeless(failure));
+                    }
+                    Ok(Notice::Grew) | Err(_) => (watcher.on_growth)(gauge.bytes()),
                 },
                 recv(at(due)) -> now => {
                     let now = now.unwrap_or_else(|_| Instant::now());
+                    if let (Some(look), Some(_)) = (watcher.on_look, look_at.filter(|at| *at <= now)) {
+                        look();
+                        look_at = Some(Instant::now() + LOOK_EVERY);
+                    }
                     if plan.is_shim_late(now) {
                         return self.end_without_shim(plan);
                     }
@@ -201,7 +229,7 @@ impl Supervised {
     /// Passes a stop on; the first cause is the one that counts, a stronger request replaces a weaker one.
     fn stop(&mut self, plan: &mut EndPlan, request: StopRequest, cause: StopCause) {
         let (word, limit) = match request {
-            StopRequest::Graceful => (StopWord::Graceful, self.kill_grace + SHIM_LIMIT),
+            StopRequest::Graceful => (StopWord::Graceful, self.end_grace + SHIM_LIMIT),
             StopRequest::Now => (StopWord::Now, SHIM_LIMIT),
         };
         let until = Instant::now() + limit;
@@ -253,12 +281,19 @@ fn shim_command(launch: &Launch<'_>) -> Command {
     command
 }
 
+/// None where TERM comes first.
+fn interrupt_grace(launch: &Launch<'_>) -> Option<Duration> {
+    (launch.polite_signal == PoliteSignal::Interrupt).then_some(INTERRUPT_GRACE)
+}
+
 fn spec_of(launch: &Launch<'_>) -> ShimSpec {
     ShimSpec {
         argv: launch.argv.clone(),
         env: launch.env.clone(),
         cwd: PathBytes::new(launch.cwd),
         stdin: launch.stdin.map(PathBytes::new),
+        interrupt_grace_ms: interrupt_grace(launch)
+            .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
         kill_grace_ms: u64::try_from(launch.kill_grace.min(FOREVER).as_millis()).unwrap_or(u64::MAX),
     }
 }
