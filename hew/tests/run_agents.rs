@@ -344,3 +344,16 @@ fn runtimes_that_are_not_there_are_all_told_before_anything_starts() {
     );
     assert_eq!(stage.stage.run_folders(), Vec::<std::path::PathBuf>::new());
 }
+
+#[test]
+fn a_tasks_own_timeout_narrows_the_runs() {
+    let stage = AgentStage::new().with("HEW_LOOP_RUNTIME", "stub");
+    let plan = stage.stage.path("plan.toml");
+    fs::write(&plan, "[[task]]\ntitle = \"Slow\"\nmetadata = { \"hew.timeout\" = \"100ms\" }\n").unwrap();
+    let filed = stage.hew(&["task", "plan", &plan.display().to_string()]);
+    assert_eq!(filed.code, 0, "{}", filed.stderr);
+    let id = stage.stage.tasks().into_keys().next().unwrap();
+    stage.stage.script(&id, "hang");
+    let ran = stage.hew(&["loop", "run", "--scope", "ready", "--max-attempts", "1", "--timeout", "1h"]);
+    assert_eq!((ran.code, stage.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
+}
