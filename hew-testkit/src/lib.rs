@@ -14,6 +14,7 @@ mod git_settings;
 pub mod journal;
 pub mod loop_stage;
 pub mod manual_clock;
+pub mod mock_model;
 pub mod repo;
 pub mod run_check;
 mod running;
