@@ -22,7 +22,7 @@ use crate::tool::tool;
 /// A program that is tested. `<url>` stands for the server in its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RealAgent {
-    /// Its name on PATH and as a runtime.
+    /// Its name, as a program and as a runtime.
     pub name: &'static str,
     /// The variable that names its file.
     pub variable: &'static str,
