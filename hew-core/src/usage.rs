@@ -26,6 +26,17 @@ impl Usage {
             .saturating_add(self.cache_read)
             .saturating_add(self.cache_create)
     }
+
+    /// What is left of each count when the other is taken away; never less than nothing.
+    #[must_use]
+    pub fn minus(&self, less: Self) -> Self {
+        Self {
+            input: self.input.saturating_sub(less.input),
+            output: self.output.saturating_sub(less.output),
+            cache_read: self.cache_read.saturating_sub(less.cache_read),
+            cache_create: self.cache_create.saturating_sub(less.cache_create),
+        }
+    }
 }
 
 impl AddAssign for Usage {

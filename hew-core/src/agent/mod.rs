@@ -3,10 +3,18 @@
 //! Invariants: the spawner holds no settings and chooses nothing, it does what a [`SpawnPlan`] says; it reports what it
 //! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
 
+mod calls;
+mod claude;
+mod codex;
+mod envelope;
 pub mod failure;
+pub mod hints;
+mod lenient;
+mod lines;
 pub mod outcome;
 pub mod reading;
 pub mod signal;
+pub mod stream;
 pub mod text;
 pub mod verdict;
 
@@ -22,6 +30,7 @@ pub use failure::{FailureClass, RetryAt, RuntimeFailure};
 pub use outcome::IterationOutcome;
 pub use reading::{AgentReading, ToolCall};
 pub use signal::{AgentSignal, SignalWord};
+pub use stream::{StreamEnd, StreamReader};
 
 /// How a running program is to be stopped. A later request replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
