@@ -11,6 +11,7 @@ use hew_core::exit::Exit;
 use hew_core::ids::{Actor, CommitId, IterationId, RuntimeName, TaskId, TreeId};
 use hew_core::land::merge_back::{Advance, Candidate};
 use hew_core::plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
+use hew_core::settings::OutputForm;
 use hew_core::tracker::change::TaskChange;
 use hew_core::tracker::record::task_from_record;
 use hew_core::tracker::{ClaimOutcome, ReadyQuery, Task};
@@ -179,6 +180,8 @@ fn plan() -> SpawnPlan {
             transcript_max_bytes: 1 << 20,
         },
         done_on_exit_zero: true,
+        output: OutputForm::Text,
+        resumes: None,
         files: SpawnFiles {
             transcript: "transcript.jsonl".into(),
             stderr_log: "stderr.log".into(),

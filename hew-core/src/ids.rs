@@ -66,6 +66,10 @@ text_id!(
     RuntimeName
 );
 text_id!(
+    /// A model as a person, a setting or a provider names it: any text.
+    ModelName
+);
+text_id!(
     /// Who holds a claim: `hew/<run>/w<n>/<iter>` for an iteration.
     Actor
 );

@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`ids`], [`exit`], [`clock`] | names, how programs end, time as an argument |
+//! | [`ids`], [`exit`], [`clock`], [`usage`] | names, how programs end, time as an argument, tokens |
 //! | [`settings`] | the one table of keys; layers merged with origins |
 //! | [`tracker`] | tasks, where they live, and the rule that makes one ready |
 //! | [`schedule`] | which task next |
@@ -31,4 +31,5 @@ pub mod render;
 pub mod schedule;
 pub mod settings;
 pub mod tracker;
+pub mod usage;
 pub mod worktree;

@@ -195,6 +195,77 @@ fn maps_and_lists_go_in_and_come_out() {
 }
 
 #[test]
+fn models_and_prices_have_any_name_and_one_key() {
+    let place = Place::new();
+    let get = |key: &str| place.ok(&["get", key]);
+    place.ok(&["set", "loop.model.default", "claude-opus-4-7"]);
+    assert_eq!(get("loop.model.default"), "claude-opus-4-7\n");
+    place.ok(&["set", "loop.model.by_priority", "0=opus,P2=haiku"]);
+    assert_eq!(get("loop.model.by_priority"), "P0=opus,P2=haiku\n");
+    for name in ["P0", "0"] {
+        let path = format!("loop.model.by_priority.{name}");
+        assert_eq!(get(&path), "opus\n");
+        place.ok(&["set", &path, "claude-opus-4.1[1m]"]);
+        assert_eq!(get("loop.model.by_priority.P0"), "claude-opus-4.1[1m]\n");
+        place.ok(&["set", &path, "opus"]);
+    }
+    place.ok(&["set", "loop.model.by_priority.0", ""]);
+    assert_eq!(get("loop.model.by_priority"), "P2=haiku\n");
+    place.ok(&["set", "loop.model.by_type.bug.fix", "org/gpt-5.1"]);
+    place.ok(&["set", "loop.prices.gpt-5.1", "1.25/10/0.125/1.25"]);
+    place.ok(&["set", "loop.prices.\"o4\"", "{ input = 1, output = 4 }"]);
+    assert_eq!(get("loop.prices"), "gpt-5.1=1.25/10/0.125/1.25,o4=1/4/1/1\n");
+    place.ok(&["set", "loop.runtime_defs.x.models.opus", "gpt-5.1-codex"]);
+    assert_eq!(get("loop.runtime_defs.x.models"), "opus=gpt-5.1-codex\n");
+    assert_eq!(
+        place.read("project/.hew.toml"),
+        "[loop.model]\ndefault = \"claude-opus-4-7\"\nby_priority = { P2 = \"haiku\" }\n\n\
+         [loop.model.by_type]\n\"bug.fix\" = \"org/gpt-5.1\"\n\n\
+         [loop.prices]\n\"gpt-5.1\" = { input = 1.25, output = 10, cache_read = 0.125, cache_create = 1.25 }\n\
+         o4 = { input = 1, output = 4, cache_read = 1, cache_create = 1 }\n\n\
+         [loop.runtime_defs.x.models]\nopus = \"gpt-5.1-codex\"\n"
+    );
+    let price: serde_json::Value =
+        serde_json::from_str(&place.ok(&["get", "loop.prices.gpt-5.1", "--json"])).unwrap();
+    assert_eq!(
+        (&price["key"], &price["value"]["cache_read"]),
+        (&"loop.prices.gpt-5.1".into(), &0.125.into())
+    );
+    for (words, told) in [
+        (["set", "loop.model.by_priority.P5", "x"], "`P5` is not a priority, P0 to P4 or 0 to 4"),
+        (["set", "loop.model.by_prioritty.P0", "x"], "did you mean loop.model.by_priority.P0?"),
+        (["set", "loop.model.by_priority", "urgent=x"], "`urgent` is not a priority"),
+        (["set", "loop.prices.m", "15"], "two or four numbers are needed"),
+        (["set", "loop.budget.usd", "0"], "is not an amount of US dollars above zero"),
+        (["set", "loop.budget.grace", "10"], "write 10%"),
+    ] {
+        let (code, _, err) = place.run(&words);
+        assert_eq!(code, 2, "{words:?}");
+        assert!(err.contains(told), "{words:?}: {err}");
+    }
+}
+
+#[test]
+fn entries_of_maps_merge_over_layers_and_tell_each_their_place() {
+    let place = Place::new();
+    place.write("xdg/hew/config.toml", "[loop.model.by_priority]\n0 = 'a'\n1 = 'b'\n");
+    place.write("project/.hew.toml", "loop.model.by_priority.P1 = 'c'\n");
+    let list = || {
+        let mut command = place.hew("project", &["list", "--show-origin"]);
+        let output = command.env("HEW_LOOP_MODEL_BY_PRIORITY", "2=d,P3=e").output().unwrap();
+        told(&output).1
+    };
+    for line in [
+        format!("loop.model.by_priority.P0=a\tuser {}:2\n", place.path("xdg/hew/config.toml").display()),
+        format!("loop.model.by_priority.P1=c\tproject {}:1\n", place.path("project/.hew.toml").display()),
+        "loop.model.by_priority.P2=d\tenvironment HEW_LOOP_MODEL_BY_PRIORITY\n".to_owned(),
+        "loop.model.by_priority.P3=e\tenvironment HEW_LOOP_MODEL_BY_PRIORITY\n".to_owned(),
+    ] {
+        assert!(list().contains(&line), "{line} is not in {}", list());
+    }
+}
+
+#[test]
 fn layers_win_in_their_order_and_tell_file_and_line() {
     let place = Place::new();
     let origin = |variable: Option<&str>| {

@@ -52,3 +52,35 @@ pub struct RuntimeFailure {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<RetryAt>,
 }
+
+/// Most characters of a failure's message.
+const MAX_MESSAGE: usize = 500;
+
+impl RuntimeFailure {
+    /// A failure with these words, made one line.
+    pub fn new(class: FailureClass, words: &str, retry_at: Option<RetryAt>) -> Self {
+        Self { class, message: one_line(words, MAX_MESSAGE), retry_at }
+    }
+}
+
+/// Text as one line of at most `max` characters.
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    let mut line = String::new();
+    for word in text.split_whitespace() {
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+        // A character has at most four bytes.
+        if line.len() > max * 4 {
+            break;
+        }
+    }
+    match line.char_indices().nth(max) {
+        Some((at, _)) => {
+            line.truncate(at);
+            line
+        }
+        None => line,
+    }
+}

@@ -3,12 +3,19 @@
 //! Invariants: the spawner holds no settings and chooses nothing, it does what a [`SpawnPlan`] says; it reports what it
 //! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
 
+mod calls;
+mod claude;
+mod codex;
+mod envelope;
 pub mod failure;
+pub mod hints;
+mod lenient;
+mod lines;
 pub mod outcome;
 pub mod reading;
 pub mod signal;
+pub mod stream;
 pub mod text;
-pub mod usage;
 pub mod verdict;
 
 use std::path::PathBuf;
@@ -18,11 +25,12 @@ use crossbeam_channel::Receiver;
 
 use crate::exit::Exit;
 use crate::plan::SpawnPlan;
+pub use crate::usage::{self, Usage};
 pub use failure::{FailureClass, RetryAt, RuntimeFailure};
 pub use outcome::IterationOutcome;
 pub use reading::{AgentReading, ToolCall};
 pub use signal::{AgentSignal, SignalWord};
-pub use usage::Usage;
+pub use stream::{StreamEnd, StreamReader};
 
 /// How a running program is to be stopped. A later request replaces an earlier one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +50,8 @@ pub enum StopCause {
     Timeout,
     /// No sign of life for the stall timeout; what was looked at.
     Stalled(String),
+    /// Its stream shows that it can only fail, and that it would go on trying.
+    Hopeless(RuntimeFailure),
 }
 
 /// What the spawner saw while an agent runs.

@@ -22,6 +22,9 @@ pub struct AgentReading {
     pub usage: Usage,
     /// Money in USD, as the runtime reckons it.
     pub cost_usd: Option<f64>,
+    /// What the runtime's own count of its session stands at, where it counts over several runs of one session; the next
+    /// run of the session is counted from here.
+    pub session_total: Option<Usage>,
     /// The runtime's name of its session, with which it can be resumed.
     pub session_id: Option<String>,
     /// The model that answered.

@@ -122,6 +122,7 @@ fn stopped(report: &SpawnReport) -> Option<Verdict> {
             format!("no end after {}s (loop.timeout)", report.duration.as_secs()),
         ),
         StopCause::Stalled(evidence) => (IterationOutcome::Stalled, evidence.clone()),
+        StopCause::Hopeless(failure) => (IterationOutcome::RuntimeError, failure.message.clone()),
     };
     Some(Verdict::Failed { outcome, reason })
 }

@@ -134,7 +134,12 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
     let room = budget(state).room(reserved(state));
     let free: Vec<WorkerId> = state.free_slots().take(room).collect();
-    let choice = dispatcher::choose(ready, &free, |task| runtime::runnable(task, &state.config.settings));
+    let health = state.runtime_health();
+    let can_run = |task: &Task| match runtime::choose(task, &state.config.settings, &health) {
+        runtime::Choice::Unusable(problem) => Err(problem),
+        runtime::Choice::Use(_) | runtime::Choice::Wait { .. } => Ok(()),
+    };
+    let choice = dispatcher::choose(ready, &free, can_run);
     for (Task { id: task, title, .. }, problem) in choice.unrunnable {
         notice(out, None, format!("{task} can't run here: {problem}"));
         state.findings.has_failures = true;
@@ -251,6 +256,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
         base: base.clone(),
         dependencies,
         stage: Stage::Preparing,
+        runtime: None,
         taken: None,
     };
     state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::agent::StopRequest;
 use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
-use crate::plan::SpawnPlan;
+use crate::plan::{RuntimeChoice, SpawnPlan};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
@@ -30,6 +30,8 @@ pub enum WorkerJob {
         previous: Option<Box<FailedAttempt>>,
         /// What its dependencies landed.
         dependencies: Vec<DependencyLanding>,
+        /// The runtime that was chosen for it.
+        choice: RuntimeChoice,
     },
     /// Spawn: the agent, to its end.
     Run {

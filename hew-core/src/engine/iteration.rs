@@ -1,5 +1,7 @@
 //! One attempt from its claim to the end of its agent.
 
+use std::sync::Arc;
+
 use super::dispatch;
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
@@ -12,6 +14,7 @@ use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::ids::{IterationId, RefName};
 use crate::plan::RuntimeProblem;
+use crate::plan::runtime::{self, Choice};
 use crate::record::JournalEvent;
 use crate::tracker::{Status, Task};
 
@@ -89,12 +92,30 @@ pub(super) fn prepared(
     if let Some(why) = why_abandon(state, id) {
         return abandon(state, id, &why, out);
     }
+    plan(state, id, out);
+}
+
+/// The runtime is chosen only now, when it is certain that the iteration goes on: so that those that run are counted.
+fn plan(state: &mut State, id: IterationId, out: &mut Vec<Effect>) {
+    let health = state.runtime_health();
+    let settings = Arc::clone(&state.config.settings);
     let Some(iteration) = state.iteration_mut(id) else { return };
+    let choice = match runtime::choose(&iteration.task, &settings, &health) {
+        Choice::Use(choice) => choice,
+        Choice::Wait { why, .. } => {
+            return end_without_work(state, id, IterationOutcome::RateLimited, &why, out);
+        }
+        Choice::Unusable(problem) => {
+            return end_without_work(state, id, IterationOutcome::RuntimeError, &problem.to_string(), out);
+        }
+    };
     iteration.stage = Stage::Planning;
+    iteration.runtime = Some(choice.name.clone());
     let task = iteration.task.clone();
     let (attempt, dependencies) = (iteration.attempt, iteration.dependencies.clone());
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    out.push(Effect::Work { iteration: id, job: WorkerJob::Plan { task, attempt, previous, dependencies } });
+    let job = WorkerJob::Plan { task, attempt, previous, dependencies, choice };
+    out.push(Effect::Work { iteration: id, job });
 }
 
 /// What runs is settled and written down.
@@ -220,6 +241,7 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
         StopCause::Requested => "requested".to_owned(),
         StopCause::Timeout => "timeout".to_owned(),
         StopCause::Stalled(evidence) => format!("stalled: {evidence}"),
+        StopCause::Hopeless(failure) => format!("hopeless: {}", failure.message),
     });
     record(
         out,

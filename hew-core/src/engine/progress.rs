@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId, TreeId};
+use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
 use crate::land::close::CloseRequest;
 use crate::land::gate::GateProof;
 use crate::prompt::{DependencyLanding, FailedAttempt};
@@ -20,6 +20,8 @@ pub(crate) struct Iteration {
     /// What its dependencies landed, for the prompt.
     pub(crate) dependencies: Vec<DependencyLanding>,
     pub(crate) stage: Stage,
+    /// The runtime that was chosen for it.
+    pub(crate) runtime: Option<RuntimeName>,
     /// A person closed or took the task; the agent is being stopped.
     pub(crate) taken: Option<String>,
 }

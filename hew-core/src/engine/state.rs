@@ -7,6 +7,7 @@ use super::config::RunConfig;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::CloseRequest;
+use crate::plan::RuntimeHealth;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
 use crate::tracker::Task;
 
@@ -245,6 +246,19 @@ impl State {
             Some(Slot::Busy(iteration)) if iteration.id == id => Some(iteration),
             _ => None,
         }
+    }
+
+    /// How the runtimes fare.
+    pub(crate) fn runtime_health(&self) -> RuntimeHealth {
+        let mut health = RuntimeHealth::default();
+        for slot in &self.slots {
+            if let Slot::Busy(iteration) = slot
+                && let Some(name) = &iteration.runtime
+            {
+                *health.running.entry(name.clone()).or_default() += 1;
+            }
+        }
+        health
     }
 
     /// Takes the iteration out of its slot, which is free then.

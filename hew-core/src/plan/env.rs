@@ -18,7 +18,7 @@ pub(super) fn plan_env(
     request: &SpawnRequest<'_>,
     def: &RuntimeDef,
 ) -> (BTreeMap<String, String>, Vec<Provenance>) {
-    let SpawnRequest { task, settings, ambient, seat } = *request;
+    let SpawnRequest { task, settings, ambient, seat, .. } = *request;
     let mut env = passed(ambient, &settings.env_pass.value);
     let passed_names = env.keys().cloned().collect::<Vec<_>>().join(" ");
     extend_path(&mut env, &seat.hew_folder);

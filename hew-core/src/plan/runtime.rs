@@ -1,9 +1,11 @@
 //! Which runtime a task runs on. First match wins: the task's own word, then the run's.
 //!
-//! Invariant: a task's own word is final; such a task never moves to another runtime.
+//! Invariants: a task's own word is final, such a task never moves to another runtime; a model never changes the runtime.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use super::health::RuntimeHealth;
 use crate::ids::RuntimeName;
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
@@ -11,11 +13,17 @@ use crate::tracker::Task;
 /// Metadata key that names a task's runtime.
 pub const RUNTIME_KEY: &str = "hew.runtime";
 
+/// What a label that names a task's runtime begins with.
+const RUNTIME_LABEL: &str = "runtime:";
+
 /// Metadata key of a task's own command, for `shell`.
 pub const RUN_KEY: &str = "hew.run";
 
 /// The runtime whose command goes through `sh -c`.
 pub const SHELL: &str = "shell";
+
+/// The word that stands for all of `loop.runtimes`.
+pub const AUTO: &str = "auto";
 
 /// A runtime with where the choice came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +32,24 @@ pub struct RuntimeChoice {
     pub name: RuntimeName,
     /// E.g. `task metadata hew.runtime`, `label runtime:shell`, `flag --runtime`.
     pub origin: String,
+    /// The runtime that it stands in for, where it is the fallback.
+    pub instead_of: Option<RuntimeName>,
+}
+
+/// What came of choosing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// This one.
+    Use(RuntimeChoice),
+    /// None now; the runtime rests, and so does whatever could stand in for it.
+    Wait {
+        /// When the earliest rest ends, on the run's monotonic clock; none where nobody knows.
+        until: Option<Duration>,
+        /// Why, for people.
+        why: String,
+    },
+    /// None in this run.
+    Unusable(RuntimeProblem),
 }
 
 /// A runtime that can't run this task.
@@ -49,6 +75,22 @@ pub enum RuntimeProblem {
         /// The key that gives it one.
         key: String,
     },
+    /// It can't be used in this run any more.
+    #[error("runtime `{name}` ({origin}) is out for this run: {reason}")]
+    Out {
+        /// The name.
+        name: RuntimeName,
+        /// Where the choice came from.
+        origin: String,
+        /// Why.
+        reason: String,
+    },
+    /// `auto` without anything to choose among.
+    #[error("loop.runtime is `auto` ({origin}) and loop.runtimes names no runtime")]
+    NothingToChoose {
+        /// Where `auto` came from.
+        origin: String,
+    },
     /// The task brings a command and tasks may not.
     #[error(
         "the task brings a command of its own (metadata hew.run) and loop.shell.allow_task_commands is off"
@@ -56,26 +98,116 @@ pub enum RuntimeProblem {
     TaskCommandNotAllowed,
 }
 
-/// Names the runtime of a task, defined or not.
-pub fn choose(task: &Task, settings: &Settings) -> RuntimeChoice {
-    if let Some(name) = task.metadata_text(RUNTIME_KEY) {
-        return RuntimeChoice {
-            name: RuntimeName::new(name),
-            origin: format!("task metadata {RUNTIME_KEY}"),
-        };
+/// Chooses the runtime of a task.
+pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choice {
+    if let Some(own) = own_word(task) {
+        return usable(task, own, settings, health);
     }
-    let label =
-        task.labels.iter().find_map(|label| label.strip_prefix("runtime:").filter(|name| !name.is_empty()));
-    if let Some(name) = label {
-        return RuntimeChoice { name: RuntimeName::new(name), origin: format!("label runtime:{name}") };
+    let main = main_choices(settings);
+    let found: Vec<Choice> =
+        main.iter().map(|choice| usable(task, choice.clone(), settings, health)).collect();
+    let free = found.iter().filter_map(|choice| match choice {
+        Choice::Use(choice) => Some(choice),
+        Choice::Wait { .. } | Choice::Unusable(_) => None,
+    });
+    // Of equals the first is taken.
+    if let Some(choice) = free.min_by_key(|choice| health.running_on(&choice.name)) {
+        return Choice::Use(choice.clone());
     }
-    main_choice(settings)
+    let stood_in = found.iter().zip(&main).find(|(choice, _)| is_away(choice)).map(|(_, choice)| choice);
+    let fallback = stood_in
+        .and_then(|away| fallback(settings, away, health))
+        .map(|choice| usable(task, choice, settings, health));
+    if let Some(Choice::Use(choice)) = fallback {
+        return Choice::Use(choice);
+    }
+    let origin = origin_of(settings);
+    earliest(found.into_iter().chain(fallback))
+        .unwrap_or(Choice::Unusable(RuntimeProblem::NothingToChoose { origin }))
 }
 
-/// The run's own runtime.
-pub fn main_choice(settings: &Settings) -> RuntimeChoice {
-    let Sourced { value, origin } = &settings.runtime;
-    RuntimeChoice { name: value.clone(), origin: format!("{origin} loop.runtime") }
+/// The runtime that a task itself asks for.
+fn own_word(task: &Task) -> Option<RuntimeChoice> {
+    let choice =
+        |name: &str, origin: String| RuntimeChoice { name: RuntimeName::new(name), origin, instead_of: None };
+    if let Some(name) = task.metadata_text(RUNTIME_KEY) {
+        return Some(choice(name, format!("task metadata {RUNTIME_KEY}")));
+    }
+    let mut labels = task.labels.iter().filter_map(|label| label.strip_prefix(RUNTIME_LABEL));
+    let name = labels.find(|name| !name.is_empty())?;
+    Some(choice(name, format!("label {RUNTIME_LABEL}{name}")))
+}
+
+fn origin_of(settings: &Settings) -> String {
+    format!("{} loop.runtime", settings.runtime.origin)
+}
+
+/// The run's own runtimes: `loop.runtime`, or with `auto` all of `loop.runtimes`.
+fn main_choices(settings: &Settings) -> Vec<RuntimeChoice> {
+    let choice = |name: &RuntimeName, origin| RuntimeChoice { name: name.clone(), origin, instead_of: None };
+    let main = &settings.runtime.value;
+    if main.as_str() != AUTO {
+        return vec![choice(main, origin_of(settings))];
+    }
+    let origin = format!("auto of {} loop.runtimes", settings.runtimes.origin);
+    settings.runtimes.value.iter().map(|name| choice(name, origin.clone())).collect()
+}
+
+/// Every runtime that the run may choose by itself, the fallback included; tasks may ask for others.
+pub fn of_run(settings: &Settings) -> Result<Vec<RuntimeChoice>, RuntimeProblem> {
+    let mut choices = main_choices(settings);
+    if choices.is_empty() {
+        return Err(RuntimeProblem::NothingToChoose { origin: origin_of(settings) });
+    }
+    let Sourced { value: fallback, origin } = &settings.fallback_runtime;
+    if let Some(name) = fallback
+        && choices.iter().all(|choice| choice.name != *name)
+    {
+        let origin = format!("{origin} loop.fallback_runtime");
+        choices.push(RuntimeChoice { name: name.clone(), origin, instead_of: None });
+    }
+    Ok(choices)
+}
+
+/// The fallback for a runtime that rests or is out.
+fn fallback(settings: &Settings, away: &RuntimeChoice, health: &RuntimeHealth) -> Option<RuntimeChoice> {
+    let Sourced { value, origin } = &settings.fallback_runtime;
+    let name = value.clone()?;
+    let is = if health.out.contains_key(&away.name) { "is out" } else { "rests" };
+    let origin = format!("{origin} loop.fallback_runtime, for {} {is}", away.name);
+    Some(RuntimeChoice { name, origin, instead_of: Some(away.name.clone()) })
+}
+
+/// Whether a runtime can run this task, and may now.
+fn usable(task: &Task, choice: RuntimeChoice, settings: &Settings, health: &RuntimeHealth) -> Choice {
+    if let Err(problem) = runnable(task, &choice, settings) {
+        return Choice::Unusable(problem);
+    }
+    let RuntimeChoice { name, origin, .. } = &choice;
+    if let Some(reason) = health.out.get(name) {
+        let (name, origin, reason) = (name.clone(), origin.clone(), reason.clone());
+        return Choice::Unusable(RuntimeProblem::Out { name, origin, reason });
+    }
+    if let Some(rest) = health.resting.get(name) {
+        return Choice::Wait { until: rest.until, why: format!("runtime `{name}` rests: {}", rest.why) };
+    }
+    Choice::Use(choice)
+}
+
+/// The runtime could run the task if it were there.
+fn is_away(choice: &Choice) -> bool {
+    matches!(choice, Choice::Wait { .. } | Choice::Unusable(RuntimeProblem::Out { .. }))
+}
+
+/// To wait for the earliest rest that ends, or for one of which nobody knows when; else the first problem.
+fn earliest(choices: impl Iterator<Item = Choice>) -> Option<Choice> {
+    let rank = |choice: &Choice| match choice {
+        Choice::Use(_) => (0, Duration::ZERO),
+        Choice::Wait { until: Some(until), .. } => (1, *until),
+        Choice::Wait { until: None, .. } => (2, Duration::ZERO),
+        Choice::Unusable(_) => (3, Duration::ZERO),
+    };
+    choices.min_by_key(rank)
 }
 
 /// The definition of a chosen runtime.
@@ -104,13 +236,11 @@ pub fn shell_command(
 ) -> Result<(String, String), RuntimeProblem> {
     let own = task.and_then(|task| task.metadata_text(RUN_KEY));
     if let (Some(own), true) = (own, allow_task_commands.value) {
-        return Ok((
-            own.to_owned(),
-            format!("task metadata {RUN_KEY}, allowed by {}", allow_task_commands.origin),
-        ));
+        let allowed = format!("{} loop.shell.allow_task_commands", allow_task_commands.origin);
+        return Ok((own.to_owned(), format!("task metadata {RUN_KEY}, allowed by {allowed}")));
     }
     if let Some(command) = &def.command.value {
-        return Ok((command.clone(), def.command.origin.to_string()));
+        return Ok((command.clone(), format!("{} loop.runtime_defs.{SHELL}.command", def.command.origin)));
     }
     if own.is_some() {
         return Err(RuntimeProblem::TaskCommandNotAllowed);
@@ -118,15 +248,14 @@ pub fn shell_command(
     Err(no_command(choice))
 }
 
-/// The task's runtime is defined and has something to run.
-pub fn runnable(task: &Task, settings: &Settings) -> Result<(), RuntimeProblem> {
-    let choice = choose(task, settings);
-    let def = definition(&choice, settings)?;
+/// The runtime is defined and has something to run for this task.
+fn runnable(task: &Task, choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
+    let def = definition(choice, settings)?;
     if choice.name.as_str() == SHELL {
-        return shell_command(Some(task), def, &settings.shell_allow_task_commands, &choice).map(drop);
+        return shell_command(Some(task), def, &settings.shell_allow_task_commands, choice).map(drop);
     }
     if def.command.value.is_none() {
-        return Err(no_command(&choice));
+        return Err(no_command(choice));
     }
     Ok(())
 }

@@ -7,8 +7,9 @@ use std::time::Duration;
 use super::Provenance;
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
 use crate::ids::{IterationId, RunId, RuntimeName, TaskId};
-use crate::settings::{PromptVia, RuntimeDef, Settings};
+use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
 use crate::tracker::Task;
+use crate::usage::Usage;
 
 /// What an agent reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +44,15 @@ pub struct SpawnFiles {
     pub outcome: PathBuf,
 }
 
+/// A session of a runtime that goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResumedSession {
+    /// The runtime's name of it.
+    pub id: String,
+    /// What the runtime had counted in it before ([`crate::agent::AgentReading::session_total`]), where it counts on.
+    pub counted: Option<Usage>,
+}
+
 /// What runs, whole: the spawner adds nothing and chooses nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpawnPlan {
@@ -60,6 +70,10 @@ pub struct SpawnPlan {
     pub limits: SpawnLimits,
     /// Exit code 0 without another word counts as done.
     pub done_on_exit_zero: bool,
+    /// The form of its output.
+    pub output: OutputForm,
+    /// The session that it goes on with; none for a new one.
+    pub resumes: Option<ResumedSession>,
     /// What it writes.
     pub files: SpawnFiles,
     /// Where each field came from.
@@ -102,14 +116,15 @@ pub struct SpawnRequest<'a> {
     pub ambient: &'a BTreeMap<String, String>,
     /// Where it runs.
     pub seat: &'a Seat,
+    /// The runtime that [`runtime::choose`] chose for the task.
+    pub choice: &'a RuntimeChoice,
 }
 
 /// The only place that decides what runs: runtime, argv, environment, input, folder, limits, each with its origin.
 pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProblem> {
-    let SpawnRequest { task, settings, seat, .. } = *request;
-    let choice = runtime::choose(task, settings);
-    let def = runtime::definition(&choice, settings)?;
-    let (argv, argv_origin) = plan_argv(request, &choice, def)?;
+    let SpawnRequest { settings, seat, choice, .. } = *request;
+    let def = runtime::definition(choice, settings)?;
+    let (argv, argv_origin) = plan_argv(request, choice, def)?;
     let (env, env_origins) = super::env::plan_env(request, def);
     let stdin = match def.prompt.value {
         PromptVia::Stdin => AgentStdin::File(prompt_file(seat)),
@@ -131,17 +146,20 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
             &def.done_on_exit_zero.value.to_string(),
             &def.done_on_exit_zero.origin.to_string(),
         ),
+        entry("output", def.output.value.as_str(), &def.output.origin.to_string()),
     ];
     provenance.extend(limit_entries(settings));
     provenance.extend(env_origins);
     Ok(SpawnPlan {
-        runtime: choice.name,
+        runtime: choice.name.clone(),
         argv,
         env,
         cwd: seat.worktree.clone(),
         stdin,
         limits,
         done_on_exit_zero: def.done_on_exit_zero.value,
+        output: def.output.value,
+        resumes: None,
         files: SpawnFiles {
             transcript: seat.folder.join("transcript.jsonl"),
             stderr_log: seat.folder.join("stderr.log"),

@@ -31,6 +31,8 @@ pub fn plan_json(plan: &SpawnPlan) -> String {
             "transcript_max_bytes": plan.limits.transcript_max_bytes,
         },
         "done_on_exit_zero": plan.done_on_exit_zero,
+        "output": plan.output.as_str(),
+        "resumes": plan.resumes.as_ref().map(|session| &session.id),
         "provenance": plan.provenance,
     });
     let mut text = serde_json::to_string_pretty(&plan).expect("a plan's keys are text");

@@ -1,7 +1,10 @@
 //! The one table of keys. Parsing, checking, listing, names of environment variables, the typed settings and
-//! `docs/config.md` all come from it; a key that is not here does not exist.
+//! `docs/config.md` all come from it; a key that is not here does not exist. Finding a key by its path is [`lookup`]'s.
+//!
+//! [`lookup`]: super::lookup
 
-use super::kind::{Kind, is_name};
+use super::kind::Kind;
+use super::map_kind::MapKind;
 
 /// One key.
 #[derive(Debug, Clone, Copy)]
@@ -19,7 +22,7 @@ pub struct KeySpec {
 }
 
 /// Stands in a key for a name that the user gives.
-const ANY_NAME: &str = "<name>";
+pub(super) const ANY_NAME: &str = "<name>";
 
 /// What the keys of runtime definitions begin with.
 pub(super) const RUNTIME_DEFS: &str = "loop.runtime_defs.";
@@ -45,10 +48,11 @@ const fn trusted(spec: KeySpec) -> KeySpec {
 pub const KEYS: &[KeySpec] = &[
     key(
         "tracker.kind",
-        Kind::Choice(&["auto", "embedded"]),
+        Kind::Choice(&["auto", "bd", "embedded"]),
         "auto",
-        "Where tasks live: `embedded` is hew's own store in the git folder; `auto` chooses, today always the embedded store",
+        "Where tasks live: `bd` is beads, driven by its program; `embedded` is hew's own store in the git folder; `auto` takes `bd` where there is a folder `.beads` and its program is on PATH",
     ),
+    trusted(key("tracker.command", Kind::Text, "bd", "The program that is run where tasks live in `bd`")),
     unset(
         "tracker.prefix",
         Kind::Name,
@@ -64,7 +68,20 @@ pub const KEYS: &[KeySpec] = &[
         "loop.runtime",
         Kind::Name,
         "claude",
-        "The runtime that agents are run with, `shell` or one of `loop.runtime_defs`",
+        "The runtime that agents are run with: `shell`, one of `loop.runtime_defs`, or `auto`, which spreads iterations over `loop.runtimes`",
+    ),
+    key(
+        "loop.runtimes",
+        Kind::Names,
+        "",
+        "Runtimes that `auto` chooses among; where two fit equally the earlier one is taken",
+    ),
+    unset("loop.fallback_runtime", Kind::Name, "The runtime that takes over while the main one rests"),
+    key(
+        "loop.fallback_cooldown_iters",
+        AT_LEAST_ONE,
+        "3",
+        "Iterations on the fallback before the main runtime is tried again, where no time is known at which its rest ends",
     ),
     key("loop.max_attempts", AT_LEAST_ONE, "3", "Attempts at one task in a run before it is parked"),
     key("loop.timeout", TIMEOUT, "60m", "Longest one agent may take"),
@@ -96,12 +113,48 @@ pub const KEYS: &[KeySpec] = &[
         "14",
         "Days for which refs of a run are kept once the target holds them",
     ),
+    key(
+        "loop.prices",
+        Kind::Map(MapKind::Prices),
+        "",
+        "US dollars per million tokens by model, for runtimes that don't tell what they cost",
+    ),
     unset("loop.budget.wall", TIMEOUT, "Longest a run may take, all its resumes together; unset: no limit"),
     unset(
         "loop.budget.iterations",
         Kind::Count { min: 1, max: i64::MAX as u64 },
         "Most iterations of a run, all workers together; unset: no limit",
     ),
+    unset(
+        "loop.budget.tokens",
+        Kind::Count { min: 1, max: i64::MAX as u64 },
+        "Most tokens of a run, cached ones too, all workers together; unset: no limit",
+    ),
+    unset("loop.budget.usd", Kind::Usd, "Most US dollars that a run may cost; unset: no limit"),
+    key(
+        "loop.budget.grace",
+        Kind::Percent,
+        "10%",
+        "How far running agents may go beyond a limit before they are stopped",
+    ),
+    key(
+        "loop.budget.first_guess",
+        ANY_COUNT,
+        "100000",
+        "Tokens set aside for each running iteration until the run has seen what one takes",
+    ),
+    unset(
+        "loop.model.default",
+        Kind::Text,
+        "The model where nothing else names one; unset: the runtime's own choice",
+    ),
+    key(
+        "loop.model.by_priority",
+        Kind::Map(MapKind::Priorities),
+        "",
+        "Models by the task's priority; goes before `loop.model.by_type`",
+    ),
+    key("loop.model.by_type", Kind::Map(MapKind::TaskTypes), "", "Models by the task's type"),
     trusted(unset(
         "loop.gate.command",
         Kind::Text,
@@ -193,92 +246,35 @@ pub const KEYS: &[KeySpec] = &[
         "stdin",
         "How it is given its prompt: on standard input, or in the file that `{prompt_file}` names",
     )),
-    trusted(key("loop.runtime_defs.<name>.env", Kind::Map, "", "Variables added to its environment")),
+    trusted(key(
+        "loop.runtime_defs.<name>.env",
+        Kind::Map(MapKind::Variables),
+        "",
+        "Variables added to its environment",
+    )),
     trusted(key(
         "loop.runtime_defs.<name>.done_on_exit_zero",
         Kind::Flag,
         "false",
         "Exit code 0 without another word counts as done; `true` for `shell`",
     )),
-    key("loop.runtime_defs.<name>.output", Kind::Choice(&["text"]), "text", "The form of its output"),
+    trusted(key(
+        "loop.runtime_defs.<name>.output",
+        Kind::Choice(&["text", "claude-stream", "codex-jsonl"]),
+        "text",
+        "The form of its output: plain text, or the stream of Claude Code or of Codex",
+    )),
+    trusted(key(
+        "loop.runtime_defs.<name>.models",
+        Kind::Map(MapKind::Models),
+        "",
+        "The runtime's own names for models",
+    )),
 ];
-
-/// What a dotted path leads to.
-#[derive(Debug, Clone, Copy)]
-pub enum Found {
-    /// A key.
-    Key(&'static KeySpec),
-    /// An entry of a key that holds a map.
-    Entry(&'static KeySpec),
-    /// Something that keys begin with, e.g. `loop.gate`.
-    Section,
-    /// Nothing.
-    Nothing,
-}
-
-/// What a dotted path leads to.
-pub fn find(path: &str) -> Found {
-    let parts: Vec<&str> = path.split('.').collect();
-    let mut found = Found::Nothing;
-    for spec in KEYS {
-        let wanted: Vec<&str> = spec.name.split('.').collect();
-        if !parts.iter().zip(&wanted).all(|(part, want)| fits(part, want)) {
-            continue;
-        }
-        if parts.len() == wanted.len() {
-            return Found::Key(spec);
-        }
-        if parts.len() > wanted.len() && spec.kind == Kind::Map {
-            return Found::Entry(spec);
-        }
-        if parts.len() < wanted.len() {
-            found = Found::Section;
-        }
-    }
-    found
-}
-
-fn fits(part: &str, wanted: &str) -> bool {
-    part == wanted || wanted == ANY_NAME && is_name(part)
-}
 
 /// The environment variable of a key: `HEW_LOOP_JOBS` for `loop.jobs`.
 pub fn env_name(key: &str) -> String {
     format!("HEW_{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
-}
-
-/// The keys of runtime definitions, for one runtime: the key itself and its row.
-pub(super) fn keys_of_runtime(name: &str) -> impl Iterator<Item = (String, &'static KeySpec)> {
-    KEYS.iter()
-        .filter(|spec| spec.name.contains(ANY_NAME))
-        .map(move |spec| (spec.name.replace(ANY_NAME, name), spec))
-}
-
-/// The runtime that a key belongs to, if it belongs to one.
-pub(super) fn runtime_of(key: &str) -> Option<&str> {
-    Some(key.strip_prefix(RUNTIME_DEFS)?.split_once('.')?.0)
-}
-
-/// The known key that was most likely meant.
-pub fn suggestion(path: &str) -> Option<String> {
-    let known: Vec<String> = match runtime_of(path) {
-        Some(name) if is_name(name) => keys_of_runtime(name).map(|(key, _)| key).collect(),
-        _ => KEYS.iter().map(|spec| spec.name.to_owned()).collect(),
-    };
-    let last = path.rsplit('.').next().unwrap_or(path);
-    // A third of the word may be wrong, but one letter of a short word too.
-    let tolerance = (last.len() / 3).max(1);
-    let near = known
-        .iter()
-        .map(|key| (strsim::damerau_levenshtein(path, key), key))
-        .filter(|(distance, _)| *distance <= tolerance)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, key)| key);
-    let elsewhere = || {
-        let mut same_word = known.iter().filter(|key| key.rsplit('.').next() == Some(last));
-        same_word.clone().find(|key| key.ends_with(&format!(".{path}"))).or_else(|| same_word.next())
-    };
-    near.or_else(elsewhere).cloned()
 }
 
 #[cfg(test)]
@@ -304,34 +300,5 @@ mod tests {
         assert_eq!(variables.len(), KEYS.len());
         assert_eq!(env_name("loop.jobs"), "HEW_LOOP_JOBS");
         assert_eq!(env_name("loop.runtime_defs.my-agent.args"), "HEW_LOOP_RUNTIME_DEFS_MY_AGENT_ARGS");
-    }
-
-    #[test]
-    fn paths_lead_to_keys_entries_and_sections() {
-        assert!(matches!(find("loop.jobs"), Found::Key(spec) if spec.name == "loop.jobs"));
-        assert!(matches!(find("loop.runtime_defs.x.args"), Found::Key(_)));
-        assert!(matches!(find("loop.runtime_defs.x.env.A"), Found::Entry(_)));
-        for section in ["loop", "loop.gate", "loop.runtime_defs", "loop.runtime_defs.x"] {
-            assert!(matches!(find(section), Found::Section), "{section}");
-        }
-        for nothing in ["", "lop", "loop.jobs.x", "loop.runtime_defs.a b", "loop.runtime_defs.x.y"] {
-            assert!(matches!(find(nothing), Found::Nothing), "{nothing}");
-        }
-    }
-
-    #[test]
-    fn a_mistyped_key_leads_to_the_one_that_was_meant() {
-        for (wrong, meant) in [
-            ("loop.jbos", Some("loop.jobs")),
-            ("loops.jobs", Some("loop.jobs")),
-            ("jobs", Some("loop.jobs")),
-            ("gate.command", Some("loop.gate.command")),
-            ("loop.baseline", Some("loop.gate.baseline")),
-            ("loop.stalltimeout", Some("loop.stall_timeout")),
-            ("loop.runtime_defs.x.comand", Some("loop.runtime_defs.x.command")),
-            ("loop.frobnicate", None),
-        ] {
-            assert_eq!(suggestion(wrong).as_deref(), meant, "{wrong}");
-        }
     }
 }

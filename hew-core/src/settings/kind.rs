@@ -1,11 +1,12 @@
 //! What a key may hold: one kind each, which reads a value from text (flags, environment, `hew config set`) and from TOML.
 
-use std::collections::BTreeMap;
-
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 use super::bytes::parse_bytes;
 use super::duration::parse_duration;
+use super::map_kind::{MapKind, is_variable_name};
+use super::price::toml_amount;
+use super::usd::Usd;
 use super::value::Value;
 
 /// What a key may hold.
@@ -27,6 +28,10 @@ pub enum Kind {
     },
     /// A size in bytes.
     Bytes,
+    /// An amount of US dollars above zero.
+    Usd,
+    /// A whole number of hundredths, written with `%`.
+    Percent,
     /// Any text that is not empty.
     Text,
     /// One of these words.
@@ -39,12 +44,14 @@ pub enum Kind {
     Folder,
     /// Texts.
     List,
+    /// Names as [`Kind::Name`] has them.
+    Names,
     /// Paths inside the project.
     Paths,
     /// Names of environment variables; a `*` at the end stands for any rest.
     Variables,
-    /// Environment variables with their values.
-    Map,
+    /// Names with a value each.
+    Map(MapKind),
 }
 
 /// A value that its key can't hold.
@@ -71,6 +78,8 @@ impl Kind {
             Self::Duration { zero: true } => "a duration like 45s, 90m, 1h30m or 2d".to_owned(),
             Self::Duration { zero: false } => "a duration above zero, like 45s, 90m, 1h30m or 2d".to_owned(),
             Self::Bytes => "a size like 200MiB, or a number of bytes".to_owned(),
+            Self::Usd => "an amount of US dollars above zero, like 5 or 2.50".to_owned(),
+            Self::Percent => "a percentage from 0% to 100%".to_owned(),
             Self::Text => "text that is not empty".to_owned(),
             Self::Choice([word]) => format!("`{word}`"),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
@@ -78,9 +87,10 @@ impl Kind {
             Self::RefPrefix => "the first part of a branch name".to_owned(),
             Self::Folder => "an absolute folder, or one below ~/".to_owned(),
             Self::List => "a list of texts".to_owned(),
+            Self::Names => "a list of names of letters, digits, - and _".to_owned(),
             Self::Paths => "a list of paths inside the project".to_owned(),
             Self::Variables => "a list of variable names, each perhaps ending with *".to_owned(),
-            Self::Map => "variables with their values, NAME=VALUE".to_owned(),
+            Self::Map(map) => map.allowed().to_owned(),
         }
     }
 
@@ -91,11 +101,13 @@ impl Kind {
             Self::Count { .. } => "number",
             Self::Duration { .. } => "duration",
             Self::Bytes => "size",
+            Self::Usd => "amount",
+            Self::Percent => "percentage",
             Self::Choice(_) => "choice",
             Self::Text | Self::RefPrefix | Self::Name => "text",
             Self::Folder => "folder",
-            Self::List | Self::Paths | Self::Variables => "list",
-            Self::Map => "map",
+            Self::List | Self::Names | Self::Paths | Self::Variables => "list",
+            Self::Map(_) => "map",
         }
     }
 
@@ -105,12 +117,12 @@ impl Kind {
         match self {
             Self::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
             Self::Count { .. } => self.checked_count(text.parse().map_err(|_| bad())?),
-            Self::List | Self::Paths | Self::Variables if text.trim_start().starts_with('[') => {
-                self.read_inline(text)
-            }
-            Self::Map if text.trim_start().starts_with('{') => self.read_inline(text),
-            Self::List | Self::Paths | Self::Variables => self.checked_list(split_commas(text)),
-            Self::Map => self.read_pairs(text),
+            Self::Usd => self.checked_usd(text, Usd::parse(text.trim()).map_err(|error| error.to_string())),
+            Self::List | Self::Names | Self::Paths | Self::Variables => match text.trim_start() {
+                inline if inline.starts_with('[') => self.read_inline(text),
+                _ => self.checked_list(split_commas(text)),
+            },
+            Self::Map(map) => map.read_text(text),
             _ => self.read_scalar(text),
         }
     }
@@ -127,36 +139,35 @@ impl Kind {
                 let count = whole_number(value).ok_or_else(wrong_type)?;
                 Ok(Value::Bytes { count, written: count.to_string() })
             }
-            (Self::Duration { .. }, DeValue::Integer(number)) => self.read_scalar(number.as_str()),
-            (Self::List | Self::Paths | Self::Variables, DeValue::Array(items)) => {
+            (Self::Duration { .. } | Self::Percent, DeValue::Integer(number)) => {
+                self.read_scalar(number.as_str())
+            }
+            (Self::Usd, DeValue::Integer(_) | DeValue::Float(_)) => {
+                self.checked_usd(&shown(value), toml_amount(value))
+            }
+            (Self::List | Self::Names | Self::Paths | Self::Variables, DeValue::Array(items)) => {
                 let texts: Option<Vec<String>> =
                     items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
                 self.checked_list(texts.ok_or_else(wrong_type)?)
             }
-            (Self::Map, DeValue::Table(table)) => Self::read_table(table),
-            (Self::Flag | Self::Count { .. } | Self::List | Self::Paths | Self::Variables | Self::Map, _) => {
-                Err(wrong_type())
-            }
-            (_, DeValue::String(text)) => self.read_scalar(text),
+            (_, DeValue::String(text)) if self.is_written_as_text() => self.read_scalar(text),
             _ => Err(wrong_type()),
         }
     }
 
-    /// Reads one entry of a map from text; it may be empty.
-    pub fn read_entry(name: &str, text: &str) -> Result<Value, BadValue> {
-        if !is_variable_name(name) {
-            return Err(Self::Map.bad(format!("`{name}`"), Some("that is no name of a variable".to_owned())));
-        }
-        if text.contains('\0') {
-            return Err(Self::Map.bad(format!("`{text}`"), None));
-        }
-        Ok(Value::Text(text.to_owned()))
-    }
-
-    /// Reads one entry of a map from a settings file.
-    pub fn read_toml_entry(name: &str, value: &DeValue<'_>) -> Result<Value, BadValue> {
-        let text = value.as_str().ok_or_else(|| Self::Map.bad(shown(value), None))?;
-        Self::read_entry(name, text)
+    /// In a settings file its values stand in quotes.
+    fn is_written_as_text(&self) -> bool {
+        matches!(
+            self,
+            Self::Duration { .. }
+                | Self::Bytes
+                | Self::Percent
+                | Self::Text
+                | Self::Choice(_)
+                | Self::Name
+                | Self::RefPrefix
+                | Self::Folder
+        )
     }
 
     fn read_scalar(&self, text: &str) -> Result<Value, BadValue> {
@@ -172,6 +183,14 @@ impl Kind {
             Self::Bytes => {
                 let count = parse_bytes(text).map_err(|error| bad(Some(error.to_string())))?;
                 Ok(Value::Bytes { count, written: text.trim().to_owned() })
+            }
+            Self::Percent => {
+                let number = text.trim().strip_suffix('%').ok_or_else(|| {
+                    let number = text.trim().parse::<u64>().ok();
+                    bad(number.map(|number| format!("write {number}%")))
+                })?;
+                let percent = number.trim_end().parse::<u8>().ok().filter(|percent| *percent <= 100);
+                percent.map(Value::Percent).ok_or_else(|| bad(None))
             }
             Self::Choice(words) if !words.contains(&text) => Err(bad(None)),
             Self::Name if !is_name(text) => Err(bad(None)),
@@ -190,9 +209,18 @@ impl Kind {
         }
     }
 
+    fn checked_usd(&self, text: &str, read: Result<Usd, String>) -> Result<Value, BadValue> {
+        match read {
+            Ok(amount) if amount > Usd::default() => Ok(Value::Usd(amount)),
+            Ok(_) => Err(self.bad(format!("`{text}`"), None)),
+            Err(why) => Err(self.bad(format!("`{text}`"), Some(why))),
+        }
+    }
+
     fn checked_list(&self, items: Vec<String>) -> Result<Value, BadValue> {
         let fits = |item: &&String| match self {
             Self::Paths => is_inner_path(item),
+            Self::Names => is_name(item),
             Self::Variables => is_variable_name(item.strip_suffix('*').unwrap_or(item)),
             _ => !item.contains('\0'),
         };
@@ -208,34 +236,13 @@ impl Kind {
         self.read_toml(parsed.get_ref())
     }
 
-    fn read_pairs(&self, text: &str) -> Result<Value, BadValue> {
-        let mut map = BTreeMap::new();
-        for pair in split_commas(text) {
-            let (name, value) =
-                pair.split_once('=').filter(|(name, _)| is_variable_name(name)).ok_or_else(|| {
-                    self.bad(format!("`{pair}`"), Some("write NAME=VALUE, with commas between".to_owned()))
-                })?;
-            map.insert(name.to_owned(), value.to_owned());
-        }
-        Ok(Value::Map(map))
-    }
-
-    fn read_table(table: &DeTable<'_>) -> Result<Value, BadValue> {
-        let mut map = BTreeMap::new();
-        for (name, value) in table {
-            let text = Self::read_toml_entry(name.get_ref(), value.get_ref())?;
-            map.insert(name.get_ref().to_string(), text.to_string());
-        }
-        Ok(Value::Map(map))
-    }
-
     fn bad(&self, found: String, why: Option<String>) -> BadValue {
         BadValue { found, wanted: self.allowed(), why }
     }
 }
 
 /// A value of the wrong type, for people.
-fn shown(value: &DeValue<'_>) -> String {
+pub(super) fn shown(value: &DeValue<'_>) -> String {
     match value {
         DeValue::String(text) => format!("the text \"{text}\""),
         DeValue::Integer(number) => format!("the number {}", number.as_str()),
@@ -252,7 +259,7 @@ fn whole_number(value: &DeValue<'_>) -> Option<u64> {
     u64::from_str_radix(number.as_str(), number.radix()).ok()
 }
 
-fn split_commas(text: &str) -> Vec<String> {
+pub(super) fn split_commas(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
 
@@ -284,10 +291,6 @@ fn is_inner_path(text: &str) -> bool {
         && parts.all(|part| part != "..")
 }
 
-fn is_variable_name(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,9 +307,15 @@ mod tests {
         assert_eq!(Kind::List.read_text("a, b"), Ok(list(&["a", "b"])));
         assert_eq!(Kind::List.read_text("[\"-p\", \"a,b\"]"), Ok(list(&["-p", "a,b"])));
         assert_eq!(Kind::List.read_text("[]"), Ok(list(&[])));
-        let pairs = [("A", "1"), ("B", "x=y")].map(|(k, v)| (k.to_owned(), v.to_owned()));
-        assert_eq!(Kind::Map.read_text("B=x=y,A=1"), Ok(Value::Map(pairs.clone().into())));
-        assert_eq!(Kind::Map.read_text("{ B = 'x=y', A = '1' }"), Ok(Value::Map(pairs.into())));
+        let pairs = [("A", "1"), ("B", "x=y")].map(|(k, v)| (k.to_owned(), Value::Text(v.to_owned())));
+        assert_eq!(
+            Kind::Map(MapKind::Variables).read_text("B=x=y,A=1"),
+            Ok(Value::Map(pairs.clone().into()))
+        );
+        assert_eq!(
+            Kind::Map(MapKind::Variables).read_text("{ B = 'x=y', A = '1' }"),
+            Ok(Value::Map(pairs.into()))
+        );
     }
 
     #[test]
@@ -323,6 +332,14 @@ mod tests {
             (Kind::Bytes, "lots"),
             (Kind::Text, " "),
             (Kind::Choice(&["a", "b"]), "c"),
+            (Kind::Usd, "0"),
+            (Kind::Usd, "-1"),
+            (Kind::Usd, "5 USD"),
+            (Kind::Percent, "10"),
+            (Kind::Percent, "101%"),
+            (Kind::Percent, "-1%"),
+            (Kind::Percent, "1.5%"),
+            (Kind::Names, "a,b.c"),
             (Kind::Name, "a.b"),
             (Kind::Name, "-a"),
             (Kind::RefPrefix, "a..b"),
@@ -336,9 +353,9 @@ mod tests {
             (Kind::Variables, "PATH,A*B"),
             (Kind::List, "[1]"),
             (Kind::List, "[\"a\""),
-            (Kind::Map, "A"),
-            (Kind::Map, "A-B=1"),
-            (Kind::Map, "{ A = 1 }"),
+            (Kind::Map(MapKind::Variables), "A"),
+            (Kind::Map(MapKind::Variables), "A-B=1"),
+            (Kind::Map(MapKind::Variables), "{ A = 1 }"),
         ] {
             assert!(kind.read_text(wrong).is_err(), "{kind:?} {wrong}");
         }

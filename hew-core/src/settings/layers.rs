@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Origin;
-use super::keys::{Found, KEYS, KeySpec, env_name, find, keys_of_runtime, suggestion};
-use super::kind::Kind;
+use super::keys::{KEYS, KeySpec, env_name};
+use super::kind::{BadValue, Kind};
+use super::lookup::{Found, canonical, find, keys_of_runtime, suggestion};
+use super::map_kind::MapKind;
 use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
@@ -26,7 +27,7 @@ impl Layer {
     /// Reads a key that is given as text.
     fn read_text(&mut self, key: &str, text: &str, at: &Origin) {
         match read_key(key, text, at) {
-            Ok(value) => self.values.insert(key, value, at),
+            Ok(value) => self.values.insert(&canonical(key), value, at),
             Err(problem) => self.problems.push(*problem),
         }
     }
@@ -37,16 +38,19 @@ pub fn read_key(key: &str, text: &str, at: &Origin) -> Result<Value, Box<Setting
     let owned = || key.to_owned();
     let read = match find(key) {
         Found::Key(spec) => spec.kind.read_text(text),
-        Found::Entry(_) => Kind::read_entry(entry_name(key), text),
+        Found::Entry(_, map, _) => read_entry(map, key, text),
         Found::Section => return Err(Box::new(SettingsProblem::Section { at: at.clone(), key: owned() })),
         Found::Nothing => return Err(Box::new(unknown(key, at))),
     };
     read.map_err(|bad| Box::new(SettingsProblem::BadValue { at: at.clone(), key: owned(), bad }))
 }
 
-/// The name of a map's entry: what follows the key's four parts.
-fn entry_name(key: &str) -> &str {
-    key.splitn(5, '.').last().unwrap_or(key)
+fn read_entry(map: MapKind, key: &str, text: &str) -> Result<Value, BadValue> {
+    let own = canonical(key);
+    if let Found::Entry(_, _, name) = find(&own) {
+        map.entry_name(name)?;
+    }
+    map.read_entry(text)
 }
 
 fn unknown(key: &str, at: &Origin) -> SettingsProblem {
@@ -145,31 +149,44 @@ impl FileReader<'_> {
             if name.get_ref().contains('.') || name.get_ref().is_empty() {
                 self.out.problems.push(unknown(&key, &at));
             } else {
-                self.read_value(&key, value, &at);
+                self.read_value(&key, value.get_ref(), &at);
             }
         }
     }
 
-    fn read_value(&mut self, key: &str, value: &Spanned<DeValue<'_>>, at: &Origin) {
-        let found = find(key);
-        let read = match (&found, value.get_ref()) {
-            (Found::Key(spec), DeValue::Table(table)) if spec.kind == Kind::Map => {
-                return self.read_table(key, table);
+    fn read_value(&mut self, key: &str, value: &DeValue<'_>, at: &Origin) {
+        match (find(key), value) {
+            (Found::Key(KeySpec { kind: Kind::Map(map), .. }), DeValue::Table(table)) => {
+                self.read_map(key, *map, table);
             }
-            (Found::Key(spec), value) => spec.kind.read_toml(value),
-            (Found::Entry(_), value) => Kind::read_toml_entry(entry_name(key), value),
-            (Found::Nothing, DeValue::Table(table)) if table.is_empty() => {
-                return self.out.problems.push(unknown(key, at));
-            }
-            (_, DeValue::Table(table)) => return self.read_table(key, table),
+            (Found::Key(spec), value) => self.take(key, spec.kind.read_toml(value), at),
+            (Found::Nothing, DeValue::Table(table)) if !table.is_empty() => self.read_table(key, table),
+            (Found::Section, DeValue::Table(table)) => self.read_table(key, table),
             (Found::Section, _) => {
-                return self
-                    .out
-                    .problems
-                    .push(SettingsProblem::Section { at: at.clone(), key: key.to_owned() });
+                let problem = SettingsProblem::Section { at: at.clone(), key: key.to_owned() };
+                self.out.problems.push(problem);
             }
-            (Found::Nothing, _) => return self.out.problems.push(unknown(key, at)),
-        };
+            // Entries are read with their map, which may give them any name.
+            (Found::Nothing | Found::Entry(..), _) => self.out.problems.push(unknown(key, at)),
+        }
+    }
+
+    fn read_map(&mut self, key: &str, map: MapKind, table: &DeTable<'_>) {
+        for (name, value) in table {
+            let at = self.origin(name.span().start);
+            let own = map.entry_name(name.get_ref());
+            let path = format!("{key}.{}", own.as_deref().unwrap_or(name.get_ref()));
+            let read = own.and_then(|_| map.read_toml_entry(value.get_ref()));
+            if self.out.values.contains(&path) {
+                let problem = SettingsProblem::Twice { at, key: path };
+                self.out.problems.push(problem);
+            } else {
+                self.take(&path, read, &at);
+            }
+        }
+    }
+
+    fn take(&mut self, key: &str, read: Result<Value, BadValue>, at: &Origin) {
         match read {
             Ok(value) => self.out.values.insert(key, value, at),
             Err(bad) => {
@@ -284,6 +301,8 @@ mod tests {
             ("HEW_LOOP_RUNTIME_DEFS_MY_AGENT_ARGS", "a,b"),
             ("HEW_LOOP_RUNTIME_DEFS_NEW_ONE_COMMAND", "x"),
             ("HEW_LOOP_RUNTIME_DEFS_NEW_ONE_ENV", "A=1"),
+            ("HEW_LOOP_MODEL_BY_PRIORITY", "0=opus,P2=gpt-5.1"),
+            ("HEW_LOOP_PRICES", "gpt-5.1=1/2"),
             ("HEW_RUN_ID", "r"),
             ("HEW_HOME", "/h"),
             ("HOME", "/h"),
@@ -296,6 +315,9 @@ mod tests {
             keys,
             [
                 "loop.jobs",
+                "loop.model.by_priority.P0",
+                "loop.model.by_priority.P2",
+                "loop.prices.gpt-5.1",
                 "loop.runtime_defs.my-agent.args",
                 "loop.runtime_defs.new_one.command",
                 "loop.runtime_defs.new_one.env.A"
@@ -344,6 +366,48 @@ mod tests {
             );
         }
         assert_eq!(merged.value("loop.gate.command"), None);
+    }
+
+    #[test]
+    fn entries_of_maps_have_any_name_and_their_own_line() {
+        let layer = file(
+            "[loop.model]\nby_priority = { 0 = 'opus', P3 = 'haiku' }\n\
+             [loop.model.by_type]\n\"a.b\" = 'gpt-5.1'\nbug = 'org/model[1m]'\n\
+             [loop.prices]\n\"gpt-5.1\" = { input = 1.25, output = 10 }\n\
+             [loop.prices.opus]\ninput = 15\noutput = 75\n\
+             [loop.runtime_defs.x]\nmodels = { 'claude-opus-4.1' = 'y' }\n",
+        );
+        assert_eq!(messages(&layer), Vec::<String>::new());
+        for (key, wanted, at) in [
+            ("loop.model.by_priority.P0", "opus", 2),
+            ("loop.model.by_type.a.b", "gpt-5.1", 4),
+            ("loop.model.by_type.bug", "org/model[1m]", 5),
+            ("loop.prices.gpt-5.1", "1.25/10/1.25/1.25", 7),
+            ("loop.prices.opus", "15/75/15/15", 8),
+            ("loop.runtime_defs.x.models.claude-opus-4.1", "y", 12),
+        ] {
+            assert_eq!(layer.values.value(key).unwrap().value.to_string(), wanted, "{key}");
+            assert_eq!(line(&layer.values, key), Some(at), "{key}");
+        }
+    }
+
+    #[test]
+    fn a_bad_entry_is_told_with_its_line() {
+        let text = "loop.model.by_priority.0 = 'a'\nloop.model.by_priority.P0 = 'b'\n\
+                    loop.model.by_priority.5 = 'c'\nloop.model.by_type.a.b = 'd'\nloop.prices.m = { input = 1 }\n\
+                    loop.budget.usd = '5'\nloop.budget.grace = 10\n";
+        assert_eq!(
+            messages(&file(text)),
+            [
+                "/p/.hew.toml:2: loop.model.by_priority.P0 is there twice",
+                "/p/.hew.toml:3: loop.model.by_priority.5: `5` is not a priority, P0 to P4 or 0 to 4",
+                "/p/.hew.toml:4: loop.model.by_type.a: a table is not a name of a model: a name with a dot in it stands in quotes",
+                "/p/.hew.toml:5: loop.prices.m: a table is not a price in USD per million tokens, INPUT/OUTPUT or \
+                 INPUT/OUTPUT/CACHE_READ/CACHE_CREATE: output is missing",
+                "/p/.hew.toml:6: loop.budget.usd: the text \"5\" is not an amount of US dollars above zero, like 5 or 2.50",
+                "/p/.hew.toml:7: loop.budget.grace: `10` is not a percentage from 0% to 100%: write 10%",
+            ]
+        );
     }
 
     #[test]

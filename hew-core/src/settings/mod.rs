@@ -1,6 +1,6 @@
 //! What is set, and where each value came from.
 //!
-//! [`keys`] is the one table; [`layers`] reads a settings file's text, the environment and flags into [`Values`], which
+//! [`keys`] is the one table, [`lookup`] finds a key in it by its path; [`layers`] reads a settings file's text, the environment and flags into [`Values`], which
 //! merge key by key; [`typed`] makes the [`Settings`] that the rest of hew is written against. Nothing here reads a file
 //! or the environment itself.
 
@@ -10,8 +10,12 @@ pub mod duration;
 pub mod keys;
 pub mod kind;
 pub mod layers;
+pub mod lookup;
+pub mod map_kind;
+pub mod price;
 pub mod problem;
 pub mod typed;
+pub mod usd;
 pub mod value;
 pub mod values;
 
@@ -20,9 +24,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::ids::RuntimeName;
+use crate::ids::{ModelName, RuntimeName};
 pub use kind::{BadValue, Kind};
+pub use map_kind::MapKind;
+pub use price::Price;
 pub use problem::SettingsProblem;
+pub use usd::Usd;
 pub use value::Value;
 pub use values::Values;
 
@@ -69,8 +76,10 @@ pub struct Sourced<T> {
 /// `tracker.kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TrackerKind {
-    /// The embedded store, until another tracker is known.
+    /// `bd` where the project has a folder `.beads` and its program is there, else the embedded store.
     Auto,
+    /// beads, driven by its program.
+    Bd,
     /// The embedded store.
     Embedded,
 }
@@ -100,6 +109,28 @@ pub enum PromptVia {
     File,
 }
 
+/// The form of what a runtime prints on its standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutputForm {
+    /// Text for people.
+    Text,
+    /// The events of `claude -p --output-format stream-json`.
+    ClaudeStream,
+    /// The events of `codex exec --json`.
+    CodexJsonl,
+}
+
+impl OutputForm {
+    /// The word that settings have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::ClaudeStream => "claude-stream",
+            Self::CodexJsonl => "codex-jsonl",
+        }
+    }
+}
+
 /// `loop.runtime_defs.<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuntimeDef {
@@ -113,15 +144,23 @@ pub struct RuntimeDef {
     pub env: Sourced<BTreeMap<String, String>>,
     /// Exit code 0 without another word counts as done.
     pub done_on_exit_zero: Sourced<bool>,
+    /// The form of its output.
+    pub output: Sourced<OutputForm>,
+    /// Its own names for models.
+    pub models: BTreeMap<ModelName, Sourced<ModelName>>,
 }
 
 /// Everything that can be set, typed, each with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     pub tracker_kind: Sourced<TrackerKind>,
+    pub tracker_command: Sourced<String>,
     pub tracker_prefix: Sourced<Option<String>>,
     pub jobs: Sourced<u16>,
     pub runtime: Sourced<RuntimeName>,
+    pub runtimes: Sourced<Vec<RuntimeName>>,
+    pub fallback_runtime: Sourced<Option<RuntimeName>>,
+    pub fallback_cooldown_iters: Sourced<u32>,
     pub max_attempts: Sourced<u32>,
     pub timeout: Sourced<Duration>,
     pub stall_timeout: Sourced<Duration>,
@@ -134,6 +173,16 @@ pub struct Settings {
     pub keep_refs_days: Sourced<u32>,
     pub budget_wall: Sourced<Option<Duration>>,
     pub budget_iterations: Sourced<Option<u64>>,
+    pub budget_tokens: Sourced<Option<u64>>,
+    pub budget_usd: Sourced<Option<Usd>>,
+    /// In hundredths.
+    pub budget_grace: Sourced<u8>,
+    pub budget_first_guess: Sourced<u64>,
+    pub model_default: Sourced<Option<ModelName>>,
+    /// By priority, from 0 to 4.
+    pub model_by_priority: BTreeMap<u8, Sourced<ModelName>>,
+    pub model_by_type: BTreeMap<String, Sourced<ModelName>>,
+    pub prices: BTreeMap<ModelName, Sourced<Price>>,
     pub gate_command: Sourced<Option<String>>,
     pub gate_timeout: Sourced<Duration>,
     pub gate_baseline: Sourced<bool>,

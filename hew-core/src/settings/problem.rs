@@ -40,6 +40,13 @@ pub enum SettingsProblem {
         /// The section.
         key: String,
     },
+    /// An entry under two names that mean the same.
+    Twice {
+        /// Where the second one stands.
+        at: Origin,
+        /// The entry.
+        key: String,
+    },
     /// A definition that lacks a key.
     Lacking {
         /// Where the definition stands.
@@ -57,6 +64,7 @@ impl SettingsProblem {
             | Self::UnknownKey { at, .. }
             | Self::BadValue { at, .. }
             | Self::Section { at, .. }
+            | Self::Twice { at, .. }
             | Self::Lacking { at, .. } => at,
         }
     }
@@ -71,6 +79,7 @@ impl SettingsProblem {
             }
             Self::BadValue { key, bad, .. } => format!("{key}: {bad}"),
             Self::Section { key, .. } => format!("{key} is a section of keys and holds no value"),
+            Self::Twice { key, .. } => format!("{key} is there twice"),
             Self::Lacking { key, .. } => format!("the definition lacks {key}"),
         }
     }

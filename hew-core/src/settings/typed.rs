@@ -8,8 +8,10 @@ use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
-use super::{MergeMode, OnGateFail, Origin, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind};
-use crate::ids::RuntimeName;
+use super::{
+    MergeMode, OnGateFail, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
+};
+use crate::ids::{ModelName, RuntimeName};
 
 impl Settings {
     /// The settings that merged layers amount to. `values` must rest on [`Values::built_in`].
@@ -38,9 +40,14 @@ fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
 fn typed(from: &Reader<'_>) -> Settings {
     Settings {
         tracker_kind: from.word("tracker.kind", tracker_kind),
+        tracker_command: from.word("tracker.command", |text| Some(text.to_owned())),
         tracker_prefix: from.text("tracker.prefix"),
         jobs: from.number("loop.jobs"),
         runtime: from.word("loop.runtime", |name| Some(RuntimeName::new(name))),
+        runtimes: from
+            .known("loop.runtimes", |value| Some(list(value)?.iter().map(RuntimeName::new).collect())),
+        fallback_runtime: from.read("loop.fallback_runtime", |value| text(value).map(RuntimeName::new)),
+        fallback_cooldown_iters: from.number("loop.fallback_cooldown_iters"),
         max_attempts: from.number("loop.max_attempts"),
         timeout: from.duration("loop.timeout"),
         stall_timeout: from.duration("loop.stall_timeout"),
@@ -53,6 +60,23 @@ fn typed(from: &Reader<'_>) -> Settings {
         keep_refs_days: from.number("loop.keep_refs_days"),
         budget_wall: from.read("loop.budget.wall", length),
         budget_iterations: from.read("loop.budget.iterations", count),
+        budget_tokens: from.read("loop.budget.tokens", count),
+        budget_usd: from.read("loop.budget.usd", |value| match value {
+            Value::Usd(amount) => Some(*amount),
+            _ => None,
+        }),
+        budget_grace: from.known("loop.budget.grace", |value| match value {
+            Value::Percent(percent) => Some(*percent),
+            _ => None,
+        }),
+        budget_first_guess: from.number("loop.budget.first_guess"),
+        model_default: from.read("loop.model.default", model),
+        model_by_priority: from.entries("loop.model.by_priority", priority, model),
+        model_by_type: from.entries("loop.model.by_type", |name| Some(name.to_owned()), model),
+        prices: from.entries("loop.prices", model_name, |value| match value {
+            Value::Price(price) => Some(*price),
+            _ => None,
+        }),
         gate_command: from.text("loop.gate.command"),
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),
@@ -81,6 +105,8 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
             prompt: from.word(&key("prompt"), prompt_via),
             env: from.map(&key("env")),
             done_on_exit_zero: from.flag(&key("done_on_exit_zero")),
+            output: from.word(&key("output"), output_form),
+            models: from.entries(&key("models"), model_name, model),
         }
     };
     from.0.runtimes().iter().map(|name| (RuntimeName::new(name), def(name))).collect()
@@ -89,6 +115,7 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
 fn tracker_kind(word: &str) -> Option<TrackerKind> {
     match word {
         "auto" => Some(TrackerKind::Auto),
+        "bd" => Some(TrackerKind::Bd),
         "embedded" => Some(TrackerKind::Embedded),
         _ => None,
     }
@@ -108,6 +135,29 @@ fn prompt_via(word: &str) -> Option<PromptVia> {
         "file" => Some(PromptVia::File),
         _ => None,
     }
+}
+
+fn output_form(word: &str) -> Option<OutputForm> {
+    let all = [OutputForm::Text, OutputForm::ClaudeStream, OutputForm::CodexJsonl];
+    all.into_iter().find(|form| form.as_str() == word)
+}
+
+/// The digit of `P0` to `P4`.
+fn priority(name: &str) -> Option<u8> {
+    name.strip_prefix('P')?.parse().ok()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "any text is a name of a model, but not of every key")]
+fn model_name(text: &str) -> Option<ModelName> {
+    Some(ModelName::new(text))
+}
+
+fn model(value: &Value) -> Option<ModelName> {
+    text(value).map(ModelName::new)
+}
+
+fn list(value: &Value) -> Option<&Vec<String>> {
+    if let Value::List(items) = value { Some(items) } else { None }
 }
 
 fn length(value: &Value) -> Option<Duration> {
@@ -167,13 +217,29 @@ impl Reader<'_> {
     }
 
     fn list(&self, key: &str) -> Sourced<Vec<String>> {
-        self.known(key, |value| if let Value::List(items) = value { Some(items.clone()) } else { None })
+        self.known(key, |value| list(value).cloned())
     }
 
+    /// A map as one value, with the origin of its first entry.
     fn map(&self, key: &str) -> Sourced<BTreeMap<String, String>> {
-        let found =
-            self.read(key, |value| if let Value::Map(map) = value { Some(map.clone()) } else { None });
-        Sourced { value: found.value.unwrap_or_default(), origin: found.origin }
+        let found = self.entries(key, |name| Some(name.to_owned()), text);
+        let origin = found.values().next().map_or(Origin::BuiltIn, |first| first.origin.clone());
+        Sourced { value: found.into_iter().map(|(name, text)| (name, text.value)).collect(), origin }
+    }
+
+    /// A map whose entries have origins of their own.
+    fn entries<K: Ord, T>(
+        &self,
+        key: &str,
+        name_of: impl Fn(&str) -> Option<K>,
+        take: impl Fn(&Value) -> Option<T>,
+    ) -> BTreeMap<K, Sourced<T>> {
+        let entry = |(name, found): (&str, &Sourced<Value>)| {
+            let name = name_of(name).expect("an entry was named by its map's kind");
+            let value = take(&found.value).expect("an entry was read by its map's kind");
+            (name, Sourced { value, origin: found.origin.clone() })
+        };
+        self.0.entries_of(key).map(entry).collect()
     }
 }
 
@@ -185,6 +251,7 @@ mod tests {
     use crate::settings::keys::KEYS;
     use crate::settings::kind::Kind;
     use crate::settings::layers::read_file;
+    use crate::settings::map_kind::MapKind;
 
     /// Two values for each key, as they stand in a file.
     fn two_values(kind: Kind) -> [String; 2] {
@@ -197,7 +264,14 @@ mod tests {
             Kind::Text | Kind::Name | Kind::RefPrefix => ["'seven'", "'eight'"],
             Kind::Folder => ["'/seven'", "'~/eight'"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
-            Kind::Map => ["{ A = '7' }", "{ A = '8' }"],
+            Kind::Usd => ["7", "8.50"],
+            Kind::Percent => ["'7%'", "'8%'"],
+            Kind::Names => ["['seven']", "['eight']"],
+            Kind::Map(MapKind::Prices) => {
+                ["{ m = { input = 7, output = 7 } }", "{ m = { input = 8, output = 8 } }"]
+            }
+            Kind::Map(MapKind::Priorities) => ["{ 0 = '7' }", "{ P0 = '8' }"],
+            Kind::Map(_) => ["{ A = '7' }", "{ A = '8' }"],
         };
         two.map(str::to_owned)
     }
@@ -210,7 +284,7 @@ mod tests {
 
     #[test]
     fn every_key_that_is_set_in_a_file_reaches_one_field_with_its_origin() {
-        for spec in KEYS.iter().filter(|spec| !spec.name.ends_with(".output")) {
+        for spec in KEYS {
             let key = spec.name.replace("<name>", "x");
             // A definition needs a command.
             let first = if key.ends_with(".command") { "" } else { "loop.runtime_defs.x.command = 'x'" };

@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use super::price::Price;
+use super::usd::Usd;
+
 /// A value. What people wrote with a unit is kept as they wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
@@ -25,12 +28,18 @@ pub enum Value {
         /// As it was written.
         written: String,
     },
+    /// An amount of money.
+    Usd(Usd),
+    /// Hundredths.
+    Percent(u8),
+    /// What a model costs.
+    Price(Price),
     /// Text, a name, a path or a word of a fixed set.
     Text(String),
     /// Several texts.
     List(Vec<String>),
-    /// Names with a text each.
-    Map(BTreeMap<String, String>),
+    /// Names with a value each.
+    Map(BTreeMap<String, Value>),
 }
 
 /// With commas between where that can be read back, else as TOML.
@@ -40,22 +49,37 @@ impl fmt::Display for Value {
             Self::Flag(flag) => write!(f, "{flag}"),
             Self::Count(count) => write!(f, "{count}"),
             Self::Duration { written, .. } | Self::Bytes { written, .. } => f.write_str(written),
+            Self::Usd(amount) => write!(f, "{amount}"),
+            Self::Percent(percent) => write!(f, "{percent}%"),
+            Self::Price(price) => write!(f, "{price}"),
             Self::Text(text) => f.write_str(text),
             Self::List(items) if !items.is_empty() && items.iter().all(|item| is_plain(item)) => {
                 f.write_str(&items.join(","))
             }
             Self::List(items) => write!(f, "{}", toml::Value::from(items.clone())),
-            Self::Map(map) if map.values().any(|text| text.contains(',')) => {
-                let table: toml::Table =
-                    map.iter().map(|(name, text)| (name.clone(), text.clone().into())).collect();
-                write!(f, "{}", toml::Value::Table(table))
-            }
-            Self::Map(map) => {
-                let pairs: Vec<String> = map.iter().map(|(name, text)| format!("{name}={text}")).collect();
+            Self::Map(map) if map.iter().all(|(name, value)| is_plain_pair(name, &value.to_string())) => {
+                let pairs: Vec<String> = map.iter().map(|(name, value)| format!("{name}={value}")).collect();
                 f.write_str(&pairs.join(","))
             }
+            Self::Map(map) => write!(f, "{}", toml::Value::Table(toml_table(map))),
         }
     }
+}
+
+fn toml_table(map: &BTreeMap<String, Value>) -> toml::Table {
+    let toml = |value: &Value| match value {
+        Value::Price(price) => {
+            let parts = price.parts().map(|(name, amount)| (name.to_owned(), amount.as_f64().into()));
+            toml::Value::Table(parts.into_iter().collect())
+        }
+        other => other.to_string().into(),
+    };
+    map.iter().map(|(name, value)| (name.clone(), toml(value))).collect()
+}
+
+/// Reads back from a map with commas as it was.
+fn is_plain_pair(name: &str, value: &str) -> bool {
+    !name.contains(['=', ',', '{']) && !value.contains(',') && value.trim() == value
 }
 
 /// Reads back from a list with commas as it was.
@@ -67,6 +91,7 @@ fn is_plain(item: &str) -> bool {
 mod tests {
     use super::*;
     use crate::settings::kind::Kind;
+    use crate::settings::map_kind::MapKind;
 
     #[test]
     fn lists_and_maps_read_back_as_they_are_shown() {
@@ -75,11 +100,18 @@ mod tests {
             let list = Value::List(items.into_iter().map(str::to_owned).collect());
             assert_eq!(Kind::List.read_text(&list.to_string()), Ok(list));
         }
-        for text in ["x", "x,y", "x=y", ""] {
+        let variables = Kind::Map(MapKind::Variables);
+        for text in ["x", "x,y", "x=y", "", " x"] {
+            let pairs = [("A", text), ("B", "1")];
             let map =
-                Value::Map([("A".to_owned(), text.to_owned()), ("B".to_owned(), "1".to_owned())].into());
-            assert_eq!(Kind::Map.read_text(&map.to_string()), Ok(map));
+                Value::Map(pairs.map(|(name, text)| (name.to_owned(), Value::Text(text.to_owned()))).into());
+            assert_eq!(variables.read_text(&map.to_string()), Ok(map));
         }
-        assert_eq!(Kind::Map.read_text("B=2,A=1").unwrap().to_string(), "A=1,B=2");
+        let prices = Kind::Map(MapKind::Prices);
+        for text in ["a=1/2.5", "{ 'a,b' = { input = 1.5, output = 2, cache_read = 0.000001 } }"] {
+            let map = prices.read_text(text).unwrap();
+            assert_eq!(prices.read_text(&map.to_string()), Ok(map));
+        }
+        assert_eq!(variables.read_text("B=2,A=1").unwrap().to_string(), "A=1,B=2");
     }
 }

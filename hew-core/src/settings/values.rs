@@ -5,8 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::keys::{Found, KEYS, KeySpec, find, keys_of_runtime, runtime_of};
+use super::keys::{KEYS, KeySpec};
 use super::kind::Kind;
+use super::lookup::{Found, find, keys_of_runtime, runtime_of};
 use super::value::Value;
 use super::{Origin, Sourced};
 
@@ -33,8 +34,8 @@ impl Values {
     pub(super) fn insert(&mut self, key: &str, value: Value, origin: &Origin) {
         match value {
             Value::Map(map) => {
-                for (name, text) in map {
-                    self.insert(&format!("{key}.{name}"), Value::Text(text), origin);
+                for (name, value) in map {
+                    self.insert(&format!("{key}.{name}"), value, origin);
                 }
             }
             value => {
@@ -75,19 +76,25 @@ impl Values {
         if let Some(found) = self.entries.get(key) {
             return Some(found.clone());
         }
-        if !matches!(find(key), Found::Key(spec) if spec.kind == Kind::Map) {
+        if !matches!(find(key), Found::Key(spec) if matches!(spec.kind, Kind::Map(_))) {
             return None;
         }
-        let entries = self.map_entries(key);
+        let entries: Vec<_> = self.entries_of(key).collect();
         let origin = entries.first()?.1.origin.clone();
-        let map = entries.into_iter().map(|(name, text)| (name, text.value.to_string())).collect();
+        let map = entries.into_iter().map(|(name, found)| (name.to_owned(), found.value.clone())).collect();
         Some(Sourced { value: Value::Map(map), origin })
     }
 
-    fn map_entries(&self, key: &str) -> Vec<(String, &Sourced<Value>)> {
+    /// The entries of a map, each with its own origin.
+    pub(super) fn entries_of(&self, key: &str) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
         let start = format!("{key}.");
-        let below = self.entries.range(start.clone()..).take_while(|(name, _)| name.starts_with(&start));
-        below.map(|(name, value)| (name[start.len()..].to_owned(), value)).collect()
+        let below = self.entries.range(start.clone()..);
+        below.map_while(move |(path, value)| Some((path.strip_prefix(&start)?, value)))
+    }
+
+    /// Whether a key or an entry has a value.
+    pub(super) fn contains(&self, path: &str) -> bool {
+        self.entries.contains_key(path)
     }
 
     /// Every key that has a value, sorted.

@@ -15,7 +15,7 @@ use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, Tre
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
-use hew_core::plan::{RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::plan::{RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn};
 use hew_core::record::event::{DeliveryRecord, TaskChange};
 use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Task};
 use hew_core::worktree::FileChange;
@@ -103,8 +103,8 @@ impl World {
             WorkerJob::Prepare { base, must_contain } => {
                 Event::Prepared { iteration: id, result: self.prepare(id, &base, &must_contain) }
             }
-            WorkerJob::Plan { task, attempt, .. } => {
-                let planned = plan(&task, id, attempt, &self.settings);
+            WorkerJob::Plan { task, attempt, choice, .. } => {
+                let planned = plan(&task, &choice, id, attempt, &self.settings);
                 let view = planned
                     .map(|plan| PlannedView { plan: Box::new(plan), prompt_prefix_hash: "0".to_owned() });
                 Event::Planned { iteration: id, result: Ok(view) }
@@ -272,6 +272,7 @@ impl World {
 
 fn plan(
     task: &Task,
+    choice: &RuntimeChoice,
     iteration: IterationId,
     attempt: u32,
     settings: &hew_core::settings::Settings,
@@ -289,5 +290,5 @@ fn plan(
         hew_folder: PathBuf::from("bin"),
         remotes: Vec::new(),
     };
-    plan_spawn(&SpawnRequest { task, settings, ambient: &BTreeMap::new(), seat: &seat })
+    plan_spawn(&SpawnRequest { task, settings, ambient: &BTreeMap::new(), seat: &seat, choice })
 }

@@ -20,6 +20,9 @@ const FALLBACK_PREFIX: &str = "hew";
 pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor>, Failure> {
     match settings.tracker_kind.value {
         TrackerKind::Auto | TrackerKind::Embedded => {}
+        TrackerKind::Bd => {
+            return Err(Failure::usage("bd can't be driven yet").hint("hew config set tracker.kind embedded"));
+        }
     }
     open_embedded(&embedded_path(project), &id_prefix(project, settings))
 }

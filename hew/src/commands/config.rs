@@ -3,8 +3,10 @@
 use std::path::Path;
 
 use hew_core::render::text::visible;
-use hew_core::settings::keys::{Found, KEYS, env_name, find};
+use hew_core::settings::keys::{KEYS, env_name};
+
 use hew_core::settings::layers::read_key;
+use hew_core::settings::lookup::{Found, canonical, find, suggestion};
 use hew_core::settings::{Origin, SettingsProblem, Sourced, Value, Values};
 use serde_json::json;
 
@@ -34,11 +36,11 @@ fn project() -> Option<Project> {
 }
 
 fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
-    require_key(&args.key)?;
+    let key = require_key(&args.key)?;
     let values = settings_files::load_values(project().as_ref(), &[])?;
-    let Some(found) = values.value(&args.key) else { return Ok(code::FAILED) };
+    let Some(found) = values.value(&key) else { return Ok(code::FAILED) };
     if ui.is_json() {
-        ui.print_json(&setting_json(&args.key, &found));
+        ui.print_json(&setting_json(&key, &found));
     } else {
         let lines: Vec<String> = found.value.to_string().lines().map(visible).collect();
         let origin = if args.show_origin {
@@ -108,25 +110,26 @@ fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
     // The place is the command line, which needs no name.
     let value =
         read_key(&args.key, &args.value, &Origin::BuiltIn).map_err(|problem| refused(&problem, args))?;
+    let key = canonical(&args.key);
     let file = chosen_file(&args.file)?;
     let text = file.read()?.unwrap_or_default();
     let changed =
-        settings_edit::with_value(&text, &args.key, &value).map_err(|error| not_changed(&file, &error))?;
+        settings_edit::with_value(&text, &key, &value).map_err(|error| not_changed(&file, &error))?;
     file.write(&changed)?;
     if ui.is_json() {
         ui.print_json(&json!({
-            "schema": 1, "kind": "setting_written", "key": args.key, "value": value_json(&value), "file": file.path,
+            "schema": 1, "kind": "setting_written", "key": key, "value": value_json(&value), "file": file.path,
         }));
     } else {
         let value = visible(&value.to_string());
-        ui.print(&format!("{} = {value} written to {}\n", args.key, shown(&file.path)));
+        ui.print(&format!("{} = {value} written to {}\n", visible(&key), shown(&file.path)));
     }
-    warn_if_hidden(&args.key, &file, ui);
+    warn_if_hidden(&key, &file, ui);
     Ok(code::OK)
 }
 
 fn unset(key: &str, selection: &FileSelection, ui: &Ui) -> Result<u8, Failure> {
-    require_key(key)?;
+    let key = &require_key(key)?;
     let file = chosen_file(selection)?;
     let text = file.read()?.unwrap_or_default();
     let (changed, was_there) =
@@ -169,17 +172,23 @@ fn warn_if_hidden(key: &str, file: &SettingsFile, ui: &Ui) {
     }
 }
 
-fn require_key(key: &str) -> Result<(), Failure> {
-    match find(key) {
-        Found::Key(_) | Found::Entry(_) => Ok(()),
+/// The one way to write a path, if it leads to a key or an entry.
+fn require_key(path: &str) -> Result<String, Failure> {
+    let key = canonical(path);
+    match find(&key) {
+        Found::Key(_) => Ok(key),
+        Found::Entry(_, map, name) => match map.entry_name(name) {
+            Ok(_) => Ok(key),
+            Err(bad) => Err(Failure::usage(format!("{key}: {bad}")).hint("hew config keys")),
+        },
         Found::Section => Err(Failure::usage(format!("{key} is a section of keys")).hint("hew config list")),
-        Found::Nothing => Err(unknown_key(key)),
+        Found::Nothing => Err(unknown_key(&key)),
     }
 }
 
 fn unknown_key(key: &str) -> Failure {
     let failure = Failure::usage(format!("unknown key {key}"));
-    match hew_core::settings::keys::suggestion(key) {
+    match suggestion(key) {
         Some(meant) => {
             failure.because(format!("did you mean {meant}?")).hint(format!("hew config get {meant}"))
         }
@@ -225,7 +234,15 @@ fn value_json(value: &Value) -> serde_json::Value {
         Value::Flag(flag) => json!(flag),
         Value::Count(count) => json!(count),
         Value::List(items) => json!(items),
-        Value::Map(map) => json!(map),
-        Value::Duration { .. } | Value::Bytes { .. } | Value::Text(_) => json!(value.to_string()),
+        Value::Usd(amount) => json!(amount.as_f64()),
+        Value::Price(price) => price
+            .parts()
+            .into_iter()
+            .map(|(name, amount)| (name.to_owned(), json!(amount.as_f64())))
+            .collect(),
+        Value::Map(map) => map.iter().map(|(name, value)| (name.clone(), value_json(value))).collect(),
+        Value::Percent(_) | Value::Duration { .. } | Value::Bytes { .. } | Value::Text(_) => {
+            json!(value.to_string())
+        }
     }
 }

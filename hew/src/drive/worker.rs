@@ -6,7 +6,7 @@ use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
 use hew_core::ids::{IterationId, TaskId, WorkerId};
 use hew_core::land::merge_back;
-use hew_core::plan::{self, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::plan::{self, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
 use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_tail};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::plan_file::plan_json;
@@ -43,13 +43,14 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
             let worktree = seat.path(rig).display().to_string();
             Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
         }
-        WorkerJob::Plan { task, attempt, previous, dependencies } => {
+        WorkerJob::Plan { task, attempt, previous, dependencies, choice } => {
             let request = PlanRequest {
                 iteration,
                 task: &task,
                 attempt,
                 previous: previous.as_deref(),
                 dependencies: &dependencies,
+                choice: &choice,
             };
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
@@ -90,6 +91,7 @@ struct PlanRequest<'a> {
     attempt: u32,
     previous: Option<&'a FailedAttempt>,
     dependencies: &'a [DependencyLanding],
+    choice: &'a RuntimeChoice,
 }
 
 /// Freezes what will run and writes it down with its prompt.
@@ -111,8 +113,13 @@ fn write_plan(
         hew_folder: rig.hew_folder.clone(),
         remotes: rig.remotes.clone(),
     };
-    let spawn =
-        SpawnRequest { task: request.task, settings: &rig.settings, ambient: &rig.ambient, seat: &seat };
+    let spawn = SpawnRequest {
+        task: request.task,
+        settings: &rig.settings,
+        ambient: &rig.ambient,
+        seat: &seat,
+        choice: request.choice,
+    };
     let plan = match plan::plan_spawn(&spawn) {
         Ok(plan) => plan,
         Err(problem) => return Ok(Err(problem)),

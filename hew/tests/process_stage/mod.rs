@@ -11,6 +11,7 @@ use hew::adapters::spawner::ProcessSpawner;
 use hew_core::agent::{SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest};
 use hew_core::land::gate::GateJob;
 use hew_core::plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
+use hew_core::settings::OutputForm;
 use hew_testkit::stub_agent;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -72,6 +73,8 @@ impl Stage {
                 transcript_max_bytes: 1 << 20,
             },
             done_on_exit_zero: true,
+            output: OutputForm::Text,
+            resumes: None,
             files: SpawnFiles {
                 transcript: self.path("iter/transcript.jsonl"),
                 stderr_log: self.path("iter/stderr.log"),

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use hew_core::ids::{IterationId, RunId, WorkerId};
-use hew_core::plan::{Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::plan::runtime::{self, Choice};
+use hew_core::plan::{RuntimeHealth, Seat, SpawnPlan, SpawnRequest, plan_spawn};
 use hew_core::render::text::visible;
 use hew_core::tracker::{ReadyQuery, Scope, Task, TaskEditor};
 use hew_core::worktree::names;
@@ -71,8 +72,16 @@ fn row<'a>(context: &Context, checked: &Checked, task: &'a Task, number: usize, 
         run,
     };
     let ambient = rig::ambient();
-    let request = SpawnRequest { task, settings: &context.settings, ambient: &ambient, seat: &seat };
-    Row { task, worker, plan: plan_spawn(&request).map_err(|problem| problem.to_string()) }
+    let settings = &context.settings;
+    let planned = match runtime::choose(task, settings, &RuntimeHealth::default()) {
+        Choice::Use(choice) => {
+            plan_spawn(&SpawnRequest { task, settings, ambient: &ambient, seat: &seat, choice: &choice })
+                .map_err(|problem| problem.to_string())
+        }
+        Choice::Wait { why, .. } => Err(why),
+        Choice::Unusable(problem) => Err(problem.to_string()),
+    };
+    Row { task, worker, plan: planned }
 }
 
 impl Row<'_> {

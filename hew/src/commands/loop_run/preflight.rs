@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
-use hew_core::plan::runtime::{self, SHELL};
+use hew_core::plan::runtime::{self, RuntimeChoice, SHELL};
 use hew_core::settings::Settings;
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
@@ -56,7 +56,7 @@ pub(super) fn check(
     };
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
-    problems.extend(runtime_problem(&context.settings));
+    problems.extend(runtime_problems(&context.settings));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
@@ -99,10 +99,19 @@ fn repository_problems(state: &LaunchState) -> Vec<Problem> {
     problems
 }
 
-/// The run's own runtime has to be there. A task's own word is looked at when the task's turn comes.
-fn runtime_problem(settings: &Settings) -> Option<Problem> {
-    let choice = runtime::main_choice(settings);
-    let def = match runtime::definition(&choice, settings) {
+/// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
+fn runtime_problems(settings: &Settings) -> Vec<Problem> {
+    match runtime::of_run(settings) {
+        Ok(choices) => choices.iter().filter_map(|choice| runtime_problem(choice, settings)).collect(),
+        Err(problem) => {
+            let hint = "hew config set loop.runtimes claude,codex".to_owned();
+            vec![Problem { what: problem.to_string(), hint }]
+        }
+    }
+}
+
+fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Problem> {
+    let def = match runtime::definition(choice, settings) {
         Ok(def) => def,
         Err(problem) => {
             let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
@@ -114,7 +123,7 @@ fn runtime_problem(settings: &Settings) -> Option<Problem> {
         (Some(_), SHELL) => "sh",
         (Some(command), _) => command,
         (None, _) => {
-            let problem = runtime::no_command(&choice);
+            let problem = runtime::no_command(choice);
             let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
             return Some(Problem { what: problem.to_string(), hint });
         }

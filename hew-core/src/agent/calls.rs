@@ -1,0 +1,88 @@
+//! The tools that an agent used, in bounded memory.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use super::ToolCall;
+use super::failure::one_line;
+use super::lenient::lenient;
+
+/// Most tool calls that are kept.
+const MAX_CALLS: usize = 500;
+/// Most characters of what one was used on.
+const MAX_DETAIL: usize = 200;
+
+/// Tool calls, with what is needed to mark one as failed later.
+#[derive(Debug, Default)]
+pub(super) struct Calls {
+    calls: Vec<ToolCall>,
+    places: HashMap<String, usize>,
+}
+
+impl Calls {
+    /// A tool is used; a call that is known already is no new one.
+    pub(super) fn begin(&mut self, id: Option<&str>, name: &str, detail: &str) {
+        let is_known = id.is_some_and(|id| self.places.contains_key(&key(id)));
+        if is_known || self.calls.len() >= MAX_CALLS {
+            return;
+        }
+        if let Some(id) = id {
+            self.places.insert(key(id), self.calls.len());
+        }
+        let (name, detail) = (one_line(name, MAX_DETAIL), one_line(detail, MAX_DETAIL));
+        self.calls.push(ToolCall { name, detail, failed: false });
+    }
+
+    /// It failed, or was denied.
+    pub(super) fn fail(&mut self, id: Option<&str>) {
+        let place = id.and_then(|id| self.places.get(&key(id)));
+        if let Some(call) = place.and_then(|place| self.calls.get_mut(*place)) {
+            call.failed = true;
+        }
+    }
+
+    pub(super) fn into_calls(self) -> Vec<ToolCall> {
+        self.calls
+    }
+}
+
+fn key(id: &str) -> String {
+    id.chars().take(MAX_DETAIL).collect()
+}
+
+/// What a tool's input is about: its command, path or pattern, else all of it.
+pub(super) fn detail_of(input: &str) -> String {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Input {
+        #[serde(deserialize_with = "lenient")]
+        command: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        file_path: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        notebook_path: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        pattern: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        path: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        url: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        query: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        description: Option<String>,
+    }
+    let found: Input = serde_json::from_str(input).unwrap_or_default();
+    let words = [
+        found.command,
+        found.file_path,
+        found.notebook_path,
+        found.pattern,
+        found.path,
+        found.url,
+        found.query,
+        found.description,
+    ];
+    words.into_iter().flatten().next().unwrap_or_else(|| input.to_owned())
+}

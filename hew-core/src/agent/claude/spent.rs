@@ -1,0 +1,112 @@
+//! What a run of claude used.
+//!
+//! Exact from `result` lines: what was used since the last one where claude says that (its other counts go on over a
+//! resumed session), else the last line's counts by model. What came after the last `result`, and all of a run that was
+//! killed, is counted by message: input as the stream says it, output as the session file says it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::events::{Event, ModelUsage};
+use crate::agent::Usage;
+
+/// Most messages that are told apart; lines of one message stand close together.
+const MAX_MESSAGES: usize = 4096;
+
+#[derive(Debug, Default)]
+pub(super) struct Spent {
+    settled: Usage,
+    cost: Option<f64>,
+    counts_since: bool,
+    only_model: Option<String>,
+    messages: VecDeque<Seen>,
+    /// What the messages used that no result has counted.
+    open: Usage,
+}
+
+/// A message that was seen.
+#[derive(Debug)]
+struct Seen {
+    id: u64,
+    used: Usage,
+    is_settled: bool,
+}
+
+impl Spent {
+    /// A message used at least this.
+    pub(super) fn saw_message(&mut self, id: &str, used: Usage) {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        let id = hasher.finish();
+        if let Some(seen) = self.messages.iter_mut().rev().find(|seen| seen.id == id) {
+            if !seen.is_settled {
+                let more = at_least(seen.used, used);
+                self.open += more.minus(seen.used);
+                seen.used = more;
+            }
+            return;
+        }
+        self.open += used;
+        self.messages.push_back(Seen { id, used, is_settled: false });
+        if self.messages.len() > MAX_MESSAGES {
+            self.messages.pop_front();
+        }
+    }
+
+    pub(super) fn take_result(&mut self, event: &Event<'_>) {
+        let since = event.model_usage_since_last_result.as_ref();
+        if let Some(models) = since {
+            self.counts_since = true;
+            let earlier = if self.settled == Usage::default() { Some(0.0) } else { self.cost };
+            self.settled += sum(models);
+            self.cost = earlier.zip(cost(models)).map(|(earlier, more)| earlier + more);
+        } else if let (Some(models), false) = (&event.model_usage, self.counts_since) {
+            self.settled = sum(models);
+            self.cost = cost(models);
+        } else {
+            self.cost = event.total_cost_usd.filter(|cost| cost.is_finite() && *cost >= 0.0);
+        }
+        if let Some(models) = since.or(event.model_usage.as_ref()).filter(|models| models.len() == 1) {
+            self.only_model = models.keys().next().cloned();
+        }
+        self.open = Usage::default();
+        for seen in &mut self.messages {
+            seen.is_settled = true;
+        }
+    }
+
+    pub(super) fn usage(&self) -> Usage {
+        let mut all = self.settled;
+        all += self.open;
+        all
+    }
+
+    /// The price of all of it; none as long as claude has not said it.
+    pub(super) fn cost_usd(&self) -> Option<f64> {
+        self.cost.filter(|_| self.open == Usage::default())
+    }
+
+    pub(super) fn only_model(&self) -> Option<&str> {
+        self.only_model.as_deref()
+    }
+}
+
+fn at_least(one: Usage, other: Usage) -> Usage {
+    Usage {
+        input: one.input.max(other.input),
+        output: one.output.max(other.output),
+        cache_read: one.cache_read.max(other.cache_read),
+        cache_create: one.cache_create.max(other.cache_create),
+    }
+}
+
+fn sum(models: &BTreeMap<String, ModelUsage>) -> Usage {
+    models.values().fold(Usage::default(), |mut all, model| {
+        all += model.usage();
+        all
+    })
+}
+
+fn cost(models: &BTreeMap<String, ModelUsage>) -> Option<f64> {
+    models.values().try_fold(0.0, |all, model| Some(all + model.cost_usd()?))
+}

@@ -1,0 +1,477 @@
+//! Changes to a settings file's text: one key, with every comment and the order of everything else kept.
+//!
+//! Pure: text in, text out. What changes is cut out of the text and put in by its place, so that all else stays as it is
+//! to the byte. Each change is read back before it is answered, so that a form of TOML that this module does not foresee
+//! is refused, never spoilt.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `place` | where a key stands, or would stand |
+
+mod place;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use hew_core::settings::layers::read_file;
+use hew_core::settings::lookup::{Found, canonical, find};
+use hew_core::settings::{Usd, Value, Values};
+use place::{Place, end_of_lines, header, lines_below, locate, whole_lines};
+use toml_edit::{Array, Document, InlineTable, Item, Key, Table};
+
+/// A text that can't be changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EditError {
+    /// It is not TOML.
+    #[error("line {line}: not valid TOML: {reason}")]
+    Syntax {
+        /// From 1.
+        line: usize,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A part of the key holds something else.
+    #[error("{0} is not a table there")]
+    NotATable(String),
+    /// The change would not read back as it was meant.
+    #[error("{0} is written in a form that can't be changed safely; edit the file by hand")]
+    Form(String),
+}
+
+/// The text with a key set to a value. A map replaces the one that was there.
+pub fn with_value(text: &str, key: &str, value: &Value) -> Result<String, EditError> {
+    let changed = set(text, key, value)?;
+    confirmed(text, changed, key, Some(value))
+}
+
+/// The text without a key, and whether it was there.
+pub fn without_key(text: &str, key: &str) -> Result<(String, bool), EditError> {
+    let changed = unset(text, key)?;
+    let was_there = changed != text;
+    Ok((confirmed(text, changed, key, None)?, was_there))
+}
+
+fn values(text: &str) -> Values {
+    read_file(text, "project", std::path::Path::new("")).values
+}
+
+/// Answers the changed text if it says what was meant of `key`, and the same as before of everything else.
+fn confirmed(before: &str, after: String, key: &str, wanted: Option<&Value>) -> Result<String, EditError> {
+    let form = || EditError::Form(key.to_owned());
+    parsed(&after).map_err(|_| form())?;
+    let others = |text: &str| -> Vec<(String, Value)> {
+        let below = format!("{key}.");
+        let values = values(text);
+        let others = values.iter().filter(|(name, _)| *name != key && !name.starts_with(&below));
+        others.map(|(name, value)| (name.to_owned(), value.value.clone())).collect()
+    };
+    let found = values(&after).value(key).map(|found| found.value);
+    let is_empty_map = matches!(wanted, Some(Value::Map(map)) if map.is_empty());
+    let reads_back = found.as_ref() == wanted || is_empty_map && found.is_none();
+    if reads_back && others(before) == others(&after) { Ok(after) } else { Err(form()) }
+}
+
+fn parsed(text: &str) -> Result<Document<&str>, EditError> {
+    Document::parse(text).map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        let line = text.get(..offset).unwrap_or_default().matches('\n').count() + 1;
+        EditError::Syntax { line, reason: error.message().to_owned() }
+    })
+}
+
+fn set(text: &str, key: &str, value: &Value) -> Result<String, EditError> {
+    let document = parsed(text)?;
+    let place = locate(&document, key)?;
+    let form = || EditError::Form(key.to_owned());
+    match (place.found, value) {
+        (Some((_, Item::Value(old))), _) if old.span().is_some() => {
+            Ok(spliced(text, old.span().ok_or_else(form)?, &rendered(value)))
+        }
+        (Some((_, Item::Table(table))), Value::Map(map)) => set_entries(text, key, table, map),
+        // A price in lines of its own is made anew.
+        (Some((_, Item::Table(_))), Value::Price(_)) => set(&unset(text, key)?, key, value),
+        (Some(_), _) => Err(form()),
+        (None, _) => inserted(text, &place, value).ok_or_else(form),
+    }
+}
+
+/// The map stands in a table of its own, one line an entry.
+fn set_entries(
+    text: &str,
+    key: &str,
+    table: &Table,
+    map: &BTreeMap<String, Value>,
+) -> Result<String, EditError> {
+    let mut changed = text.to_owned();
+    let path = |name: &str| format!("{key}.{name}");
+    for old in table.iter().map(|(name, _)| canonical(&path(name))) {
+        if !map.keys().any(|name| path(name) == old) {
+            changed = unset(&changed, &old)?;
+        }
+    }
+    map.iter().try_fold(changed, |text, (name, value)| set(&text, &path(name), value))
+}
+
+/// The text with a key that was not there, in the innermost table that is.
+fn inserted(text: &str, place: &Place<'_, '_>, value: &Value) -> Option<String> {
+    let (home, innermost) = (place.home(), place.innermost());
+    let entry = format!("{} = {}", dotted(&place.parts[home..]), rendered(value));
+    if place.inline.is_some() {
+        return with_inline(text, place.item(home), &entry);
+    }
+    let header = place.item(home).as_table().and_then(|table| header(text, table));
+    let own_lines = if innermost > home {
+        end_of_lines(text, place.table(innermost))
+    } else if place.parts.len() == home + 1 {
+        header.map(|header| end_of_lines(text, place.table(home)).unwrap_or(header.end))
+    } else {
+        None
+    };
+    Some(match own_lines {
+        Some(at) => with_line(text, at, &entry),
+        None => with_section(text, &place.parts, value),
+    })
+}
+
+fn with_line(text: &str, at: usize, line: &str) -> String {
+    let end = line_break(text);
+    let lead = if text[..at].ends_with('\n') { "" } else { end };
+    spliced(text, at..at, &format!("{lead}{line}{end}"))
+}
+
+/// A new section goes to the very end, below the comments that stand there.
+fn with_section(text: &str, parts: &[&str], value: &Value) -> String {
+    let end = line_break(text);
+    let (last, above) = parts.split_last().expect("a path has at least one part");
+    let section = format!("[{}]{end}{} = {}{end}", dotted(above), dotted(&[last]), rendered(value));
+    match text.trim_end() {
+        "" => section,
+        before => format!("{before}{end}{end}{section}"),
+    }
+}
+
+/// Behind the last value of an inline table.
+fn with_inline(text: &str, table: &Item, entry: &str) -> Option<String> {
+    let table_span = table.span()?;
+    let values = table.as_inline_table()?.get_values();
+    match values.iter().filter_map(|(_, value)| value.span()).map(|span| span.end).max() {
+        Some(end) => Some(spliced(text, end..end, &format!(", {entry}"))),
+        None => Some(spliced(text, table_span, &format!("{{ {entry} }}"))),
+    }
+}
+
+fn unset(text: &str, key: &str) -> Result<String, EditError> {
+    let document = parsed(text)?;
+    let place = locate(&document, key)?;
+    let form = || EditError::Form(key.to_owned());
+    let Some((name, item)) = place.found else { return Ok(text.to_owned()) };
+    if let Some(depth) = place.inline {
+        return without_inline(text, &place, depth, name).ok_or_else(form);
+    }
+    let lines = match item {
+        Item::Value(value) => {
+            let (name, value) = (name.span().ok_or_else(form)?, value.span().ok_or_else(form)?);
+            vec![whole_lines(text, name.start..value.end)]
+        }
+        Item::Table(table) => {
+            // An entry goes whole; the table of a map may stay.
+            let own = header(text, table).filter(|_| matches!(find(key), Found::Entry(..)));
+            own.into_iter().chain(lines_below(text, table)).collect()
+        }
+        _ => return Err(form()),
+    };
+    Ok(without_lines(text, lines))
+}
+
+fn without_lines(text: &str, mut lines: Vec<Range<usize>>) -> String {
+    lines.sort_by_key(|line| line.start);
+    lines.into_iter().rev().fold(text.to_owned(), |text, line| spliced(&text, line, ""))
+}
+
+/// The inline table is written anew; everything around it stays.
+fn without_inline(text: &str, place: &Place<'_, '_>, depth: usize, name: &Key) -> Option<String> {
+    let span = place.item(depth).span()?;
+    // Only a document that can be changed has the text of its values at hand.
+    let mut document = Document::parse(text).ok()?.into_mut();
+    let mut parts = place.parts[..place.parts.len() - 1].iter();
+    let item = parts
+        .by_ref()
+        .take(depth)
+        .try_fold(document.as_item_mut(), |item, part| item.as_table_like_mut()?.get_mut(part))?;
+    let table = item.as_inline_table_mut()?;
+    table.decor_mut().clear();
+    let inner = parts.try_fold(&mut *table, |table, part| table.get_mut(part)?.as_inline_table_mut())?;
+    inner.remove(name.get())?;
+    // The space before the brace belonged to the last value, which may be the one that went.
+    let new = table.to_string();
+    let new = new.trim().strip_suffix('}')?.trim_end();
+    let end = if text[..span.end].ends_with(" }") { " }" } else { "}" };
+    Some(spliced(text, span, &format!("{new}{end}")))
+}
+
+fn spliced(text: &str, span: Range<usize>, new: &str) -> String {
+    format!("{}{new}{}", &text[..span.start], &text[span.end..])
+}
+
+/// The line break of a text: that of its first line.
+fn line_break(text: &str) -> &'static str {
+    match text.find('\n') {
+        Some(at) if text[..at].ends_with('\r') => "\r\n",
+        _ => "\n",
+    }
+}
+
+fn dotted(parts: &[&str]) -> String {
+    parts.iter().map(|part| Key::new(*part).to_string()).collect::<Vec<_>>().join(".")
+}
+
+fn rendered(value: &Value) -> String {
+    toml_value(value).to_string()
+}
+
+fn toml_value(value: &Value) -> toml_edit::Value {
+    match value {
+        Value::Flag(flag) => (*flag).into(),
+        Value::Count(count) => i64::try_from(*count).expect("no key allows more").into(),
+        // A plain number of bytes stays a number.
+        Value::Bytes { written, .. } => match written.parse::<i64>() {
+            Ok(number) => number.into(),
+            Err(_) => written.into(),
+        },
+        Value::Usd(amount) => toml_amount(*amount),
+        Value::Percent(percent) => format!("{percent}%").into(),
+        Value::Price(price) => {
+            let parts = price.parts().into_iter().map(|(name, amount)| (name, toml_amount(amount)));
+            parts.collect::<InlineTable>().into()
+        }
+        Value::Duration { written: text, .. } | Value::Text(text) => text.into(),
+        Value::List(items) => items.iter().collect::<Array>().into(),
+        Value::Map(map) => {
+            map.iter().map(|(name, value)| (name, toml_value(value))).collect::<InlineTable>().into()
+        }
+    }
+}
+
+/// Written with the digits that it has, which a binary fraction may not keep.
+fn toml_amount(amount: Usd) -> toml_edit::Value {
+    amount.to_string().parse().expect("an amount is a number of TOML")
+}
+
+#[cfg(test)]
+mod tests {
+    use hew_core::settings::Origin;
+    use hew_core::settings::layers::read_key;
+
+    use super::*;
+
+    fn set(text: &str, key: &str, value: &str) -> String {
+        let value = read_key(key, value, &Origin::BuiltIn).unwrap();
+        with_value(text, key, &value).unwrap()
+    }
+
+    fn unset(text: &str, key: &str) -> String {
+        without_key(text, key).unwrap().0
+    }
+
+    #[test]
+    fn a_key_is_set_and_everything_else_stays() {
+        for (before, key, value, after) in [
+            ("", "loop.jobs", "3", "[loop]\njobs = 3\n"),
+            ("# top\n", "loop.gate.timeout", "5m", "# top\n\n[loop.gate]\ntimeout = \"5m\"\n"),
+            (
+                "[loop]\n# why\njobs = 2 # few\nmerge = 'task'\n",
+                "loop.jobs",
+                "3",
+                "[loop]\n# why\njobs = 3 # few\nmerge = 'task'\n",
+            ),
+            (
+                "[loop]\njobs = 2\n\n# own\n[tracker]\nkind = 'auto'\n",
+                "loop.deliver",
+                "false",
+                "[loop]\njobs = 2\ndeliver = false\n\n# own\n[tracker]\nkind = 'auto'\n",
+            ),
+            ("loop.jobs = 2\n", "loop.gate.command", "make", "loop.jobs = 2\nloop.gate.command = \"make\"\n"),
+            ("loop = { jobs = 2 }\n", "loop.jobs", "3", "loop = { jobs = 3 }\n"),
+            (
+                "[loop]\njobs = 2\n",
+                "loop.collect.max_bytes",
+                "17",
+                "[loop]\njobs = 2\n\n[loop.collect]\nmax_bytes = 17\n",
+            ),
+        ] {
+            assert_eq!(set(before, key, value), after, "{key} in {before:?}");
+        }
+    }
+
+    #[test]
+    fn maps_are_set_whole_or_by_entry() {
+        let env = "loop.runtime_defs.x.env";
+        let spread = "[loop.runtime_defs.x.env]\n# first\nA = '1'\nB = '2'\n";
+        for (before, key, value, after) in [
+            ("", env, "B=2,A=1", "[loop.runtime_defs.x]\nenv = { A = \"1\", B = \"2\" }\n"),
+            (
+                "[loop.runtime_defs.x]\nenv = { C = '3' }\n",
+                env,
+                "A=1",
+                "[loop.runtime_defs.x]\nenv = { A = \"1\" }\n",
+            ),
+            (spread, env, "B=3,C=4", "[loop.runtime_defs.x.env]\n# first\nB = \"3\"\nC = \"4\"\n"),
+            (
+                spread,
+                "loop.runtime_defs.x.env.B",
+                "3",
+                "[loop.runtime_defs.x.env]\n# first\nA = '1'\nB = \"3\"\n",
+            ),
+        ] {
+            assert_eq!(set(before, key, value), after, "{key} in {before:?}");
+        }
+        assert_eq!(unset(spread, env), "[loop.runtime_defs.x.env]\n# first\n");
+        assert_eq!(
+            unset("[loop.runtime_defs.x]\nenv = { A = '1', B = '2' }\n", "loop.runtime_defs.x.env.A"),
+            "[loop.runtime_defs.x]\nenv = { B = '2' }\n"
+        );
+    }
+
+    #[test]
+    fn a_key_is_taken_out_with_its_line_and_no_comment_above() {
+        for (before, after) in [
+            (
+                "# top\n[loop]\n# why\njobs = 2 # few\nmerge = 'task'\n",
+                "# top\n[loop]\n# why\nmerge = 'task'\n",
+            ),
+            ("# top\nloop.jobs = 2", "# top\n"),
+            ("loop = { jobs = 2, deliver = true }\n", "loop = { deliver = true }\n"),
+            ("[tracker]\nkind = 'auto'\n", "[tracker]\nkind = 'auto'\n"),
+        ] {
+            assert_eq!(unset(before, "loop.jobs"), after, "{before:?}");
+        }
+        let lines = "[loop]\nworktree.copy = [\n  'a', # one\n  'b',\n]\njobs = 2\n";
+        assert_eq!(unset(lines, "loop.worktree.copy"), "[loop]\njobs = 2\n");
+        assert!(!without_key("", "loop.jobs").unwrap().1);
+    }
+
+    #[test]
+    fn entries_are_changed_under_any_name_and_in_every_form() {
+        let (priority, price) = ("loop.model.by_priority.P0", "loop.prices.gpt-5.1");
+        for (before, key, value, after) in [
+            ("", priority, "opus", "[loop.model.by_priority]\nP0 = \"opus\"\n"),
+            (
+                "[loop.model]\nby_priority = { 0 = 'x', P1 = 'y' } # why\n",
+                priority,
+                "opus",
+                "[loop.model]\nby_priority = { 0 = \"opus\", P1 = 'y' } # why\n",
+            ),
+            (
+                "[loop.model.by_priority]\n0 = 'x'\n1 = 'y'\n",
+                "loop.model.by_priority",
+                "P1=a,P2=b",
+                "[loop.model.by_priority]\n1 = \"a\"\nP2 = \"b\"\n",
+            ),
+            (
+                "",
+                price,
+                "1/2/0.5/1",
+                "[loop.prices]\n\"gpt-5.1\" = { input = 1, output = 2, cache_read = 0.5, cache_create = 1 }\n",
+            ),
+            (
+                "[loop.prices.\"gpt-5.1\"] # mine\n# why\ninput = 5\noutput = 6\n[tracker]\n",
+                price,
+                "1/2",
+                "# why\n[tracker]\n\n[loop.prices]\n\"gpt-5.1\" = { input = 1, output = 2, cache_read = 1, cache_create = 1 }\n",
+            ),
+            (
+                "[loop.model]\nby_type = {}\n",
+                "loop.model.by_type.a.b",
+                "m",
+                "[loop.model]\nby_type = { \"a.b\" = \"m\" }\n",
+            ),
+            (
+                "[loop]\nmodel.by_type.bug = 'x'\n[tracker]\n",
+                "loop.model.by_type.a.b",
+                "m",
+                "[loop]\nmodel.by_type.bug = 'x'\nmodel.by_type.\"a.b\" = \"m\"\n[tracker]\n",
+            ),
+        ] {
+            assert_eq!(set(before, key, value), after, "{key} in {before:?}");
+        }
+        for (before, key, after) in [
+            (
+                "[loop.model.by_priority]\n0 = 'x' # most\n1 = 'y'\n",
+                priority,
+                "[loop.model.by_priority]\n1 = 'y'\n",
+            ),
+            (
+                "[loop]\nmodel.by_priority = { 0 = 'x', 1 = 'y' }\n",
+                priority,
+                "[loop]\nmodel.by_priority = { 1 = 'y' }\n",
+            ),
+            ("[loop.prices.\"gpt-5.1\"]\ninput = 1\noutput = 2\n[tracker]\n", price, "[tracker]\n"),
+            ("[loop.prices.\"gpt-5.1\"]\ninput = 1\noutput = 2\n[tracker]\n", "loop.prices", "[tracker]\n"),
+        ] {
+            assert_eq!(unset(before, key), after, "{key} in {before:?}");
+        }
+    }
+
+    #[test]
+    fn line_breaks_and_everything_else_stay_as_they_are() {
+        for (before, key, value, after) in [
+            (
+                "[loop]\r\njobs = 2 # few\r\n\r\n# end",
+                "loop.jobs",
+                "3",
+                "[loop]\r\njobs = 3 # few\r\n\r\n# end",
+            ),
+            ("[loop]\r\njobs = 2", "loop.deliver", "false", "[loop]\r\njobs = 2\r\ndeliver = false\r\n"),
+            ("[loop]\r\n", "loop.gate.timeout", "5m", "[loop]\r\n\r\n[loop.gate]\r\ntimeout = \"5m\"\r\n"),
+            ("[loop]", "loop.jobs", "3", "[loop]\njobs = 3\n"),
+            (
+                "[loop.gate]\ntimeout = '5m'\n[loop]\n# here\n[tracker]\nkind = 'auto'\n",
+                "loop.jobs",
+                "3",
+                "[loop.gate]\ntimeout = '5m'\n[loop]\njobs = 3\n# here\n[tracker]\nkind = 'auto'\n",
+            ),
+            ("# top\n[loop.gate]\n", "loop.jobs", "3", "# top\n[loop.gate]\n\n[loop]\njobs = 3\n"),
+            (
+                "[loop]\nworktree.copy = [\n  'a', # one\n] # all\njobs = 2\n",
+                "loop.worktree.copy",
+                "b",
+                "[loop]\nworktree.copy = [\"b\"] # all\njobs = 2\n",
+            ),
+            (
+                "loop = {jobs=2,gate={timeout='5m' } } # all\n",
+                "loop.gate.command",
+                "make",
+                "loop = {jobs=2,gate={timeout='5m', command = \"make\" } } # all\n",
+            ),
+            (
+                "loop = { gate.timeout = '5m' }\n",
+                "loop.gate.command",
+                "make",
+                "loop = { gate.timeout = '5m', gate.command = \"make\" }\n",
+            ),
+            ("[\"loop\"]\n'jobs' = 2\n", "loop.jobs", "3", "[\"loop\"]\n'jobs' = 3\n"),
+        ] {
+            assert_eq!(set(before, key, value), after, "{key} in {before:?}");
+        }
+        for (before, after) in [
+            ("[loop]\r\njobs = 2\r\nmerge = 'task'", "[loop]\r\nmerge = 'task'"),
+            (
+                "x = 1\r\nloop = { jobs = 2, deliver = true } # all\r\n",
+                "x = 1\r\nloop = { deliver = true } # all\r\n",
+            ),
+            ("loop = { gate.timeout = '5m', jobs = 2 }\n", "loop = { gate.timeout = '5m' }\n"),
+            ("loop = {gate={timeout='5m'},jobs=2}\n", "loop = {gate={timeout='5m'}}\n"),
+            ("loop = { jobs = 2 }\n", "loop = { }\n"),
+        ] {
+            assert_eq!(unset(before, "loop.jobs"), after, "{before:?}");
+        }
+    }
+
+    #[test]
+    fn what_can_not_be_changed_is_refused() {
+        let jobs = Value::Count(2);
+        assert!(matches!(with_value("\n[loop", "loop.jobs", &jobs), Err(EditError::Syntax { line: 2, .. })));
+        assert_eq!(with_value("loop = 1", "loop.jobs", &jobs), Err(EditError::NotATable("loop".to_owned())));
+        assert_eq!(with_value("[[loop]]", "loop.jobs", &jobs), Err(EditError::NotATable("loop".to_owned())));
+    }
+}
