@@ -9,7 +9,7 @@ const CLAUDE: RealAgent = RealAgent {
     name: "claude",
     variable: "HEW_TEST_CLAUDE",
     settings: "[loop.runtime_defs.claude]\n\
-        command = \"claude\"\n\
+        command = \"claude\"\noutput = \"claude-stream\"\n\
         args = [\"-p\", \"--output-format\", \"stream-json\", \"--verbose\", \"--dangerously-skip-permissions\"]\n\
         [loop.runtime_defs.claude.env]\n\
         ANTHROPIC_BASE_URL = \"<url>\"\nANTHROPIC_API_KEY = \"dummy\"\nIS_SANDBOX = \"1\"\n\
@@ -40,6 +40,7 @@ fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported(
             let asked = real.asked(id);
             assert!(asked.len() == 3 && asked.iter().all(|asked| asked.prompt.contains(prompt.trim())));
         }
+        real.assert_tokens_are_those_reported();
         real.stage.assert_left_clean();
     });
 }

@@ -9,7 +9,7 @@ const CODEX: RealAgent = RealAgent {
     name: "codex",
     variable: "HEW_TEST_CODEX",
     settings: "[loop.runtime_defs.codex]\n\
-        command = \"codex\"\n\
+        command = \"codex\"\noutput = \"codex-jsonl\"\n\
         args = [\"exec\", \"--json\", \"--sandbox\", \"danger-full-access\", \"-c\", \"allow_login_shell=false\", \"--skip-git-repo-check\", \"-\"]\n\
         [loop.runtime_defs.codex.env]\nMOCK_KEY = \"dummy\"\n",
     home: &[(
@@ -42,6 +42,7 @@ fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported(
             let asked = real.asked(id);
             assert!(asked.len() == 3 && asked.iter().all(|asked| asked.prompt.contains(prompt.trim())));
         }
+        real.assert_tokens_are_those_reported();
         real.stage.assert_left_clean();
     });
 }

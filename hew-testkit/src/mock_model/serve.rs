@@ -96,11 +96,15 @@ fn answer_as_model(
         }
         Some(Answer::Turn(turn)) => {
             let reply = Reply::new(&turn, asked, place + 1);
-            let after = send_turn(client, &reply, api, asked, shared.chunk_bytes)?;
+            // Noted before it is sent: who has seen the answer finds it noted.
             if turn.ending == Ending::Whole {
                 shared.state().asked[place].reported = reported(&turn, api, asked);
             }
-            Ok(after)
+            let after = send_turn(client, &reply, api, asked, shared.chunk_bytes);
+            if after.is_err() {
+                shared.state().asked[place].reported = None;
+            }
+            after
         }
     }
 }
@@ -140,8 +144,9 @@ fn send_turn(
         Ending::Error => sse::send(client, &[reply.error_event(api)], chunk_bytes)?,
         Ending::Whole => {}
     }
-    sse::end(client)?;
-    Ok(After::GoOn)
+    // Some clients go as soon as they have seen the last event.
+    let ended = sse::end(client);
+    Ok(if ended.is_ok() { After::GoOn } else { After::Close })
 }
 
 /// Whatever is no question to the model.
