@@ -2,8 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a connection that can not be used ends the test")]
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::process::{Command, Stdio};
 
 use hew_core::agent::Usage;
 use hew_testkit::mock_model::{Answer, Call, Ending, MockModel, Part, Refusal, Script, Turn};
@@ -335,4 +336,26 @@ fn a_script_is_read_from_json() {
     let script: Script = serde_json::from_str(text).unwrap();
     assert_eq!((script.chunk_bytes, script.parts[0].answers.len()), (Some(3), 6));
     assert!(serde_json::from_str::<Script>(r#"{"part": []}"#).unwrap_err().to_string().contains("part"));
+}
+
+#[test]
+fn the_program_serves_a_script_and_tells_what_it_was_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("script.json");
+    std::fs::write(&file, r#"{"parts": [{"answers": [{"turn": {"text": "hello"}}]}]}"#).unwrap();
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hew-mock-model"));
+    let mut child = program.arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let address = lines.next().unwrap().unwrap();
+    let mut connection = TcpStream::connect(address.strip_prefix("http://").unwrap()).unwrap();
+    send(&mut connection, PATHS[0], &question(PATHS[0], "who", false));
+    assert!(read_all(connection).1.contains("hello"));
+    let told: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    assert_eq!((&told["prompt"], &told["reported"]["input"]), (&"who".into(), &1000.into()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    std::fs::write(&file, "{}x").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_hew-mock-model")).arg(&file).output().unwrap();
+    assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("script.json"));
 }

@@ -5,18 +5,19 @@
 use hew_testkit::mock_model::{Answer, Ending, Refusal};
 use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
 
+/// With a key of its own.
 const CLAUDE: RealAgent = RealAgent {
     name: "claude",
     variable: "HEW_TEST_CLAUDE",
-    settings: "[loop.runtime_defs.claude]\n\
-        command = \"claude\"\noutput = \"claude-stream\"\n\
-        args = [\"-p\", \"--output-format\", \"stream-json\", \"--verbose\", \"--dangerously-skip-permissions\"]\n\
-        [loop.runtime_defs.claude.env]\n\
-        ANTHROPIC_BASE_URL = \"<url>\"\nANTHROPIC_API_KEY = \"dummy\"\nIS_SANDBOX = \"1\"\n\
-        DISABLE_TELEMETRY = \"1\"\nDISABLE_ERROR_REPORTING = \"1\"\nDISABLE_AUTOUPDATER = \"1\"\n\
-        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC = \"1\"\n",
+    settings: "",
     home: &[],
-    environment: &[],
+    environment: &[("ANTHROPIC_API_KEY", "a-dummy-key"), ("ANTHROPIC_BASE_URL", "<url>")],
+};
+
+/// Logged in with a subscription, which is told about its limits.
+const SUBSCRIBED: RealAgent = RealAgent {
+    environment: &[("CLAUDE_CODE_OAUTH_TOKEN", "a-dummy-token"), ("ANTHROPIC_BASE_URL", "<url>")],
+    ..CLAUDE
 };
 
 const TRUE: [&str; 2] = ["--gate", "true"];
@@ -71,7 +72,7 @@ fn an_agent_whose_model_never_answers_is_stopped_with_all_that_it_started() {
         real.settings("loop.kill_grace = \"1s\"");
         let begin = Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; echo half > half.txt");
         let id = real.task("Hangs", &[], [begin, Answer::Hang]);
-        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--stall-timeout", "3s"]].concat());
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--stall-timeout", "8s"]].concat());
         assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["stalled".to_owned()]), "{}", ran.stderr);
         let work = real.stage.journal_of("collected").pop().unwrap();
         assert_eq!(real.stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(), "half\n");
@@ -116,7 +117,7 @@ fn a_key_that_is_refused_ends_the_run_at_the_first_word_of_it() {
 
 #[test]
 fn a_used_up_allowance_ends_the_run_without_another_question() {
-    on_stage(CLAUDE, |real| {
+    on_stage(SUBSCRIBED, |real| {
         let limit = Answer::Refuse(Refusal::UsageLimit { resets_at: FAR });
         let first = real.task("First", &[], [limit]);
         real.task("Second", &["--dep", &first], work("second"));
