@@ -1,7 +1,5 @@
 //! The real `claude` program, driven by the real hew, against a model server on the loopback interface.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use hew_testkit::mock_model::{Answer, Ending, Refusal};
 use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
 
