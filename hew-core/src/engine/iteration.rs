@@ -257,6 +257,12 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
             deferred: report.deferred.clone(),
             summary: report.summary.clone(),
             stderr_tail: report.stderr_tail.clone(),
+            usage: report.reading.usage,
+            cost_usd: report.reading.cost_usd,
+            session_id: report.reading.session_id.clone(),
+            model_observed: report.reading.model_observed.clone(),
+            tool_calls: report.reading.tool_calls.clone(),
+            failure: report.reading.failure.clone(),
         },
     );
     if report.leaked > 0 {
