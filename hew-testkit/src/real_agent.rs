@@ -12,6 +12,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use hew_core::agent::Usage;
 use serde_json::Value;
 
 use crate::loop_stage::{LoopStage, Ran, Running, ran};
@@ -137,7 +138,9 @@ impl RealStage {
     pub fn assert_tokens_are_those_reported(&self) {
         let reported = self.server.reported();
         assert!(reported.total() > 0, "the server reported something");
-        assert_eq!(self.summary()["tokens"], serde_json::to_value(reported).expect("it is plain"));
+        let summed: Usage =
+            serde_json::from_value(self.summary()["tokens"].take()).expect("tokens are counted");
+        assert_eq!(summed, reported);
     }
 
     fn filled(&self, text: &str) -> String {
