@@ -51,6 +51,7 @@ fn too_many_requests_are_waited_out_within_one_iteration() {
         let ran = real.run(&TRUE);
         assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
         assert_eq!(real.asked(&id).len(), 4);
+        real.assert_tokens_are_those_reported();
     });
 }
 
@@ -61,6 +62,7 @@ fn a_stream_that_is_cut_is_asked_for_again() {
         let id = real.task("Cut", &[], [vec![cut], work("cut")].concat());
         let ran = real.run(&TRUE);
         assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        real.assert_tokens_are_those_reported();
     });
 }
 
