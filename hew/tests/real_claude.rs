@@ -129,3 +129,16 @@ fn a_used_up_allowance_ends_the_run_without_another_question() {
         real.stage.assert_left_clean();
     });
 }
+
+/// Claude asks three times by itself and gives up; hew waits and starts it again.
+#[test]
+fn a_provider_that_fails_for_a_while_costs_no_attempt() {
+    on_stage(CLAUDE, |real| {
+        let failures = vec![Answer::Refuse(Refusal::ServerError); 3];
+        let id = real.task("Fails first", &[], [failures, work("late")].concat());
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        assert_eq!(real.asked(&id).len(), 6);
+        real.assert_tokens_are_those_reported();
+    });
+}

@@ -129,3 +129,16 @@ fn a_used_up_allowance_ends_the_run_without_another_question() {
         real.stage.assert_left_clean();
     });
 }
+
+/// Codex gives up at once where it is not told how long to wait; hew waits and starts it again.
+#[test]
+fn a_provider_that_is_too_busy_for_a_while_costs_no_attempt() {
+    on_stage(CODEX, |real| {
+        let busy = vec![Answer::Refuse(Refusal::RateLimit { retry_after: None })];
+        let id = real.task("Waits longer", &[], [busy, work("late")].concat());
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        assert_eq!(real.asked(&id).len(), 4);
+        real.assert_tokens_are_those_reported();
+    });
+}
