@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use crate::tool::say;
+
 /// Set in the process in which a test's body runs: where that is.
 const INSIDE: &str = "HEW_TEST_INSIDE";
 
@@ -32,8 +34,8 @@ pub fn with_loopback_only<Mark>(body: impl FnOnce()) {
     let entrance = entrance();
     let place = if entrance.is_empty() { "the machine" } else { NAMESPACE };
     if entrance.is_empty() {
-        eprintln!(
-            "NOTE: no network namespace can be made; the agents' own settings alone keep them from the network"
+        say(
+            "NOTE: no network namespace can be made; the agents' own settings alone keep them from the network",
         );
     }
     let own = env::current_exe().expect("a test knows its own program");
