@@ -136,12 +136,12 @@ impl OutputForm {
 pub struct RuntimeDef {
     /// The program; for `shell` a command for `sh -c`.
     pub command: Sourced<Option<String>>,
-    /// Its arguments, with `{prompt_file}` and `{model}`.
+    /// Its arguments, with the placeholders of [`crate::plan::argv`].
     pub args: Sourced<Vec<String>>,
     /// How it is given its prompt.
     pub prompt: Sourced<PromptVia>,
     /// Variables added to its environment.
-    pub env: Sourced<BTreeMap<String, String>>,
+    pub env: BTreeMap<String, Sourced<String>>,
     /// Exit code 0 without another word counts as done.
     pub done_on_exit_zero: Sourced<bool>,
     /// The form of its output.

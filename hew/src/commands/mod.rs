@@ -13,6 +13,7 @@ pub mod init;
 mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
+pub mod loop_explain;
 pub mod loop_graph;
 pub mod loop_list;
 pub mod loop_logs;
@@ -51,6 +52,7 @@ fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
         LoopCommand::Logs(args) => loop_logs::run(&args, ui),
         LoopCommand::Status(args) => loop_status::run(&args, ui),
         LoopCommand::Summary(args) => loop_summary::run(&args, ui),
+        LoopCommand::Explain(args) => loop_explain::run(&args, ui),
         LoopCommand::Graph(args) => loop_graph::run(&args, ui),
         LoopCommand::PruneWorktrees(args) => loop_prune::run(&args, ui),
     }

@@ -10,19 +10,22 @@
 //! | `launch` | lock, run branch, run folder; the drive; the end |
 //! | `frozen` | what is frozen at launch |
 //! | `narration` | what is told while the run goes |
-//! | `dry_run` | what would run |
+//! | `look_ahead` | what would run for one task |
+//! | `dry_run` | what would run for all that are ready |
 
 mod dry_run;
 mod earlier;
 mod flags;
 mod frozen;
 mod launch;
+mod look_ahead;
 mod narration;
 mod old_refs;
 mod preflight;
 mod scope;
 
-pub(crate) use preflight::{find_gate, missing_program};
+pub(crate) use look_ahead::LookAhead;
+pub(crate) use preflight::{find_gate, missing_program, worktree_root};
 
 use super::context::Context;
 use crate::adapters::tracker as trackers;

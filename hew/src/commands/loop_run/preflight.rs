@@ -1,6 +1,5 @@
 //! Everything that is checked before anything starts; all problems are told at once.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
@@ -12,7 +11,7 @@ use nix::sys::statvfs::statvfs;
 
 use crate::adapters::git::RepoGit;
 use crate::adapters::launch_state::{self, Head, LaunchState};
-use crate::adapters::{gate_files, settings_files};
+use crate::adapters::{gate_files, host, settings_files};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
 use crate::failure::Failure;
@@ -45,10 +44,7 @@ pub(super) fn check(
     let state = launch_state::load(&context.project)
         .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
     let git = RepoGit::new(&context.project.common_dir);
-    let worktree_root = match &context.settings.worktree_root.value {
-        Some(root) => root.clone(),
-        None => settings_files::hew_home().join("wt"),
-    };
+    let worktree_root = worktree_root(&context.settings);
     let (launch, target) = match state.head.clone() {
         Head::Branch { name, commit } => (Some(commit), Some(name)),
         Head::Detached(commit) => (Some(commit), None),
@@ -70,6 +66,11 @@ pub(super) fn check(
         }
         _ => Err(failure(problems)),
     }
+}
+
+/// Where worktrees of all runs are.
+pub(crate) fn worktree_root(settings: &Settings) -> PathBuf {
+    settings.worktree_root.value.clone().unwrap_or_else(|| settings_files::hew_home().join("wt"))
 }
 
 fn failure(mut problems: Vec<Problem>) -> Failure {
@@ -139,16 +140,14 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
 
 /// Why a program can't be run, if it can't.
 pub(crate) fn missing_program(program: &str) -> Option<String> {
-    let is_runnable = |path: &Path| {
-        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    if program.contains('/') {
-        return (!is_runnable(Path::new(program)))
-            .then(|| format!("{program} is not a program that can be run"));
+    if host::find_program(program).is_some() {
+        return None;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| is_runnable(&folder.join(program)));
-    (!found).then(|| format!("no program `{program}` on PATH"))
+    Some(if program.contains('/') {
+        format!("{program} is not a program that can be run")
+    } else {
+        format!("no program `{program}` on PATH")
+    })
 }
 
 /// A branch where the run's own need a folder.
