@@ -72,8 +72,8 @@ fn an_agent_whose_model_never_answers_is_stopped_with_all_that_it_started() {
         real.settings("loop.kill_grace = \"1s\"");
         let begin = Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; echo half > half.txt");
         let id = real.task("Hangs", &[], [begin, Answer::Hang]);
-        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--stall-timeout", "8s"]].concat());
-        assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["stalled".to_owned()]), "{}", ran.stderr);
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--timeout", "20s"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
         let work = real.stage.journal_of("collected").pop().unwrap();
         assert_eq!(real.stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(), "half\n");
         real.stage.assert_left_clean();
