@@ -23,5 +23,6 @@ mod running;
 mod sample_runs;
 pub mod scenario;
 pub mod stub_agent;
+pub mod terminal;
 pub mod tool;
 pub mod tracker_clock;

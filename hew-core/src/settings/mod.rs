@@ -5,6 +5,7 @@
 //! or the environment itself.
 
 pub mod bytes;
+pub mod check;
 pub mod docs;
 pub mod duration;
 pub mod keys;
@@ -14,6 +15,8 @@ pub mod lookup;
 pub mod map_kind;
 pub mod price;
 pub mod problem;
+pub mod schema;
+pub mod trust;
 pub mod typed;
 pub mod usd;
 pub mod value;

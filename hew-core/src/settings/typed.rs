@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::check::lacking_commands;
 use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
 use super::value::Value;
@@ -20,21 +21,6 @@ impl Settings {
         let problems = lacking_commands(&values);
         if problems.is_empty() { Ok(typed(&Reader(&values))) } else { Err(problems) }
     }
-}
-
-/// Definitions that no program belongs to; `shell` may live without one.
-fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
-    let lacks =
-        |name: &String| name != "shell" && values.value(&format!("{RUNTIME_DEFS}{name}.command")).is_none();
-    let names = values.runtimes().into_iter().filter(lacks);
-    names
-        .filter_map(|name| {
-            let start = format!("{RUNTIME_DEFS}{name}.");
-            let mut keys = values.iter().filter(|(key, _)| key.starts_with(&start));
-            let (_, first) = keys.find(|(_, value)| value.origin != Origin::BuiltIn)?;
-            Some(SettingsProblem::Lacking { at: first.origin.clone(), key: format!("{start}command") })
-        })
-        .collect()
 }
 
 fn typed(from: &Reader<'_>) -> Settings {
@@ -330,7 +316,7 @@ mod tests {
         let problems = Settings::from_values(&Values::built_in().overlaid_with(layer.values)).unwrap_err();
         assert_eq!(
             problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["/u/config.toml:2: the definition lacks loop.runtime_defs.x.command"]
+            ["/u/config.toml:2: loop.runtime_defs.x.command has to be set too"]
         );
     }
 }

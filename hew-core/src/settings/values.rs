@@ -95,7 +95,7 @@ impl Values {
     }
 
     /// The entries of a map, each with its own origin.
-    pub(super) fn entries_of(&self, key: &str) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
+    pub fn entries_of(&self, key: &str) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
         let start = format!("{key}.");
         let below = self.entries.range(start.clone()..);
         below.map_while(move |(path, value)| Some((path.strip_prefix(&start)?, value)))

@@ -9,6 +9,7 @@ use hew_core::settings::Settings;
 use nix::unistd::geteuid;
 
 use super::npm;
+use crate::commands::trust;
 
 /// The host as it is now; `settings` name the programs of which wrappers are looked through.
 pub fn load(settings: &Settings) -> Host {
@@ -20,12 +21,12 @@ pub fn load(settings: &Settings) -> Host {
     Host { wrapped: wrapped.collect(), env: environment(), uid: geteuid().as_raw() }
 }
 
-/// hew's own environment, as far as it is text.
+/// hew's own environment, as far as it is text, without what a person says to hew alone.
 fn environment() -> BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };
-    std::env::vars_os().filter_map(text).collect()
+    std::env::vars_os().filter_map(text).filter(|(name, _)| name != trust::VARIABLE).collect()
 }
 
 /// The file that a command stands for: itself with a slash in it, else the first that can be run on PATH.

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod control;
+pub mod editor;
 pub mod embedded;
 pub mod files;
 pub mod gate;
@@ -28,4 +29,5 @@ pub mod signals;
 pub mod spawner;
 pub mod store;
 pub mod tracker;
+pub mod trust_store;
 pub mod watch;

@@ -7,6 +7,7 @@ use crate::ui::Ui;
 
 pub mod agent_words;
 pub mod config;
+mod config_write;
 pub mod context;
 pub mod demo;
 pub mod init;
@@ -24,8 +25,10 @@ pub mod loop_status;
 pub mod loop_summary;
 pub mod nested;
 pub mod past_runs;
+pub mod schema;
 pub mod shim;
 pub mod task;
+pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.
 pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
@@ -35,6 +38,8 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Task(command) => task::run(command, ui),
         Command::Config(command) => config::run(command, ui),
         Command::Init(args) => init::run(&args, ui),
+        Command::Trust(args) => trust::run(&args, ui),
+        Command::Schema(args) => schema::run(&args, ui),
         Command::Demo(args) => demo::run(&args, ui),
         Command::Done(args) => agent_words::done(args, ui),
         Command::Blocked(args) => agent_words::blocked(args, ui),

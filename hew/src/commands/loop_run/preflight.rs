@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::runtime::{self, RuntimeChoice, SHELL};
-use hew_core::settings::Settings;
+use hew_core::settings::check::undefined_runtimes;
+use hew_core::settings::{Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
 
@@ -53,6 +54,7 @@ pub(super) fn check(
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
     problems.extend(runtime_problems(&context.settings));
+    problems.extend(other_runtime_problems(context));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
@@ -136,6 +138,23 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
             choice.name
         ),
     })
+}
+
+/// Runtimes that settings name, that nobody defined, and that the run would not choose.
+fn other_runtime_problems(context: &Context) -> Vec<Problem> {
+    let choices = runtime::of_run(&context.settings).unwrap_or_default();
+    let is_told = |problem: &SettingsProblem| match problem {
+        SettingsProblem::UndefinedRuntime { name, .. } => {
+            choices.iter().any(|choice| choice.name.as_str() == name)
+        }
+        other => other.key() == Some("loop.runtime"),
+    };
+    let others = undefined_runtimes(&context.values).into_iter().filter(|problem| !is_told(problem));
+    let problem = |problem: SettingsProblem| Problem {
+        what: problem.to_string(),
+        hint: "hew config validate".to_owned(),
+    };
+    others.map(problem).collect()
 }
 
 /// Why a program can't be run, if it can't.
