@@ -1,5 +1,6 @@
 //! The real `claude` program, driven by the real hew, against a model server on the loopback interface.
 
+use hew_testkit::loop_stage::wait_until;
 use hew_testkit::mock_model::{Answer, Ending, Refusal};
 use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
 
@@ -127,6 +128,18 @@ fn a_used_up_allowance_ends_the_run_without_another_question() {
         assert_eq!(real.asked(&first).len(), 1);
         assert!(real.stage.journal_of("run_ended")[0]["stop_reason"] == "quota");
         real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn nothing_outlives_a_run_that_is_killed() {
+    on_stage(CLAUDE, |real| {
+        let id = real.task("Endless", &[], endless_work());
+        let run = real.start_and_wait_for_work(&TRUE);
+        run.signal("SIGKILL");
+        assert_eq!(run.end().code, 137);
+        wait_until("the end of everything", || real.stage.processes().is_empty());
+        assert_eq!(real.asked(&id).len(), 1);
     });
 }
 
