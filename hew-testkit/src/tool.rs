@@ -1,0 +1,26 @@
+//! Programs that a test needs and a machine may lack.
+
+use std::env;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The file of a program, which a variable names: tests never start one that somebody uses for their own work. Without
+/// it the test is to end: one line says that it is skipped.
+///
+/// # Panics
+/// Where `HEW_REQUIRE_TOOLS=1` and the program is not there.
+pub fn tool(name: &str, variable: &str) -> Option<PathBuf> {
+    let found = env::var_os(variable).map(PathBuf::from).filter(|file| file.is_file());
+    if found.is_none() {
+        let is_required = env::var_os("HEW_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        assert!(!is_required, "this test needs {name}: {variable} is to name its file");
+        say(&format!("SKIPPED: needs {name} ({variable} names its file)"));
+    }
+    found
+}
+
+/// A line on standard error that is seen although tests that pass are silent.
+pub(crate) fn say(line: &str) {
+    // Nobody may be listening; the test goes on.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

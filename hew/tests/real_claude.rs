@@ -1,0 +1,157 @@
+//! The real `claude` program, driven by the real hew, against a model server on the loopback interface.
+
+use hew_testkit::loop_stage::wait_until;
+use hew_testkit::mock_model::{Answer, Ending, Refusal};
+use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
+
+/// With a key of its own.
+const CLAUDE: RealAgent = RealAgent {
+    name: "claude",
+    variable: "HEW_TEST_CLAUDE",
+    settings: "",
+    home: &[],
+    environment: &[("ANTHROPIC_API_KEY", "a-dummy-key"), ("ANTHROPIC_BASE_URL", "<url>")],
+};
+
+/// Logged in with a subscription, which is told about its limits.
+const SUBSCRIBED: RealAgent = RealAgent {
+    environment: &[("CLAUDE_CODE_OAUTH_TOKEN", "a-dummy-token"), ("ANTHROPIC_BASE_URL", "<url>")],
+    ..CLAUDE
+};
+
+const TRUE: [&str; 2] = ["--gate", "true"];
+
+/// The first moment of the year 2100: longer than any run waits.
+const FAR: i64 = 4_102_444_800;
+
+#[test]
+fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported() {
+    on_stage(CLAUDE, |real| {
+        let first = real.task("First", &["-d", "Add the first file."], work("first"));
+        let second = real.task("Second", &[], work("second"));
+        let third = real.task("Third", &["--dep", &first], work("third"));
+        let ran = real.run(&[&TRUE[..], &["--jobs", "2"]].concat());
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        for (id, name) in [(&first, "first"), (&second, "second"), (&third, "third")] {
+            assert_eq!(real.stage.status(id), "closed");
+            assert_eq!(real.stage.outcomes(id), ["closed"]);
+            assert_eq!(real.stage.repo.read(&format!("{name}.txt")).unwrap(), format!("{name}\n"));
+            let prompt = real.stage.prompt(id, 1);
+            let asked = real.asked(id);
+            assert!(asked.len() == 3 && asked.iter().all(|asked| asked.prompt.contains(prompt.trim())));
+        }
+        real.assert_tokens_are_those_reported();
+        real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn too_many_requests_are_waited_out_within_one_iteration() {
+    on_stage(CLAUDE, |real| {
+        let id = real.task("Waits", &[], [vec![Answer::rate_limit(1)], work("waits")].concat());
+        let ran = real.run(&TRUE);
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        assert_eq!(real.asked(&id).len(), 4);
+        real.assert_tokens_are_those_reported();
+    });
+}
+
+#[test]
+fn a_stream_that_is_cut_is_asked_for_again() {
+    on_stage(CLAUDE, |real| {
+        let cut = Answer::text("These words are never heard to their end.").ending(Ending::Cut);
+        let id = real.task("Cut", &[], [vec![cut], work("cut")].concat());
+        let ran = real.run(&TRUE);
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        real.assert_tokens_are_those_reported();
+    });
+}
+
+#[test]
+fn an_agent_whose_model_never_answers_is_stopped_with_all_that_it_started() {
+    on_stage(CLAUDE, |real| {
+        real.settings("loop.kill_grace = \"1s\"");
+        let begin = Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; echo half > half.txt");
+        let id = real.task("Hangs", &[], [begin, Answer::Hang]);
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--timeout", "20s"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
+        let work = real.stage.journal_of("collected").pop().unwrap();
+        assert_eq!(real.stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(), "half\n");
+        real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn nothing_outlives_a_run_that_is_ended_by_a_signal_or_cancelled() {
+    on_stage(CLAUDE, |real| {
+        real.settings("loop.stop_grace = \"0s\"\nloop.kill_grace = \"1s\"");
+        let id = real.task("Endless", &[], endless_work());
+        let run = real.start_and_wait_for_work(&TRUE);
+        run.signal("SIGTERM");
+        let ran = run.end();
+        assert_eq!(
+            (ran.code, real.stage.outcomes(&id)),
+            (143, vec!["cancelled".to_owned()]),
+            "{}",
+            ran.stderr
+        );
+        real.stage.assert_left_clean();
+        let run = real.start_and_wait_for_work(&TRUE);
+        real.stage.ok(&["loop", "cancel", "--now"]);
+        let ran = run.end();
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (5, vec!["cancelled".to_owned()]), "{}", ran.stderr);
+        real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn a_key_that_is_refused_ends_the_run_at_the_first_word_of_it() {
+    on_stage(CLAUDE, |real| {
+        let id = real.task("Refused", &[], [Answer::Refuse(Refusal::Unauthorized)]);
+        let ran = real.run(&TRUE);
+        assert_eq!(ran.code, 6, "{}", ran.stderr);
+        assert!(real.stage.is_free(&id));
+        assert!(real.asked(&id).len() <= 2, "asked {} times", real.asked(&id).len());
+        real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn a_used_up_allowance_ends_the_run_without_another_question() {
+    on_stage(SUBSCRIBED, |real| {
+        let limit = Answer::Refuse(Refusal::UsageLimit { resets_at: FAR });
+        let first = real.task("First", &[], [limit]);
+        real.task("Second", &["--dep", &first], work("second"));
+        let ran = real.run(&[&TRUE[..], &["--budget-wall", "1h"]].concat());
+        assert_eq!(ran.code, 6, "{}", ran.stderr);
+        assert!(real.stage.is_free(&first));
+        assert_eq!(real.asked(&first).len(), 1);
+        assert!(real.stage.journal_of("run_ended")[0]["stop_reason"] == "quota");
+        real.stage.assert_left_clean();
+    });
+}
+
+#[test]
+fn nothing_outlives_a_run_that_is_killed() {
+    on_stage(CLAUDE, |real| {
+        let id = real.task("Endless", &[], endless_work());
+        let run = real.start_and_wait_for_work(&TRUE);
+        run.signal("SIGKILL");
+        assert_eq!(run.end().code, 137);
+        wait_until("the end of everything", || real.stage.processes().is_empty());
+        assert_eq!(real.asked(&id).len(), 1);
+    });
+}
+
+/// Claude asks three times by itself and gives up; hew waits and starts it again.
+#[test]
+fn a_provider_that_fails_for_a_while_costs_no_attempt() {
+    on_stage(CLAUDE, |real| {
+        let failures = vec![Answer::Refuse(Refusal::ServerError); 3];
+        let id = real.task("Fails first", &[], [failures, work("late")].concat());
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        assert_eq!(real.asked(&id).len(), 6);
+        real.assert_tokens_are_those_reported();
+    });
+}
