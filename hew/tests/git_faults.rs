@@ -212,7 +212,10 @@ fn attributes_of_the_tip_decide_how_files_merge() {
     });
     s.git.add_worktree(&lane, &WorktreeStart { branch: None, commit: sides[0].clone() }).unwrap();
     let [tip, work] = sides;
-    let merged = s.git.merge(&MergeRequest { lane, tip, work, message: "m".to_owned() }).unwrap();
+    let merged = s
+        .git
+        .merge(&MergeRequest { lane, tip, work, message: "m".to_owned(), kept_folders: Vec::new() })
+        .unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(s.repo.git(&["show", &format!("{commit}:CHANGES")]), "start\nleft\nright");
 }

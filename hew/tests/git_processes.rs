@@ -44,7 +44,13 @@ fn an_iteration_and_a_landing_cost_few_processes() {
     assert_eq!(cost_of(|| git.anchor(&anchor, &work).unwrap()).0, 1, "anchor");
     assert_eq!(cost_of(|| git.contains_all(&work, std::slice::from_ref(&base)).unwrap()).0, 1, "ancestors");
     assert_eq!(cost_of(|| git.changes(&base, &work).unwrap()).0, 1, "changes");
-    let request = MergeRequest { lane: lane.clone(), tip: base.clone(), work, message: "m".to_owned() };
+    let request = MergeRequest {
+        lane: lane.clone(),
+        tip: base.clone(),
+        work,
+        message: "m".to_owned(),
+        kept_folders: Vec::new(),
+    };
     let (cost, merged) = cost_of(|| git.merge(&request).unwrap());
     assert_eq!(cost, 2, "merge");
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };

@@ -23,6 +23,7 @@ pub(super) fn plan_env(
     let passed_names = env.keys().cloned().collect::<Vec<_>>().join(" ");
     extend_path(&mut env, &seat.hew_folder);
     env.extend(identity(task.id.as_str(), seat));
+    env.extend(seat.tracker_env.clone());
     env.extend(git_variables(seat, &settings.env_allow_push));
     env.extend(def.env.value.clone());
     let provenance = vec![

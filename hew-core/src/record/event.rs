@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord, SettingRecord, StopReason,
+    TrackerRecord,
 };
 use crate::agent::AgentSignal;
 pub use crate::agent::IterationOutcome;
@@ -64,6 +65,9 @@ pub enum JournalEvent {
         /// The gate's command; none where no gate was found.
         #[serde(default)]
         gate: Option<String>,
+        /// Where the tasks live; unknown in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tracker: Option<TrackerRecord>,
         /// Most iterations.
         #[serde(default)]
         max_iter: Option<u64>,

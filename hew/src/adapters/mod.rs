@@ -1,5 +1,7 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod bd;
+mod bd_watch;
 pub mod clock;
 pub mod control;
 pub mod embedded;
@@ -23,5 +25,6 @@ pub mod shim;
 pub mod signals;
 pub mod spawner;
 pub mod store;
+pub(crate) mod streams;
 pub mod tracker;
 pub mod watch;

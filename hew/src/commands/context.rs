@@ -7,6 +7,7 @@ use hew_core::settings::{Settings, Values};
 use hew_core::tracker::TaskEditor;
 
 use crate::adapters::project::Project;
+use crate::adapters::tracker::Opened;
 use crate::adapters::{settings_files, tracker};
 use crate::failure::Failure;
 
@@ -48,6 +49,11 @@ impl Context {
 
     /// Opens the tracker that is in use.
     pub fn open_tracker(&self) -> Result<Arc<dyn TaskEditor>, Failure> {
+        Ok(self.open_tracker_in_use()?.tasks)
+    }
+
+    /// The same, with which tracker it is and why.
+    pub fn open_tracker_in_use(&self) -> Result<Opened, Failure> {
         tracker::open(&self.project, &self.settings)
     }
 }

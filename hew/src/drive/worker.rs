@@ -14,7 +14,7 @@ use hew_core::tracker::Task;
 use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
-use super::Rig;
+use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use crate::adapters::store::{write_for_agent, write_private};
 
@@ -110,6 +110,7 @@ fn write_plan(
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
         remotes: rig.remotes.clone(),
+        tracker_env: rig::tracker_env(rig.beads_dir.as_deref(), &rig.place.run, request.iteration),
     };
     let spawn =
         SpawnRequest { task: request.task, settings: &rig.settings, ambient: &rig.ambient, seat: &seat };

@@ -3,7 +3,6 @@
 //! | file | holds |
 //! | --- | --- |
 //! | `run` | the one door to git processes |
-//! | `streams` | what such a process prints, read to its end |
 //! | `admin` | a worktree's `.git` file and git's record of it, as files |
 //! | `discard` | removing folders: renamed aside first, read-only folders too |
 //! | `worktrees` | making, resetting, listing, removing worktrees |
@@ -28,7 +27,6 @@ mod leftovers;
 mod merge;
 mod refs;
 pub(crate) mod run;
-mod streams;
 mod worktrees;
 
 use std::ffi::OsString;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hew_core::engine::{GatePlan, RunConfig, RunLimits};
 use hew_core::ids::CommitId;
-use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord};
+use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord, TrackerRecord};
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::tracker::Scope;
@@ -51,7 +51,12 @@ pub(super) fn run_config(
 }
 
 /// The journal's first line.
-pub(super) fn run_started(context: &Context, checked: &Checked, place: &RunPlace) -> JournalEvent {
+pub(super) fn run_started(
+    context: &Context,
+    checked: &Checked,
+    place: &RunPlace,
+    tracker: TrackerRecord,
+) -> JournalEvent {
     let settings = &context.settings;
     JournalEvent::RunStarted {
         schema_version: SCHEMA_VERSION,
@@ -65,6 +70,7 @@ pub(super) fn run_started(context: &Context, checked: &Checked, place: &RunPlace
         jobs: place.jobs,
         scope: scope_record(&checked.scope),
         gate: place.gate.as_ref().map(|gate| gate.command.clone()),
+        tracker: Some(tracker),
         max_iter: settings.budget_iterations.value,
         budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
         worktrees: place.worktrees().display().to_string(),
