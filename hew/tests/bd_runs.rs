@@ -26,7 +26,7 @@ fn beads(stage: &LoopStage) -> PathBuf {
 /// A task as bd itself shows it.
 fn shown(stage: &LoopStage, id: &str) -> Value {
     let text = bd::bd(&beads(stage), "tester", &["list", "--all", "--limit", "0", "--json", "--id", id]);
-    let tasks: Value = serde_json::from_str(&text).unwrap();
+    let tasks: Value = serde_json::from_str(&text).expect("bd answers JSON");
     tasks[0].clone()
 }
 

@@ -27,13 +27,14 @@ fn bd_contract(part: usize) {
     }
     let folders = RefCell::new(Vec::new());
     tracker_contract_part(&Ways::of_bd(), (part, 2), &|| {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
         bd::make_store(folder.path());
         let beads_dir = folder.path().join(".beads");
         let program = Program { command: "bd".to_owned(), beads_dir, limit: LIMIT };
         let shared = folder.path().join("shared");
         folders.borrow_mut().push(folder);
-        Box::new(BdTracker::open(program, &shared, Arc::new(TickingClock::default())).unwrap())
+        let tracker = BdTracker::open(program, &shared, Arc::new(TickingClock::default()));
+        Box::new(tracker.expect("bd answers its version"))
     });
 }
 

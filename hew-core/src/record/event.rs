@@ -67,7 +67,7 @@ pub enum JournalEvent {
         gate: Option<String>,
         /// Where the tasks live; unknown in older journals.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        tracker: Option<TrackerRecord>,
+        tracker: Option<Box<TrackerRecord>>,
         /// Most iterations.
         #[serde(default)]
         max_iter: Option<u64>,

@@ -16,6 +16,7 @@ type Check = fn(&Stage<'_>);
 
 /// Where trackers differ on purpose. Each check says what then holds instead.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a way of its own")]
 pub struct Ways {
     /// Tasks of one priority are ready in the order in which they were made; else in the tracker's own.
     pub keeps_order: bool,

@@ -44,7 +44,7 @@ enum Choice {
 /// Opens the tracker that the settings name; the embedded store is made where there is none.
 pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     match choose(project, settings)? {
-        Choice::Bd { beads_dir, why } => open_bd(project, settings, beads_dir, why),
+        Choice::Bd { beads_dir, why } => open_bd(project, settings, &beads_dir, why),
         Choice::Embedded { why } => {
             let path = embedded_path(project);
             Ok(embedded(open_embedded(&path, &id_prefix(project, settings))?, &path, why))
@@ -128,12 +128,7 @@ fn named_beads_dir() -> Option<PathBuf> {
     variable("BEADS_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute() && folder.is_dir())
 }
 
-fn open_bd(
-    project: &Project,
-    settings: &Settings,
-    beads_dir: PathBuf,
-    why: String,
-) -> Result<Opened, Failure> {
+fn open_bd(project: &Project, settings: &Settings, beads_dir: &Path, why: String) -> Result<Opened, Failure> {
     let command = settings.tracker_command.value.clone();
     let refused = |failure: Failure| {
         failure.because(format!("tasks live in bd: {why}")).hint(format!(
@@ -145,7 +140,7 @@ fn open_bd(
     if let Some(missing) = missing_program(&command) {
         return Err(refused(Failure::usage(missing)));
     }
-    let program = bd::Program { command, beads_dir: beads_dir.clone(), limit: bd::LIMIT };
+    let program = bd::Program { command, beads_dir: beads_dir.to_owned(), limit: bd::LIMIT };
     let bd = BdTracker::open(program, &project.shared_dir, Arc::new(SystemClock::start()))
         .map_err(|error| refused(Failure::usage(error.to_string())))?;
     let bd = Arc::new(bd);

@@ -120,7 +120,7 @@ pub(super) fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHead
         jobs,
         scope,
         gate,
-        tracker,
+        tracker: tracker.map(|tracker| *tracker),
         max_iter,
         budget_wall_secs,
         worktrees,

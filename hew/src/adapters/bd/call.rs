@@ -97,7 +97,7 @@ impl Call<'_> {
     }
 
     /// Acts as this actor.
-    pub(super) fn as_actor(self, actor: &Actor) -> Self {
+    pub(super) fn by(self, actor: &Actor) -> Self {
         self.flag("actor", actor.as_str())
     }
 

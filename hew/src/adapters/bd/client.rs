@@ -7,7 +7,7 @@ use hew_core::tracker::{
     TrackerError, edit,
 };
 
-use super::{BdTracker, flags, refused};
+use super::{BdTracker, ask, flags, refused};
 
 impl BdClient for BdTracker {
     fn ready(&self, query: &ReadyQuery) -> Result<Vec<Task>, TrackerError> {
@@ -31,7 +31,7 @@ impl BdClient for BdTracker {
             if let Some(refusal) = edit::claim_refusal(&task, actor) {
                 return Ok(refusal);
             }
-            let call = self.program.call(&["update", id.as_str(), "--claim", "--json"]).as_actor(actor);
+            let call = self.program.call(&["update", id.as_str(), "--claim", "--json"]).by(actor);
             let said = call.run().and_then(|answer| answer.done());
             // What the program said of its claim counts for nothing: several at once may have won by its word.
             let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
@@ -71,7 +71,7 @@ impl BdClient for BdTracker {
             if let Some(refusal) = edit::close_refusal(&task) {
                 return Ok(refusal);
             }
-            let call = self.program.call(&["close", id.as_str(), "--json"]).as_actor(actor);
+            let call = self.program.call(&["close", id.as_str(), "--json"]).by(actor);
             // An empty reason is refused where it comes from a file.
             let call = if reason.is_empty() { call } else { call.flag("reason-file", "-").input(reason) };
             let said = call.run().and_then(|answer| answer.done());
@@ -145,7 +145,7 @@ impl BdClient for BdTracker {
     }
 
     fn memories(&self) -> Result<Vec<(String, String)>, TrackerError> {
-        self.ask(&self.program.call(&["memories", "--json"]), |answer| {
+        ask(&self.program.call(&["memories", "--json"]), |answer| {
             let data = answer.data()?;
             let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
             let pairs = data.as_object().into_iter().flatten();
@@ -161,6 +161,6 @@ impl BdTracker {
     /// Open and unassigned; some versions take the claim away from nobody but its holder.
     fn set_free(&self, id: &TaskId, holder: &Actor) -> Result<(), TrackerError> {
         let call = self.program.call(&["update", id.as_str(), "--status=open", "--assignee=", "--json"]);
-        call.as_actor(holder).run()?.done()
+        call.by(holder).run()?.done()
     }
 }

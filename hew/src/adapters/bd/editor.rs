@@ -171,9 +171,12 @@ impl BdTracker {
         let (tasks, _) = self.read_records()?;
         let tasks: Vec<Task> = tasks
             .into_iter()
-            .map(|known| match known.id == *task {
-                true => edit::with_edge(&known, on, kind, known.updated_at),
-                false => Ok(known),
+            .map(|known| {
+                if known.id == *task {
+                    edit::with_edge(&known, on, kind, known.updated_at)
+                } else {
+                    Ok(known)
+                }
             })
             .collect::<Result<_, _>>()?;
         match cycle_through(std::slice::from_ref(task), |id| Ok::<_, TrackerError>(waits_for(&tasks, id)))? {

@@ -28,7 +28,7 @@ impl BdTracker {
         let mut call =
             self.program.call(&["create", "--json"]).flag("graph", &file.path().display().to_string());
         if let Some(author) = tasks.iter().find_map(|task| task.created_by.as_ref()) {
-            call = call.as_actor(author);
+            call = call.by(author);
         }
         let answer = call.run()?;
         let data = answer.data().map_err(refused)?;

@@ -135,23 +135,6 @@ impl BdTracker {
         known.map_or_else(|| self.read_and_keep(), Ok)
     }
 
-    /// Asks; asked again if it fails, for nothing is changed by it.
-    fn ask<T>(
-        &self,
-        call: &Call<'_>,
-        read: impl Fn(&Answer) -> Result<T, TrackerError>,
-    ) -> Result<T, TrackerError> {
-        for pause in PAUSES {
-            match call.run().and_then(|answer| read(&answer)) {
-                Ok(answer) => return Ok(answer),
-                // Its time is up already, or its answer will be no other.
-                Err(error @ (TrackerError::Store { .. } | TrackerError::Invalid(_))) => return Err(error),
-                Err(_) => thread::sleep(pause),
-            }
-        }
-        call.run().and_then(|answer| read(&answer))
-    }
-
     /// Changes something, alone among all hew processes of the project.
     fn write<T>(&self, change: impl FnOnce() -> Result<T, TrackerError>) -> Result<T, TrackerError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -185,7 +168,7 @@ impl BdTracker {
         let list = ids.iter().map(|id| flags::csv(id.as_str())).collect::<Vec<_>>().join(",");
         let call =
             self.program.call(&["list", "--json"]).flags(ALL_KINDS.map(str::to_owned)).flag("id", &list);
-        let mut tasks = self.ask(&call, Answer::tasks)?;
+        let mut tasks = ask(&call, Answer::tasks)?;
         tasks.retain(|task| ids.contains(&&task.id));
         Ok(tasks)
     }
@@ -218,6 +201,19 @@ impl BdTracker {
         let last = closes.max_by_key(|event| text(event, "created_at"))?;
         text(last, "actor").filter(|actor| !actor.is_empty()).map(Actor::new)
     }
+}
+
+/// Asks; asked again if it fails, for nothing is changed by it.
+fn ask<T>(call: &Call<'_>, read: impl Fn(&Answer) -> Result<T, TrackerError>) -> Result<T, TrackerError> {
+    for pause in PAUSES {
+        match call.run().and_then(|answer| read(&answer)) {
+            Ok(answer) => return Ok(answer),
+            // Its time is up already, or its answer will be no other.
+            Err(error @ (TrackerError::Store { .. } | TrackerError::Invalid(_))) => return Err(error),
+            Err(_) => thread::sleep(pause),
+        }
+    }
+    call.run().and_then(|answer| read(&answer))
 }
 
 /// A refusal of the program's, as an error about what it was given.

@@ -6,8 +6,8 @@ use hew_core::tracker::ready::Graph;
 use hew_core::tracker::{Leftover, LeftoverReason, ReadyQuery, Scope, Task, TrackerError};
 use serde_json::Value;
 
-use super::BdTracker;
 use super::answer::Answer;
+use super::{BdTracker, ask};
 use chrono::{DateTime, Utc};
 
 /// Records of kinds that hew does not know are no tasks.
@@ -25,14 +25,14 @@ impl BdTracker {
     pub(super) fn read_view(&self) -> Result<View, TrackerError> {
         let ready =
             self.program.call(&["ready", "--json", "--limit=0", "--sort=priority", "--exclude-type=epic"]);
-        let ready = self.ask(&ready.arg("--unassigned"), Answer::tasks)?;
+        let ready = ask(&ready.arg("--unassigned"), Answer::tasks)?;
         let (tasks, _) = self.read_records()?;
         Ok(View { tasks, ready: ready.into_iter().map(|task| task.id).collect() })
     }
 
     /// All records, hidden kinds too.
     pub(super) fn read_records(&self) -> Result<(Vec<Task>, Vec<Memory>), TrackerError> {
-        self.ask(&self.program.call(&["export", "--all"]), |answer| {
+        ask(&self.program.call(&["export", "--all"]), |answer| {
             if !answer.exit.is_success() {
                 return Err(answer.failure());
             }

@@ -70,7 +70,7 @@ pub(super) fn run_started(
         jobs: place.jobs,
         scope: scope_record(&checked.scope),
         gate: place.gate.as_ref().map(|gate| gate.command.clone()),
-        tracker: Some(tracker),
+        tracker: Some(Box::new(tracker)),
         max_iter: settings.budget_iterations.value,
         budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
         worktrees: place.worktrees().display().to_string(),
