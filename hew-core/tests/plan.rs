@@ -63,6 +63,7 @@ fn seat() -> Seat {
         temp: "/wt/tmp-1".into(),
         port_base: 20_020,
         hew_folder: "/opt/hew".into(),
+        tracker_env: BTreeMap::new(),
         remotes: vec!["origin".to_owned()],
     }
 }

@@ -96,6 +96,7 @@ impl JournalBuilder {
             jobs,
             scope: ScopeRecord::Ready,
             gate: Some("cargo test".to_owned()),
+            tracker: None,
             max_iter: Some(40),
             budget_wall_secs: Some(3600),
             worktrees: format!("/home/ada/.hew/wt/{run}"),

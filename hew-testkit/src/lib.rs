@@ -4,6 +4,7 @@
 //! A contract suite states what every implementation of a trait does; it runs against the fake here and against the real
 //! adapter in the binary's crate.
 
+pub mod bd;
 pub mod contract;
 pub mod fake_gate;
 pub mod fake_git;

@@ -86,6 +86,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         spawner: Arc::new(FakeSpawner::new().with(task.as_str(), agent)),
         gates: Arc::new(FakeGate::green()),
         tracker: Arc::<FakeTracker>::clone(&tracker),
+        beads_dir: None,
         clock,
         place,
         project: folder.path().to_owned(),

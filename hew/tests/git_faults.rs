@@ -212,7 +212,10 @@ fn attributes_of_the_tip_decide_how_files_merge() {
     });
     s.git.add_worktree(&lane, &WorktreeStart { branch: None, commit: sides[0].clone() }).unwrap();
     let [tip, work] = sides;
-    let merged = s.git.merge(&MergeRequest { lane, tip, work, message: "m".to_owned() }).unwrap();
+    let merged = s
+        .git
+        .merge(&MergeRequest { lane, tip, work, message: "m".to_owned(), kept_folders: Vec::new() })
+        .unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(s.repo.git(&["show", &format!("{commit}:CHANGES")]), "start\nleft\nright");
 }
@@ -233,7 +236,8 @@ fn attributes_of_every_folder_count_where_only_they_are_checked_out() {
     assert!(!lane.join("README.md").exists());
     let Inspection::Readable(found) = s.git.inspect_worktree(&lane).unwrap() else { panic!("it is broken") };
     assert_eq!((found.head, found.change_count), (tip, 0), "what is left out is not taken for deleted");
-    let request = MergeRequest { lane, tip: left, work: right, message: "m".to_owned() };
+    let request =
+        MergeRequest { lane, tip: left, work: right, message: "m".to_owned(), kept_folders: Vec::new() };
     let merged = s.git.merge(&request).unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(s.repo.git(&["show", &format!("{commit}:deep/er/CHANGES")]), "start\nleft\nright");

@@ -50,7 +50,13 @@ fn an_iteration_and_a_landing_cost_few_processes() {
         let (cost, changes) = cost_of(|| git.changes(&base, &work).unwrap());
         assert_eq!((cost, changes.len()), (expected, 1), "changes");
     }
-    let request = MergeRequest { lane: lane.clone(), tip: base.clone(), work, message: "m".to_owned() };
+    let request = MergeRequest {
+        lane: lane.clone(),
+        tip: base.clone(),
+        work,
+        message: "m".to_owned(),
+        kept_folders: Vec::new(),
+    };
     let (cost, merged) = cost_of(|| git.merge(&request).unwrap());
     assert_eq!(cost, 2, "merge");
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };

@@ -190,6 +190,7 @@ fn merge_target(
         tip: tip.clone(),
         work: at.clone(),
         message: format!("Merge {target} into the run\n\nHew-Run: {}\n", request.run),
+        kept_folders: Vec::new(),
         keep: Keep::CheckedOut(CleanDepth::KeepIgnored),
     };
     let (commit, tree) = match make_candidate(git, &candidate).map_err(words)? {

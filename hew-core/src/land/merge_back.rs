@@ -19,6 +19,8 @@ pub struct CandidateRequest {
     pub work: CommitId,
     /// Message with trailers; see [`message`].
     pub message: String,
+    /// Folders of which the result has the tip's version.
+    pub kept_folders: Vec<PathBuf>,
     /// What becomes of the candidate in the lane's worktree.
     pub keep: Keep,
 }
@@ -53,6 +55,7 @@ pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result
         tip: request.tip.clone(),
         work: request.work.clone(),
         message: request.message.clone(),
+        kept_folders: request.kept_folders.clone(),
     };
     match git.merge(&merge)? {
         MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),

@@ -58,6 +58,7 @@ pub(super) fn plan_env(
     sources.put(env, &pass_origin);
     sources.put([("PATH".to_owned(), path)], &format!("{pass_origin}; at its end the folder of hew"));
     sources.put(identity(request.task().id.as_str(), seat), OF_ITERATION);
+    sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
     sources.put(git_variables(seat), "hew, so that git stays in the worktree and asks nothing");
     let allow_push = &settings.env_allow_push;
     let push_origin = format!("{} loop.env.allow_push", allow_push.origin);

@@ -123,6 +123,8 @@ pub struct Seat {
     pub hew_folder: PathBuf,
     /// Names of the repository's remotes, for blocking pushes.
     pub remotes: Vec<String>,
+    /// What the agent needs to find the tracker and act there as itself.
+    pub tracker_env: BTreeMap<String, String>,
 }
 
 /// What a spawn is for.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord, SettingRecord, StopReason,
+    TrackerRecord,
 };
 pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, RuntimeFailure, ToolCall};
@@ -68,6 +69,9 @@ pub enum JournalEvent {
         /// The gate's command; none where no gate was found.
         #[serde(default)]
         gate: Option<String>,
+        /// Where the tasks live; unknown in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tracker: Option<Box<TrackerRecord>>,
         /// Most iterations.
         #[serde(default)]
         max_iter: Option<u64>,

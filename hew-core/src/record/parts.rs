@@ -81,6 +81,28 @@ pub struct SettingRecord {
     pub origin: String,
 }
 
+/// Where a run's tasks live.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackerRecord {
+    /// `bd` or `embedded`.
+    pub kind: String,
+    /// The version of the tracker's program, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Its file or folder.
+    pub place: String,
+    /// Why it is in use.
+    pub why: String,
+}
+
+impl TrackerRecord {
+    /// Which it is and why, in one line.
+    pub fn words(&self) -> String {
+        let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
+        format!("{}{version} ({})", self.kind, self.why)
+    }
+}
+
 /// What a gate showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GateRecord {

@@ -15,11 +15,12 @@ const TITLE_COLUMNS: usize = 60;
 /// What happened, in one line; `None` for events that only the record needs. The view has taken the event in already.
 pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
     let line = match event {
-        JournalEvent::RunStarted { run_id, jobs, in_scope, gate, .. } => format!(
-            "{run_id} started: {}, {} in scope, gate: {}",
+        JournalEvent::RunStarted { run_id, jobs, in_scope, gate, tracker, .. } => format!(
+            "{run_id} started: {}, {} in scope, gate: {}{}",
             count(u64::from(*jobs), "worker", "workers"),
             count(*in_scope as u64, "task", "tasks"),
-            gate.as_deref().unwrap_or("none")
+            gate.as_deref().unwrap_or("none"),
+            tracker.as_ref().map(|tracker| format!(", tasks in {}", tracker.words())).unwrap_or_default()
         ),
         JournalEvent::Baseline { gate } => format!("launch commit: {}", gate_words(gate)),
         JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {

@@ -87,6 +87,17 @@ pub enum TrackerKind {
     Embedded,
 }
 
+impl TrackerKind {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Bd => "bd",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
 /// `loop.merge`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MergeMode {

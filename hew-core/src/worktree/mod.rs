@@ -165,6 +165,8 @@ pub struct MergeRequest {
     pub work: CommitId,
     /// The commit's message with trailers.
     pub message: String,
+    /// Folders of which the result has the tip's version, whatever the work did to them.
+    pub kept_folders: Vec<PathBuf>,
 }
 
 /// Git that can't do what was asked, beyond the outcomes that each call names.

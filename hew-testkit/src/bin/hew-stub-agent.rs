@@ -19,6 +19,7 @@
 //! | `try-git ARGS…` | the same, and a failure is passed over |
 //! | `commit MESSAGE` | adds everything and commits |
 //! | `hew ARGS…` | `$HEW_STUB_HEW`, else `hew`; a failure ends the agent with 91 |
+//! | `bd ARGS…` | bd; a failure ends the agent with 93 |
 //! | `done [REASON]`, `blocked REASON`, `fail REASON` | the agent's words, by `hew` |
 //! | `wait-for PATH` | until the file exists |
 //! | `hang` | for ever |
@@ -51,6 +52,7 @@ const MB: usize = 1_000_000;
 const GIT_FAILED: u8 = 90;
 const HEW_FAILED: u8 = 91;
 const BAD_SCRIPT: u8 = 92;
+const BD_FAILED: u8 = 93;
 
 /// How the agent ends: the code, and what to say first.
 type End = (u8, String);
@@ -114,6 +116,7 @@ fn step(word: &str, rest: &[u8]) -> Result<(), End> {
         "commit" => call("git", &["add".into(), "-A".into()], GIT_FAILED)
             .and_then(|()| call("git", &["commit".into(), "-q".into(), "-m".into(), text], GIT_FAILED)),
         "hew" => call_hew(&words(&text)),
+        "bd" => call("bd", &words(&text), BD_FAILED),
         "done" | "blocked" | "fail" => call_hew(&signal_words(word, text)),
         "exit" => Err((text.trim().parse().map_err(|_| bad("exit wants a number"))?, String::new())),
         _ => live(word, &text),

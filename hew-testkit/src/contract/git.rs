@@ -62,6 +62,7 @@ pub trait GitHarness {
 macro_rules! git_contract {
     ($make:expr) => {
         $crate::git_contract!(@each $make;
+            a_kept_folder_has_the_tips_version_and_never_conflicts,
             refs_are_found_made_moved_and_deleted_by_comparison,
             a_branch_in_the_way_is_named,
             ancestors_are_told_in_one_answer,
@@ -137,6 +138,7 @@ fn request(lane: &Path, tip: &CommitId, work: &CommitId) -> MergeRequest {
         tip: tip.clone(),
         work: work.clone(),
         message: "t-1: Title\n\nHew-Task: t-1".to_owned(),
+        kept_folders: Vec::new(),
     }
 }
 
@@ -378,6 +380,31 @@ pub fn conflicts_and_nested_repositories_are_seen(h: &dyn GitHarness) {
     let links: Vec<_> =
         changes.iter().map(|change| (change.path.as_str(), change.is_repository_link)).collect();
     assert_eq!(links, [("inner", true)]);
+}
+
+/// A kept folder has the tip's version and never conflicts.
+pub fn a_kept_folder_has_the_tips_version_and_never_conflicts(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let (_, tip) = worked(h, "1", &base, "kept/list", "tip\n");
+    let (tree, _) = worked(h, "2", &base, "kept/list", "work\n");
+    h.write(&tree, "kept/more", "work\n");
+    h.write(&tree, "b.txt", "work\n");
+    let work = h.commit_all(&tree, "More work");
+    let lane = add(h, "land", &detached(&tip));
+    let kept_folders = paths(&["kept", "absent"]);
+    let merged = git.merge(&MergeRequest { kept_folders, ..request(&lane, &tip, &work) }).unwrap();
+    let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
+    assert_eq!(h.parents(&commit), [tip, work]);
+    assert_eq!(h.show(&commit, "kept/list").as_deref(), Some("tip\n"));
+    assert_eq!(h.show(&commit, "kept/more"), None);
+    assert_eq!(h.show(&commit, "b.txt").as_deref(), Some("work\n"));
+    // Where the tip has no such folder, the result has none.
+    let without = add(h, "3", &detached(&base));
+    let kept_folders = paths(&["kept"]);
+    let work = h.commit_all(&tree, "And more");
+    let merged = git.merge(&MergeRequest { kept_folders, ..request(&without, &base, &work) }).unwrap();
+    let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
+    assert_eq!(h.show(&commit, "kept/list"), None);
 }
 
 /// Leftovers become a commit and head stays.

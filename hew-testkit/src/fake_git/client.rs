@@ -177,7 +177,14 @@ impl GitClient for FakeGit {
             .merge_base(&request.tip, &request.work)
             .ok_or_else(|| failed("merge-tree", "not something we can merge"))?;
         let files = |commit: &CommitId| state.files_of(commit).cloned().ok_or_else(|| no_commit(commit));
-        let merged = merge_files(&files(&base)?, &files(&request.tip)?, &files(&request.work)?);
+        let tip = files(&request.tip)?;
+        let mut work = files(&request.work)?;
+        let is_kept = |name: &str| request.kept_folders.iter().any(|kept| Path::new(name).starts_with(kept));
+        work.retain(|name, _| !is_kept(name));
+        work.extend(
+            tip.iter().filter(|(name, _)| is_kept(name)).map(|(name, bytes)| (name.clone(), bytes.clone())),
+        );
+        let merged = merge_files(&files(&base)?, &tip, &work);
         Ok(match merged {
             Err(files) => MergeOutcome::Conflict { files },
             Ok(files) => {

@@ -299,6 +299,7 @@ fn plan(
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
         remotes: Vec::new(),
+        tracker_env: BTreeMap::new(),
     };
     plan_spawn(&SpawnRequest {
         purpose: Purpose::Iteration(task),

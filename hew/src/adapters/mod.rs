@@ -1,5 +1,7 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod bd;
+mod bd_watch;
 pub mod clock;
 pub mod control;
 pub mod editor;
@@ -28,6 +30,7 @@ pub mod shim;
 pub mod signals;
 pub mod spawner;
 pub mod store;
+pub(crate) mod streams;
 pub mod tracker;
 pub mod trust_store;
 pub mod watch;

@@ -1,45 +1,162 @@
-//! Which tracker a project uses.
+//! Which tracker a project uses, and why.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crossbeam_channel::Sender;
+use hew_core::engine::Event;
+use hew_core::record::event::TrackerRecord;
 use hew_core::settings::{Settings, TrackerKind};
 use hew_core::tracker::{TaskEditor, TrackerError};
 use tempfile::TempDir;
 
+use super::bd::{self, BdTracker};
+use super::bd_watch::{self, BdWatch};
 use super::clock::SystemClock;
 use super::embedded::EmbeddedTracker;
 use super::project::Project;
+use super::watch::FileWatch;
+use crate::commands::loop_run::missing_program;
 use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
 
 /// Prefix of ids in a project whose folder has no usable name.
 const FALLBACK_PREFIX: &str = "hew";
 
+/// bd's folder in a working tree.
+const BEADS: &str = ".beads";
+
+/// A tracker that is open.
+pub struct Opened {
+    /// The tasks.
+    pub tasks: Arc<dyn TaskEditor>,
+    /// Which tracker it is, where, and why it is in use.
+    pub in_use: TrackerRecord,
+    bd: Option<Arc<BdTracker>>,
+}
+
+/// Which tracker a project uses, before it is opened.
+enum Choice {
+    Bd { beads_dir: PathBuf, why: String },
+    Embedded { why: String },
+}
+
 /// Opens the tracker that the settings name; the embedded store is made where there is none.
-pub fn open(project: &Project, settings: &Settings) -> Result<Arc<dyn TaskEditor>, Failure> {
-    match settings.tracker_kind.value {
-        TrackerKind::Auto | TrackerKind::Embedded => {}
-        TrackerKind::Bd => {
-            return Err(Failure::usage("bd can't be driven yet").hint("hew config set tracker.kind embedded"));
+pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
+    match choose(project, settings)? {
+        Choice::Bd { beads_dir, why } => open_bd(project, settings, &beads_dir, why),
+        Choice::Embedded { why } => {
+            let path = embedded_path(project);
+            Ok(embedded(open_embedded(&path, &id_prefix(project, settings))?, &path, why))
         }
     }
-    open_embedded(&embedded_path(project), &id_prefix(project, settings))
 }
 
 /// The same for a look that leaves the project as it is: where there is no store, an empty one stands in for it, in a
 /// temporary folder that has to be held on to.
-pub fn open_to_look(
-    project: &Project,
-    settings: &Settings,
-) -> Result<(Arc<dyn TaskEditor>, Option<TempDir>), Failure> {
-    if embedded_path(project).exists() {
+pub fn open_to_look(project: &Project, settings: &Settings) -> Result<(Opened, Option<TempDir>), Failure> {
+    let path = embedded_path(project);
+    let Choice::Embedded { why } = choose(project, settings)? else {
+        return Ok((open(project, settings)?, None));
+    };
+    if path.exists() {
         return Ok((open(project, settings)?, None));
     }
     let folder = tempfile::tempdir().map_err(|error| {
         Failure::usage("a temporary folder can't be made").because(error).hint("echo $TMPDIR")
     })?;
-    Ok((open_embedded(&folder.path().join("tasks.db"), &id_prefix(project, settings))?, Some(folder)))
+    let tasks = open_embedded(&folder.path().join("tasks.db"), &id_prefix(project, settings))?;
+    Ok((embedded(tasks, &path, why), Some(folder)))
+}
+
+impl Opened {
+    /// bd's folder, where tasks live in bd.
+    pub fn beads_dir(&self) -> Option<PathBuf> {
+        self.bd.as_ref().map(|bd| bd.beads_dir().to_owned())
+    }
+
+    /// Tells of changes from outside, as long as what is answered is held on to.
+    pub fn watch(&self, project: &Project, events: Sender<Event>) -> std::io::Result<TrackerWatch> {
+        if let Some(bd) = &self.bd {
+            return Ok(TrackerWatch(Some(bd_watch::start(Arc::clone(bd), events)?)));
+        }
+        let store = embedded_path(project);
+        let folder = store.parent().map_or_else(|| store.clone(), PathBuf::from);
+        FileWatch::new([folder])?.forward(events, |_| Event::TrackerChanged)?;
+        Ok(TrackerWatch(None))
+    }
+}
+
+/// Somebody who tells of changes.
+#[derive(Debug)]
+pub struct TrackerWatch(#[expect(dead_code, reason = "held for its end")] Option<BdWatch>);
+
+fn choose(project: &Project, settings: &Settings) -> Result<Choice, Failure> {
+    let command = &settings.tracker_command.value;
+    let kind = &settings.tracker_kind;
+    let set = || format!("tracker.kind is {}, {}", kind.value.as_str(), kind.origin);
+    let beads_dir = beads_dir(project);
+    match kind.value {
+        TrackerKind::Embedded => Ok(Choice::Embedded { why: set() }),
+        TrackerKind::Bd => match beads_dir.or_else(named_beads_dir) {
+            Some(beads_dir) => Ok(Choice::Bd { beads_dir, why: set() }),
+            None => Err(Failure::usage("tasks are to live in bd, but there is no folder .beads here")
+                .because(set())
+                .hint("bd init, which makes a commit; or: hew config set tracker.kind embedded")),
+        },
+        TrackerKind::Auto => Ok(match (beads_dir, missing_program(command)) {
+            (Some(beads_dir), None) => {
+                let why = format!("there is a folder .beads, and {command} can be run");
+                Choice::Bd { beads_dir, why }
+            }
+            (Some(_), Some(missing)) => {
+                Choice::Embedded { why: format!("there is a folder .beads, but {missing}") }
+            }
+            (None, _) => Choice::Embedded { why: "there is no folder .beads".to_owned() },
+        }),
+    }
+}
+
+/// `.beads` of the main working tree, else of the one that hew was started in.
+fn beads_dir(project: &Project) -> Option<PathBuf> {
+    let roots = project.main_root.iter().chain([&project.root]);
+    roots.map(|root| root.join(BEADS)).find(|folder| folder.is_dir())
+}
+
+/// Where the user keeps beads outside the project.
+fn named_beads_dir() -> Option<PathBuf> {
+    variable("BEADS_DIR").map(PathBuf::from).filter(|folder| folder.is_absolute() && folder.is_dir())
+}
+
+fn open_bd(project: &Project, settings: &Settings, beads_dir: &Path, why: String) -> Result<Opened, Failure> {
+    let command = settings.tracker_command.value.clone();
+    let refused = |failure: Failure| {
+        failure.because(format!("tasks live in bd: {why}")).hint(format!(
+            "install bd {} or later, or: hew config set tracker.command PROGRAM, \
+             or: hew config set tracker.kind embedded",
+            bd::OLDEST
+        ))
+    };
+    if let Some(missing) = missing_program(&command) {
+        return Err(refused(Failure::usage(missing)));
+    }
+    let program = bd::Program { command, beads_dir: beads_dir.to_owned(), limit: bd::LIMIT };
+    let bd = BdTracker::open(program, &project.shared_dir, Arc::new(SystemClock::start()))
+        .map_err(|error| refused(Failure::usage(error.to_string())))?;
+    let bd = Arc::new(bd);
+    let in_use = TrackerRecord {
+        kind: TrackerKind::Bd.as_str().to_owned(),
+        version: Some(bd.version().to_string()),
+        place: beads_dir.display().to_string(),
+        why,
+    };
+    Ok(Opened { tasks: Arc::clone(&bd) as Arc<dyn TaskEditor>, in_use, bd: Some(bd) })
+}
+
+fn embedded(tasks: Arc<dyn TaskEditor>, path: &Path, why: String) -> Opened {
+    let kind = TrackerKind::Embedded.as_str().to_owned();
+    let in_use = TrackerRecord { kind, version: None, place: path.display().to_string(), why };
+    Opened { tasks, in_use, bd: None }
 }
 
 fn open_embedded(path: &Path, prefix: &str) -> Result<Arc<dyn TaskEditor>, Failure> {

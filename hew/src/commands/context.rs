@@ -9,6 +9,7 @@ use hew_core::tracker::TaskEditor;
 use super::trust;
 use crate::adapters::project::Project;
 use crate::adapters::settings_files::ProjectLayer;
+use crate::adapters::tracker::Opened;
 use crate::adapters::{settings_files, tracker};
 use crate::failure::Failure;
 
@@ -55,6 +56,11 @@ impl Context {
 
     /// Opens the tracker that is in use.
     pub fn open_tracker(&self) -> Result<Arc<dyn TaskEditor>, Failure> {
+        Ok(self.open_tracker_in_use()?.tasks)
+    }
+
+    /// The same, with which tracker it is and why.
+    pub fn open_tracker_in_use(&self) -> Result<Opened, Failure> {
         trust::require_for_tracker(self)?;
         tracker::open(&self.project, &self.settings)
     }

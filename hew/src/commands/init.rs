@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hew_core::record::event::TrackerRecord;
 use hew_core::settings::layers::read_key;
 use hew_core::settings::{Origin, Settings};
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::context::Context;
 use super::init_template;
 use super::trust;
 use crate::adapters::settings_files::{SettingsFile, project_file};
+use crate::adapters::tracker::embedded_path;
 use crate::cli::InitArgs;
 use crate::failure::{Failure, code};
 use crate::ui::{self, Ui};
@@ -47,15 +49,16 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Result<u8, Failure> {
     if let (Done::Made, Some(layer)) = (settings, &context.project_layer) {
         trust::record(&context.project, layer)?;
     }
-    let tracker_was_there = tracker_file(&context).exists();
-    context.open_tracker()?;
-    let tracker = if tracker_was_there { Done::WasThere } else { Done::Made };
+    let store_was_there = embedded_path(&context.project).exists();
+    let opened = context.open_tracker_in_use()?;
+    let is_made = opened.beads_dir().is_none() && !store_was_there;
+    let tracker = if is_made { Done::Made } else { Done::WasThere };
     let things = [
         ("settings", file.path.clone(), settings),
         ("state", ignore.0, ignore.1),
-        ("tracker", tracker_file(&context), tracker),
+        ("tracker", PathBuf::from(&opened.in_use.place), tracker),
     ];
-    tell(&things, &next_command(&context.settings, settings, &runtimes), ui);
+    tell(&things, &opened.in_use, &next_command(&context.settings, settings, &runtimes), ui);
     Ok(code::OK)
 }
 
@@ -79,11 +82,6 @@ fn check_names(runtimes: &[String]) -> Result<(), Failure> {
         })?;
     }
     Ok(())
-}
-
-/// Where the embedded store keeps its tasks.
-fn tracker_file(context: &Context) -> PathBuf {
-    context.project.shared_dir.join("tracker").join("tasks.db")
 }
 
 /// Writes a project's settings file where there is none.
@@ -126,18 +124,21 @@ fn next_command(settings: &Settings, file: Done, asked: &[String]) -> String {
     }
 }
 
-fn tell(things: &[(&str, PathBuf, Done)], next: &str, ui: &Ui) {
+fn tell(things: &[(&str, PathBuf, Done)], tracker: &TrackerRecord, next: &str, ui: &Ui) {
     if ui.is_json() {
         let things: Vec<_> = things
             .iter()
             .map(|(what, path, done)| json!({ "what": what, "path": path, "made": *done == Done::Made }))
             .collect();
-        ui.print_json(&json!({ "schema": 1, "kind": "init", "things": things, "next": next }));
+        ui.print_json(
+            &json!({ "schema": 1, "kind": "init", "things": things, "tracker": tracker, "next": next }),
+        );
         return;
     }
     for (what, path, done) in things {
         let path = hew_core::render::text::visible(&path.display().to_string());
         ui.print(&format!("{what:<9} {:<10} {path}\n", done.word()));
     }
+    ui.print(&format!("tasks live in {}\n", hew_core::render::text::visible(&tracker.words())));
     ui.print(&format!("next: {next}\n"));
 }

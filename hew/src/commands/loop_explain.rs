@@ -22,9 +22,9 @@ pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
     // The folder is there as long as the tracker in it.
     let (tracker, _folder) = trackers::open_to_look(&context.project, &context.settings)?;
     let id = TaskId::new(&args.task);
-    let task = tracker.task(&id).map_err(|error| tracker_failure(&error))?;
-    let task = task.ok_or_else(|| missing_task(&*tracker, &id))?;
-    let mut ahead = LookAhead::new(&context, None, worktree_root(&context.settings));
+    let task = tracker.tasks.task(&id).map_err(|error| tracker_failure(&error))?;
+    let task = task.ok_or_else(|| missing_task(&*tracker.tasks, &id))?;
+    let mut ahead = LookAhead::new(&context, &tracker, None, worktree_root(&context.settings));
     let plan = ahead.plan(&task, WorkerId(0)).map_err(|problem| {
         Failure::failed(format!("{id} can't run here: {problem}")).hint(format!("hew task show {id}"))
     })?;

@@ -1,12 +1,12 @@
 //! What a run works with: adapters, folders, and what is frozen for it.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
-use hew_core::ids::{BranchName, CommitId, ModelName, RunId};
+use hew_core::ids::{BranchName, CommitId, IterationId, ModelName, RunId};
 use hew_core::land::gate::GateRunner;
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::plan::Host;
@@ -15,6 +15,7 @@ use hew_core::settings::Settings;
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
 
+use crate::adapters::bd;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
@@ -62,6 +63,8 @@ pub struct Rig {
     pub gates: Arc<dyn GateRunner>,
     /// Tasks.
     pub tracker: Arc<dyn TaskEditor>,
+    /// The folder in which agents find their tasks, where these live in bd.
+    pub beads_dir: Option<PathBuf>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Which run, and where it is.
@@ -103,6 +106,7 @@ impl Rig {
             spawner: Arc::new(ProcessSpawner::new(program.clone())),
             gates: Arc::new(ProcessGate::new(program)),
             tracker,
+            beads_dir: None,
             clock: Arc::new(SystemClock::start()),
             place,
             project: context.project.root.clone(),
@@ -116,6 +120,11 @@ impl Rig {
         }
     }
 
+    /// Folders of a working tree that are the tracker's: nothing that an agent does to them lands.
+    pub fn tracker_folders(&self) -> Vec<PathBuf> {
+        self.beads_dir.iter().filter_map(|folder| folder.file_name()).map(PathBuf::from).collect()
+    }
+
     /// Puts a folder aside: it is not removed at the end of the run.
     ///
     /// # Panics
@@ -123,6 +132,15 @@ impl Rig {
     pub fn keep_folder(&self, path: PathBuf) {
         self.kept_folders.lock().expect("no thread panics while it holds this").insert(path);
     }
+}
+
+/// What an iteration's agent is told of the tracker.
+pub(crate) fn tracker_env(
+    beads_dir: Option<&Path>,
+    run: &RunId,
+    iteration: IterationId,
+) -> BTreeMap<String, String> {
+    beads_dir.map(|folder| bd::agent_env(folder, &run.actor(iteration))).unwrap_or_default()
 }
 
 /// This very program.

@@ -171,10 +171,11 @@ fn copy_tree(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Copied and linked paths, relative: they never take part in collection.
+/// Copied and linked paths and the tracker's own, relative: they never take part in collection.
 pub(super) fn furniture(rig: &Rig) -> Vec<PathBuf> {
     let settings = &rig.settings;
-    settings.worktree_copy.value.iter().chain(&settings.worktree_link.value).map(PathBuf::from).collect()
+    let furniture = settings.worktree_copy.value.iter().chain(&settings.worktree_link.value);
+    furniture.map(PathBuf::from).chain(rig.tracker_folders()).collect()
 }
 
 /// A range of ports in which every one can be bound on loopback now; workers look in ranges of their own.

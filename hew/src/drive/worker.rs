@@ -14,7 +14,7 @@ use hew_core::tracker::Task;
 use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
-use super::Rig;
+use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use crate::adapters::store::{write_for_agent, write_private};
 
@@ -130,6 +130,7 @@ fn write_plan(
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
         remotes: rig.remotes.clone(),
+        tracker_env: rig::tracker_env(rig.beads_dir.as_deref(), &rig.place.run, request.iteration),
     };
     let spawn = SpawnRequest {
         purpose: Purpose::Iteration(request.task),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::worker_subdir;
 use crate::ids::{BranchName, CommitId, RunId, WorkerId};
-use crate::record::event::{SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReason};
+use crate::record::event::{SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReason, TrackerRecord};
 use crate::record::view::{RunHeader, RunView, WorkerTotals};
 
 /// What the verification at the end showed.
@@ -101,6 +101,9 @@ pub struct RunFile {
     /// The program's version.
     #[serde(default)]
     pub hew_version: String,
+    /// Where the tasks live; unknown in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracker: Option<TrackerRecord>,
     /// Landings so far.
     #[serde(default)]
     pub landed: u64,
@@ -138,6 +141,7 @@ impl RunFile {
             delivered_sha: view.delivered_sha.clone(),
             jobs: header.jobs,
             hew_version: header.hew_version.clone(),
+            tracker: header.tracker.clone(),
             landed: view.totals.landed,
             settings: header.settings.clone(),
         })

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use super::Moment;
 use crate::ids::{BranchName, CommitId, IterationId, RunId};
-use crate::record::event::{JournalEvent, ScopeRecord, SettingRecord, StopReason};
+use crate::record::event::{JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord};
 
 /// What was frozen at launch.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,8 @@ pub struct RunHeader {
     pub scope: ScopeRecord,
     /// The gate's command; none where no gate was found.
     pub gate: Option<String>,
+    /// Where the tasks live; unknown in older journals.
+    pub tracker: Option<TrackerRecord>,
     /// Most iterations.
     pub max_iter: Option<u64>,
     /// Wall budget in seconds.
@@ -96,6 +98,7 @@ pub(super) fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHead
         jobs,
         scope,
         gate,
+        tracker,
         max_iter,
         budget_wall_secs,
         worktrees,
@@ -117,6 +120,7 @@ pub(super) fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHead
         jobs,
         scope,
         gate,
+        tracker: tracker.map(|tracker| *tracker),
         max_iter,
         budget_wall_secs,
         worktrees,

@@ -1,20 +1,24 @@
 //! Merging one commit into another without touching a branch or a file.
 
+use std::path::{Path, PathBuf};
+
 use hew_core::ids::{CommitId, TreeId};
 use hew_core::worktree::{GitError, MergeOutcome, MergeRequest};
 
 use super::run::GitAnswer;
-use super::{RepoGit, SYNCED};
+use super::{Linked, RepoGit, SYNCED, file_error};
 use hew_core::exit::Exit;
 
 /// Merges `work` into `tip`. It runs in the lane's worktree, whose attributes decide how files are merged.
 pub(super) fn merge(git: &RepoGit, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
     let lane = git.locate(&request.lane)?;
+    let kept: Vec<&Path> = request.kept_folders.iter().map(PathBuf::as_path).collect();
+    let work = kept_as_in_tip(git, &lane, request, &kept)?;
     let merged = git
         .in_worktree(&lane)
         .settings(&SYNCED)
         .args(["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"])
-        .args([request.tip.as_str(), request.work.as_str()])
+        .args([request.tip.as_str(), work.as_str()])
         .run()?;
     let (tree, files) = parse(&merged)?;
     if !files.is_empty() || merged.exit == Exit::Code(1) {
@@ -28,6 +32,42 @@ pub(super) fn merge(git: &RepoGit, request: &MergeRequest) -> Result<MergeOutcom
         .input(request.message.as_bytes());
     let answer = git.with_identity(call)?.run()?.success()?;
     Ok(MergeOutcome::Merged { commit: CommitId::new(answer.line()?), tree })
+}
+
+/// The work, or, where it differs from the tip in folders that are to stay, a commit on top of it in which these are the
+/// tip's. Only the merge sees that commit.
+fn kept_as_in_tip(
+    git: &RepoGit,
+    lane: &Linked,
+    request: &MergeRequest,
+    kept: &[&Path],
+) -> Result<CommitId, GitError> {
+    let (tip, work) = (&request.tip, &request.work);
+    let call = git.in_worktree(lane).args(["diff-tree", "-r", "--quiet", "--no-ext-diff"]);
+    let call = call.args([tip.as_str(), work.as_str(), "--"]).args(kept);
+    if kept.is_empty() || call.run()?.exit == Exit::Code(0) {
+        return Ok(work.clone());
+    }
+    let folder = tempfile::tempdir().map_err(|error| file_error(&lane.path, error))?;
+    let index = folder.path().join("index");
+    let plumbing =
+        |args: &[&str]| git.in_worktree(lane).settings(&SYNCED).env("GIT_INDEX_FILE", &index).args(args);
+    plumbing(&["read-tree", work.as_str()]).run()?.success()?;
+    for folder in kept {
+        plumbing(&["rm", "--cached", "--force", "-r", "--quiet", "--ignore-unmatch", "--"])
+            .arg(folder)
+            .run()?
+            .success()?;
+        let tips = format!("{tip}:{}", folder.display());
+        if git.in_worktree(lane).args(["rev-parse", "--verify", "--quiet", &tips]).run()?.exit.is_success() {
+            let prefix = format!("--prefix={}/", folder.display());
+            plumbing(&["read-tree", &prefix, &tips]).run()?.success()?;
+        }
+    }
+    let tree = plumbing(&["write-tree"]).run()?.success()?;
+    let call =
+        plumbing(&["commit-tree", tree.line()?, "-p", work.as_str(), "-m", "The tracker's folder as it was"]);
+    Ok(CommitId::new(git.with_identity(call)?.run()?.success()?.line()?))
 }
 
 /// The tree and the conflicting paths. Exit code 1 means a conflict, but also that a commit is missing: only in the

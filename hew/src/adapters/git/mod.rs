@@ -4,7 +4,6 @@
 //! | --- | --- |
 //! | `run` | the one door to git processes |
 //! | `servant` | git processes that answer many questions |
-//! | `streams` | what such a process prints, read to its end |
 //! | `admin` | a worktree's `.git` file and git's record of it, as files |
 //! | `discard` | removing folders: renamed aside first, read-only folders too |
 //! | `worktrees` | making, resetting, listing, removing worktrees |
@@ -30,7 +29,6 @@ mod merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
-mod streams;
 mod worktrees;
 
 use std::ffi::OsString;

@@ -10,14 +10,12 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::worktree::GitError;
-use nix::sys::signal::{Signal, killpg};
-use nix::unistd::Pid;
 
-use super::streams::Streams;
+use crate::adapters::streams::{Streams, end_group};
 
 /// Git processes started by this process so far.
 static STARTED: AtomicU64 = AtomicU64::new(0);
@@ -33,7 +31,7 @@ pub(crate) const SHORT: Duration = Duration::from_secs(60);
 pub(crate) const LONG: Duration = Duration::from_secs(600);
 
 /// From TERM, which lets git remove its lock files, to KILL.
-const KILL_GRACE: Duration = Duration::from_secs(5);
+pub(super) const KILL_GRACE: Duration = Duration::from_secs(5);
 /// How much of what git said goes into an error.
 const TAIL_BYTES: usize = 4096;
 
@@ -133,11 +131,11 @@ impl GitCall {
         let (status, stdout, stderr) = match ended {
             Ok(Some(ended)) => ended,
             Ok(None) => {
-                end_group(&mut child);
+                end_group(&mut child, KILL_GRACE);
                 return Err(self.not_run(format_args!("not ended after {} s", self.timeout.as_secs())));
             }
             Err(error) => {
-                end_group(&mut child);
+                end_group(&mut child, KILL_GRACE);
                 return Err(self.not_run(error));
             }
         };
@@ -241,24 +239,8 @@ impl GitAnswer {
     }
 }
 
-/// TERM first: git then removes its lock files.
-pub(super) fn end_group(child: &mut Child) {
-    let Ok(id) = i32::try_from(child.id()) else { return };
-    let group = Pid::from_raw(id);
-    // It may be gone already, which is what is wanted.
-    let _ = killpg(group, Signal::SIGTERM);
-    let deadline = Instant::now() + KILL_GRACE;
-    while Instant::now() < deadline {
-        if !matches!(child.try_wait(), Ok(None)) {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let _ = killpg(group, Signal::SIGKILL);
-    let _ = child.wait();
-}
-
-fn inherited_and_unwanted() -> impl Iterator<Item = OsString> {
+/// Variables of git's in hew's own environment that could point a program elsewhere.
+pub(crate) fn inherited_and_unwanted() -> impl Iterator<Item = OsString> {
     std::env::vars_os().map(|(name, _)| name).filter(|name| is_unwanted(name))
 }
 
@@ -267,7 +249,8 @@ fn is_unwanted(name: &OsStr) -> bool {
     name.starts_with("GIT_") && !INHERITED.contains(&name.as_ref())
 }
 
-fn exit_of(status: ExitStatus) -> Exit {
+/// How a process ended.
+pub(crate) fn exit_of(status: ExitStatus) -> Exit {
     match (status.code(), status.signal()) {
         (Some(code), _) => Exit::Code(code),
         (None, Some(signal)) => Exit::Signal(signal),
@@ -277,6 +260,8 @@ fn exit_of(status: ExitStatus) -> Exit {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
     #[test]

@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 use hew_core::worktree::GitError;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-use super::run::{GitCall, SHORT, end_group};
+use super::run::{GitCall, KILL_GRACE, SHORT};
+use crate::adapters::streams::end_group;
 
 /// How many wait for the next question; more than these work only while so many are asked at once.
 const IDLE: usize = 4;
@@ -116,7 +117,7 @@ impl Drop for Servant {
         let deadline = Instant::now() + FAREWELL;
         while matches!(self.child.try_wait(), Ok(None)) {
             if Instant::now() >= deadline {
-                return end_group(&mut self.child);
+                return end_group(&mut self.child, KILL_GRACE);
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -154,7 +155,7 @@ mod tests {
         let first = idle(&servants);
         assert_eq!(ask(&servants, "two\n").as_deref(), Some("two\n"));
         assert_eq!(idle(&servants), first);
-        end_group(&mut servants.idle.lock().unwrap()[0].child);
+        end_group(&mut servants.idle.lock().unwrap()[0].child, KILL_GRACE);
         assert_eq!(ask(&servants, "three\n"), None);
         assert_eq!(ask(&servants, "four\n").as_deref(), Some("four\n"));
         assert_ne!(idle(&servants), first);

@@ -9,12 +9,13 @@ use hew_core::plan::SpawnPlan;
 use hew_core::record::plan_file::plan_value;
 use hew_core::render::plan::provenance_lines;
 use hew_core::render::text::visible;
-use hew_core::tracker::{ReadyQuery, Scope, Task, TaskEditor};
+use hew_core::tracker::{ReadyQuery, Scope, Task};
 use serde_json::{Value, json};
 
 use super::flags;
 use super::look_ahead::LookAhead;
 use super::preflight::Checked;
+use crate::adapters::tracker::Opened;
 use crate::commands::context::Context;
 use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
@@ -23,7 +24,7 @@ use crate::ui::Ui;
 /// Prints the assignments.
 pub(super) fn show(
     context: &Context,
-    tracker: &dyn TaskEditor,
+    tracker: &Opened,
     checked: &Checked,
     args: &crate::cli::loop_args::RunArgs,
     ui: &Ui,
@@ -35,17 +36,17 @@ pub(super) fn show(
         with_parked: args.retry_parked || matches!(checked.scope, Scope::Tasks(_)),
         limit: None,
     };
-    let ready = tracker.ready(&query).map_err(|error| tracker_failure(&error))?;
+    let ready = tracker.tasks.ready(&query).map_err(|error| tracker_failure(&error))?;
     let jobs = context.settings.jobs.value;
-    let mut ahead = LookAhead::new(context, flags::model(args), checked.worktree_root.clone());
+    let mut ahead = LookAhead::new(context, tracker, flags::model(args), checked.worktree_root.clone());
     let rows: Vec<Row<'_>> =
         ready.iter().enumerate().map(|(number, task)| row(&mut ahead, task, number, jobs)).collect();
     if ui.is_json() {
         let assignments: Vec<Value> = rows.iter().map(Row::to_json).collect();
         let gate = checked.gate.as_ref().map(|gate| &gate.command);
-        ui.print_json(&json!({ "schema": 1, "kind": "dry_run", "jobs": jobs, "gate": gate, "assignments": assignments }));
+        ui.print_json(&json!({ "schema": 1, "kind": "dry_run", "jobs": jobs, "gate": gate, "tracker": tracker.in_use, "assignments": assignments }));
     } else {
-        ui.print(&render(&rows, checked, jobs));
+        ui.print(&render(&rows, checked, jobs, &tracker.in_use.words()));
     }
     Ok(crate::failure::code::OK)
 }
@@ -72,12 +73,13 @@ impl Row<'_> {
     }
 }
 
-fn render(rows: &[Row<'_>], checked: &Checked, jobs: u16) -> String {
+fn render(rows: &[Row<'_>], checked: &Checked, jobs: u16, tracker: &str) -> String {
     let gate = checked
         .gate
         .as_ref()
         .map_or("none".to_owned(), |gate| format!("`{}` ({})", visible(&gate.command), gate.why));
-    let mut out = format!("{} ready tasks, {jobs} workers, gate: {gate}\n", rows.len());
+    let mut out =
+        format!("{} ready tasks, {jobs} workers, gate: {gate}, tasks in {}\n", rows.len(), visible(tracker));
     for row in rows {
         let _ = writeln!(out, "{} {} {}", row.worker, row.task.id, visible(&row.task.title));
         match &row.plan {

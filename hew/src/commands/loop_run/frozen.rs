@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hew_core::engine::{GatePlan, RunConfig, RunLimits};
 use hew_core::ids::CommitId;
-use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord};
+use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord, TrackerRecord};
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::tracker::Scope;
@@ -57,6 +57,7 @@ pub(super) fn run_started(
     args: &RunArgs,
     checked: &Checked,
     place: &RunPlace,
+    tracker: TrackerRecord,
 ) -> JournalEvent {
     let settings = &context.settings;
     JournalEvent::RunStarted {
@@ -71,6 +72,7 @@ pub(super) fn run_started(
         jobs: place.jobs,
         scope: scope_record(&checked.scope),
         gate: place.gate.as_ref().map(|gate| gate.command.clone()),
+        tracker: Some(Box::new(tracker)),
         max_iter: settings.budget_iterations.value,
         budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
         worktrees: place.worktrees().display().to_string(),

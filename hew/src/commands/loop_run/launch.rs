@@ -10,7 +10,6 @@ use hew_core::ids::{CommitId, RunId};
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, StopReason, Store, StoreError};
-use hew_core::tracker::TaskEditor;
 use hew_core::worktree::{BranchCreation, GitClient, names};
 
 use super::earlier;
@@ -24,8 +23,9 @@ use crate::adapters::owner::{self, Owner};
 use crate::adapters::recorder::Recorder;
 use crate::adapters::run_log::RunLog;
 use crate::adapters::store::RunFolder;
+use crate::adapters::tracker::{Opened, TrackerWatch};
 use crate::adapters::watch::FileWatch;
-use crate::adapters::{control, ledger, proc_tree, signals, tracker as trackers};
+use crate::adapters::{control, ledger, proc_tree, signals};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
 use crate::commands::loop_summary;
@@ -40,29 +40,33 @@ use crate::ui::Ui;
 pub(super) fn launch(
     context: &Context,
     args: &RunArgs,
-    tracker: Arc<dyn TaskEditor>,
+    tracker: &Opened,
     checked: &Checked,
     ui: &Ui,
 ) -> Result<u8, Failure> {
     let run = new_run_id()?;
     let _lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
     let target = checked.target.as_ref();
-    let runs = earlier::settle(&context.project, &checked.git, target, &*tracker, args, ui)?;
+    let runs = earlier::settle(&context.project, &checked.git, target, &*tracker.tasks, args, ui)?;
     if let Some(target) = target {
         let keep_days = context.settings.keep_refs_days.value;
         if let Err(error) = old_refs::remove(&checked.git, &runs, target, keep_days, chrono::Utc::now()) {
             ui.warn(&format!("refs of earlier runs could not be removed: {error}"));
         }
     }
-    let memories = tracker.memories().map_err(|error| tracker_failure(&error))?;
+    let memories = tracker.tasks.memories().map_err(|error| tracker_failure(&error))?;
     let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
     let place = take_place(context, args, checked, run)?;
     let (events_in, outside) = unbounded();
-    listen(context, args, &place, &events_in)?;
+    let _watch = listen(context, args, &place, tracker, &events_in)?;
     let state = State::new(frozen::run_config(context, args, checked, &place));
-    let first = frozen::run_started(context, args, checked, &place);
-    let rig =
-        Arc::new(Rig { model: flags::model(args), ..Rig::new(context, tracker, place.clone(), prefix) });
+    let first = frozen::run_started(context, args, checked, &place, tracker.in_use.clone());
+    let rig = Rig {
+        model: flags::model(args),
+        beads_dir: tracker.beads_dir(),
+        ..Rig::new(context, Arc::clone(&tracker.tasks), place.clone(), prefix)
+    };
+    let rig = Arc::new(rig);
     let ended = record_and_drive(rig, state, outside, first, ui)?;
     control::close(&place.folder);
     note_end(context, &place, &ended, &checked.launch)?;
@@ -171,8 +175,9 @@ fn listen(
     context: &Context,
     args: &RunArgs,
     place: &RunPlace,
+    tracker: &Opened,
     events: &Sender<Event>,
-) -> Result<(), Failure> {
+) -> Result<TrackerWatch, Failure> {
     let failed =
         |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
     signals::forward(events.clone()).map_err(|error| failed("signals", error))?;
@@ -188,10 +193,7 @@ fn listen(
     let watch = FileWatch::new(&stop_files).map_err(|error| failed("the stop file", error))?;
     let seen = move |file: PathBuf| if file.exists() { stop_file_seen(&file) } else { Event::Woke };
     watch.forward(events.clone(), seen).map_err(|error| failed("the stop file", error))?;
-    let store = trackers::embedded_path(&context.project);
-    let folder = store.parent().map_or_else(|| store.clone(), PathBuf::from);
-    let watch = FileWatch::new([folder]).map_err(|error| failed("the tracker", error))?;
-    watch.forward(events.clone(), |_| Event::TrackerChanged).map_err(|error| failed("the tracker", error))
+    tracker.watch(&context.project, events.clone()).map_err(|error| failed("the tracker", error))
 }
 
 fn absolute(path: &Path) -> PathBuf {

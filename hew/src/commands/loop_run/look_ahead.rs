@@ -11,6 +11,7 @@ use hew_core::tracker::Task;
 use hew_core::worktree::names;
 
 use crate::adapters::git::RepoGit;
+use crate::adapters::tracker::Opened;
 use crate::adapters::{host, store};
 use crate::commands::context::Context;
 use crate::drive::rig;
@@ -22,16 +23,23 @@ pub(crate) struct LookAhead<'a> {
     model: Option<ModelName>,
     worktree_root: PathBuf,
     remotes: Vec<String>,
+    beads_dir: Option<PathBuf>,
     /// How busy the runtimes would be.
     health: RuntimeHealth,
 }
 
 impl<'a> LookAhead<'a> {
     /// `model` is that of `--model`.
-    pub(crate) fn new(context: &'a Context, model: Option<ModelName>, worktree_root: PathBuf) -> Self {
+    pub(crate) fn new(
+        context: &'a Context,
+        tracker: &Opened,
+        model: Option<ModelName>,
+        worktree_root: PathBuf,
+    ) -> Self {
         let remotes = RepoGit::new(&context.project.common_dir).remotes().unwrap_or_default();
         let host = host::load(&context.settings);
-        Self { context, host, model, worktree_root, remotes, health: RuntimeHealth::default() }
+        let (beads_dir, health) = (tracker.beads_dir(), RuntimeHealth::default());
+        Self { context, host, model, worktree_root, remotes, beads_dir, health }
     }
 
     /// The plan of a task on a worker, or why it can't run. Its runtime counts as busy from then on.
@@ -73,6 +81,7 @@ impl<'a> LookAhead<'a> {
             port_base: 0,
             hew_folder: rig::hew_folder(),
             remotes: self.remotes.clone(),
+            tracker_env: rig::tracker_env(self.beads_dir.as_deref(), &run, iteration),
             run,
         }
     }

@@ -49,10 +49,10 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
     if args.dry_run {
         return look(context, args, ui);
     }
-    let tracker = context.open_tracker().map_err(before_the_start)?;
-    let scope = scope::settle(args, &*tracker, ui)?;
-    let checked = preflight::check(context, args, &*tracker, scope)?;
-    launch::launch(context, args, tracker, &checked, ui)
+    let tracker = context.open_tracker_in_use().map_err(before_the_start)?;
+    let scope = scope::settle(args, &*tracker.tasks, ui)?;
+    let checked = preflight::check(context, args, &*tracker.tasks, scope)?;
+    launch::launch(context, args, &tracker, &checked, ui)
 }
 
 /// `--dry-run`: everything but the launch.
@@ -61,9 +61,9 @@ fn look(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
     let opened = trackers::open_to_look(&context.project, &context.settings).map_err(before_the_start)?;
     // The folder is there as long as the tracker in it.
     let (tracker, _folder) = &opened;
-    let scope = scope::settle(args, &**tracker, ui)?;
-    let checked = preflight::check(context, args, &**tracker, scope)?;
-    dry_run::show(context, &**tracker, &checked, args, ui)
+    let scope = scope::settle(args, &*tracker.tasks, ui)?;
+    let checked = preflight::check(context, args, &*tracker.tasks, scope)?;
+    dry_run::show(context, tracker, &checked, args, ui)
 }
 
 /// A tracker that can't be opened is project state, found before anything was started.

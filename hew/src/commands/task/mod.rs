@@ -11,11 +11,13 @@ mod plan;
 use std::sync::Arc;
 
 use hew_core::ids::{Actor, TaskId};
+use hew_core::record::event::TrackerRecord;
 use hew_core::tracker::nearest::nearest_id;
 use hew_core::tracker::{Status, Task, TaskEditor, TaskFilter, TrackerError};
 use serde_json::{Value, json};
 
 use super::context::Context;
+use crate::adapters::tracker::Opened;
 use crate::cli::task_args::{ActorArg, TaskCommand};
 use crate::failure::Failure;
 use crate::ui::Ui;
@@ -23,12 +25,14 @@ use crate::ui::Ui;
 /// What every one of these commands needs.
 struct Desk<'a> {
     tracker: Arc<dyn TaskEditor>,
+    in_use: TrackerRecord,
     ui: &'a Ui,
 }
 
 /// Runs one command; the answer is the process's exit code.
 pub fn run(command: TaskCommand, ui: &Ui) -> Result<u8, Failure> {
-    let desk = Desk { tracker: Context::open()?.open_tracker()?, ui };
+    let Opened { tasks, in_use, .. } = Context::open()?.open_tracker_in_use()?;
+    let desk = Desk { tracker: tasks, in_use, ui };
     match command {
         TaskCommand::Add(args) => add::run(&desk, *args),
         TaskCommand::List(args) => look::list(&desk, args),
@@ -59,6 +63,9 @@ impl Desk<'_> {
     fn refused(&self, error: TrackerError) -> Failure {
         match error {
             TrackerError::Missing(id) => missing_task(&*self.tracker, &id),
+            error @ (TrackerError::Store { .. } | TrackerError::Command(_)) => {
+                tracker_failure(&error).because(format!("tasks live in {}", self.in_use.words()))
+            }
             error => tracker_failure(&error),
         }
     }

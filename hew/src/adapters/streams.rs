@@ -1,4 +1,5 @@
-//! Both output streams of a git process, drained together, so that neither fills up while the other is read.
+//! Both output streams of a program that hew asks something, drained together, so that neither fills up while the other
+//! is read; and the end of one that does not answer.
 
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -6,33 +7,41 @@ use std::process::{Child, ChildStderr, ChildStdout, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
-/// How long the streams are read on after git has ended, where something that it started keeps them open.
+/// How long the streams are read on after the program has ended, where something that it started keeps them open.
 const LEAK_GRACE: Duration = Duration::from_millis(500);
 
 /// How a child ended, and all that it wrote to its two streams.
-pub(super) type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
+pub(crate) type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
 
 /// Both output streams of a child and what came out of them so far.
-pub(super) struct Streams {
+pub(crate) struct Streams {
     out: Option<ChildStdout>,
     err: Option<ChildStderr>,
     out_bytes: Vec<u8>,
     err_bytes: Vec<u8>,
+    max_bytes: usize,
 }
 
 impl Streams {
     /// Takes them from a child that was started with both piped.
-    pub(super) fn of(child: &mut Child) -> std::io::Result<Self> {
+    pub(crate) fn of(child: &mut Child) -> std::io::Result<Self> {
         let (out, err) = (child.stdout.take(), child.stderr.take());
         if out.is_none() || err.is_none() {
             return Err(std::io::Error::other("its streams could not be opened"));
         }
-        Ok(Self { out, err, out_bytes: Vec::new(), err_bytes: Vec::new() })
+        Ok(Self { out, err, out_bytes: Vec::new(), err_bytes: Vec::new(), max_bytes: usize::MAX })
+    }
+
+    /// More than this on either stream is an error.
+    pub(crate) fn at_most(self, max_bytes: usize) -> Self {
+        Self { max_bytes, ..self }
     }
 
     /// Reads both to their end and waits for the exit; `None` when the time is up.
-    pub(super) fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
+    pub(crate) fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
         let deadline = Instant::now() + limit;
         while self.is_open() {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -40,6 +49,9 @@ impl Streams {
                 return Ok(None);
             }
             let is_silent = self.read_what_is_there(left.min(LEAK_GRACE))?;
+            if self.out_bytes.len().max(self.err_bytes.len()) > self.max_bytes {
+                return Err(std::io::Error::other(format!("it printed more than {} bytes", self.max_bytes)));
+            }
             if is_silent && child.try_wait()?.is_some() {
                 break;
             }
@@ -86,4 +98,22 @@ fn read_some(stream: Option<&mut impl Read>, bytes: &mut Vec<u8>) -> std::io::Re
     let count = stream.read(&mut buffer)?;
     bytes.extend_from_slice(&buffer[..count]);
     Ok(count)
+}
+
+/// Ends a child that leads a process group, and the group: TERM first, so that it can take its lock files away, KILL
+/// when `grace` has passed.
+pub(crate) fn end_group(child: &mut Child, grace: Duration) {
+    let Ok(id) = i32::try_from(child.id()) else { return };
+    let group = Pid::from_raw(id);
+    // It may be gone already, which is what is wanted.
+    let _ = killpg(group, Signal::SIGTERM);
+    let deadline = Instant::now() + grace;
+    while Instant::now() < deadline {
+        if !matches!(child.try_wait(), Ok(None)) {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let _ = killpg(group, Signal::SIGKILL);
+    let _ = child.wait();
 }

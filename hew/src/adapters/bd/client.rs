@@ -1,0 +1,166 @@
+//! What a run needs of bd.
+
+use hew_core::agent::verdict::CLOSED_BY;
+use hew_core::ids::{Actor, TaskId};
+use hew_core::tracker::{
+    BdClient, ClaimOutcome, CloseOutcome, Leftover, NewTask, ReadyQuery, ReleaseOutcome, Scope, Status, Task,
+    TrackerError, edit,
+};
+
+use super::{BdTracker, ask, flags, refused};
+
+impl BdClient for BdTracker {
+    fn ready(&self, query: &ReadyQuery) -> Result<Vec<Task>, TrackerError> {
+        Ok(self.view()?.ready(query, self.clock.now().wall))
+    }
+
+    fn task(&self, id: &TaskId) -> Result<Option<Task>, TrackerError> {
+        let Some(mut task) = self.read_task(id)? else { return Ok(None) };
+        if task.status == Status::Closed
+            && !task.record.contains_key(CLOSED_BY)
+            && let Some(closer) = self.closer(id)
+        {
+            task.record.insert(CLOSED_BY.to_owned(), closer.as_str().into());
+        }
+        Ok(Some(task))
+    }
+
+    fn claim(&self, id: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
+        self.write(|| {
+            let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
+            if let Some(refusal) = edit::claim_refusal(&task, actor) {
+                return Ok(refusal);
+            }
+            let call = self.program.call(&["update", id.as_str(), "--claim", "--json"]).by(actor);
+            let said = call.run().and_then(|answer| answer.done());
+            // What the program said of its claim counts for nothing: several at once may have won by its word.
+            let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
+            match (&task.assignee, said) {
+                (Some(holder), _) if holder == actor && task.status == Status::InProgress => {
+                    Ok(ClaimOutcome::Won(Box::new(task)))
+                }
+                (Some(holder), _) if holder != actor => Ok(ClaimOutcome::HeldBy(holder.clone())),
+                (_, Err(error)) if task.status == Status::Open => Err(error),
+                _ => Ok(ClaimOutcome::NotOpen(task.status)),
+            }
+        })
+    }
+
+    fn release(&self, id: &TaskId, actor: &Actor) -> Result<ReleaseOutcome, TrackerError> {
+        self.write(|| {
+            let Some(task) = self.read_task(id)? else { return Ok(ReleaseOutcome::Missing) };
+            if let Some(refusal) = edit::release_refusal(&task, actor) {
+                return Ok(refusal);
+            }
+            let said = self.set_free(id, actor);
+            let Some(task) = self.read_task(id)? else { return Ok(ReleaseOutcome::Missing) };
+            match (task.assignee, said) {
+                (Some(holder), _) if holder != *actor => Ok(ReleaseOutcome::HeldBy(holder)),
+                (None, _) if task.status == Status::Open => Ok(ReleaseOutcome::Released),
+                (_, Err(error)) => Err(error),
+                (_, Ok(())) => {
+                    Err(self.trouble(format!("{id} was given back, and is {} still", task.status)))
+                }
+            }
+        })
+    }
+
+    fn close(&self, id: &TaskId, reason: &str, actor: &Actor) -> Result<CloseOutcome, TrackerError> {
+        self.write(|| {
+            let Some(task) = self.read_task(id)? else { return Ok(CloseOutcome::Missing) };
+            if let Some(refusal) = edit::close_refusal(&task) {
+                return Ok(refusal);
+            }
+            let call = self.program.call(&["close", id.as_str(), "--json"]).by(actor);
+            // An empty reason is refused where it comes from a file.
+            let call = if reason.is_empty() { call } else { call.flag("reason-file", "-").input(reason) };
+            let said = call.run().and_then(|answer| answer.done());
+            match (self.read_task(id)?, said.map_err(refused)) {
+                (None, _) => Ok(CloseOutcome::Missing),
+                (Some(task), _) if task.status == Status::Closed => Ok(CloseOutcome::Closed),
+                (_, Err(TrackerError::Invalid(words))) => Ok(CloseOutcome::Refused(words)),
+                (_, Err(error)) => Err(error),
+                (Some(task), Ok(())) => Ok(CloseOutcome::Refused(format!("it is {} still", task.status))),
+            }
+        })
+    }
+
+    fn reopen(&self, id: &TaskId) -> Result<(), TrackerError> {
+        self.write(|| {
+            let task = self.read_existing(id)?;
+            if task.status != Status::Closed {
+                return Ok(());
+            }
+            self.program.call(&["reopen", id.as_str(), "--json"]).run()?.done()?;
+            // The program leaves it with whoever held it.
+            match &task.assignee {
+                Some(holder) => self.set_free(id, holder),
+                None => Ok(()),
+            }
+        })
+    }
+
+    fn note(&self, id: &TaskId, text: &str) -> Result<(), TrackerError> {
+        self.write(|| {
+            let task = self.read_existing(id)?;
+            edit::noted(&task, text, self.clock.now().wall)?;
+            // It is put on a line of its own; a paragraph needs an empty one before it.
+            let gap = if task.notes.is_empty() { "" } else { "\n" };
+            let call = self.program.call(&["note", id.as_str(), "--stdin", "--json"]);
+            call.input(&format!("{gap}{}", text.trim())).run()?.done()
+        })
+    }
+
+    fn add_labels(&self, id: &TaskId, labels: &[&str]) -> Result<(), TrackerError> {
+        self.write(|| {
+            let task = self.read_existing(id)?;
+            edit::labelled(&task, labels, self.clock.now().wall)?;
+            let new: Vec<&str> =
+                labels.iter().map(|label| label.trim()).filter(|l| !task.has_label(l)).collect();
+            if new.is_empty() {
+                return Ok(());
+            }
+            let call =
+                self.program.call(&["update", id.as_str(), "--json"]).flags(flags::labels("add-label", &new));
+            call.run()?.done().map_err(refused)
+        })
+    }
+
+    fn create(&self, task: &NewTask) -> Result<TaskId, TrackerError> {
+        self.write(|| self.create_one(task))
+    }
+
+    fn held_by(&self, actor_prefix: &str) -> Result<Vec<TaskId>, TrackerError> {
+        // Always afresh: whoever asks wants to give back what is held now.
+        let view = self.read_view()?;
+        Ok(view.held_by(actor_prefix))
+    }
+
+    fn leftovers(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {
+        Ok(self.view()?.leftovers(query, self.clock.now().wall, limit))
+    }
+
+    fn count_open(&self, scope: &Scope) -> Result<usize, TrackerError> {
+        Ok(self.view()?.count_open(scope))
+    }
+
+    fn memories(&self) -> Result<Vec<(String, String)>, TrackerError> {
+        ask(&self.program.call(&["memories", "--json"]), |answer| {
+            let data = answer.data()?;
+            let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+            let pairs = data.as_object().into_iter().flatten();
+            let mut pairs: Vec<_> =
+                pairs.filter_map(|(key, value)| Some((key.clone(), text(value)?))).collect();
+            pairs.sort();
+            Ok(pairs)
+        })
+    }
+}
+
+impl BdTracker {
+    /// Open and unassigned; some versions take the claim away from nobody but its holder.
+    fn set_free(&self, id: &TaskId, holder: &Actor) -> Result<(), TrackerError> {
+        let call = self.program.call(&["update", id.as_str(), "--status=open", "--assignee=", "--json"]);
+        call.by(holder).run()?.done()
+    }
+}

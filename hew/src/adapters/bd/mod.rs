@@ -1,0 +1,227 @@
+//! Beads as the tracker: the program `bd`, or one with its interface, run for every question and every change.
+//!
+//! Invariants: the program's word counts only once it is read back; writes of all hew processes of a project go one after
+//! another, so that of two claims exactly one wins; ids are passed whole and compared whole; what bd knows of a task comes
+//! out again, and what is ready is decided by bd and by hew's own rule together.
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `call` | one run of the program: environment, time limit |
+//! | `answer` | what it answered, or what it says is wrong |
+//! | `version` | which program it is, and whether it is new enough |
+//! | `view` | the whole list as it was read last |
+//! | `flags` | tasks and changes as flags |
+//! | `many` | several tasks in one transaction |
+//! | `client`, `editor` | the two traits |
+
+mod answer;
+mod call;
+mod client;
+mod editor;
+mod flags;
+mod many;
+mod version;
+mod view;
+
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use hew_core::clock::Clock;
+use hew_core::ids::{Actor, TaskId};
+use hew_core::tracker::{Task, TrackerError};
+use serde_json::Value;
+
+use self::answer::Answer;
+use self::call::Call;
+pub use self::call::{LIMIT, Program, agent_env};
+pub use self::version::{OLDEST, Version};
+use self::view::View;
+use super::files::create_private_dir;
+
+/// Pauses before a question that failed is asked again: bd's engine may be busy with somebody else.
+const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+
+/// Lists hide these kinds of records unless told otherwise.
+const ALL_KINDS: [&str; 5] =
+    ["--all", "--limit=0", "--include-gates", "--include-templates", "--include-infra"];
+
+/// Event that says who closed a task.
+const CLOSED: &str = "closed";
+
+/// A project's beads.
+pub struct BdTracker {
+    program: Program,
+    clock: Arc<dyn Clock>,
+    /// One lock for all hew processes of the project.
+    lock_file: PathBuf,
+    writing: Mutex<()>,
+    last: Mutex<Last>,
+    version: Version,
+}
+
+/// The list as it was read last.
+#[derive(Debug, Default)]
+struct Last {
+    /// None after a write.
+    view: Option<Arc<View>>,
+    /// Counts own writes, so that what was read before one is not taken for what is there after it.
+    writes: u64,
+}
+
+impl std::fmt::Debug for BdTracker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BdTracker").field("program", &self.program).finish_non_exhaustive()
+    }
+}
+
+impl BdTracker {
+    /// Asks the program for its version. `shared_dir` is the folder that all worktrees of the repository share.
+    ///
+    /// # Errors
+    /// [`TrackerError::Store`] for a program that can't be run, does not answer, or is older than [`OLDEST`].
+    pub fn open(program: Program, shared_dir: &Path, clock: Arc<dyn Clock>) -> Result<Self, TrackerError> {
+        let version = version::ask(&program)?;
+        Ok(Self {
+            program,
+            clock,
+            lock_file: shared_dir.join("tracker").join("bd.lock"),
+            writing: Mutex::new(()),
+            last: Mutex::default(),
+            version,
+        })
+    }
+
+    /// The version of the program.
+    pub fn version(&self) -> &Version {
+        &self.version
+    }
+
+    /// The folder `.beads`.
+    pub fn beads_dir(&self) -> &Path {
+        &self.program.beads_dir
+    }
+
+    /// Whether the list differs from the one that was read last; it is read for this.
+    ///
+    /// # Errors
+    /// Those of reading.
+    pub fn has_changed(&self) -> Result<bool, TrackerError> {
+        let before = self.last().view.clone();
+        let now = self.read_and_keep()?;
+        Ok(before.is_none_or(|before| *before != *now))
+    }
+
+    fn read_and_keep(&self) -> Result<Arc<View>, TrackerError> {
+        let writes = self.last().writes;
+        let view = Arc::new(self.read_view()?);
+        let mut last = self.last();
+        if last.writes == writes {
+            last.view = Some(Arc::clone(&view));
+        }
+        Ok(view)
+    }
+
+    fn last(&self) -> MutexGuard<'_, Last> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole list, read if need be.
+    fn view(&self) -> Result<Arc<View>, TrackerError> {
+        let known = self.last().view.clone();
+        known.map_or_else(|| self.read_and_keep(), Ok)
+    }
+
+    /// Changes something, alone among all hew processes of the project.
+    fn write<T>(&self, change: impl FnOnce() -> Result<T, TrackerError>) -> Result<T, TrackerError> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock =
+            self.lock().map_err(|error| self.trouble(format!("{}: {error}", self.lock_file.display())))?;
+        let result = change();
+        let mut last = self.last();
+        last.view = None;
+        last.writes += 1;
+        result
+    }
+
+    fn lock(&self) -> std::io::Result<File> {
+        create_private_dir(self.lock_file.parent().unwrap_or(Path::new("/")))?;
+        let mut options = OpenOptions::new();
+        let file =
+            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)?;
+        file.lock()?;
+        Ok(file)
+    }
+
+    fn trouble(&self, reason: String) -> TrackerError {
+        TrackerError::Store { store: self.program.beads_dir.display().to_string(), reason }
+    }
+
+    /// These tasks as they are now, those that exist.
+    fn read_tasks(&self, ids: &[&TaskId]) -> Result<Vec<Task>, TrackerError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = ids.iter().map(|id| flags::csv(id.as_str())).collect::<Vec<_>>().join(",");
+        let call =
+            self.program.call(&["list", "--json"]).flags(ALL_KINDS.map(str::to_owned)).flag("id", &list);
+        let mut tasks = ask(&call, Answer::tasks)?;
+        tasks.retain(|task| ids.contains(&&task.id));
+        Ok(tasks)
+    }
+
+    /// One task as it is now.
+    fn read_task(&self, id: &TaskId) -> Result<Option<Task>, TrackerError> {
+        Ok(self.read_tasks(&[id])?.into_iter().next())
+    }
+
+    fn read_existing(&self, id: &TaskId) -> Result<Task, TrackerError> {
+        self.read_task(id)?.ok_or_else(|| TrackerError::Missing(id.clone()))
+    }
+
+    /// Tasks that must be there.
+    fn check_existing(&self, ids: &[&TaskId]) -> Result<(), TrackerError> {
+        let found = self.read_tasks(ids)?;
+        match ids.iter().find(|id| !found.iter().any(|task| task.id == ***id)) {
+            Some(missing) => Err(TrackerError::Missing((*missing).clone())),
+            None => Ok(()),
+        }
+    }
+
+    /// Who closed a task, as far as the program keeps it.
+    fn closer(&self, id: &TaskId) -> Option<Actor> {
+        let call = self.program.call(&["history", "--json", "--events", "--", id.as_str()]);
+        // Older versions do not tell. Then nobody is recorded.
+        let events = call.run().and_then(|answer| answer.items()).ok()?;
+        let text = |event: &Value, field: &str| event.get(field).and_then(Value::as_str).map(str::to_owned);
+        let closes = events.iter().filter(|event| text(event, "event_type").as_deref() == Some(CLOSED));
+        let last = closes.max_by_key(|event| text(event, "created_at"))?;
+        text(last, "actor").filter(|actor| !actor.is_empty()).map(Actor::new)
+    }
+}
+
+/// Asks; asked again if it fails, for nothing is changed by it.
+fn ask<T>(call: &Call<'_>, read: impl Fn(&Answer) -> Result<T, TrackerError>) -> Result<T, TrackerError> {
+    for pause in PAUSES {
+        match call.run().and_then(|answer| read(&answer)) {
+            Ok(answer) => return Ok(answer),
+            // Its time is up already, or its answer will be no other.
+            Err(error @ (TrackerError::Store { .. } | TrackerError::Invalid(_))) => return Err(error),
+            Err(_) => thread::sleep(pause),
+        }
+    }
+    call.run().and_then(|answer| read(&answer))
+}
+
+/// A refusal of the program's, as an error about what it was given.
+fn refused(error: TrackerError) -> TrackerError {
+    match error {
+        TrackerError::Command(failure) if !failure.output_tail.is_empty() => {
+            TrackerError::Invalid(failure.output_tail)
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,243 @@
+//! Whole runs whose tasks live in the real bd.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use hew_testkit::bd;
+use hew_testkit::loop_stage::LoopStage;
+use serde_json::Value;
+
+/// A project that tracks its beads' settings, as `bd init` leaves them; `None` without bd.
+fn stage() -> Option<LoopStage> {
+    bd::program()?;
+    let stage = LoopStage::new();
+    bd::make_store(stage.repo.root());
+    // As `bd init` leaves it: bd locks its folder by a file beside it.
+    stage.repo.write(".gitignore", "*.gate.lock*\n");
+    stage.repo.commit("Beads");
+    Some(stage)
+}
+
+fn beads(stage: &LoopStage) -> PathBuf {
+    stage.repo.root().join(".beads")
+}
+
+/// A task as bd itself shows it.
+fn shown(stage: &LoopStage, id: &str) -> Value {
+    let text = bd::bd(&beads(stage), "tester", &["list", "--all", "--limit", "0", "--json", "--id", id]);
+    let tasks: Value = serde_json::from_str(&text).expect("bd answers JSON");
+    tasks[0].clone()
+}
+
+fn assert_checkout_is_clean(stage: &LoopStage) {
+    assert_eq!(stage.repo.git(&["status", "--porcelain"]), "", "nothing of bd's dirties the checkout");
+    assert_eq!(stage.repo.git(&["diff", "--cached", "--name-only"]), "", "nothing is staged");
+}
+
+#[test]
+fn a_graph_in_bd_is_drained_and_every_task_closed_with_what_landed() {
+    let Some(stage) = stage() else { return };
+    let work = |name: &str| format!("write {name}.txt {name}\ncommit {name}\ndone {name} works");
+    let epic = stage.task_with("Epic", &["-t", "epic"], "");
+    let first =
+        stage.task_with("First", &["-p", "0", "-l", "model:opus,x", "--parent", &epic], &work("first"));
+    let seen = stage.path("seen.json");
+    let record = format!("record {}\n{}", seen.display(), work("second"));
+    let second = stage.task_with("Second", &["--parent", &epic, "--dep", &first], &record);
+    let third = stage.task_with("Third", &["--dep", &second], &work("third"));
+    let beside = stage.task_with("Beside", &["-p", "4"], &work("beside"));
+    let task = stage.show(&first);
+    assert_eq!((&task["priority"], &task["labels"]), (&0.into(), &serde_json::json!(["model:opus", "x"])));
+
+    let ran = stage.run(&["--jobs", "3"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("tasks in bd 1."), "{}", ran.stderr);
+    assert!(ran.stderr.contains("there is a folder .beads, and bd can be run"), "{}", ran.stderr);
+    let run: Value =
+        serde_json::from_str(&fs::read_to_string(stage.run_folder().join("run.json")).unwrap()).unwrap();
+    assert_eq!(run["tracker"]["kind"], "bd");
+    assert_eq!(run["tracker"]["place"], beads(&stage).display().to_string());
+
+    let landed = stage.journal_of("landed");
+    for id in [&first, &second, &third, &beside] {
+        let task = shown(&stage, id);
+        let sha = landed.iter().find(|entry| entry["task"] == id.as_str()).unwrap()["sha"].as_str().unwrap();
+        assert_eq!(task["status"], "closed");
+        let reason = task["close_reason"].as_str().unwrap();
+        assert!(reason.starts_with(&format!("landed {sha}: ")), "{reason}");
+    }
+    assert_eq!(shown(&stage, &epic)["status"], "open", "epics are a person's to close");
+    let order: Vec<Value> = landed.iter().map(|entry| entry["task"].clone()).collect();
+    let place = |id: &String| order.iter().position(|known| known == id.as_str()).unwrap();
+    assert!(place(&first) < place(&second) && place(&second) < place(&third));
+    assert_eq!(stage.repo.read("third.txt").as_deref(), Some("third"));
+
+    let seen: Value = serde_json::from_str(&fs::read_to_string(seen).unwrap()).unwrap();
+    let started = stage.journal_of("iteration_started");
+    let actor = &started.iter().find(|entry| entry["task"] == second.as_str()).unwrap()["actor"];
+    assert_eq!(seen["env"]["BEADS_DIR"], beads(&stage).display().to_string());
+    assert_eq!((&seen["env"]["BEADS_ACTOR"], &seen["env"]["BD_ACTOR"]), (actor, actor));
+    assert_eq!(seen["env"]["BD_EXPORT_AUTO"], "false");
+    assert_checkout_is_clean(&stage);
+    stage.assert_left_clean();
+}
+
+#[test]
+fn what_an_agent_does_in_bd_counts_only_once_it_has_landed() {
+    let Some(stage) = stage() else { return };
+    stage.repo.write("gate.sh", "test ! -e bad.txt\n");
+    stage.repo.commit("Gate");
+    let good = stage.task("Good", "");
+    stage.script(&good, &format!("write good.txt g\ncommit Good\nbd close {good} -r finished"));
+    let bad = stage.task_with("Bad", &["-p", "0"], "");
+    stage.script(&bad, &format!("write bad.txt b\ncommit Bad\nbd close {bad} -r finished"));
+    let after = stage.task_with("After", &["--dep", &bad], "write after.txt a\ncommit After\ndone");
+    let ran = stage.run(&["--gate", "sh gate.sh", "--max-attempts", "1"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(
+        (stage.outcomes(&good), stage.outcomes(&bad)),
+        (vec!["closed".to_owned()], vec!["backpressure_fail".to_owned()])
+    );
+    assert_eq!(stage.outcomes(&after), Vec::<String>::new(), "what waits for it never started");
+    let reopened = shown(&stage, &bad);
+    assert_eq!((&reopened["status"], reopened.get("assignee")), (&"open".into(), None));
+    assert!(reopened["notes"].as_str().unwrap().contains("gate"), "{reopened}");
+    assert_eq!(reopened["labels"], serde_json::json!(["hew:parked"]));
+    assert_eq!(shown(&stage, &good)["status"], "closed");
+    assert_checkout_is_clean(&stage);
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_task_that_a_person_closes_meanwhile_stays_closed_and_its_work_is_kept() {
+    let Some(stage) = stage() else { return };
+    let started = stage.path("started");
+    let task = stage.task("A", &format!("write a.txt a\ncommit A\ntouch {}\nhang", started.display()));
+    let mut run = stage.start(&[]);
+    run.wait_for(&started);
+    bd::bd(&beads(&stage), "ann", &["close", &task, "--force", "-r", "not wanted"]);
+    let ran = run.end();
+    assert_eq!(stage.outcomes(&task), ["cancelled"], "{}", ran.stderr);
+    let closed = shown(&stage, &task);
+    assert_eq!((&closed["status"], &closed["close_reason"]), (&"closed".into(), &"not wanted".into()));
+    assert_eq!(stage.refs("refs/hew").len(), 1, "its work is anchored");
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_claim_that_somebody_else_wins_costs_nothing_but_the_next_task() {
+    let Some(stage) = stage() else { return };
+    let wanted = stage.task_with("Wanted", &["-p", "0"], "write wanted.txt w\ncommit W\ndone");
+    let next = stage.task("Next", "write next.txt n\ncommit N\ndone");
+    // A bd that lets somebody else be quicker, between the list and hew's claim.
+    let program = stage.path("quick-bd");
+    let text = format!(
+        "#!/bin/sh\nif [ \"$1 $2 $3\" = \"update {wanted} --claim\" ] && mkdir {} 2>/dev/null; then\n\
+         bd update {wanted} --claim --actor rival >/dev/null\nfi\nexec bd \"$@\"\n",
+        stage.path("claimed").display()
+    );
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    stage.settings(&format!("tracker.command = \"{}\"", program.display()));
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!((stage.outcomes(&wanted), stage.outcomes(&next)), (Vec::new(), vec!["closed".to_owned()]));
+    let lost = stage.journal_of("tick").into_iter().find(|tick| tick.to_string().contains("held by rival"));
+    assert!(lost.is_some(), "{:?}", stage.journal_of("tick"));
+    let held = shown(&stage, &wanted);
+    assert_eq!((&held["status"], &held["assignee"]), (&"in_progress".into(), &"rival".into()));
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_conflict_that_stays_is_filed_in_bd_and_beads_own_files_never_land() {
+    let Some(stage) = stage() else { return };
+    let config = stage.repo.read(".beads/config.yaml").unwrap();
+    let (ready, go) = (stage.path("ready"), stage.path("go"));
+    let first = format!(
+        "write a.txt first\nappend .beads/config.yaml \\n# agent\\n\nwrite .beads/more.yaml x\ncommit First\n\
+         append .beads/config.yaml \\n# more\\n\ntouch {}\ndone",
+        go.display()
+    );
+    let first = stage.task_with("First", &["-p", "0"], &format!("wait-for {}\n{first}", ready.display()));
+    let second = stage.task(
+        "Second",
+        &format!(
+            "write a.txt second\nappend .beads/config.yaml \\n# other\\n\ncommit Second\ntouch {}\nwait-for {}\ndone",
+            ready.display(),
+            stage.path("landed").display()
+        ),
+    );
+    let mut run = stage.start(&["--jobs", "2", "--max-attempts", "1"]);
+    run.wait_until("the first landing", || stage.has_event(|entry| entry["kind"] == "landed"));
+    fs::write(stage.path("landed"), "").unwrap();
+    let ran = run.end();
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!(
+        (stage.outcomes(&first), stage.outcomes(&second)),
+        (vec!["closed".to_owned()], vec!["conflict".to_owned()])
+    );
+    let conflicted = &stage.journal_of("conflicted")[0];
+    assert_eq!(conflicted["files"], serde_json::json!(["a.txt"]), "beads' files conflict with nothing");
+    let tip = stage.run_branch().unwrap();
+    assert_eq!(stage.file_at(&tip, ".beads/config.yaml").as_deref(), Some(config.as_str()));
+    assert_eq!(stage.file_at(&tip, ".beads/more.yaml"), None);
+    let bug = stage.tasks().into_values().find(|task| task["issue_type"] == "bug").unwrap();
+    let bug = shown(&stage, bug["id"].as_str().unwrap());
+    assert_eq!(bug["title"], format!("[merge-conflict] {second} Second"));
+    assert_eq!(bug["metadata"]["hew.conflict_of"], second.as_str());
+    assert_eq!((&bug["priority"], &bug["labels"]), (&2.into(), &serde_json::json!(["merge-conflict"])));
+    assert_eq!(shown(&stage, &second)["labels"], serde_json::json!(["hew:parked"]));
+    assert_checkout_is_clean(&stage);
+}
+
+#[test]
+fn a_run_that_is_killed_leaves_bd_whole_and_its_claims_to_the_next() {
+    let Some(stage) = stage() else { return };
+    let started = stage.path("started");
+    let task = stage.task("A", "write a.txt a\ncommit A\ndone");
+    stage.script(&format!("{task}.1"), &format!("touch {}\nhang", started.display()));
+    let mut run = stage.start(&[]);
+    run.wait_for(&started);
+    run.signal("SIGKILL");
+    assert_eq!(run.end().code, 137);
+    let held = shown(&stage, &task);
+    assert_eq!(held["status"], "in_progress");
+    assert!(held["assignee"].as_str().unwrap().starts_with("hew/loop-"), "{held}");
+    fs::remove_file(stage.scripts().join(format!("{task}.1"))).unwrap();
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(shown(&stage, &task)["status"], "closed");
+    assert_checkout_is_clean(&stage);
+}
+
+#[test]
+fn tasks_of_bd_are_worked_on_by_hand_and_in_a_linked_worktree() {
+    let Some(stage) = stage() else { return };
+    let a = stage.task("A", "");
+    let b = stage.task_with("B", &["--dep", &a], "");
+    assert_eq!(stage.ok(&["task", "dep", "tree", &b]).lines().count(), 2);
+    stage.ok(&["task", "claim", &a, "--actor", "ann"]);
+    assert_eq!(shown(&stage, &a)["assignee"], "ann");
+    let refused = stage.hew(&["task", "claim", &a, "--actor", "bob"]);
+    assert_eq!(refused.code, 1);
+    assert!(refused.stderr.contains("held by ann"), "{}", refused.stderr);
+    stage.ok(&["task", "note", &a, "a note"]);
+    stage.ok(&["task", "close", &a, "--reason", "by hand", "--actor", "ann"]);
+    assert!(stage.ok(&["task", "ready"]).contains(&b));
+    stage.repo.git(&["worktree", "add", "--quiet", "../linked", "-b", "other"]);
+    let mut list = stage.repo.hew_in(&stage.path("linked"), &["task", "list", "--all"]);
+    let list = String::from_utf8(list.output().unwrap().stdout).unwrap();
+    assert!(list.contains(&a) && list.contains(&b), "{list}");
+    let missing = stage.hew(&["task", "show", &a[..a.len() - 1]]);
+    assert_eq!(missing.code, 1, "a part of an id is no id: {}", missing.stdout);
+    let file = stage.path("plan.toml");
+    fs::write(&file, "[[task]]\nname = \"x\"\ntitle = \"X\"\nacceptance = \"it works\"\n\n[[task]]\ntitle = \"Y\"\ndepends_on = [\"x\"]\nmetadata = { n = 1 }\n").unwrap();
+    let ids = stage.ok(&["task", "plan", "--id-only", &file.display().to_string()]);
+    let ids: Vec<&str> = ids.lines().collect();
+    assert_eq!(shown(&stage, ids[0])["acceptance_criteria"], "it works");
+    let y = shown(&stage, ids[1]);
+    assert_eq!((&y["metadata"]["n"], &y["dependencies"][0]["depends_on_id"]), (&1.into(), &ids[0].into()));
+    assert_checkout_is_clean(&stage);
+}
