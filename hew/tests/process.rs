@@ -1,6 +1,8 @@
 //! Agents and gates as real processes, through the real shim: how they end, what is kept, and that nothing is left.
 #![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
+#[path = "process_stage/events.rs"]
+mod events;
 mod process_stage;
 
 use std::cell::RefCell;

@@ -11,7 +11,9 @@
 //! | `print-lines N TEXT` | the line N times |
 //! | `print-mb N`, `eprint-mb N` | N MB in lines of 80 bytes |
 //! | `print-blob-mb N` | N MB without a newline |
+//! | `print-file PATH [LINES]` | a file as it is, or its first lines |
 //! | `write PATH TEXT`, `append PATH TEXT`, `touch PATH`, `remove PATH` | a file; folders are made; `remove` takes folders too |
+//! | `copy PATH FROM` | a file; folders are made |
 //! | `many-files DIR N` | N small files |
 //! | `git ARGS…` | git; words, or `"…"` with spaces in them; a failure ends the agent with 90 |
 //! | `try-git ARGS…` | the same, and a failure is passed over |
@@ -97,13 +99,13 @@ fn run(script: &str) -> Result<(), End> {
 fn step(word: &str, rest: &[u8]) -> Result<(), End> {
     let text = String::from_utf8_lossy(rest).into_owned();
     match word {
-        "print" | "print-raw" | "print-lines" | "print-mb" | "print-blob-mb" => {
+        "print" | "print-raw" | "print-lines" | "print-mb" | "print-blob-mb" | "print-file" => {
             print(&mut io::stdout().lock(), word, rest).map_err(|error| bad(error.to_string()))
         }
         "eprint" | "eprint-mb" => {
             print(&mut io::stderr().lock(), &word[1..], rest).map_err(|error| bad(error.to_string()))
         }
-        "write" | "append" | "touch" | "remove" | "many-files" | "record" => {
+        "write" | "append" | "touch" | "remove" | "copy" | "many-files" | "record" => {
             touch_files(word, rest).map_err(|error| bad(format!("{word} {text}: {error}")))
         }
         "git" => call("git", &words(&text), GIT_FAILED),
@@ -148,6 +150,14 @@ fn print(out: &mut dyn Write, word: &str, rest: &[u8]) -> io::Result<()> {
         "print" => out.write_all(&[rest, b"\n"].concat())?,
         "print-raw" => out.write_all(rest)?,
         "print-lines" => (0..count()?).try_for_each(|_| writeln!(out, "{tail}"))?,
+        "print-file" => {
+            let (path, lines) = path_and_count(rest);
+            let text = fs::read(path)?;
+            let most = lines.unwrap_or(usize::MAX);
+            text.split_inclusive(|byte| *byte == b'\n')
+                .take(most)
+                .try_for_each(|line| out.write_all(line))?;
+        }
         "print-mb" => {
             let line = format!("{}\n", "x".repeat(79));
             (0..count()? * MB / 80).try_for_each(|_| out.write_all(line.as_bytes()))?;
@@ -160,6 +170,16 @@ fn print(out: &mut dyn Write, word: &str, rest: &[u8]) -> io::Result<()> {
     out.flush()
 }
 
+/// A path, and the number that may follow it.
+fn path_and_count(rest: &[u8]) -> (PathBuf, Option<usize>) {
+    let text = String::from_utf8_lossy(rest).into_owned();
+    let number = text.rsplit_once(' ').and_then(|(path, lines)| Some((path, lines.parse().ok()?)));
+    match number {
+        Some((path, lines)) => (PathBuf::from(path), Some(lines)),
+        None => (PathBuf::from(text), None),
+    }
+}
+
 fn touch_files(word: &str, rest: &[u8]) -> io::Result<()> {
     let cut = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
     let path = PathBuf::from(OsString::from_vec(rest[..cut].to_vec()));
@@ -169,6 +189,7 @@ fn touch_files(word: &str, rest: &[u8]) -> io::Result<()> {
     }
     match word {
         "write" => fs::write(&path, body),
+        "copy" => fs::copy(String::from_utf8_lossy(body).as_ref(), &path).map(drop),
         "touch" => OpenOptions::new().create(true).append(true).open(&path).map(drop),
         "append" => OpenOptions::new().create(true).append(true).open(&path)?.write_all(body),
         "remove" if path.is_dir() => fs::remove_dir_all(&path),

@@ -10,8 +10,8 @@ use hew_core::agent::{StopCause, StopRequest};
 use hew_core::land::gate::{GateError, GateJob, GateReport, GateRunner, GateStop};
 
 use super::process::bounded_log::BoundedLog;
-use super::process::output::{Gauge, Pump, Sink};
-use super::process::{Ended, Launch, Limits, Supervised};
+use super::process::output::{Gauge, Pump, Sign, Sink};
+use super::process::{Ended, Launch, Limits, Supervised, Watcher};
 
 /// Largest gate.log, head and tail.
 const LOG_MAX: u64 = 16 * 1024 * 1024;
@@ -56,7 +56,8 @@ impl GateRunner for ProcessGate {
         let (gauge, notices) = Gauge::new();
         let pump = Pump::start(output, sink, Arc::clone(&gauge));
         let limits = Limits { timeout: job.timeout, stall_timeout: None, stops };
-        let ended = supervised.watch(&limits, &gauge, &notices, &|_| {});
+        let ended =
+            supervised.watch(&limits, &gauge, &notices, &Watcher { on_growth: &|_| {}, on_look: None });
         let sink = pump.finish();
         if let Some(error) = ended.unkept {
             return Err(on_log(error));
@@ -87,9 +88,10 @@ struct GateSink {
 }
 
 impl Sink for GateSink {
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         self.tail.feed(bytes);
         self.log.write(bytes)?;
-        self.log.flush()
+        self.log.flush()?;
+        Ok(Sign::Life)
     }
 }

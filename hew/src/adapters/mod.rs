@@ -18,6 +18,7 @@ pub mod process;
 pub mod project;
 pub mod recorder;
 pub mod run_index;
+pub mod session_file;
 pub mod settings_files;
 pub mod shim;
 pub mod signals;

@@ -8,17 +8,22 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use hew_core::agent::text::{Tail, TextScan};
+use hew_core::agent::text::Tail;
 use hew_core::agent::{
-    AgentReading, AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
+    AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
 };
 use hew_core::plan::{AgentStdin, SpawnPlan};
 use nix::fcntl::OFlag;
 
 use super::process::bounded_log::BoundedLog;
-use super::process::output::{Gauge, Pump, Sink};
-use super::process::transcript::Transcript;
-use super::process::{Ended, Launch, LaunchError, Limits, Supervised};
+use super::process::output::{Gauge, Pump, Sign, Sink};
+use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
+
+mod kept;
+mod watched;
+
+use kept::{Kept, SharedReader};
+use watched::Watched;
 
 /// Bytes of each stream that go into the report.
 const TAIL: usize = 4 * 1024;
@@ -77,13 +82,22 @@ impl Spawner for ProcessSpawner {
         };
         let (gauge, notices) = Gauge::new();
         progress(SpawnProgress::Started { pid: supervised.pid, start_ticks: supervised.start_ticks });
+        let use_of_tokens = stdout_sink.reader().map(|reader| Watched::new(plan, reader, progress));
         let stdout = Pump::start(stdout, stdout_sink, Arc::clone(&gauge));
         let stderr = Pump::start(stderr, stderr_sink, Arc::clone(&gauge));
         let limits =
             Limits { timeout: plan.limits.timeout, stall_timeout: Some(plan.limits.stall_timeout), stops };
-        let ended =
-            supervised.watch(&limits, &gauge, &notices, &|bytes| progress(SpawnProgress::Output { bytes }));
-        report(plan, ended, stdout.finish(), stderr.finish(), gauge.bytes())
+        let look = || use_of_tokens.iter().for_each(Watched::look);
+        let watcher = Watcher {
+            on_growth: &|bytes| progress(SpawnProgress::Output { bytes }),
+            on_look: use_of_tokens.is_some().then_some(&look),
+        };
+        let ended = supervised.watch(&limits, &gauge, &notices, &watcher);
+        let (stdout, stderr) = (stdout.finish(), stderr.finish());
+        if let Some(watched) = use_of_tokens {
+            watched.look_for_the_last_time();
+        }
+        report(plan, ended, stdout, stderr, gauge.bytes())
     }
 }
 
@@ -98,11 +112,12 @@ fn report(
     if let Some(error) = &ended.unkept {
         return Err(file_error(&plan.files.transcript, error));
     }
-    let findings = stdout.scan.finish();
-    stdout
-        .transcript
-        .finish(&ended, &findings.last_line)
-        .map_err(|e| file_error(&plan.files.transcript, &e))?;
+    let stderr_tail = stderr.tail.into_text();
+    let stdout_tail = stdout.tail.into_text();
+    let (reading, findings) = stdout
+        .kept
+        .finish(&ended, &stdout_tail, &stderr_tail)
+        .map_err(|error| file_error(&plan.files.transcript, &error))?;
     stderr.log.finish_text().map_err(|error| file_error(&plan.files.stderr_log, &error))?;
     Ok(SpawnReport {
         exit: ended.exit,
@@ -110,14 +125,14 @@ fn report(
         stopped: ended.stopped,
         leaked: ended.leaked,
         last_line: findings.last_line,
-        stdout_tail: stdout.tail.into_text(),
-        stderr_tail: stderr.tail.into_text(),
+        stdout_tail,
+        stderr_tail,
         output_bytes,
         decisions: findings.decisions,
         deferred: findings.deferred,
         summary: findings.summary,
         signal: load_signal(&plan.files.outcome),
-        reading: AgentReading::default(),
+        reading,
     })
 }
 
@@ -165,18 +180,28 @@ fn read_outcome(outcome: &Path) -> io::Result<String> {
 
 #[derive(Debug)]
 struct StdoutSink {
-    transcript: Transcript,
-    scan: TextScan,
+    kept: Kept,
     tail: Tail,
 }
 
 impl StdoutSink {
     fn create(plan: &SpawnPlan) -> io::Result<Self> {
-        Ok(Self { transcript: Transcript::create(plan)?, scan: TextScan::default(), tail: Tail::new(TAIL) })
+        Ok(Self { kept: Kept::create(plan)?, tail: Tail::new(TAIL) })
+    }
+
+    fn reader(&self) -> Option<SharedReader> {
+        match &self.kept {
+            Kept::Text { .. } => None,
+            Kept::Events { reader, .. } => Some(Arc::clone(reader)),
+        }
     }
 
     fn finish_unstarted(self, plan: &SpawnPlan, error: SpawnError) -> SpawnError {
-        match self.transcript.finish_unstarted(&error.to_string()) {
+        let unkept = match self.kept {
+            Kept::Text { transcript, .. } => transcript.finish_unstarted(&error.to_string()),
+            Kept::Events { log, .. } => log.finish_unstarted(&error.to_string()),
+        };
+        match unkept {
             Ok(()) => error,
             Err(unkept) => file_error(&plan.files.transcript, &unkept),
         }
@@ -184,10 +209,9 @@ impl StdoutSink {
 }
 
 impl Sink for StdoutSink {
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.scan.feed(bytes);
+    fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         self.tail.feed(bytes);
-        self.transcript.take(bytes)
+        self.kept.take(bytes)
     }
 }
 
@@ -205,9 +229,10 @@ impl StderrSink {
 }
 
 impl Sink for StderrSink {
-    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+    fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         self.tail.feed(bytes);
         self.log.write(bytes)?;
-        self.log.flush()
+        self.log.flush()?;
+        Ok(Sign::Life)
     }
 }

@@ -8,11 +8,12 @@ pub mod bounded_log;
 mod end_plan;
 mod lost;
 pub mod output;
+pub mod records;
 pub mod stall;
 mod supervised;
 pub mod transcript;
 
-pub use supervised::{Ended, Launch, LaunchError, Limits, Supervised};
+pub use supervised::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 
 /// The folder of a run's file: made where it is missing, for this user only.
 pub(crate) fn make_parent(path: &std::path::Path) -> std::io::Result<()> {

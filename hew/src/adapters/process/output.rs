@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use hew_core::agent::RuntimeFailure;
 
 /// Size of one read.
 const CHUNK: usize = 64 * 1024;
@@ -17,8 +18,19 @@ const NOTICE_EVERY: Duration = Duration::from_secs(1);
 
 /// Where output goes.
 pub trait Sink: Send {
-    /// Takes the next bytes.
-    fn take(&mut self, bytes: &[u8]) -> std::io::Result<()>;
+    /// Takes the next bytes; answers what they are a sign of.
+    fn take(&mut self, bytes: &[u8]) -> std::io::Result<Sign>;
+}
+
+/// What output is a sign of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sign {
+    /// The program lives.
+    Life,
+    /// Nothing: it says that it waits.
+    Waiting,
+    /// It can only fail, and would go on trying.
+    Hopeless(RuntimeFailure),
 }
 
 /// What readers tell while they read.
@@ -28,6 +40,8 @@ pub enum Notice {
     Grew,
     /// Output can't be kept any more.
     Failed(std::io::Error),
+    /// The program can only fail.
+    Hopeless(RuntimeFailure),
 }
 
 /// How much was printed on all streams of a program, and when last.
@@ -55,15 +69,17 @@ impl Gauge {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// When something was printed last; the gauge's beginning where nothing was.
+    /// When output was a sign of life last; the gauge's beginning where none was.
     pub fn last_output(&self) -> Instant {
         self.start + Duration::from_millis(self.last_ms.load(Ordering::Relaxed))
     }
 
-    fn add(&self, bytes: usize) {
+    fn add(&self, bytes: usize, is_life: bool) {
         let now = u64::try_from(self.start.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.last_ms.store(now, Ordering::Relaxed);
+        if is_life {
+            self.last_ms.store(now, Ordering::Relaxed);
+        }
         let noticed = self.noticed_ms.load(Ordering::Relaxed);
         let pause = u64::try_from(NOTICE_EVERY.as_millis()).unwrap_or(u64::MAX);
         if noticed == 0 || now.saturating_sub(noticed) >= pause {
@@ -73,9 +89,9 @@ impl Gauge {
         }
     }
 
-    fn fail(&self, error: std::io::Error) {
+    fn tell(&self, notice: Notice) {
         // The inbox is gone where the program has ended and nobody looks any more.
-        let _ = self.notices.send_timeout(Notice::Failed(error), CLOSE_GRACE);
+        let _ = self.notices.send_timeout(notice, CLOSE_GRACE);
     }
 }
 
@@ -122,13 +138,18 @@ fn pump<S: Sink>(mut pipe: PipeReader, sink: &Mutex<Option<S>>, gauge: &Gauge) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
-        gauge.add(read);
         let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(sink) = sink.as_mut() else { return };
         // A program must never be held up, or killed by a closed pipe, because its output can't be kept.
-        if keeping && let Err(error) = sink.take(&chunk[..read]) {
-            keeping = false;
-            gauge.fail(error);
+        let sign = if keeping { sink.take(&chunk[..read]) } else { Ok(Sign::Life) };
+        gauge.add(read, !matches!(sign, Ok(Sign::Waiting)));
+        match sign {
+            Ok(Sign::Life | Sign::Waiting) => {}
+            Ok(Sign::Hopeless(failure)) => gauge.tell(Notice::Hopeless(failure)),
+            Err(error) => {
+                keeping = false;
+                gauge.tell(Notice::Failed(error));
+            }
         }
     }
 }

@@ -27,6 +27,9 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 /// How long beyond the grace a shim may take to end a tree, before it is taken for lost.
 const SHIM_LIMIT: Duration = Duration::from_secs(5);
 
+/// How often a watcher looks at what a program does.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
 /// Longer than any run; keeps sums of time in range.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -67,6 +70,15 @@ pub struct Limits<'a> {
     pub stall_timeout: Option<Duration>,
     /// Requests to end it. A closed channel is no request.
     pub stops: &'a Receiver<StopRequest>,
+}
+
+/// Who is told while a program runs.
+#[derive(Clone, Copy)]
+pub struct Watcher<'a> {
+    /// Called with the bytes printed so far, at most once a second.
+    pub on_growth: &'a dyn Fn(u64),
+    /// Called once a second, whatever is printed.
+    pub on_look: Option<&'a dyn Fn()>,
 }
 
 /// How it went.
@@ -147,21 +159,23 @@ impl Supervised {
         }
     }
 
-    /// Watches the program to its end. `on_growth` is told of output at most once a second.
+    /// Watches the program to its end.
     pub fn watch(
         mut self,
         limits: &Limits<'_>,
         gauge: &Gauge,
         notices: &Receiver<Notice>,
-        on_growth: &dyn Fn(u64),
+        watcher: &Watcher<'_>,
     ) -> Ended {
         let mut stops = limits.stops.clone();
         let mut plan = EndPlan::new(self.begun + limits.timeout.min(FOREVER));
         let mut stall = limits
             .stall_timeout
             .map(|timeout| StallWatch::new(timeout.min(FOREVER), self.shim.id(), &self.cwd));
+        let mut look_at = watcher.on_look.map(|_| self.begun + LOOK_EVERY);
         loop {
             let due = plan.due(stall.as_ref().map(|watch| watch.due(gauge.last_output())));
+            let due = look_at.map_or(due, |look| look.min(due));
             select! {
                 recv(self.messages) -> message => match message {
                     Ok(ShimMessage::Exited { code, signal, leaked, ran_ms }) => {
@@ -179,10 +193,17 @@ impl Supervised {
                         plan.unkept = Some(error);
                         self.stop(&mut plan, StopRequest::Now, StopCause::Requested);
                     }
-                    Ok(Notice::Grew) | Err(_) => on_growth(gauge.bytes()),
+                    Ok(Notice::Hopeless(failure)) => {
+                        self.stop(&mut plan, StopRequest::Graceful, StopCause::Hopeless(failure));
+                    }
+                    Ok(Notice::Grew) | Err(_) => (watcher.on_growth)(gauge.bytes()),
                 },
                 recv(at(due)) -> now => {
                     let now = now.unwrap_or_else(|_| Instant::now());
+                    if let (Some(look), Some(_)) = (watcher.on_look, look_at.filter(|at| *at <= now)) {
+                        look();
+                        look_at = Some(Instant::now() + LOOK_EVERY);
+                    }
                     if plan.is_shim_late(now) {
                         return self.end_without_shim(plan);
                     }

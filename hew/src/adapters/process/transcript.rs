@@ -32,11 +32,7 @@ impl Transcript {
     pub fn create(plan: &SpawnPlan) -> io::Result<Self> {
         let max = plan.limits.transcript_max_bytes;
         let mut log = BoundedLog::create(&plan.files.transcript, max)?;
-        let first = json!({
-            "type": "system", "subtype": "init", "runtime": plan.runtime.as_str(),
-            "argv": plan.argv, "cwd": plan.cwd.to_string_lossy(),
-        });
-        log.write_head(&line_of(&first))?;
+        log.write_head(&first_record(plan))?;
         log.flush()?;
         Ok(Self { log, max_tail: max / 2, maker: RecordMaker::default(), in_tail: false })
     }
@@ -71,7 +67,7 @@ impl Transcript {
 
     /// Ends the transcript of a program that never ran.
     pub fn finish_unstarted(self, reason: &str) -> io::Result<()> {
-        self.close(&json!({"type": "result", "subtype": "error", "is_error": true, "result": reason}))
+        self.close(&unstarted_record(reason))
     }
 
     fn close(self, last: &Value) -> io::Result<()> {
@@ -100,10 +96,15 @@ fn write_tail(kept: &KeptTail, max: u64, out: &mut dyn Write) -> io::Result<()> 
             return Ok(());
         }
         if let Some(bytes) = left_out.take().filter(|bytes| *bytes > 0) {
-            out.write_all(&line_of(&json!({"type": "system", "subtype": "left_out", "bytes": bytes})))?;
+            out.write_all(&line_of(&left_out_record(bytes)))?;
         }
         out.write_all(record)
     })
+}
+
+/// Stands where bytes were left out.
+pub(super) fn left_out_record(bytes: u64) -> Value {
+    json!({"type": "system", "subtype": "left_out", "bytes": bytes})
 }
 
 /// Calls `use_record` with each record of the kept tail and the number of printed bytes that it stands for.
@@ -195,7 +196,21 @@ impl RecordMaker {
     }
 }
 
-fn result_record(ended: &Ended, last_line: &str) -> Value {
+/// The record that names what runs.
+pub(super) fn first_record(plan: &SpawnPlan) -> Vec<u8> {
+    line_of(&json!({
+        "type": "system", "subtype": "init", "runtime": plan.runtime.as_str(),
+        "argv": plan.argv, "cwd": plan.cwd.to_string_lossy(),
+    }))
+}
+
+/// The last record of a program that never ran.
+pub(super) fn unstarted_record(reason: &str) -> Value {
+    json!({"type": "result", "subtype": "error", "is_error": true, "result": reason})
+}
+
+/// The record that says how it went.
+pub(super) fn result_record(ended: &Ended, last_line: &str) -> Value {
     let is_error = ended.stopped.is_some() || !ended.exit.is_success();
     json!({
         "type": "result", "subtype": if is_error { "error" } else { "success" }, "is_error": is_error,
@@ -204,7 +219,7 @@ fn result_record(ended: &Ended, last_line: &str) -> Value {
     })
 }
 
-fn line_of(record: &Value) -> Vec<u8> {
+pub(super) fn line_of(record: &Value) -> Vec<u8> {
     let mut line = record.to_string().into_bytes();
     line.push(b'\n');
     line

@@ -1,0 +1,99 @@
+//! transcript.jsonl of a runtime that prints events: each line that it prints is one record already, or is made one.
+
+use std::io::{self, BufRead, Write};
+
+use hew_core::agent::AgentReading;
+use hew_core::plan::SpawnPlan;
+use serde_json::json;
+
+use super::Ended;
+use super::bounded_log::{BoundedLog, KeptTail};
+use super::transcript::{first_record, left_out_record, line_of, result_record, unstarted_record};
+
+/// A transcript of records in writing. Of records that go beyond the limit the last ones are kept.
+#[derive(Debug)]
+pub struct RecordLog {
+    log: BoundedLog,
+    in_tail: bool,
+}
+
+impl RecordLog {
+    /// Begins a transcript with the record that names what runs.
+    pub fn create(plan: &SpawnPlan) -> io::Result<Self> {
+        let mut log = BoundedLog::create(&plan.files.transcript, plan.limits.transcript_max_bytes)?;
+        log.write_head(&first_record(plan))?;
+        log.flush()?;
+        Ok(Self { log, in_tail: false })
+    }
+
+    /// Adds a record, which is one line without its end.
+    pub fn keep(&mut self, record: &str) -> io::Result<()> {
+        let mut line = Vec::with_capacity(record.len() + 1);
+        line.extend_from_slice(record.as_bytes());
+        line.push(b'\n');
+        if !self.in_tail && self.log.write_head(&line)? {
+            return Ok(());
+        }
+        self.in_tail = true;
+        self.log.write_tail(&line)
+    }
+
+    /// Makes what was kept visible to readers.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.log.flush()
+    }
+
+    /// Ends the transcript with the record that says how it went.
+    pub fn finish(self, ended: &Ended, reading: &AgentReading) -> io::Result<()> {
+        let mut last = result_record(ended, reading.final_text.as_deref().unwrap_or_default());
+        if reading.ended_well == Some(false) {
+            last["is_error"] = json!(true);
+            last["subtype"] = json!("error");
+        }
+        let usage = reading.usage;
+        last["usage"] = json!({
+            "input_tokens": usage.input, "output_tokens": usage.output,
+            "cache_read_input_tokens": usage.cache_read, "cache_creation_input_tokens": usage.cache_create,
+        });
+        last["total_cost_usd"] = json!(reading.cost_usd);
+        self.close(&line_of(&last))
+    }
+
+    /// Ends the transcript of a program that never ran.
+    pub fn finish_unstarted(self, reason: &str) -> io::Result<()> {
+        self.close(&line_of(&unstarted_record(reason)))
+    }
+
+    fn close(self, last: &[u8]) -> io::Result<()> {
+        self.log.finish(|kept, out| {
+            join_tail(kept, out)?;
+            out.write_all(last)
+        })
+    }
+}
+
+/// A tail of which the beginning was left out begins within a record, which is left out too.
+fn join_tail(kept: &KeptTail, out: &mut dyn Write) -> io::Result<()> {
+    let mut tail = kept.open()?;
+    if kept.left_out > 0 {
+        let torn = skip_line(&mut *tail)?;
+        out.write_all(&line_of(&left_out_record(kept.left_out + torn)))?;
+    }
+    io::copy(&mut tail, out).map(drop)
+}
+
+/// Reads past the next line's end without keeping it; answers how many bytes that were.
+fn skip_line(tail: &mut dyn BufRead) -> io::Result<u64> {
+    let mut skipped = 0;
+    loop {
+        let bytes = tail.fill_buf()?;
+        let end = memchr::memchr(b'\n', bytes);
+        let used = end.map_or(bytes.len(), |at| at + 1);
+        let is_done = end.is_some() || bytes.is_empty();
+        tail.consume(used);
+        skipped += used as u64;
+        if is_done {
+            return Ok(skipped);
+        }
+    }
+}
