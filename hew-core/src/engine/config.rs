@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::ids::{BranchName, CommitId, RunId};
+use crate::schedule::spending::SpendingLimits;
 use crate::settings::{OnGateFail, Settings};
 use crate::tracker::Scope;
 
@@ -29,6 +30,8 @@ pub struct RunLimits {
     pub max_iter: Option<u64>,
     /// Longest time.
     pub wall: Option<Duration>,
+    /// Most tokens and money.
+    pub spending: SpendingLimits,
     /// How long agents may go on after a signal.
     pub stop_grace: Duration,
 }

@@ -126,6 +126,11 @@ pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choic
         .unwrap_or(Choice::Unusable(RuntimeProblem::NothingToChoose { origin }))
 }
 
+/// A task asks for a runtime itself: it never moves to another one.
+pub fn has_own_word(task: &Task) -> bool {
+    own_word(task).is_some()
+}
+
 /// The runtime that a task itself asks for.
 fn own_word(task: &Task) -> Option<RuntimeChoice> {
     let choice =

@@ -4,6 +4,7 @@ pub mod event;
 pub mod files;
 pub mod ledger;
 mod parts;
+mod runtime_change;
 pub mod plan_file;
 pub mod standing;
 pub mod store;

@@ -270,6 +270,10 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Plan { iteration, .. }
         | JournalEvent::Spawned { iteration, .. }
         | JournalEvent::Exited { iteration, .. }
+        | JournalEvent::Used { iteration, .. }
+        | JournalEvent::RetryPlanned { iteration, .. }
+        | JournalEvent::RuntimeChanged { iteration, .. }
+        | JournalEvent::BudgetPassed { iteration, .. }
         | JournalEvent::Collected { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
@@ -282,6 +286,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
         | JournalEvent::Noticed { .. }
+        | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::StopRequested { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }

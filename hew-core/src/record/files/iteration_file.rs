@@ -9,18 +9,7 @@ use crate::exit::Exit;
 use crate::ids::{CommitId, RuntimeName, TaskId, TreeId, WorkerId};
 use crate::record::event::{GateRecord, SCHEMA_VERSION};
 use crate::record::view::{IterationView, Moment};
-
-/// Where a cost came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CostSource {
-    /// The runtime said it.
-    Reported,
-    /// Tokens times listed prices.
-    ListPrice,
-    /// Nobody knows.
-    Unknown,
-}
+pub use crate::schedule::cost::CostSource;
 
 /// What the gate showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
