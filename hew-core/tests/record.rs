@@ -1,5 +1,6 @@
 //! The fold of a journal, and the files made from it.
 
+use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
 use hew_core::record::event::{JournalEntry, JournalEvent};
 use hew_core::record::files::{
@@ -7,6 +8,7 @@ use hew_core::record::files::{
 };
 use hew_core::record::view::Phase;
 use hew_core::record::{IterationOutcome, RunView};
+use hew_core::usage::Usage;
 use hew_testkit::journal::{self, JournalBuilder, commit, iteration};
 use proptest::prelude::*;
 
@@ -32,6 +34,37 @@ fn a_run_with_every_outcome_adds_up() {
     assert_eq!((view.leftovers.len(), view.notice_count), (3, 1));
     assert_eq!(view.ending.as_ref().map(|ending| ending.exit_code), Some(3));
     assert_eq!(view.in_flight().count(), 0);
+}
+
+#[test]
+fn tokens_and_money_add_up_over_agents_that_were_run_again() {
+    let usage = Usage { input: 1000, output: 40, cache_read: 300, cache_create: 60 };
+    let mut journal = JournalBuilder::launch(2, 7);
+    let (one, other) = (iteration(0, 1), iteration(1, 1));
+    journal.agents_use(usage, Some(0.25)).start(one, "app-1", "One", 1).spawn(one).exit(
+        one,
+        Exit::Code(1),
+        10,
+    );
+    journal.exit(one, Exit::Code(0), 10).collect(one).end(one, "app-1", IterationOutcome::Closed, "done");
+    journal.agents_use(usage, None).start(other, "app-2", "Two", 1).spawn(other).exit(
+        other,
+        Exit::Code(0),
+        10,
+    );
+    let view = view(&journal);
+    let file = |id| IterationFile::of(&view.iterations[&id], 2);
+    let twice = Usage { input: 2000, output: 80, cache_read: 600, cache_create: 120 };
+    assert_eq!((file(one).cost, file(one).cost_usd), (twice, Some(0.5)));
+    assert_eq!(file(one).cost_source, Some(files::CostSource::Reported));
+    assert_eq!((file(other).cost, file(other).cost_usd), (usage, None));
+    assert_eq!(file(other).cost_source, Some(files::CostSource::Unknown));
+    let totals = view.totals.spent;
+    assert_eq!((totals.usage.total(), totals.cost_usd, totals.unpriced), (4200, Some(0.5), 1400));
+    assert_eq!(RunFile::of(&view).map(|run| run.cumulative_tokens), Some(4200));
+    let workers = ManifestFile::of(&view).map(|manifest| manifest.workers).unwrap_or_default();
+    let tokens: Vec<u64> = workers.iter().map(|worker| worker.cumulative_tokens).collect();
+    assert_eq!(tokens, [2800, 1400]);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use hew_core::render::logs::{self, RowFilter};
 use hew_core::render::narrate::narrate;
 use hew_core::render::status;
 use hew_core::render::summary::{self, SummaryPlace};
+use hew_core::usage::Usage;
 use hew_testkit::journal::{self, HOSTILE_TITLE, JournalBuilder, iteration};
 
 /// Without styles, as a stream shows it that has no colour.
@@ -90,6 +91,34 @@ fn summary_for_programs_has_every_figure() {
     let place = SummaryPlace { state: RunState::Completed, folder: ".hew/loop/the-run" };
     let value = json(&view, place);
     insta::assert_snapshot!(serde_json::to_string_pretty(&value).expect("serialisable"));
+}
+
+#[test]
+fn summary_and_logs_show_tokens_and_money_where_a_runtime_told_of_them() {
+    let mut journal = JournalBuilder::launch(2, 7);
+    let id = journal::iteration(1, 1);
+    let usage = Usage { input: 1000, output: 40, cache_read: 12_300, cache_create: 60 };
+    journal.agents_use(usage, Some(0.0249)).start(id, "app-1", "One", 1).spawn(id).exit(
+        id,
+        Exit::Code(0),
+        10,
+    );
+    journal.end(id, "app-1", hew_core::record::IterationOutcome::NoClose, "no word");
+    let view = RunView::of(journal.entries());
+    let text = plain(&summary::text(&view, SummaryPlace { state: RunState::Running, folder: "x" }));
+    let tokens =
+        "13,400: input 1,000 (7 %), output 40 (0 %), cache read 12,300 (91 %), cache create 60 (0 %)";
+    assert!(text.contains(tokens), "{text}");
+    assert!(text.contains("$0.0249 (reported by the runtime)"), "{text}");
+    let busy = text.lines().find(|line| line.contains("busy")).unwrap_or_default();
+    assert!(busy.contains("tokens"), "{text}");
+    let table = plain(&logs::table(&rows(&journal)));
+    assert!(table.contains("tokens") && table.contains("13,400"), "{table}");
+    let value = json(&view, SummaryPlace { state: RunState::Running, folder: "x" });
+    assert_eq!(
+        (&value["tokens"]["total"], &value["tokens"]["cost_source"]),
+        (&13_400.into(), &"reported".into())
+    );
 }
 
 #[test]

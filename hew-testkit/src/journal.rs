@@ -7,7 +7,9 @@ use hew_core::record::event::{
     DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
     SettingRecord, StopReason, TaskChange,
 };
+use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
+use hew_core::usage::Usage;
 
 pub use crate::sample_runs::{HOSTILE_TITLE, every_outcome, in_the_middle};
 
@@ -25,6 +27,8 @@ pub struct JournalBuilder {
     iterations: u64,
     pub(crate) tip: CommitId,
     entries: Vec<JournalEntry>,
+    usage: Usage,
+    cost_usd: Option<f64>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -78,6 +82,8 @@ impl JournalBuilder {
             iterations: 0,
             tip: launch_commit(),
             entries: Vec::new(),
+            usage: Usage::default(),
+            cost_usd: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -191,6 +197,7 @@ impl JournalBuilder {
     /// The same for an agent that was stopped.
     #[expect(clippy::cast_precision_loss, reason = "made-up durations are small")]
     pub fn exit_stopped(&mut self, id: IterationId, exit: Exit, ms: u64, stopped: Option<&str>) -> &mut Self {
+        let (usage, cost_usd) = (self.usage, self.cost_usd);
         self.after_ms(ms).push(JournalEvent::Exited {
             iteration: id,
             exit,
@@ -203,7 +210,20 @@ impl JournalBuilder {
             deferred: Vec::new(),
             summary: None,
             stderr_tail: String::new(),
+            usage,
+            cost_usd,
+            cost_source: cost_usd.map(|_| CostSource::Reported),
+            session_id: None,
+            model_observed: None,
+            tool_calls: Vec::new(),
+            failure: None,
         })
+    }
+
+    /// What agents use that end from here on, and what it costs where the runtime says so.
+    pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
+        (self.usage, self.cost_usd) = (usage, cost_usd);
+        self
     }
 
     /// Its work is anchored: two files, +10 -3.

@@ -1,6 +1,7 @@
 //! What an agent's end means. Exit is an observation, done is a decision.
 //!
-//! Invariants: done takes a runtime that ended well AND a word for it; the agent's own last word beats the tracker; a
+//! Invariants: done takes a runtime that ended well AND a word for it; it ended well with exit code 0 and, where its output
+//! can say so, only if that does too; the agent's own last word beats the tracker; a
 //! close or a claim by somebody else is a person's and is never overruled.
 
 use super::{IterationOutcome, SignalWord, SpawnReport, StopCause};
@@ -122,13 +123,16 @@ fn stopped(report: &SpawnReport) -> Option<Verdict> {
             format!("no end after {}s (loop.timeout)", report.duration.as_secs()),
         ),
         StopCause::Stalled(evidence) => (IterationOutcome::Stalled, evidence.clone()),
-        StopCause::Hopeless(failure) => (IterationOutcome::RuntimeError, failure.message.clone()),
+        StopCause::Hopeless(failure) => {
+            let reason = format!("{} ({}; stopped)", failure.message, failure.class.as_str());
+            (IterationOutcome::RuntimeError, reason)
+        }
     };
     Some(Verdict::Failed { outcome, reason })
 }
 
 fn ended(input: &VerdictInput<'_>, task: &Task, said_done: Option<String>) -> Verdict {
-    if !input.report.exit.is_success() {
+    if !input.report.exit.is_success() || input.report.reading.ended_well == Some(false) {
         return Verdict::Failed { outcome: IterationOutcome::RuntimeError, reason: bad_end(input.report) };
     }
     let explicit = |reason: String| Verdict::Done { reason, explicit: true };
@@ -153,6 +157,9 @@ fn bad_end(report: &SpawnReport) -> String {
         Exit::Signal(9) => "ended by signal 9 (killed from outside, perhaps for want of memory)".to_owned(),
         Exit::Signal(signal) => format!("ended by signal {signal}"),
     };
+    if let Some(failure) = &report.reading.failure {
+        return format!("{} ({}; {how})", failure.message, failure.class.as_str());
+    }
     match report.stderr_tail.trim().lines().last() {
         Some(line) => format!("{how}: {line}"),
         None => format!("{how} (no stderr)"),
@@ -164,7 +171,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::agent::{AgentReading, AgentSignal};
+    use crate::agent::{AgentReading, AgentSignal, FailureClass, RuntimeFailure};
     use crate::tracker::record::task_from_record;
 
     fn report() -> SpawnReport {
@@ -262,6 +269,27 @@ mod tests {
                 false,
                 "no close",
             ),
+            (
+                "exit code 0, but the stream does not say that it ended well",
+                SpawnReport {
+                    signal: says(SignalWord::Done),
+                    reading: AgentReading { ended_well: Some(false), ..AgentReading::default() },
+                    ..report()
+                },
+                held(),
+                true,
+                "runtime_error",
+            ),
+            (
+                "it can only fail",
+                SpawnReport {
+                    stopped: Some(StopCause::Hopeless(RuntimeFailure::new(FailureClass::Auth, "no", None))),
+                    ..report()
+                },
+                held(),
+                true,
+                "runtime_error",
+            ),
             ("signal", SpawnReport { exit: Exit::Signal(9), ..report() }, held(), true, "runtime_error"),
             (
                 "timeout",
@@ -288,6 +316,15 @@ mod tests {
         for (name, report, after, on_zero, expected) in cases {
             assert_eq!(word(&verdict_of(&report, Some(&after), on_zero)), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_runtimes_own_words_are_the_reason() {
+        let failure = RuntimeFailure::new(FailureClass::Quota, "You've hit your limit", None);
+        let reading = AgentReading { failure: Some(failure), ..AgentReading::default() };
+        let report = SpawnReport { exit: Exit::Code(1), reading, stderr_tail: "noise".into(), ..report() };
+        let Verdict::Failed { reason, .. } = verdict_of(&report, Some(&held()), true) else { panic!("done") };
+        assert_eq!(reason, "You've hit your limit (quota; exit code 1)");
     }
 
     #[test]

@@ -40,7 +40,10 @@ pub(super) fn taken_in(
     notice(out, Some(id), format!("{why}; what there is of the folder is kept"));
     let outcome = ending.outcome.unwrap_or(IterationOutcome::RuntimeError);
     if let Some(iteration) = state.take_iteration(id) {
-        let end = FailedEnd { spares_attempt: ending.spares_attempt, ..failed_end(*iteration, outcome, why, anchor) };
+        let end = FailedEnd {
+            spares_attempt: ending.spares_attempt,
+            ..failed_end(*iteration, outcome, why, anchor)
+        };
         settle::fail(state, end, out);
     }
 }

@@ -204,8 +204,10 @@ pub(super) fn next_retry(state: &State) -> Option<Duration> {
 
 /// Goes on with iterations whose wait is over, where their runtime has not come to rest meanwhile.
 pub(super) fn resume_due(state: &mut State, now: Now, out: &mut Vec<Effect>) {
-    let due: Vec<IterationId> =
-        waiting(state).filter(|(_, until)| *until <= now.elapsed).map(|(iteration, _)| iteration.id).collect();
+    let due: Vec<IterationId> = waiting(state)
+        .filter(|(_, until)| *until <= now.elapsed)
+        .map(|(iteration, _)| iteration.id)
+        .collect();
     for id in due {
         resume(state, id, now, out);
     }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::{dispatch, failing, spent};
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::progress::{Iteration, PendingEnd, Stage};
@@ -10,6 +9,7 @@ use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
+use super::{dispatch, failing, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
@@ -17,6 +17,8 @@ use crate::ids::{IterationId, RefName};
 use crate::plan::RuntimeProblem;
 use crate::plan::runtime::{self, Choice};
 use crate::record::JournalEvent;
+use crate::schedule::cost::CostSource;
+use crate::settings::Usd;
 use crate::tracker::{Status, Task};
 
 /// Ends an iteration that has no work yet.
@@ -215,8 +217,8 @@ pub(super) fn exited(
         Ok(view) => view,
         Err(error) => return exited_unseen(state, id, &error, out),
     };
-    let (usd, _) = spent::cost_of(state, id, &view.report);
-    record_exit(id, &view, out);
+    let cost @ (usd, _) = spent::cost_of(state, id, &view.report);
+    record_exit(id, &view, cost, out);
     spent::agent_ended(state, id, &view.report, usd, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
@@ -227,8 +229,16 @@ pub(super) fn exited(
         return failing::failed(state, id, failure, ending, now, out);
     }
     state.spawn_errors.end();
-    failing::answered(state, id, out);
-    state.spending.end(id, true);
+    let has_answered = !matches!(
+        ending.outcome,
+        Some(IterationOutcome::Cancelled | IterationOutcome::TimedOut | IterationOutcome::Stalled)
+    );
+    if has_answered {
+        failing::answered(state, id, out);
+    } else {
+        state.runtimes.give_up_probe(id.worker);
+    }
+    state.spending.end(id, has_answered);
     if let Some(iteration) = state.iteration_mut(id) {
         begin_collecting(iteration, ending, out);
     }
@@ -246,8 +256,7 @@ fn exited_unseen(state: &mut State, id: IterationId, error: &SpawnError, out: &m
         if stopped.is_some() { IterationOutcome::Cancelled } else { IterationOutcome::RuntimeError };
     let is_its_own = stopped.is_none();
     let reason = stopped.unwrap_or_else(|| error.clone());
-    let ending =
-        PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt: is_missing };
+    let ending = PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt: is_missing };
     begin_collecting(iteration, ending, out);
     state.spending.end(id, false);
     state.runtimes.give_up_probe(id.worker);
@@ -268,7 +277,12 @@ pub(super) fn begin_collecting(iteration: &mut Iteration, ending: PendingEnd, ou
     out.push(Effect::Work { iteration: iteration.id, job });
 }
 
-fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
+fn record_exit(
+    id: IterationId,
+    view: &ExitView,
+    (usd, source): (Option<Usd>, CostSource),
+    out: &mut Vec<Effect>,
+) {
     let report = &view.report;
     let stopped = report.stopped.as_ref().map(|cause| match cause {
         StopCause::Requested => "requested".to_owned(),
@@ -290,6 +304,13 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
             deferred: report.deferred.clone(),
             summary: report.summary.clone(),
             stderr_tail: report.stderr_tail.clone(),
+            usage: report.reading.usage,
+            cost_usd: usd.map(Usd::as_f64),
+            cost_source: (report.reading.usage.total() > 0).then_some(source),
+            session_id: report.reading.session_id.clone(),
+            model_observed: report.reading.model_observed.clone(),
+            tool_calls: report.reading.tool_calls.clone(),
+            failure: report.reading.failure.clone(),
         },
     );
     if report.leaked > 0 {

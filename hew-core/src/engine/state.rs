@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::config::RunConfig;
-use super::runtimes::Runtimes;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
+use super::runtimes::Runtimes;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::CloseRequest;
 use crate::plan::RuntimeHealth;
-use crate::schedule::spending::Spending;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
+use crate::schedule::spending::Spending;
 use crate::tracker::Task;
 
 /// What is known of the queue.

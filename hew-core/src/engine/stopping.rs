@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::{dispatch, failing};
 use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, State, Stop, StopLevel};
 use super::step::record;
+use super::{dispatch, failing};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;

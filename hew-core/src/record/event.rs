@@ -10,15 +10,15 @@ use serde::{Deserialize, Serialize};
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord, SettingRecord, StopReason,
 };
-use crate::agent::AgentSignal;
-use crate::agent::FailureClass;
+pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
+use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::exit::Exit;
 use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId};
 use crate::plan::Provenance;
-use crate::usage::Usage;
-pub use super::runtime_change::{BudgetMark, RuntimeChange};
+use crate::schedule::cost::CostSource;
 pub use crate::tracker::change::TaskChange;
+use crate::usage::Usage;
 
 /// Version of the journal and of the files made from it.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -183,6 +183,27 @@ pub enum JournalEvent {
         /// The end of its standard error.
         #[serde(default)]
         stderr_tail: String,
+        /// Tokens that it used.
+        #[serde(default)]
+        usage: Usage,
+        /// Money in USD: as the runtime reckons it, else by the listed price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
+        /// The runtime's name of its session.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        session_id: Option<String>,
+        /// The model that answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_observed: Option<String>,
+        /// Tools that it used.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tool_calls: Vec<ToolCall>,
+        /// Why the runtime did not end well, where it said so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<RuntimeFailure>,
     },
     /// Its work is anchored.
     Collected {

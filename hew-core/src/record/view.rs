@@ -10,6 +10,7 @@ pub mod moment;
 pub mod phase;
 pub mod row;
 pub mod run;
+pub mod spent;
 pub mod task;
 pub mod totals;
 
@@ -29,6 +30,7 @@ pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
 use run::header_of;
 pub use run::{NoticeView, RunEnding, RunHeader, StopView};
+pub use spent::Spent;
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
@@ -204,8 +206,13 @@ impl RunView {
             IterationView::new(id)
         });
         let was_landed = iteration.landed_sha.is_some();
+        let has_ended = iteration.ended.is_some();
         iteration.apply(event, moment);
         match event {
+            JournalEvent::Exited { usage, cost_usd, cost_source, .. } if !has_ended => {
+                self.totals.spent.add(*usage, *cost_usd, *cost_source);
+                worker.spent.add(*usage, *cost_usd, *cost_source);
+            }
             JournalEvent::Plan { runtime, .. } if !worker.runtimes.contains(runtime) => {
                 worker.runtimes.insert(runtime.clone());
             }

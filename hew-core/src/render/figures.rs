@@ -27,6 +27,18 @@ fn whole_ms(secs: f64) -> u64 {
     (secs * 1000.0).round() as u64
 }
 
+/// A count with its digits in groups: `1,234,567`.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
+    groups.collect::<Vec<_>>().join(",")
+}
+
+/// Money in USD: `$0.02`, and `$0.0049` where cents would say too little.
+pub fn usd(amount: f64) -> String {
+    if amount > 0.0 && amount < 0.1 { format!("${amount:.4}") } else { format!("${amount:.2}") }
+}
+
 /// `1 task`, `2 tasks`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -40,6 +52,12 @@ pub fn stamp(at: DateTime<Utc>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_are_grouped_and_small_money_keeps_its_figures() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.0, 0.004_882, 0.25, 1234.5].map(usd), ["$0.00", "$0.0049", "$0.25", "$1234.50"]);
+    }
 
     #[test]
     fn durations_keep_two_figures_that_matter() {

@@ -1,6 +1,6 @@
 //! Iterations of a run, one line each.
 
-use super::figures::duration_ms;
+use super::figures::{duration_ms, grouped};
 use super::style::{self, FAINT};
 use super::table::{self, Cell};
 use crate::ids::TaskId;
@@ -31,24 +31,27 @@ impl RowFilter {
 
 /// A table with a heading.
 pub fn table(rows: &[IterationRow]) -> String {
-    let names = ["worker", "iter", "task", "outcome", "took", "attempt", "landed", "title"];
-    let mut cells = vec![names.map(|name| Cell::text(name).styled(FAINT)).to_vec()];
-    cells.extend(rows.iter().map(cells_of));
+    let has_tokens = rows.iter().any(|row| row.usage.total() > 0);
+    let mut names = vec!["worker", "iter", "task", "outcome", "took", "attempt", "landed"];
+    names.extend(has_tokens.then_some("tokens"));
+    names.push("title");
+    let mut cells = vec![names.into_iter().map(|name| Cell::text(name).styled(FAINT)).collect()];
+    cells.extend(rows.iter().map(|row| cells_of(row, has_tokens)));
     table::render(&cells)
 }
 
 /// One line, for whoever reads along.
 pub fn line(row: &IterationRow) -> String {
-    table::render(&[cells_of(row)])
+    table::render(&[cells_of(row, row.usage.total() > 0)])
 }
 
-fn cells_of(row: &IterationRow) -> Vec<Cell> {
+fn cells_of(row: &IterationRow, with_tokens: bool) -> Vec<Cell> {
     let (what, style) = match row.outcome {
         Some(outcome) => (outcome.as_str(), style::of_outcome(outcome)),
         None => (row.phase, FAINT),
     };
     let took = if row.outcome.is_some() { duration_ms(row.duration_ms) } else { "-".to_owned() };
-    vec![
+    let mut cells = vec![
         Cell::text(row.id.worker.to_string()),
         Cell::text(row.id.stem()),
         Cell::text(row.task.as_ref().map_or("?", |task| task.as_str())),
@@ -56,6 +59,8 @@ fn cells_of(row: &IterationRow) -> Vec<Cell> {
         Cell::number(took),
         Cell::number(row.attempt),
         Cell::text(row.landed_sha.as_ref().map_or("-", |sha| sha.short())),
-        Cell::short(&row.title, TITLE_COLUMNS),
-    ]
+    ];
+    cells.extend(with_tokens.then(|| Cell::number(grouped(row.usage.total()))));
+    cells.push(Cell::short(&row.title, TITLE_COLUMNS));
+    cells
 }

@@ -2,7 +2,7 @@
 
 mod runtimes;
 
-use super::figures::{count, duration_secs};
+use super::figures::{count, duration_secs, grouped};
 use super::table::cut;
 use super::text::visible;
 use crate::agent::IterationOutcome;
@@ -27,9 +27,14 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {
             started(*iteration, task, title, *attempt)
         }
-        JournalEvent::Exited { iteration, exit, duration_secs: secs, stopped, .. } => {
+        JournalEvent::Exited { iteration, exit, duration_secs: secs, stopped, usage, .. } => {
             let why = stopped.as_ref().map(|why| format!(" (stopped: {why})")).unwrap_or_default();
-            format!("{} agent ended with {exit} after {}{why}", about(view, *iteration), duration_secs(*secs))
+            let used = match usage.total() {
+                0 => String::new(),
+                tokens => format!(", {} tokens", grouped(tokens)),
+            };
+            let took = duration_secs(*secs);
+            format!("{} agent ended with {exit} after {took}{used}{why}", about(view, *iteration))
         }
         JournalEvent::Conflicted { iteration, files, .. } => {
             format!(

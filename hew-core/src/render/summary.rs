@@ -4,16 +4,17 @@
 //! forgotten.
 
 pub mod json;
+mod spent;
 mod tasks;
 
 use std::fmt::Write as _;
 
-use super::figures::{count, duration_ms, duration_secs, stamp};
+use super::figures::{count, duration_ms, duration_secs, grouped, stamp};
 use super::style::{self, FAINT, HEADING, WARN};
 use super::table::{self, Cell};
 use super::text::visible;
 use crate::record::event::{DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord};
-use crate::record::view::{RunHeader, RunView};
+use crate::record::view::{RunHeader, RunView, Spent};
 use crate::record::{IterationOutcome, RunState};
 
 /// Most notices that are shown; the journal has them all.
@@ -82,6 +83,7 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
         ("landed", landed),
         ("delivered", delivered(view, header)),
     ];
+    rows.extend(spent::facts(&view.totals.spent));
     if let Some(ending) = &view.ending {
         let stopped = format!("{} (exit code {})", ending.stop_reason.as_str(), ending.exit_code);
         let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
@@ -157,26 +159,34 @@ fn workers(view: &RunView) -> String {
     if view.jobs() < 2 || view.workers.is_empty() {
         return String::new();
     }
-    let names = ["worker", "iterations", "closed", "landed", "busy", "runtimes"];
-    let mut rows = vec![names.map(|name| Cell::text(name).styled(FAINT)).to_vec()];
+    let has_tokens = view.totals.spent.usage.total() > 0;
+    let tokens = |spent: &Spent| has_tokens.then(|| Cell::number(grouped(spent.usage.total())));
+    let mut names = vec!["worker", "iterations", "closed", "landed", "busy"];
+    names.extend(has_tokens.then_some("tokens"));
+    names.push("runtimes");
+    let mut rows = vec![names.into_iter().map(|name| Cell::text(name).styled(FAINT)).collect::<Vec<_>>()];
     for (id, worker) in &view.workers {
         let runtimes = worker.runtimes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        rows.push(vec![
+        let mut row = vec![
             Cell::text(id.to_string()),
             Cell::number(worker.iterations),
             Cell::number(worker.closed),
             Cell::number(worker.landed),
             Cell::number(duration_ms(worker.busy_ms)),
-            Cell::text(runtimes),
-        ]);
+        ];
+        row.extend(tokens(&worker.spent));
+        row.push(Cell::text(runtimes));
+        rows.push(row);
     }
-    rows.push(vec![
+    let mut all = vec![
         Cell::text("all"),
         Cell::number(view.totals.iterations),
         Cell::number(view.totals.of(IterationOutcome::Closed)),
         Cell::number(view.totals.landed),
         Cell::number(duration_ms(view.totals.busy_ms)),
-    ]);
+    ];
+    all.extend(tokens(&view.totals.spent));
+    rows.push(all);
     heading("workers") + &table::render(&rows)
 }
 

@@ -40,7 +40,8 @@ fn doubled(first: Duration, times: u32, longest: Duration) -> Duration {
 pub fn chance(words: &str) -> u64 {
     // FNV-1a, then the finish of SplitMix64, for neighbours differ in the last letter only.
     let start = 0xcbf2_9ce4_8422_2325_u64;
-    let mixed = words.bytes().fold(start, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+    let mixed =
+        words.bytes().fold(start, |mixed, byte| (mixed ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed ^ (mixed >> 27)
 }

@@ -68,7 +68,10 @@ mod tests {
         assert_eq!(cost(&usage, Some(0.25), Some(&price)), (Some(dollars("0.25")), CostSource::Reported));
         assert_eq!(cost(&usage, Some(-1.0), Some(&price)), by_list);
         assert_eq!(cost(&usage, None, None), (None, CostSource::Unknown));
-        assert_eq!(cost(&Usage { input: 1, ..Usage::default() }, None, Some(&price)).0, Some(dollars("0.000015")));
+        assert_eq!(
+            cost(&Usage { input: 1, ..Usage::default() }, None, Some(&price)).0,
+            Some(dollars("0.000015"))
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::budget::Exhausted;
 use crate::ids::IterationId;
-use crate::settings::Usd;
+use crate::settings::{Settings, Usd};
 
 /// An amount of tokens and of money.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +45,25 @@ pub struct SpendingLimits {
     pub grace: u8,
     /// What an iteration is expected to spend before one has shown it.
     pub first_guess: Amount,
+}
+
+/// Price of a million tokens that is guessed where no price is listed.
+const GUESSED_PRICE: Usd = Usd::from_micros(5_000_000);
+
+impl SpendingLimits {
+    /// Those of the settings. The first guess is priced like the dearest input that is listed.
+    pub fn of(settings: &Settings) -> Self {
+        let listed = settings.prices.values().map(|price| price.value.input).max();
+        let price = listed.unwrap_or(GUESSED_PRICE);
+        let tokens = settings.budget_first_guess.value;
+        let micros = u128::from(tokens) * u128::from(price.micros()) / 1_000_000;
+        Self {
+            tokens: settings.budget_tokens.value,
+            usd: settings.budget_usd.value,
+            grace: settings.budget_grace.value,
+            first_guess: Amount { tokens, usd: Usd::from_micros(u64::try_from(micros).unwrap_or(u64::MAX)) },
+        }
+    }
 }
 
 /// What one iteration has spent.
@@ -179,12 +198,8 @@ mod tests {
     }
 
     fn limited(limit: u64, first_guess: u64) -> Spending {
-        let limits = SpendingLimits {
-            tokens: Some(limit),
-            usd: None,
-            grace: 10,
-            first_guess: tokens(first_guess),
-        };
+        let limits =
+            SpendingLimits { tokens: Some(limit), usd: None, grace: 10, first_guess: tokens(first_guess) };
         Spending::new(limits)
     }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::agent::{IterationOutcome, Usage};
 use crate::exit::Exit;
@@ -168,26 +168,26 @@ impl IterationFile {
             outcome: view.outcome,
             reason: view.reason.clone(),
             prompt_prefix_hash: view.prompt_prefix_hash.clone(),
-            cost: Usage::default(),
-            cost_usd: None,
-            cost_source: Some(CostSource::Unknown),
+            cost: view.spent.usage,
+            cost_usd: view.spent.cost_usd,
+            cost_source: Some(view.spent.source()),
             decisions: view.decisions.clone(),
             deferred: view.deferred.clone(),
-            tool_calls: Vec::new(),
+            tool_calls: view.tool_calls.iter().map(|call| json!(call)).collect(),
             stderr_tail: text(&view.stderr_tail),
             symbols_touched: Vec::new(),
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
             cooldown_engaged: false,
             model: None,
-            model_observed: None,
+            model_observed: view.model_observed.clone(),
             base_sha: view.base_sha.clone(),
             head_sha: view.head_sha.clone(),
             landed_sha: view.landed_sha.clone(),
             gate: view.gate.as_ref().map(GateFile::of),
             summary: view.summary.clone(),
             exit: view.exit.as_ref().map(|exit| exit.exit),
-            session_id: None,
+            session_id: view.session_id.clone(),
             batch: None,
         }
     }

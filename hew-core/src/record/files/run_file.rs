@@ -124,7 +124,7 @@ impl RunFile {
             started_at: header.started.at,
             last_updated_at: view.last.unwrap_or(header.started).at,
             iter_count: view.totals.iterations,
-            cumulative_tokens: 0,
+            cumulative_tokens: view.totals.spent.usage.total(),
             stop_reason: ending.map(|ending| ending.stop_reason),
             exit_code: ending.map(|ending| ending.exit_code),
             max_iter: header.max_iter,
@@ -210,7 +210,7 @@ fn worker(view: &RunView, header: &RunHeader, id: WorkerId) -> ManifestWorker {
         branch: BranchName::new(format!("{family}/{id}")),
         log_subdir: worker_subdir(header.jobs, id),
         iter_count: totals.map_or(0, |totals: &WorkerTotals| totals.iterations),
-        cumulative_tokens: 0,
+        cumulative_tokens: totals.map_or(0, |totals| totals.spent.usage.total()),
         stop_reason: view.ending.as_ref().map(|ending| ending.stop_reason),
     }
 }

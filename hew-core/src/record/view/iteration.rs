@@ -1,9 +1,12 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
-use crate::agent::IterationOutcome;
+use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
 use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{GateRecord, JournalEvent};
-use crate::record::view::{AgentView, ExitView, Moment, Phase};
+use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
+
+/// Most tool calls of an iteration that are kept.
+const MAX_TOOL_CALLS: usize = 500;
 
 /// Work that did not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +62,16 @@ pub struct IterationView {
     pub summary: Option<String>,
     /// The end of its standard error.
     pub stderr_tail: String,
+    /// What its agents used: one, and each that was run again.
+    pub spent: Spent,
+    /// The runtime's name of its session.
+    pub session_id: Option<String>,
+    /// The model that answered.
+    pub model_observed: Option<String>,
+    /// Tools that were used.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why the runtime did not end well, where it said so.
+    pub failure: Option<RuntimeFailure>,
     /// The anchored commit.
     pub head_sha: Option<CommitId>,
     /// The ref that keeps it.
@@ -114,6 +127,11 @@ impl IterationView {
             deferred: Vec::new(),
             summary: None,
             stderr_tail: String::new(),
+            spent: Spent::default(),
+            session_id: None,
+            model_observed: None,
+            tool_calls: Vec::new(),
+            failure: None,
             head_sha: None,
             anchor: None,
             committed_leftovers: false,
@@ -236,7 +254,33 @@ impl IterationView {
         self.deferred.clone_from(deferred);
         self.summary.clone_from(summary);
         self.stderr_tail.clone_from(stderr_tail);
+        self.read(event);
         self.reach(Phase::Collecting);
+    }
+
+    /// What its agent's structured output said; of one that was run again, the last word counts, and tokens add up.
+    fn read(&mut self, event: &JournalEvent) {
+        let JournalEvent::Exited {
+            usage,
+            cost_usd,
+            cost_source,
+            session_id,
+            model_observed,
+            tool_calls,
+            failure,
+            ..
+        } = event
+        else {
+            return;
+        };
+        if self.ended.is_none() {
+            self.spent.add(*usage, *cost_usd, *cost_source);
+        }
+        self.session_id = session_id.clone().or(self.session_id.take());
+        self.model_observed = model_observed.clone().or(self.model_observed.take());
+        let room = MAX_TOOL_CALLS.saturating_sub(self.tool_calls.len());
+        self.tool_calls.extend(tool_calls.iter().take(room).cloned());
+        self.failure.clone_from(failure);
     }
 
     fn collected(&mut self, event: &JournalEvent) {

@@ -7,9 +7,10 @@ use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, RuntimeName, TaskId};
 use crate::record::event::{JournalEntry, JournalEvent};
+use crate::usage::Usage;
 
 /// One iteration, briefly.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct IterationRow {
     /// The iteration.
     #[serde(flatten)]
@@ -36,6 +37,12 @@ pub struct IterationRow {
     pub phase: &'static str,
     /// The runtime.
     pub runtime: Option<RuntimeName>,
+    /// The model that answered.
+    pub model_observed: Option<String>,
+    /// Tokens that it used.
+    pub usage: Usage,
+    /// Money in USD, as far as the runtime reported it.
+    pub cost_usd: Option<f64>,
     /// The commit that it started from.
     pub base_sha: Option<CommitId>,
     /// What landed.
@@ -62,6 +69,9 @@ impl IterationRow {
             reason: view.reason.clone(),
             phase: view.phase.as_str(),
             runtime: view.runtime.clone(),
+            model_observed: view.model_observed.clone(),
+            usage: view.spent.usage,
+            cost_usd: view.spent.cost_usd,
             base_sha: view.base_sha.clone(),
             landed_sha: view.landed_sha.clone(),
             builds_on: view.builds_on.clone(),

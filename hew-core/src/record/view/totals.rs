@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::IterationView;
+use super::{IterationView, Spent};
 use crate::agent::IterationOutcome;
 use crate::ids::RuntimeName;
 
 /// Sums over the whole run.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Totals {
     /// Iterations that began.
     pub iterations: u64,
@@ -27,6 +27,8 @@ pub struct Totals {
     pub parked: u64,
     /// Milliseconds from start to end, summed over the ended iterations.
     pub busy_ms: u64,
+    /// What agents used.
+    pub spent: Spent,
 }
 
 impl Totals {
@@ -60,7 +62,7 @@ impl Totals {
 }
 
 /// Sums over one worker.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct WorkerTotals {
     /// Iterations that began.
     pub iterations: u64,
@@ -74,4 +76,6 @@ pub struct WorkerTotals {
     pub busy_ms: u64,
     /// Runtimes that ran.
     pub runtimes: BTreeSet<RuntimeName>,
+    /// What its agents used.
+    pub spent: Spent,
 }

@@ -11,7 +11,7 @@ use crate::render::figures::{duration_ms, stamp};
 use crate::render::style;
 
 /// One run to be drawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RunPicture {
     /// The run.
     pub run_id: RunId,

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{SummaryPlace, leftover_command, tasks};
+use super::{SummaryPlace, leftover_command, spent, tasks};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
@@ -73,6 +73,7 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "added": view.totals.added,
             "removed": view.totals.removed,
         },
+        "tokens": spent::figures(&view.totals.spent),
         "delivery": view.delivery,
         "delivered_sha": view.delivered_sha,
         "stop": view.stop.as_ref().map(|stop| json!({
@@ -115,6 +116,7 @@ fn worker(id: u16, totals: &WorkerTotals) -> Value {
     json!({
         "worker": id, "iterations": totals.iterations, "ended": totals.ended, "closed": totals.closed,
         "landed": totals.landed, "busy_ms": totals.busy_ms, "runtimes": totals.runtimes,
+        "tokens": spent::figures(&totals.spent),
     })
 }
 

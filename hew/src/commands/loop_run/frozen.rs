@@ -8,6 +8,7 @@ use hew_core::ids::CommitId;
 use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord};
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
+use hew_core::schedule::spending::SpendingLimits;
 use hew_core::tracker::Scope;
 
 use super::preflight::Checked;
@@ -42,6 +43,7 @@ pub(super) fn run_config(
             max_attempts: settings.max_attempts.value,
             max_iter: settings.budget_iterations.value,
             wall: settings.budget_wall.value,
+            spending: SpendingLimits::of(settings),
             stop_grace: settings.stop_grace.value,
         },
         deliver: settings.deliver.value,
