@@ -336,3 +336,70 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_no_capture_shows_is_read_by_the_same_rules() {
+    let (claude, codex) = (OutputForm::ClaudeStream, OutputForm::CodexJsonl);
+    let init = r#"{"type":"system","subtype":"init"}"#;
+    let result = |rest: &str| {
+        format!(r#"{{"type":"result","is_error":false,"modelUsage":{{"m":{{"inputTokens":5,{rest}}}}}}}"#)
+    };
+    let failed = |message: &str| format!(r#"{{"type":"turn.failed","error":{{"message":"{message}"}}}}"#);
+    let cases = [
+        ("a limit with a time", codex, vec![failed("rate limit exceeded: Please try again in 20s.")], 0, "rate_limit after 20.0s"),
+        ("no key", codex, vec![failed("Missing environment variable: `KEY`.")], 0, "auth"),
+        ("a server that fails", codex, vec![failed("unexpected status 502 Bad Gateway: x")], 0, "server"),
+        ("words of a day to come", codex, vec![failed("the moon is full")], 0, "unknown"),
+        (
+            "an answer after a notice",
+            codex,
+            vec![
+                r#"{"type":"error","message":"Reconnecting... 1/5 (exceeded retry limit, last status: 429)"}"#.to_owned(),
+                r#"{"type":"item.completed","item":{"type":"agent_message","text":"x"}}"#.to_owned(),
+            ],
+            0,
+            "unknown",
+        ),
+        ("an empty purse", claude, vec![r#"{"type":"assistant","error":"billing_error","message":{}}"#.to_owned(), r#"{"type":"result","is_error":true,"api_error_status":400}"#.to_owned()], 0, "quota"),
+        ("an error without a word", claude, vec![r#"{"type":"result"}"#.to_owned()], 0, "unknown"),
+        ("a price below nothing", claude, vec![result(r#""costUSD":-1"#)], 5, "well -"),
+        ("a price that is no number", claude, vec![result(r#""costUSD":"much""#)], 5, "well -"),
+        ("an old client's two turns", claude, vec![result(r#""costUSD":1"#), result(r#""costUSD":2"#)], 5, "well 2"),
+        ("a second turn without an end", claude, vec![init.to_owned(), result(r#""costUSD":1"#), init.to_owned()], 5, "unknown"),
+        ("an event after the end", claude, vec![result(r#""costUSD":1"#), r#"{"type":"system","subtype":"task_updated"}"#.to_owned()], 5, "well 1"),
+    ];
+    for (name, form, lines, input, expected) in cases {
+        let mut reader = StreamReader::new(form, None).unwrap();
+        reader.feed((lines.join("\n") + "\n").as_bytes(), &mut |_| {});
+        let (reading, _) = reader.finish(&StreamEnd::new(Exit::Code(0), None, ""));
+        let found = match &reading.failure {
+            Some(failure) => {
+                failure_words(Some(failure)).trim_start_matches(" | ").split(": ").next().unwrap().to_owned()
+            }
+            None => format!("well {}", reading.cost_usd.map_or("-".to_owned(), |cost| cost.to_string())),
+        };
+        assert_eq!((found.as_str(), reading.usage.input), (expected, input), "{name}");
+    }
+}
+
+#[test]
+fn the_agents_own_words_are_found_in_what_it_says_and_nowhere_else() {
+    let said = |text: &str, parent: &str| {
+        format!(
+            r#"{{"type":"assistant","parent_tool_use_id":{parent},"message":{{"id":"1","model":"m","content":[{{"type":"text","text":"{text}"}}]}}}}"#
+        )
+    };
+    let lines = [
+        said("DECISION: a map\\nsome text\\n## Summary\\nAll done.", "null"),
+        said("DECISION: a subagent's", "\"t1\""),
+        r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"DECISION: a tool's"}]}}"#
+            .to_owned(),
+        r#"{"type":"result","is_error":false,"result":"DEFERRED: none"}"#.to_owned(),
+    ];
+    let mut reader = StreamReader::new(OutputForm::ClaudeStream, None).unwrap();
+    reader.feed((lines.join("\n") + "\n").as_bytes(), &mut |_| {});
+    let (_, findings) = reader.finish(&StreamEnd::new(Exit::Code(0), None, ""));
+    assert_eq!((findings.decisions, findings.deferred), (vec!["a map".to_owned()], Vec::new()));
+    assert_eq!(findings.summary.as_deref(), Some("All done."));
+    assert_eq!(findings.last_line, "All done.");
+}

@@ -112,6 +112,8 @@ fn summary_and_logs_show_tokens_and_money_where_a_runtime_told_of_them() {
     assert!(text.contains("$0.0249 (reported by the runtime)"), "{text}");
     let busy = text.lines().find(|line| line.contains("busy")).unwrap_or_default();
     assert!(busy.contains("tokens"), "{text}");
+    let drawn = ascii::render(&runs::graph(&[picture(&journal, RunState::Running)]));
+    assert!(plain(&drawn).contains("13,400 tokens"), "{drawn}");
     let table = plain(&logs::table(&rows(&journal)));
     assert!(table.contains("tokens") && table.contains("13,400"), "{table}");
     let value = json(&view, SummaryPlace { state: RunState::Running, folder: "x" });

@@ -1,6 +1,6 @@
 //! The tools that an agent used, in bounded memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
@@ -17,7 +17,7 @@ const MAX_DETAIL: usize = 200;
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<ToolCall>,
-    places: HashMap<String, usize>,
+    places: BTreeMap<String, usize>,
 }
 
 impl Calls {

@@ -13,11 +13,13 @@ use hew_core::agent::{
     AgentSignal, SignalWord, SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest,
 };
 use hew_core::plan::{AgentStdin, SpawnPlan};
+use hew_core::settings::OutputForm;
 use nix::fcntl::OFlag;
 
 use super::process::bounded_log::BoundedLog;
 use super::process::output::{Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
+use super::session_file::SessionFile;
 
 mod kept;
 mod watched;
@@ -74,6 +76,8 @@ impl Spawner for ProcessSpawner {
             StdoutSink::create(plan).map_err(|error| file_error(&plan.files.transcript, &error))?;
         let stderr_sink =
             StderrSink::create(plan).map_err(|error| file_error(&plan.files.stderr_log, &error))?;
+        // Where a session's file stands is asked before the agent can write to it.
+        let session = SessionFile::of(plan);
         let (stdout, stdout_end) = pipe(plan)?;
         let (stderr, stderr_end) = pipe(plan)?;
         let supervised = match self.start(plan, stdout_end.into(), stderr_end.into()) {
@@ -82,7 +86,7 @@ impl Spawner for ProcessSpawner {
         };
         let (gauge, notices) = Gauge::new();
         progress(SpawnProgress::Started { pid: supervised.pid, start_ticks: supervised.start_ticks });
-        let use_of_tokens = stdout_sink.reader().map(|reader| Watched::new(plan, reader, progress));
+        let use_of_tokens = stdout_sink.reader().map(|reader| Watched::new(session, reader, progress));
         let stdout = Pump::start(stdout, stdout_sink, Arc::clone(&gauge));
         let stderr = Pump::start(stderr, stderr_sink, Arc::clone(&gauge));
         let limits =
@@ -219,12 +223,15 @@ impl Sink for StdoutSink {
 struct StderrSink {
     log: BoundedLog,
     tail: Tail,
+    /// A program that prints events complains of its retries here; what it does, its events say.
+    sign: Sign,
 }
 
 impl StderrSink {
     fn create(plan: &SpawnPlan) -> io::Result<Self> {
         let log = BoundedLog::create(&plan.files.stderr_log, plan.limits.transcript_max_bytes)?;
-        Ok(Self { log, tail: Tail::new(TAIL) })
+        let sign = if plan.output == OutputForm::Text { Sign::Life } else { Sign::Waiting };
+        Ok(Self { log, tail: Tail::new(TAIL), sign })
     }
 }
 
@@ -233,6 +240,6 @@ impl Sink for StderrSink {
         self.tail.feed(bytes);
         self.log.write(bytes)?;
         self.log.flush()?;
-        Ok(Sign::Life)
+        Ok(self.sign.clone())
     }
 }

@@ -109,7 +109,8 @@ fn notices_of_retries_are_output_but_no_sign_of_life() {
     // A line at the beginning, and then nothing but notices, faster than the limit.
     let mut plan = plan(&stage, OutputForm::ClaudeStream, "");
     let script = stage.path("retry.sh");
-    fs::write(&script, format!("while :; do printf '%s\\n' '{notice}'; sleep 0.9; done")).unwrap();
+    fs::write(&script, format!("while :; do printf '%s\\n' '{notice}'; echo failed >&2; sleep 0.9; done"))
+        .unwrap();
     plan.argv = vec!["sh".to_owned(), script.display().to_string()];
     plan.limits.stall_timeout = Duration::from_secs(4);
     let report = stage.run(&plan).unwrap();
@@ -156,6 +157,31 @@ fn a_session_that_goes_on_is_counted_from_where_it_stood() {
     let report = stage.run(&plan).unwrap();
     assert_eq!(report.reading.usage, usage(900, 42, 300, 0));
     assert_eq!(report.reading.session_total, Some(usage(1800, 84, 600, 0)));
+}
+
+#[test]
+fn where_nobody_knows_what_was_counted_before_the_session_file_is_read_from_where_it_stood() {
+    let stage = Stage::new();
+    let thread = "01a1faa7-0e68-72b1-85e1-1239ca727f3a";
+    let file =
+        stage.path(&format!("home/.codex/sessions/2026/11/20/rollout-2026-11-20T20-30-14-{thread}.jsonl"));
+    let record = |input: u64| {
+        format!(
+            r#"{{"type":"token_usage_record","payload":{{"usage":{{"input_tokens":{input},"output_tokens":5}}}}}}"#
+        )
+    };
+    fs::create_dir_all(file.parent().unwrap()).unwrap();
+    fs::write(&file, record(70_000) + "\n").unwrap();
+    let script = format!(
+        "append {} {}\\n\n{}",
+        file.display(),
+        record(1200),
+        print_file("codex/sigterm-then-resume-2.jsonl")
+    );
+    let mut plan = plan(&stage, OutputForm::CodexJsonl, &script);
+    plan.resumes = Some(ResumedSession { id: thread.to_owned(), counted: None });
+    let report = stage.run(&plan).unwrap();
+    assert_eq!((report.reading.usage, report.reading.ended_well), (usage(1200, 5, 0, 0), Some(true)));
 }
 
 #[test]

@@ -178,7 +178,7 @@ impl ClaudeStream {
             return;
         };
         if let (Some(id), Some(counts)) = (&message.id, &message.usage) {
-            self.spent.saw_message(id, counts.usage());
+            self.spent.saw_in_session(id, counts.usage());
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) struct Spent {
     messages: VecDeque<Seen>,
     /// What the messages used that no result has counted.
     open: Usage,
+    /// Nothing was said since the last result.
+    is_settled: bool,
 }
 
 /// A message that was seen.
@@ -33,8 +35,21 @@ struct Seen {
 }
 
 impl Spent {
-    /// A message used at least this.
+    /// The output has a message, which used at least this.
     pub(super) fn saw_message(&mut self, id: &str, used: Usage) {
+        self.is_settled = false;
+        self.saw(id, used);
+    }
+
+    /// The session file has a message, which used this. It is read later than the output: a result has counted what it
+    /// holds, also where the output has not shown it.
+    pub(super) fn saw_in_session(&mut self, id: &str, used: Usage) {
+        if !self.is_settled {
+            self.saw(id, used);
+        }
+    }
+
+    fn saw(&mut self, id: &str, used: Usage) {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
         let id = hasher.finish();
@@ -70,6 +85,7 @@ impl Spent {
             self.only_model = models.keys().next().cloned();
         }
         self.open = Usage::default();
+        self.is_settled = true;
         for seen in &mut self.messages {
             seen.is_settled = true;
         }
@@ -109,4 +125,57 @@ fn sum(models: &BTreeMap<String, ModelUsage>) -> Usage {
 
 fn cost(models: &BTreeMap<String, ModelUsage>) -> Option<f64> {
     models.values().try_fold(0.0, |all, model| Some(all + model.cost_usd()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens(input: u64, output: u64) -> Usage {
+        Usage { input, output, ..Usage::default() }
+    }
+
+    fn result(spent: &mut Spent, since: u64) {
+        let line = format!(r#"{{"model_usage_since_last_result":{{"m":{{"inputTokens":{since}}}}}}}"#);
+        spent.take_result(&serde_json::from_str(&line).unwrap());
+    }
+
+    #[test]
+    fn a_message_counts_once_with_the_most_that_is_known_of_it() {
+        let mut spent = Spent::default();
+        spent.saw_message("a", tokens(10, 0));
+        spent.saw_message("a", tokens(10, 0));
+        spent.saw_in_session("a", tokens(10, 7));
+        spent.saw_message("b", tokens(5, 0));
+        spent.saw_message("a", tokens(10, 0));
+        assert_eq!(spent.usage(), tokens(15, 7));
+        assert_eq!(spent.cost_usd(), None);
+    }
+
+    #[test]
+    fn what_a_result_has_counted_is_not_counted_again_by_a_file_that_is_read_later() {
+        let mut spent = Spent::default();
+        spent.saw_message("a", tokens(10, 0));
+        result(&mut spent, 25);
+        spent.saw_in_session("a", tokens(10, 7));
+        spent.saw_in_session("a-subagents", tokens(15, 3));
+        assert_eq!(spent.usage(), tokens(25, 0));
+        // The next turn is open, and the file brings the message of the one before once more.
+        spent.saw_message("b", tokens(4, 0));
+        spent.saw_in_session("a", tokens(10, 7));
+        spent.saw_in_session("b", tokens(4, 2));
+        assert_eq!(spent.usage(), tokens(29, 2));
+        result(&mut spent, 4);
+        assert_eq!(spent.usage(), tokens(29, 0));
+    }
+
+    #[test]
+    fn messages_without_number_take_bounded_memory() {
+        let mut spent = Spent::default();
+        for number in 0..MAX_MESSAGES * 3 {
+            spent.saw_message(&number.to_string(), tokens(1, 0));
+        }
+        assert_eq!(spent.usage(), tokens(3 * MAX_MESSAGES as u64, 0));
+        assert_eq!(spent.messages.len(), MAX_MESSAGES);
+    }
 }

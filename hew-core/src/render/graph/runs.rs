@@ -7,7 +7,7 @@ use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, RunId, TaskId, WorkerId};
 use crate::record::RunState;
 use crate::record::view::IterationRow;
-use crate::render::figures::{duration_ms, stamp};
+use crate::render::figures::{duration_ms, grouped, stamp};
 use crate::render::style;
 
 /// One run to be drawn.
@@ -85,7 +85,11 @@ fn node(key: &str, row: &IterationRow) -> Node {
         Some(outcome) => format!("{} {}", outcome.as_str(), duration_ms(row.duration_ms)),
         None => row.phase.to_owned(),
     };
-    let mut label = vec![row.id.stem(), format!("{task} {}", row.title), what];
+    let tokens = match row.usage.total() {
+        0 => String::new(),
+        tokens => format!(", {} tokens", grouped(tokens)),
+    };
+    let mut label = vec![row.id.stem(), format!("{task} {}", row.title), what + &tokens];
     label.extend(remark(row));
     let class = row.outcome.map_or(NodeClass::Incomplete, NodeClass::Outcome);
     Node { key: node_key(key, row), name: task.to_owned(), glyph: style::glyph(row.outcome), label, class }

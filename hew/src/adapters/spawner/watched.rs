@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use hew_core::agent::{SpawnProgress, Usage};
-use hew_core::plan::SpawnPlan;
 
 use super::kept::{SharedReader, lock};
 use crate::adapters::session_file::SessionFile;
@@ -17,8 +16,12 @@ pub(super) struct Watched<'a> {
 }
 
 impl<'a> Watched<'a> {
-    pub(super) fn new(plan: &SpawnPlan, reader: SharedReader, progress: &'a dyn Fn(SpawnProgress)) -> Self {
-        Self { reader, session: RefCell::new(SessionFile::of(plan)), told: RefCell::default(), progress }
+    pub(super) fn new(
+        session: Option<SessionFile>,
+        reader: SharedReader,
+        progress: &'a dyn Fn(SpawnProgress),
+    ) -> Self {
+        Self { reader, session: RefCell::new(session), told: RefCell::default(), progress }
     }
 
     /// Reads what is new in the session file, and tells what was used where that has changed.
