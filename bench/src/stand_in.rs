@@ -10,7 +10,7 @@ use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
 use hew_core::exit::Exit;
 use hew_core::ids::{Actor, CommitId, IterationId, RuntimeName, TaskId, TreeId};
 use hew_core::land::merge_back::{Advance, Candidate};
-use hew_core::plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
+use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
 use hew_core::tracker::change::TaskChange;
 use hew_core::tracker::record::task_from_record;
@@ -169,6 +169,8 @@ fn plan() -> SpawnPlan {
     let minute = Duration::from_secs(60);
     SpawnPlan {
         runtime: RuntimeName::new("none"),
+        model: None,
+        model_told: None,
         argv: vec!["none".to_owned(), "prompt.md".to_owned()],
         env: std::collections::BTreeMap::new(),
         cwd: "wt".into(),
@@ -178,10 +180,12 @@ fn plan() -> SpawnPlan {
             stall_timeout: minute,
             kill_grace: minute,
             transcript_max_bytes: 1 << 20,
+            budget_usd: None,
         },
         done_on_exit_zero: true,
         output: OutputForm::Text,
         resumes: None,
+        polite_signal: PoliteSignal::Terminate,
         files: SpawnFiles {
             transcript: "transcript.jsonl".into(),
             stderr_log: "stderr.log".into(),

@@ -182,6 +182,9 @@ impl JournalBuilder {
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
             runtime: "shell".into(),
+            model: None,
+            model_told: None,
+            line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
             prompt_prefix_hash: "9f86d081".to_owned(),
             provenance: Vec::new(),

@@ -20,4 +20,5 @@ mod running;
 mod sample_runs;
 pub mod scenario;
 pub mod stub_agent;
+pub mod terminal;
 pub mod tracker_clock;

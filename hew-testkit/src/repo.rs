@@ -193,7 +193,7 @@ impl TestRepo {
     pub fn environment(&self) -> Vec<(OsString, OsString)> {
         let base = self.base();
         let path = std::env::var_os("PATH").unwrap_or_else(|| "/usr/local/bin:/usr/bin:/bin".into());
-        let pairs: [(&str, OsString); 12] = [
+        let pairs: [(&str, OsString); 13] = [
             ("PATH", path),
             ("HOME", base.join("home").into()),
             ("XDG_CONFIG_HOME", base.join("home/.config").into()),
@@ -201,6 +201,8 @@ impl TestRepo {
             ("XDG_DATA_HOME", base.join("home/.local/share").into()),
             ("XDG_STATE_HOME", base.join("home/.local/state").into()),
             ("HEW_HOME", base.join("hew-home").into()),
+            // Who wrote the test wrote the settings.
+            ("HEW_TRUST", "all".into()),
             ("TMPDIR", base.join("tmp").into()),
             ("LANG", "C.UTF-8".into()),
             ("TZ", "UTC".into()),

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 
+use hew_testkit::terminal::ran_on_terminal;
 use tempfile::TempDir;
 
 /// A home, and a project in it, that nothing of the developer's reaches.
@@ -263,6 +264,14 @@ fn entries_of_maps_merge_over_layers_and_tell_each_their_place() {
     ] {
         assert!(list().contains(&line), "{line} is not in {}", list());
     }
+    assert_eq!(
+        place.ok(&["get", "loop.model.by_priority", "--show-origin"]),
+        format!(
+            "P0=a\tuser {0}:2\nP1=c\tproject {1}:1\n",
+            place.path("xdg/hew/config.toml").display(),
+            place.path("project/.hew.toml").display()
+        )
+    );
 }
 
 #[test]
@@ -386,7 +395,9 @@ fn keys_tells_each_key_with_what_it_may_hold() {
     let place = Place::new();
     let keys = place.ok(&["keys"]);
     assert!(
-        keys.contains("loop.jobs (a whole number from 1 to 16; default 1)\n    Workers of a run"),
+        keys.contains(
+            "loop.jobs (a whole number from 1 to 16; default 1; HEW_LOOP_JOBS)\n    Workers of a run"
+        ),
         "{keys}"
     );
     let rows: Vec<serde_json::Value> =
@@ -417,5 +428,154 @@ fn machines_get_values_with_their_types() {
     for line in place.ok(&["list", "--json"]).lines().chain(place.ok(&["path", "--json"]).lines()) {
         let row: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(row["schema"], 1);
+    }
+}
+
+#[test]
+fn validate_tells_everything_that_is_wrong_in_all_layers() {
+    let place = Place::new();
+    assert_eq!(place.ok(&["validate"]), "valid: no settings file, environment\n");
+    place.write("xdg/hew/config.toml", "loop.jobs = 2\nloop.runtime_defs.mine.command = 'm'\n");
+    place.write("project/.hew.toml", "loop.runtime = 'mine'\nloop.fallback_runtime = 'claude'\n");
+    let (user, project) = (place.path("xdg/hew/config.toml"), place.path("project/.hew.toml"));
+    assert_eq!(
+        place.ok(&["validate"]),
+        format!("valid: {}, {}, environment\n", user.display(), project.display())
+    );
+    let json: serde_json::Value = serde_json::from_str(&place.ok(&["validate", "--json"])).unwrap();
+    assert_eq!(
+        (&json["kind"], &json["files"][1]),
+        (&"settings_valid".into(), &project.to_str().unwrap().into())
+    );
+
+    place.write("xdg/hew/config.toml", "[loop]\njbos = 2\n\n[loop.runtime_defs.x]\nargs = []\n");
+    let bad = "[loop]\nruntime = 'mien'\nruntimes = ['claud']\n[loop.model.by_priority]\n0 = 'a'\nP7 = 'b'\n\
+               [loop.gate]\ntimeout = '5'\n";
+    place.write("project/.hew.toml", bad);
+    place.write("project/hew.toml", "loop.prices.a = 1\n");
+    let output = place.hew("project", &["validate"]).env("HEW_LOOP_JOSB", "4").output().unwrap();
+    let (code, out, err) = told(&output);
+    assert_eq!((code, out.as_str()), (2, ""), "{err}");
+    let other = place.path("project/hew.toml");
+    for told in [
+        format!("{}:2: unknown key loop.jbos; did you mean loop.jobs?", user.display()),
+        format!("{}:5: loop.runtime_defs.x.command has to be set too", user.display()),
+        format!(
+            "{}:2: loop.runtime: runtime `mien` is not defined; set loop.runtime_defs.mien.command",
+            project.display()
+        ),
+        format!(
+            "{}:3: loop.runtimes: runtime `claud` is not defined; did you mean claude?",
+            project.display()
+        ),
+        format!(
+            "{}:6: loop.model.by_priority.P7: `P7` is not a priority, P0 to P4 or 0 to 4",
+            project.display()
+        ),
+        format!("{}:8: loop.gate.timeout: `5` is not a duration", project.display()),
+        format!("{}:1: {} is there too; a project has one settings file", other.display(), project.display()),
+        format!("{}:1: loop.prices.a: the number 1 is not a price", other.display()),
+        "environment HEW_LOOP_JOSB: unknown key HEW_LOOP_JOSB; did you mean HEW_LOOP_JOBS?".to_owned(),
+        format!("then: rm {}", other.display()),
+    ] {
+        assert!(err.contains(&told), "{told}\n{err}");
+    }
+    let missing =
+        place.hew("project", &["validate"]).env("HEW_CONFIG", place.path("none.toml")).output().unwrap();
+    let missing = self::told(&missing);
+    assert!(missing.0 == 2 && missing.2.contains("none.toml, which does not exist"), "{}", missing.2);
+}
+
+/// An editor that puts the next of these files in the place of what it is to edit.
+fn editor(place: &Place, versions: &[&str]) -> String {
+    for (number, text) in versions.iter().enumerate() {
+        place.write(&format!("versions/{number}"), text);
+    }
+    place.write("versions/next", "0");
+    place.write(
+        "ed itor.sh",
+        "cd \"$1\" && n=$(cat next) && cp \"$n\" \"$2\" && echo $((n + 1)) > next && echo \"$2\" >> edited",
+    );
+    let (script, folder) = (place.path("ed itor.sh"), place.path("versions"));
+    format!("sh '{}' '{}'", script.display(), folder.display())
+}
+
+#[test]
+fn edit_opens_the_file_and_checks_it_afterwards() {
+    let place = Place::new();
+    let edit = |words: &[&str], versions: &[&str]| {
+        let editor = editor(&place, versions);
+        told(&place.hew("project", &[&["edit"], words].concat()).env("EDITOR", editor).output().unwrap())
+    };
+    let project = place.path("project/.hew.toml");
+    let (code, out, err) = edit(&[], &["# mine\nloop.jobs = 3\n"]);
+    assert_eq!((code, out), (0, format!("{} is changed, and valid\n", project.display())), "{err}");
+    assert_eq!(place.ok(&["get", "loop.jobs"]), "3\n");
+    let (code, _, err) = edit(&["--global"], &["loop.timeout = '5m'\n"]);
+    assert_eq!(code, 0, "{err}");
+    assert_eq!(place.read("xdg/hew/config.toml"), "loop.timeout = '5m'\n");
+    let (code, out, err) = edit(&[], &["[loop]\njobs = 0\njbos = 1\n"]);
+    assert_eq!((code, out.as_str()), (2, ""), "nobody can be asked");
+    for line in ["2: loop.jobs: `0`", "3: unknown key loop.jbos"] {
+        assert!(err.contains(&format!("{}:{line}", project.display())), "{err}");
+    }
+    assert_eq!(
+        place.read("project/.hew.toml"),
+        "[loop]\njobs = 0\njbos = 1\n",
+        "nobody's words are thrown away"
+    );
+    let mut none = place.hew("project", &["edit"]);
+    let (code, _, err) = told(&none.env("EDITOR", "false").output().unwrap());
+    assert!(code == 1 && err.contains("the editor `false` failed"), "{err}");
+    let mut visual = place.hew("project", &["edit"]);
+    let visual =
+        visual.env("EDITOR", "false").env("VISUAL", editor(&place, &["loop.jobs = 4\n"])).output().unwrap();
+    assert_eq!(told(&visual).0, 0, "VISUAL goes before EDITOR");
+}
+
+#[test]
+fn on_a_terminal_the_person_goes_on_editing_until_it_is_valid() {
+    let place = Place::new();
+    let run = |versions: &[&str], answers: &str| {
+        let mut command = place.hew("project", &["edit"]);
+        command.env("EDITOR", editor(&place, versions));
+        ran_on_terminal(command, answers)
+    };
+    let twice = run(&["loop.jobs = 0\n", "loop.jobs = 2\n"], "\n");
+    assert_eq!(twice.code, 0, "{}", twice.stderr);
+    assert!(twice.stderr.contains(".hew.toml:1: loop.jobs: `0`") && twice.stderr.contains("Edit again?"));
+    assert_eq!(place.ok(&["get", "loop.jobs"]), "2\n");
+    let enough = run(&["loop.jobs = 0\n", "loop.jobs = 2\n"], "no\n");
+    assert_eq!((enough.code, place.read("versions/next").trim()), (2, "1"), "{}", enough.stderr);
+}
+
+#[test]
+fn whatever_form_a_file_has_only_the_key_is_written() {
+    let place = Place::new();
+    for (before, words, after) in [
+        (
+            "[loop]\r\nworktree.copy = [\r\n  'a', # one\r\n]\r\njobs = 2 # few",
+            &["set", "loop.jobs", "3"][..],
+            "[loop]\r\nworktree.copy = [\r\n  'a', # one\r\n]\r\njobs = 3 # few",
+        ),
+        (
+            "loop = { gate = { timeout = '5m' }, jobs = 2 }",
+            &["unset", "loop.jobs"],
+            "loop = { gate = { timeout = '5m' } }",
+        ),
+        (
+            "[loop.gate]\ntimeout = '5m'\n\n[tracker]\nkind = 'auto'\n\n[loop] # late\n",
+            &["set", "loop.jobs", "3"],
+            "[loop.gate]\ntimeout = '5m'\n\n[tracker]\nkind = 'auto'\n\n[loop] # late\njobs = 3\n",
+        ),
+        (
+            "loop.worktree.copy = [\n 'a',\n 'b',\n]\nloop.jobs = 2",
+            &["unset", "loop.worktree.copy"],
+            "loop.jobs = 2",
+        ),
+    ] {
+        place.write("project/.hew.toml", before);
+        place.ok(words);
+        assert_eq!(place.read("project/.hew.toml"), after, "{words:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! A journal that can't be written any more: nothing that nobody would know of goes on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use hew::drive::{Drive, Rig, drive};
 use hew_core::engine::{RunConfig, RunLimits, State};
 use hew_core::exit::Exit;
 use hew_core::ids::{BranchName, RunId};
+use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 use hew_core::settings::{Settings, Values, layers};
@@ -95,7 +96,9 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         place,
         project: folder.path().to_owned(),
         settings: settings(),
-        ambient: BTreeMap::new(),
+        host: Host::default(),
+        model: None,
+        common_dir: folder.path().join(".git"),
         prefix: PromptPrefix::new("", "", &[]),
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),

@@ -20,7 +20,7 @@ use hew::adapters::spawner::ProcessSpawner;
 use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause, StopRequest};
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
-use hew_core::plan::{AgentStdin, SpawnPlan};
+use hew_core::plan::{AgentStdin, PoliteSignal, SpawnLimits, SpawnPlan};
 use hew_testkit::contract;
 use hew_testkit::contract::gate::{GateBench, GateDeed};
 use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
@@ -137,6 +137,35 @@ fn a_polite_stop_lets_the_program_end_and_names_the_cause() {
     assert_eq!((report.exit, report.stopped), (Exit::Signal(15), Some(StopCause::Requested)));
 }
 
+/// A plan whose program is interrupted first.
+fn interrupted_first(stage: &Stage, script: &str) -> SpawnPlan {
+    SpawnPlan { polite_signal: PoliteSignal::Interrupt, ..stage.plan(script) }
+}
+
+#[test]
+fn a_program_that_is_interrupted_ends_as_it_likes_and_its_kin_with_it() {
+    let stage = Stage::new();
+    let plan = interrupted_first(&stage, "child\ndaemon\non-int ${HERE}/came\ntouch ${HERE}/ready\nhang");
+    let plan =
+        SpawnPlan { limits: SpawnLimits { kill_grace: Duration::from_millis(50), ..plan.limits }, ..plan };
+    let report = stage.run_and_stop(&plan, &[StopRequest::Graceful]);
+    assert!(stage.path("came").exists(), "INT came, and nothing before it");
+    assert_eq!((report.exit, report.stopped), (Exit::Code(0), Some(StopCause::Requested)));
+    assert_eq!(report.leaked, 2, "INT is for the program alone");
+}
+
+#[test]
+fn a_program_that_ignores_int_gets_term_and_one_that_is_stopped_at_once_gets_neither() {
+    let stage = Stage::new();
+    let plan = interrupted_first(&stage, "ignore-int\ntouch ${HERE}/ready\nhang");
+    let report = stage.run_and_stop(&plan, &[StopRequest::Graceful]);
+    assert_eq!((report.exit, report.stopped), (Exit::Signal(15), Some(StopCause::Requested)));
+    let stage = Stage::new();
+    let plan = interrupted_first(&stage, "ignore-int\ntouch ${HERE}/ready\nhang");
+    let report = stage.run_and_stop(&plan, &[StopRequest::Graceful, StopRequest::Now]);
+    assert_eq!(report.exit, Exit::Signal(9));
+}
+
 #[test]
 fn a_program_that_ignores_term_is_killed_after_the_grace_with_all_its_kin() {
     let stage = Stage::new();
@@ -193,6 +222,7 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
         env: plan.env.clone().into_iter().collect(),
         cwd: &plan.cwd,
         stdin: None,
+        polite_signal: PoliteSignal::Terminate,
         kill_grace: LONG,
     };
     let (mut output, stdout) = std::io::pipe().unwrap();
@@ -224,6 +254,7 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
         env: plan.env.clone().into_iter().collect(),
         cwd: &plan.cwd,
         stdin: None,
+        polite_signal: PoliteSignal::Terminate,
         kill_grace: LONG,
     };
     let running = Supervised::start(&launch, Stdio::null(), Stdio::null()).unwrap();

@@ -188,10 +188,38 @@ fn settings_that_cant_be_read() {
         ("loop.jobs = 17\n", &[".hew.toml:1", "loop.jobs", "16"]),
         ("loop.jobs = 0\nloop.timeout = \"x\"\n", &[".hew.toml:1", ".hew.toml:2", "loop.timeout"]),
         ("loop.on_gate_fail = \"explode\"\n", &[".hew.toml:1", "continue", "stop"]),
+        (
+            "[loop.model]\nby_priority = { P0 = \"a\", P5 = \"b\" }\n",
+            &[".hew.toml:2", "loop.model.by_priority.P5", "P0 to P4"],
+        ),
+        ("\nloop.runtime = \"stbu\"\n", &[".hew.toml:2", "runtime `stbu`", "not defined", "stub"]),
+        (
+            "loop.fallback_runtime = \"stbu\"\n\nloop.runtimes = [\"stub\", \"nobody\"]\n",
+            &[".hew.toml:1", "runtime `stbu` is not defined; did you mean stub?", ".hew.toml:3", "`nobody`"],
+        ),
+        ("loop.runtime = \"auto\"\n", &[".hew.toml:1", "loop.runtimes has to be set too"]),
+        ("loop.budget.wall = \"5\"\n", &[".hew.toml:1", "5 has no unit; write 5s, 5m or 5h"]),
     ] {
         stage.repo.write(".hew.toml", text);
         refused(&stage, &ready, 2, told);
     }
+    stage.repo.write(".hew.toml", "");
+    stage.repo.write("hew.toml", "loop.jobs = 0\n");
+    refused(
+        &stage,
+        &ready,
+        2,
+        &["project/hew.toml:1", "project/.hew.toml is there too", "loop.jobs: `0`", "rm "],
+    );
+    fs::remove_file(stage.repo.root().join("hew.toml")).unwrap();
+    let mut missing = stage.repo.hew(&[&["loop", "run"], &ready[..]].concat());
+    missing.env("HEW_CONFIG", stage.path("nowhere.toml"));
+    let missing = ran(missing);
+    assert!(
+        missing.code == 2 && missing.stderr.contains("nowhere.toml, which does not exist"),
+        "{}",
+        missing.stderr
+    );
     fs::remove_file(stage.repo.root().join(".hew.toml")).unwrap();
     fs::create_dir(stage.repo.root().join(".hew.toml")).unwrap();
     refused(&stage, &ready, 2, &[".hew.toml"]);

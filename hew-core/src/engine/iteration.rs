@@ -14,8 +14,8 @@ use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
-use crate::plan::RuntimeProblem;
 use crate::plan::runtime::{self, Choice};
+use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
@@ -151,19 +151,23 @@ pub(super) fn planned(
     if let Some(why) = why_abandon(state, id) {
         return abandon(state, id, &why, out);
     }
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let task = iteration.task.id.clone();
+    iteration.stage = Stage::Running { done_on_exit_zero: plan.done_on_exit_zero };
+    iteration.models = plan.model_told.iter().chain(&plan.model).cloned().collect();
     record(
         out,
         JournalEvent::Plan {
             iteration: id,
             runtime: plan.runtime.clone(),
+            model: plan.model.clone(),
+            model_told: plan.model_told.clone(),
+            line: provenance_line(id, &task, &plan.provenance),
             argv: plan.argv.clone(),
             prompt_prefix_hash,
             provenance: plan.provenance.clone(),
         },
     );
-    let Some(iteration) = state.iteration_mut(id) else { return };
-    iteration.stage = Stage::Running { done_on_exit_zero: plan.done_on_exit_zero };
-    let task = iteration.task.id.clone();
     out.push(Effect::Work { iteration: id, job: WorkerJob::Run { task, plan } });
 }
 

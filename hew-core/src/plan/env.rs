@@ -7,33 +7,71 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::Provenance;
+use super::family::Family;
+use super::provenance::entry;
 use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
-use crate::settings::{RuntimeDef, Settings, Sourced};
+use crate::settings::{RuntimeDef, Settings};
 
 /// What `git push` is sent to instead: a protocol that does not exist.
 const PUSH_DISABLED: &str = "hew-push-disabled:";
+
+/// Where variables came from that say who the agent is and what is its own.
+const OF_ITERATION: &str = "hew, for the iteration";
+
+/// Variables with where each came from; a later one replaces an earlier.
+#[derive(Default)]
+struct Sources {
+    values: BTreeMap<String, (String, String)>,
+}
+
+impl Sources {
+    fn put(&mut self, pairs: impl IntoIterator<Item = (String, String)>, origin: &str) {
+        let sourced = pairs.into_iter().map(|(name, value)| (name, (value, origin.to_owned())));
+        self.values.extend(sourced);
+    }
+
+    /// The variables, and one provenance entry for each source.
+    fn finish(self) -> (BTreeMap<String, String>, Vec<Provenance>) {
+        let (mut env, mut by_origin) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
+        for (name, (value, origin)) in self.values {
+            by_origin.entry(origin).or_default().push(name.clone());
+            env.insert(name, value);
+        }
+        let source = |(origin, names): (String, Vec<String>)| entry("env", &names.join(" "), &origin);
+        (env, by_origin.into_iter().map(source).collect())
+    }
+}
 
 /// The environment, and one provenance entry for each source of it.
 pub(super) fn plan_env(
     request: &SpawnRequest<'_>,
     def: &RuntimeDef,
+    family: Family,
 ) -> (BTreeMap<String, String>, Vec<Provenance>) {
-    let SpawnRequest { task, settings, ambient, seat, .. } = *request;
-    let mut env = passed(ambient, &settings.env_pass.value);
-    let passed_names = env.keys().cloned().collect::<Vec<_>>().join(" ");
-    extend_path(&mut env, &seat.hew_folder);
-    env.extend(identity(task.id.as_str(), seat));
-    env.extend(git_variables(seat, &settings.env_allow_push));
-    env.extend(def.env.value.clone());
-    let provenance = vec![
-        source("env", &passed_names, &format!("{} loop.env.pass", settings.env_pass.origin)),
-        source(
-            "env.push",
-            push_word(settings),
-            &format!("{} loop.env.allow_push", settings.env_allow_push.origin),
-        ),
-        source("env.runtime", &names(&def.env.value), &format!("{} env", def.env.origin)),
-    ];
+    let SpawnRequest { settings, host, seat, choice, .. } = *request;
+    let mut sources = Sources::default();
+    let own = family.own_variables().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    sources.put(passed(&host.env, &own), &format!("what {} logs in with", family.word()));
+    let pass_origin = format!("{} loop.env.pass", settings.env_pass.origin);
+    let mut env = passed(&host.env, &settings.env_pass.value);
+    let path = extended_path(env.remove("PATH"), &seat.hew_folder);
+    sources.put(env, &pass_origin);
+    sources.put([("PATH".to_owned(), path)], &format!("{pass_origin}; at its end the folder of hew"));
+    sources.put(identity(request.task().id.as_str(), seat), OF_ITERATION);
+    sources.put(git_variables(seat), "hew, so that git stays in the worktree and asks nothing");
+    let allow_push = &settings.env_allow_push;
+    let push_origin = format!("{} loop.env.allow_push", allow_push.origin);
+    sources.put(git_config(&seat.remotes, allow_push.value), &format!("{push_origin}; hew, against upkeep"));
+    if family == Family::Claude && host.uid == 0 {
+        let why = "hew runs as root, where claude skips permissions only in a sandbox";
+        sources.put([("IS_SANDBOX".to_owned(), "1".to_owned())], why);
+    }
+    for (name, found) in &def.env {
+        let key = format!("loop.runtime_defs.{}.env.{name}", choice.name);
+        sources.put([(name.clone(), found.value.clone())], &format!("{} {key}", found.origin));
+    }
+    let (env, mut provenance) = sources.finish();
+    provenance.push(entry("env.push", push_word(settings), &push_origin));
     (env, provenance)
 }
 
@@ -84,12 +122,10 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
     }
 }
 
-fn extend_path(env: &mut BTreeMap<String, String>, hew_folder: &Path) {
-    let path = env.entry("PATH".to_owned()).or_default();
-    if !path.is_empty() {
-        path.push(':');
-    }
-    path.push_str(&hew_folder.display().to_string());
+/// PATH with hew's folder at its end, so that `hew done` is always found.
+fn extended_path(path: Option<String>, hew_folder: &Path) -> String {
+    let folder = hew_folder.display().to_string();
+    path.filter(|path| !path.is_empty()).map_or(folder.clone(), |path| format!("{path}:{folder}"))
 }
 
 fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
@@ -107,18 +143,22 @@ fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
-fn git_variables(seat: &Seat, allow_push: &Sourced<bool>) -> Vec<(String, String)> {
-    let mut config =
-        vec![("gc.auto".to_owned(), "0".to_owned()), ("maintenance.auto".to_owned(), "false".to_owned())];
-    if !allow_push.value {
-        config.extend(push_block(&seat.remotes));
-    }
+fn git_variables(seat: &Seat) -> Vec<(String, String)> {
     let ceiling = seat.worktree.parent().unwrap_or(&seat.worktree);
-    let mut env = vec![
+    vec![
         ("GIT_CEILING_DIRECTORIES".to_owned(), ceiling.display().to_string()),
         ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
-        ("GIT_CONFIG_COUNT".to_owned(), config.len().to_string()),
-    ];
+    ]
+}
+
+/// Settings of git's, as variables: no upkeep in the background, and no push unless that is allowed.
+fn git_config(remotes: &[String], allow_push: bool) -> Vec<(String, String)> {
+    let mut config =
+        vec![("gc.auto".to_owned(), "0".to_owned()), ("maintenance.auto".to_owned(), "false".to_owned())];
+    if !allow_push {
+        config.extend(push_block(remotes));
+    }
+    let mut env = vec![("GIT_CONFIG_COUNT".to_owned(), config.len().to_string())];
     for (number, (key, value)) in config.into_iter().enumerate() {
         env.push((format!("GIT_CONFIG_KEY_{number}"), key));
         env.push((format!("GIT_CONFIG_VALUE_{number}"), value));
@@ -140,12 +180,4 @@ fn push_block(remotes: &[String]) -> Vec<(String, String)> {
 
 fn push_word(settings: &Settings) -> &'static str {
     if settings.env_allow_push.value { "pushes allowed" } else { "pushes blocked" }
-}
-
-fn names(env: &BTreeMap<String, String>) -> String {
-    env.keys().cloned().collect::<Vec<_>>().join(" ")
-}
-
-fn source(field: &str, value: &str, origin: &str) -> Provenance {
-    Provenance { field: field.to_owned(), value: value.to_owned(), origin: origin.to_owned() }
 }

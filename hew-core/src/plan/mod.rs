@@ -1,15 +1,32 @@
 //! What runs, and why. A [`SpawnPlan`] is frozen before anything is spawned; it is the only maker of an agent's argv.
+//!
+//! | module | decides |
+//! | --- | --- |
+//! | [`runtime`], [`health`] | which runtime, knowing how each fares |
+//! | [`model`] | which model, and the runtime's own name for it |
+//! | [`argv`], [`env`], `family` | program and arguments, environment, manners |
+//! | `limits` | time and money, narrowed by the task |
+//! | [`spawn_plan`], [`provenance`], [`line`] | the whole, and where each part came from |
 
+pub mod argv;
 pub mod env;
+mod family;
 pub mod health;
+pub mod host;
+pub mod limits;
+pub mod line;
+pub mod model;
 pub mod provenance;
 pub mod runtime;
 pub mod spawn_plan;
 
+pub use family::PoliteSignal;
 pub use health::{Rest, RuntimeHealth};
+pub use host::Host;
+pub use line::{choices, provenance_line};
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use spawn_plan::{
-    AgentStdin, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest, outcome_file,
-    plan_spawn, prompt_file, provenance_line,
+    AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
+    outcome_file, plan_spawn, prompt_file,
 };

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::health::RuntimeHealth;
+use super::limits::plan_limits;
 use crate::ids::RuntimeName;
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
@@ -90,6 +91,16 @@ pub enum RuntimeProblem {
     NothingToChoose {
         /// Where `auto` came from.
         origin: String,
+    },
+    /// A limit that the task sets for itself can't be read.
+    #[error("task metadata {key}: `{value}`: {why}")]
+    BadLimit {
+        /// The metadata key.
+        key: &'static str,
+        /// What it holds.
+        value: String,
+        /// Why that is no limit.
+        why: String,
     },
     /// The task brings a command and tasks may not.
     #[error(
@@ -257,12 +268,11 @@ pub fn shell_command(
 fn runnable(task: &Task, choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
     let def = definition(choice, settings)?;
     if choice.name.as_str() == SHELL {
-        return shell_command(Some(task), def, &settings.shell_allow_task_commands, choice).map(drop);
-    }
-    if def.command.value.is_none() {
+        shell_command(Some(task), def, &settings.shell_allow_task_commands, choice)?;
+    } else if def.command.value.is_none() {
         return Err(no_command(choice));
     }
-    Ok(())
+    plan_limits(task, settings).map(drop)
 }
 
 /// The problem of a runtime without a command.

@@ -4,9 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Provenance;
+use super::argv::plan_argv;
+use super::family::{Family, PoliteSignal, no_endpoint};
+use super::host::Host;
+use super::limits::plan_limits;
+use super::model::{self, ModelChoice, ModelForRuntime};
+use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
-use crate::ids::{IterationId, RunId, RuntimeName, TaskId};
+use crate::ids::{IterationId, ModelName, RunId, RuntimeName};
+use crate::settings::usd::Usd;
 use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
 use crate::tracker::Task;
 use crate::usage::Usage;
@@ -31,6 +37,8 @@ pub struct SpawnLimits {
     pub kill_grace: Duration,
     /// Largest transcript kept, head and tail, in bytes.
     pub transcript_max_bytes: u64,
+    /// Most money that it may cost, in USD; none where the task sets no limit of its own.
+    pub budget_usd: Option<Usd>,
 }
 
 /// Files that a spawn writes.
@@ -58,6 +66,10 @@ pub struct ResumedSession {
 pub struct SpawnPlan {
     /// The runtime.
     pub runtime: RuntimeName,
+    /// The model that is asked for, as the task, the run or the settings name it.
+    pub model: Option<ModelName>,
+    /// The same as the runtime is told; none where it is told none.
+    pub model_told: Option<ModelName>,
     /// Program and arguments; never through a shell unless the program is one.
     pub argv: Vec<String>,
     /// The whole environment.
@@ -74,6 +86,8 @@ pub struct SpawnPlan {
     pub output: OutputForm,
     /// The session that it goes on with; none for a new one.
     pub resumes: Option<ResumedSession>,
+    /// How it is asked to end.
+    pub polite_signal: PoliteSignal,
     /// What it writes.
     pub files: SpawnFiles,
     /// Where each field came from.
@@ -93,6 +107,12 @@ pub struct Seat {
     pub project: PathBuf,
     /// The worktree.
     pub worktree: PathBuf,
+    /// The worktree's own git folder.
+    pub git_dir: PathBuf,
+    /// The git folder that all worktrees of the repository share.
+    pub git_common_dir: PathBuf,
+    /// A UUID for the runtime's session, where the runtime lets it be chosen.
+    pub session: String,
     /// The iteration's folder in the run folder.
     pub folder: PathBuf,
     /// A folder for temporary files, its own.
@@ -105,61 +125,73 @@ pub struct Seat {
     pub remotes: Vec<String>,
 }
 
+/// What a spawn is for.
+#[derive(Debug, Clone, Copy)]
+pub enum Purpose<'a> {
+    /// To do this task.
+    Iteration(&'a Task),
+}
+
 /// What is asked of [`plan_spawn`].
 #[derive(Debug, Clone, Copy)]
 pub struct SpawnRequest<'a> {
-    /// The task.
-    pub task: &'a Task,
+    /// What it is for.
+    pub purpose: Purpose<'a>,
     /// The settings, frozen at launch.
     pub settings: &'a Settings,
-    /// hew's own environment.
-    pub ambient: &'a BTreeMap<String, String>,
+    /// The model that the run asks for (`--model`).
+    pub model: Option<&'a ModelName>,
+    /// The machine.
+    pub host: &'a Host,
     /// Where it runs.
     pub seat: &'a Seat,
-    /// The runtime that [`runtime::choose`] chose for the task.
+    /// The runtime that [`runtime::choose`] chose.
     pub choice: &'a RuntimeChoice,
 }
 
-/// The only place that decides what runs: runtime, argv, environment, input, folder, limits, each with its origin.
+impl SpawnRequest<'_> {
+    /// The task that it is for.
+    pub(super) fn task(&self) -> &Task {
+        let Purpose::Iteration(task) = self.purpose;
+        task
+    }
+}
+
+/// The only place that decides what runs: runtime, model, argv, environment, input, folder, limits, each with its origin.
 pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProblem> {
     let SpawnRequest { settings, seat, choice, .. } = *request;
     let def = runtime::definition(choice, settings)?;
-    let (argv, argv_origin) = plan_argv(request, choice, def)?;
-    let (env, env_origins) = super::env::plan_env(request, def);
+    let family = Family::of(&choice.name, def);
+    let asked = model::choose(request.task(), settings, request.model);
+    let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
+    let limits = plan_limits(request.task(), settings)?;
+    let argv = plan_argv(request, def, told.as_ref(), &limits)?;
+    let (env, env_origins) = super::env::plan_env(request, def, family);
     let stdin = match def.prompt.value {
         PromptVia::Stdin => AgentStdin::File(prompt_file(seat)),
         PromptVia::File => AgentStdin::Null,
     };
-    let limits = SpawnLimits {
-        timeout: settings.timeout.value,
-        stall_timeout: settings.stall_timeout.value,
-        kill_grace: settings.kill_grace.value,
-        transcript_max_bytes: settings.transcript_max_bytes.value,
-    };
-    let mut provenance = vec![
-        entry("runtime", choice.name.as_str(), &choice.origin),
-        entry("argv", &argv.join(" "), &argv_origin),
-        entry("cwd", &seat.worktree.display().to_string(), "the worker's worktree"),
-        entry("stdin", stdin_text(&stdin), &format!("{} prompt", def.prompt.origin)),
-        entry(
-            "done_on_exit_zero",
-            &def.done_on_exit_zero.value.to_string(),
-            &def.done_on_exit_zero.origin.to_string(),
-        ),
-        entry("output", def.output.value.as_str(), &def.output.origin.to_string()),
-    ];
-    provenance.extend(limit_entries(settings));
+    let mut provenance = vec![entry("runtime", choice.name.as_str(), &choice.origin)];
+    provenance.extend(model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model));
+    provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
+    provenance.extend(argv.provenance);
+    provenance.extend(place_entries(request, def, &stdin, family));
+    provenance.extend(limits.provenance);
     provenance.extend(env_origins);
+    shorten(&mut provenance, seat);
     Ok(SpawnPlan {
         runtime: choice.name.clone(),
-        argv,
+        model: told.as_ref().and(asked).map(|asked| asked.name),
+        model_told: told.filter(|_| argv.names_model).map(|told| told.name),
+        argv: argv.words,
         env,
         cwd: seat.worktree.clone(),
         stdin,
-        limits,
+        limits: limits.spawn,
         done_on_exit_zero: def.done_on_exit_zero.value,
         output: def.output.value,
         resumes: None,
+        polite_signal: family.polite_signal(),
         files: SpawnFiles {
             transcript: seat.folder.join("transcript.jsonl"),
             stderr_log: seat.folder.join("stderr.log"),
@@ -179,66 +211,61 @@ pub fn outcome_file(seat: &Seat) -> PathBuf {
     seat.folder.join("outcome.json")
 }
 
-/// One line for people.
-pub fn provenance_line(iteration: IterationId, task: &TaskId, provenance: &[Provenance]) -> String {
-    let runtime = provenance.iter().find(|entry| entry.field == "runtime");
-    let runtime =
-        runtime.map(|entry| format!("runtime={} ({})", entry.value, entry.origin)).unwrap_or_default();
-    format!("{} iter {} {task}: {runtime}", iteration.worker, iteration.iter)
-}
-
-fn entry(field: &str, value: &str, origin: &str) -> Provenance {
-    Provenance { field: field.to_owned(), value: value.to_owned(), origin: origin.to_owned() }
-}
-
-fn stdin_text(stdin: &AgentStdin) -> &str {
-    match stdin {
-        AgentStdin::Null => "/dev/null",
-        AgentStdin::File(_) => "prompt.md",
-    }
-}
-
-fn limit_entries(settings: &Settings) -> [Provenance; 3] {
-    let limit = |field: &str, limit: &crate::settings::Sourced<Duration>| {
-        entry(field, &format!("{}s", limit.value.as_secs()), &limit.origin.to_string())
+fn model_entries(
+    asked: Option<&ModelChoice>,
+    told: Option<&ModelForRuntime>,
+    choice: &RuntimeChoice,
+    names_model: bool,
+) -> Vec<Provenance> {
+    let Some(asked) = asked else {
+        return vec![entry("model", "none", "nothing names one; the runtime's own choice")];
     };
-    [
-        limit("limits.timeout", &settings.timeout),
-        limit("limits.stall_timeout", &settings.stall_timeout),
-        limit("limits.kill_grace", &settings.kill_grace),
+    let models = format!("loop.runtime_defs.{}.models", choice.name);
+    let Some(told) = told else {
+        let ModelChoice { name, origin } = asked;
+        let why = format!("{name} of {origin} is dropped: {models} has no name for it on the fallback");
+        return vec![entry("model", "none", &why)];
+    };
+    let mapped = told.mapped_by.as_ref().map(|by| format!("; mapped by {by}")).unwrap_or_default();
+    let naming = match (names_model, told.mapped_by.is_some()) {
+        (false, _) => format!("not told: the arguments of {} name no {{model}}", choice.name),
+        (true, true) => format!("{} by {models}", asked.name),
+        (true, false) => "the name as it was given".to_owned(),
+    };
+    vec![
+        entry("model", told.name.as_str(), &format!("{}{mapped}", asked.origin)),
+        entry("model.naming", told.naming.as_str(), &naming),
     ]
 }
 
-fn plan_argv(
+fn place_entries(
     request: &SpawnRequest<'_>,
-    choice: &RuntimeChoice,
     def: &RuntimeDef,
-) -> Result<(Vec<String>, String), RuntimeProblem> {
-    if choice.name.as_str() == runtime::SHELL {
-        let allow = &request.settings.shell_allow_task_commands;
-        let (command, origin) = runtime::shell_command(Some(request.task), def, allow, choice)?;
-        return Ok((vec!["sh".to_owned(), "-c".to_owned(), command], origin));
-    }
-    let Some(command) = &def.command.value else {
-        return Err(runtime::no_command(choice));
+    stdin: &AgentStdin,
+    family: Family,
+) -> Vec<Provenance> {
+    let SpawnRequest { seat, choice, .. } = *request;
+    let key = |origin: &crate::settings::Origin, field: &str| {
+        format!("{origin} loop.runtime_defs.{}.{field}", choice.name)
     };
-    let prompt_file = prompt_file(request.seat).display().to_string();
-    let mut argv = vec![command.clone()];
-    argv.extend(fill_placeholders(&def.args.value, &[("{prompt_file}", &prompt_file), ("{model}", "")]));
-    Ok((argv, format!("{} command and args", def.command.origin)))
+    let stdin = match stdin {
+        AgentStdin::Null => "/dev/null",
+        AgentStdin::File(_) => "prompt.md",
+    };
+    let zero = &def.done_on_exit_zero;
+    vec![
+        entry("cwd", &seat.worktree.display().to_string(), "the worker's worktree"),
+        entry("stdin", stdin, &key(&def.prompt.origin, "prompt")),
+        entry("output", def.output.value.as_str(), &key(&def.output.origin, "output")),
+        entry("done_on_exit_zero", &zero.value.to_string(), &key(&zero.origin, "done_on_exit_zero")),
+        entry("polite_signal", family.polite_signal().as_str(), "what hew knows of such a program"),
+    ]
 }
 
-/// Arguments with their placeholders filled. One whose placeholder is empty is left out, together with a flag before it.
-fn fill_placeholders(args: &[String], values: &[(&str, &str)]) -> Vec<String> {
-    let mut filled: Vec<String> = Vec::new();
-    for arg in args {
-        if values.iter().any(|(name, value)| value.is_empty() && arg.contains(name)) {
-            if arg.starts_with('{') && filled.last().is_some_and(|flag| flag.starts_with('-')) {
-                filled.pop();
-            }
-            continue;
-        }
-        filled.push(values.iter().fold(arg.clone(), |text, (name, value)| text.replace(name, value)));
+/// Settings files of the project are named from its root.
+fn shorten(provenance: &mut [Provenance], seat: &Seat) {
+    let root = format!("project {}/", seat.project.display());
+    for found in provenance {
+        found.origin = found.origin.replace(&root, "project ");
     }
-    filled
 }

@@ -14,7 +14,9 @@ pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::exit::Exit;
-use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, RuntimeName, TaskId, TreeId};
+use crate::ids::{
+    Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
+};
 use crate::plan::Provenance;
 use crate::schedule::cost::CostSource;
 pub use crate::tracker::change::TaskChange;
@@ -134,6 +136,15 @@ pub enum JournalEvent {
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
+        /// The model that is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        /// The same as the runtime is told.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model_told: Option<ModelName>,
+        /// Runtime, model and endpoint with where they came from, for people.
+        #[serde(default)]
+        line: String,
         /// Program and arguments.
         argv: Vec<String>,
         /// Hash of the prompt's prefix.

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod iteration;
+pub mod models;
 pub mod moment;
 pub mod phase;
 pub mod row;
@@ -21,10 +22,11 @@ use chrono::{DateTime, Utc};
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
 };
-use crate::ids::{CommitId, IterationId, RunId, TaskId, WorkerId};
+use crate::ids::{CommitId, IterationId, ModelName, RunId, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
 pub use iteration::{ConflictView, IterationView};
+pub use models::{ModelTotals, Models};
 pub use moment::Moment;
 pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
@@ -54,6 +56,8 @@ pub struct RunView {
     pub totals: Totals,
     /// Sums by worker.
     pub workers: BTreeMap<WorkerId, WorkerTotals>,
+    /// Sums by model.
+    pub models: Models,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
     /// What is on its way to the target just now.
@@ -77,7 +81,7 @@ pub struct RunView {
     /// Number of the latest entry.
     pub last_seq: u64,
     /// How each ended iteration was counted, forgotten ones too.
-    counted: BTreeMap<IterationId, IterationOutcome>,
+    counted: BTreeMap<IterationId, (IterationOutcome, Option<ModelName>)>,
 }
 
 impl RunView {
@@ -207,14 +211,21 @@ impl RunView {
         });
         let was_landed = iteration.landed_sha.is_some();
         let has_ended = iteration.ended.is_some();
+        let was_planned = iteration.runtime.is_some();
         iteration.apply(event, moment);
         match event {
             JournalEvent::Exited { usage, cost_usd, cost_source, .. } if !has_ended => {
                 self.totals.spent.add(*usage, *cost_usd, *cost_source);
                 worker.spent.add(*usage, *cost_usd, *cost_source);
+                self.models.exited(iteration, *usage, *cost_usd, *cost_source);
             }
-            JournalEvent::Plan { runtime, .. } if !worker.runtimes.contains(runtime) => {
-                worker.runtimes.insert(runtime.clone());
+            JournalEvent::Plan { runtime, .. } => {
+                if !worker.runtimes.contains(runtime) {
+                    worker.runtimes.insert(runtime.clone());
+                }
+                if !was_planned {
+                    self.models.planned(iteration);
+                }
             }
             JournalEvent::Gated { .. } => self.totals.gates += 1,
             JournalEvent::Landed { .. } if !was_landed => {
@@ -229,16 +240,25 @@ impl RunView {
     fn count_end(&mut self, id: IterationId, outcome: IterationOutcome) {
         let busy_ms = self.iterations.get(&id).map_or(0, IterationView::duration_ms);
         let worker = self.workers.entry(id.worker).or_default();
-        if let Some(before) = self.counted.insert(id, outcome) {
+        let known = self.counted.get(&id).map(|(_, model)| model.clone());
+        let model =
+            known.unwrap_or_else(|| self.iterations.get(&id).and_then(|iteration| iteration.model.clone()));
+        if let Some((before, _)) = self.counted.insert(id, (outcome, model.clone())) {
             self.totals.uncount(before);
-            worker.closed -= u64::from(before == IterationOutcome::Closed).min(worker.closed);
+            if before == IterationOutcome::Closed {
+                worker.closed = worker.closed.saturating_sub(1);
+                self.models.uncount_closed(model.as_ref());
+            }
         } else {
             self.totals.busy_ms = self.totals.busy_ms.saturating_add(busy_ms);
             worker.busy_ms = worker.busy_ms.saturating_add(busy_ms);
             worker.ended += 1;
         }
         self.totals.count(outcome);
-        worker.closed += u64::from(outcome == IterationOutcome::Closed);
+        if outcome == IterationOutcome::Closed {
+            worker.closed += 1;
+            self.models.closed(model.as_ref());
+        }
     }
 
     fn apply_task(&mut self, event: &JournalEvent) {

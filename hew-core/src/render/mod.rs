@@ -7,6 +7,7 @@ pub mod figures;
 pub mod graph;
 pub mod logs;
 pub mod narrate;
+pub mod plan;
 pub mod status;
 pub mod style;
 pub mod summary;

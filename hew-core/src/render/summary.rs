@@ -4,6 +4,7 @@
 //! forgotten.
 
 pub mod json;
+mod models;
 mod spent;
 mod tasks;
 
@@ -37,6 +38,8 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
     let mut out = banner(header, place.state);
     out.push_str(&facts(view, header));
     for section in [
+        models::table(view),
+        models::differing(view),
         workers(view),
         tasks::table(view),
         in_flight(view, place.state),

@@ -238,7 +238,7 @@ pub const KEYS: &[KeySpec] = &[
         "loop.runtime_defs.<name>.args",
         Kind::List,
         "",
-        "Its arguments, never through a shell; `{prompt_file}` and `{model}` are filled in",
+        "Its arguments, never through a shell; `{prompt_file}`, `{model}` and others are filled in (`agents.md`); a list replaces all of hew's own",
     )),
     trusted(key(
         "loop.runtime_defs.<name>.prompt",

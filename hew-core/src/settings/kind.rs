@@ -189,7 +189,9 @@ impl Kind {
                     let number = text.trim().parse::<u64>().ok();
                     bad(number.map(|number| format!("write {number}%")))
                 })?;
-                let percent = number.trim_end().parse::<u8>().ok().filter(|percent| *percent <= 100);
+                let is_number = number.trim_end().bytes().all(|c| c.is_ascii_digit());
+                let percent =
+                    number.trim_end().parse::<u8>().ok().filter(|percent| *percent <= 100 && is_number);
                 percent.map(Value::Percent).ok_or_else(|| bad(None))
             }
             Self::Choice(words) if !words.contains(&text) => Err(bad(None)),

@@ -5,6 +5,7 @@
 //! or the environment itself.
 
 pub mod bytes;
+pub mod check;
 pub mod docs;
 pub mod duration;
 pub mod keys;
@@ -14,6 +15,8 @@ pub mod lookup;
 pub mod map_kind;
 pub mod price;
 pub mod problem;
+pub mod schema;
+pub mod trust;
 pub mod typed;
 pub mod usd;
 pub mod value;
@@ -136,12 +139,12 @@ impl OutputForm {
 pub struct RuntimeDef {
     /// The program; for `shell` a command for `sh -c`.
     pub command: Sourced<Option<String>>,
-    /// Its arguments, with `{prompt_file}` and `{model}`.
+    /// Its arguments, with the placeholders of [`crate::plan::argv`].
     pub args: Sourced<Vec<String>>,
     /// How it is given its prompt.
     pub prompt: Sourced<PromptVia>,
     /// Variables added to its environment.
-    pub env: Sourced<BTreeMap<String, String>>,
+    pub env: BTreeMap<String, Sourced<String>>,
     /// Exit code 0 without another word counts as done.
     pub done_on_exit_zero: Sourced<bool>,
     /// The form of its output.

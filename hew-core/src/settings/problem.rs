@@ -1,6 +1,7 @@
 //! What is wrong with settings, each naming the place where it stands.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use super::Origin;
 use super::kind::BadValue;
@@ -47,9 +48,27 @@ pub enum SettingsProblem {
         /// The entry.
         key: String,
     },
-    /// A definition that lacks a key.
+    /// A project with two settings files.
+    TwoFiles {
+        /// The second one.
+        at: Origin,
+        /// The first one.
+        other: PathBuf,
+    },
+    /// A runtime that nobody defined.
+    UndefinedRuntime {
+        /// Where it is named.
+        at: Origin,
+        /// The key that names it.
+        key: String,
+        /// Its name.
+        name: String,
+        /// The runtime that was most likely meant.
+        suggestion: Option<String>,
+    },
+    /// Something that needs another key.
     Lacking {
-        /// Where the definition stands.
+        /// Where it stands.
         at: Origin,
         /// The key that has to be set.
         key: String,
@@ -65,7 +84,22 @@ impl SettingsProblem {
             | Self::BadValue { at, .. }
             | Self::Section { at, .. }
             | Self::Twice { at, .. }
+            | Self::TwoFiles { at, .. }
+            | Self::UndefinedRuntime { at, .. }
             | Self::Lacking { at, .. } => at,
+        }
+    }
+
+    /// The key that it is about; none for files as a whole.
+    pub fn key(&self) -> Option<&str> {
+        match self {
+            Self::Syntax { .. } | Self::TwoFiles { .. } => None,
+            Self::UnknownKey { key, .. }
+            | Self::BadValue { key, .. }
+            | Self::Section { key, .. }
+            | Self::Twice { key, .. }
+            | Self::UndefinedRuntime { key, .. }
+            | Self::Lacking { key, .. } => Some(key),
         }
     }
 
@@ -80,7 +114,17 @@ impl SettingsProblem {
             Self::BadValue { key, bad, .. } => format!("{key}: {bad}"),
             Self::Section { key, .. } => format!("{key} is a section of keys and holds no value"),
             Self::Twice { key, .. } => format!("{key} is there twice"),
-            Self::Lacking { key, .. } => format!("the definition lacks {key}"),
+            Self::TwoFiles { other, .. } => {
+                format!("{} is there too; a project has one settings file", other.display())
+            }
+            Self::UndefinedRuntime { key, name, suggestion, .. } => {
+                let help = match suggestion {
+                    Some(meant) => format!("did you mean {meant}?"),
+                    None => format!("set loop.runtime_defs.{name}.command"),
+                };
+                format!("{key}: runtime `{name}` is not defined; {help}")
+            }
+            Self::Lacking { key, .. } => format!("{key} has to be set too"),
         }
     }
 
@@ -91,7 +135,7 @@ impl SettingsProblem {
 }
 
 /// A place as editors and compilers write it.
-fn place(at: &Origin) -> String {
+pub fn place(at: &Origin) -> String {
     match at {
         Origin::File { path, line, .. } => format!("{}:{line}", path.display()),
         other => other.to_string(),

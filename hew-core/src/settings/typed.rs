@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::check::lacking_commands;
 use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
 use super::value::Value;
@@ -20,21 +21,6 @@ impl Settings {
         let problems = lacking_commands(&values);
         if problems.is_empty() { Ok(typed(&Reader(&values))) } else { Err(problems) }
     }
-}
-
-/// Definitions that no program belongs to; `shell` may live without one.
-fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
-    let lacks =
-        |name: &String| name != "shell" && values.value(&format!("{RUNTIME_DEFS}{name}.command")).is_none();
-    let names = values.runtimes().into_iter().filter(lacks);
-    names
-        .filter_map(|name| {
-            let start = format!("{RUNTIME_DEFS}{name}.");
-            let mut keys = values.iter().filter(|(key, _)| key.starts_with(&start));
-            let (_, first) = keys.find(|(_, value)| value.origin != Origin::BuiltIn)?;
-            Some(SettingsProblem::Lacking { at: first.origin.clone(), key: format!("{start}command") })
-        })
-        .collect()
 }
 
 fn typed(from: &Reader<'_>) -> Settings {
@@ -103,7 +89,7 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
             command: from.text(&key("command")),
             args: from.list(&key("args")),
             prompt: from.word(&key("prompt"), prompt_via),
-            env: from.map(&key("env")),
+            env: from.entries(&key("env"), |name| Some(name.to_owned()), text),
             done_on_exit_zero: from.flag(&key("done_on_exit_zero")),
             output: from.word(&key("output"), output_form),
             models: from.entries(&key("models"), model_name, model),
@@ -220,13 +206,6 @@ impl Reader<'_> {
         self.known(key, |value| list(value).cloned())
     }
 
-    /// A map as one value, with the origin of its first entry.
-    fn map(&self, key: &str) -> Sourced<BTreeMap<String, String>> {
-        let found = self.entries(key, |name| Some(name.to_owned()), text);
-        let origin = found.values().next().map_or(Origin::BuiltIn, |first| first.origin.clone());
-        Sourced { value: found.into_iter().map(|(name, text)| (name, text.value)).collect(), origin }
-    }
-
     /// A map whose entries have origins of their own.
     fn entries<K: Ord, T>(
         &self,
@@ -306,17 +285,38 @@ mod tests {
     }
 
     #[test]
-    fn shell_is_built_in_and_other_runtimes_need_a_command() {
+    fn a_built_in_runtime_is_changed_key_by_key() {
+        let at = RuntimeName::from("claude");
+        let built_in = settings("").runtime_defs.remove(&at).unwrap();
+        assert_eq!(built_in.command.value.as_deref(), Some("claude"));
+        assert_eq!(built_in.output.value, OutputForm::ClaudeStream);
+        assert!(built_in.env.values().all(|found| found.origin == Origin::BuiltIn), "{:?}", built_in.env);
+        let text =
+            "loop.runtime_defs.claude.args = ['-p']\nloop.runtime_defs.claude.env.DISABLE_TELEMETRY = ''";
+        let changed = settings(text).runtime_defs.remove(&at).unwrap();
+        assert_eq!(changed.args.value, ["-p"]);
+        assert_eq!(changed.command, built_in.command);
+        assert_eq!(changed.env.len(), built_in.env.len());
+        assert_eq!(changed.env["DISABLE_TELEMETRY"].value, "");
+        assert_ne!(changed.env["DISABLE_TELEMETRY"].origin, Origin::BuiltIn);
+    }
+
+    #[test]
+    fn some_runtimes_are_built_in_and_others_need_a_command() {
         let defs = settings("loop.runtime_defs.x.command = 'x'").runtime_defs;
         let done = |name: &str| defs[&RuntimeName::from(name)].done_on_exit_zero.value;
         assert!(done("shell") && !done("x"));
-        assert_eq!(defs.len(), 2);
+        assert_eq!(
+            defs.keys().map(RuntimeName::as_str).collect::<Vec<_>>(),
+            ["claude", "codex", "shell", "x"],
+            "hew brings three along"
+        );
 
         let layer = read_file("\nloop.runtime_defs.x.args = ['a']", "user", Path::new("/u/config.toml"));
         let problems = Settings::from_values(&Values::built_in().overlaid_with(layer.values)).unwrap_err();
         assert_eq!(
             problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            ["/u/config.toml:2: the definition lacks loop.runtime_defs.x.command"]
+            ["/u/config.toml:2: loop.runtime_defs.x.command has to be set too"]
         );
     }
 }

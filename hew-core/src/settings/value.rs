@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+use serde_json::{Value as Json, json};
+
 use super::price::Price;
 use super::usd::Usd;
 
@@ -40,6 +42,26 @@ pub enum Value {
     List(Vec<String>),
     /// Names with a value each.
     Map(BTreeMap<String, Value>),
+}
+
+impl Value {
+    /// For programs: numbers and flags as such, amounts as numbers, the rest as people write it.
+    pub fn to_json(&self) -> Json {
+        match self {
+            Self::Flag(flag) => json!(flag),
+            Self::Count(count) => json!(count),
+            Self::Usd(amount) => json!(amount.as_f64()),
+            Self::Price(price) => {
+                let parts = price.parts().into_iter();
+                parts.map(|(name, amount)| (name.to_owned(), json!(amount.as_f64()))).collect()
+            }
+            Self::List(items) => json!(items),
+            Self::Map(map) => map.iter().map(|(name, value)| (name.clone(), value.to_json())).collect(),
+            Self::Percent(_) | Self::Duration { .. } | Self::Bytes { .. } | Self::Text(_) => {
+                json!(self.to_string())
+            }
+        }
+    }
 }
 
 /// With commas between where that can be read back, else as TOML.

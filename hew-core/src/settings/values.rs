@@ -4,12 +4,17 @@
 //! (`loop.runtime_defs.x.env.A`), so that layers merge key by key and each entry knows where it came from.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use super::keys::{KEYS, KeySpec};
 use super::kind::Kind;
+use super::layers::read_file;
 use super::lookup::{Found, find, keys_of_runtime, runtime_of};
 use super::value::Value;
 use super::{Origin, Sourced};
+
+/// The runtimes that hew brings along.
+const RUNTIMES: &str = include_str!("built_in.toml");
 
 /// Values by key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -24,10 +29,14 @@ impl Values {
         for spec in KEYS.iter().filter(|spec| !spec.name.contains('<')) {
             values.insert_default(spec.name, spec);
         }
-        // A script that ends well has done its work; an agent that ends well may have given up.
-        let shell_is_done = Value::Flag(true);
-        values.insert("loop.runtime_defs.shell.done_on_exit_zero", shell_is_done, &Origin::BuiltIn);
         values
+            .overlaid_with(read_file(RUNTIMES, "built-in", Path::new("built_in.toml")).values.made_built_in())
+    }
+
+    /// The same values, all of them hew's own.
+    fn made_built_in(mut self) -> Self {
+        self.entries.values_mut().for_each(|found| found.origin = Origin::BuiltIn);
+        self
     }
 
     /// Sets a key. A map is merged entry by entry.
@@ -86,7 +95,7 @@ impl Values {
     }
 
     /// The entries of a map, each with its own origin.
-    pub(super) fn entries_of(&self, key: &str) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
+    pub fn entries_of(&self, key: &str) -> impl Iterator<Item = (&str, &Sourced<Value>)> {
         let start = format!("{key}.");
         let below = self.entries.range(start.clone()..);
         below.map_while(move |(path, value)| Some((path.strip_prefix(&start)?, value)))

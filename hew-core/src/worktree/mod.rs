@@ -266,6 +266,8 @@ pub trait GitClient: Send + Sync {
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError>;
     /// All worktrees of the repository, the main one first.
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError>;
+    /// The git folder of one worktree, which holds its index and its HEAD.
+    fn git_dir_of(&self, path: &Path) -> Result<PathBuf, GitError>;
     /// Removes a worktree and git's record of it, whatever lies in it.
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError>;
 }

@@ -1,6 +1,6 @@
 //! The scripted agent: does what a script says, one step a line, and exits with 0 at its end.
 //!
-//! `HEW_STUB_SCRIPT` (or the first argument) names a file, or a folder of which `<task>.<attempt>`, else `<task>`, else
+//! `HEW_STUB_SCRIPT` (else the first argument) names a file, or a folder of which `<task>.<attempt>`, else `<task>`, else
 //! `default` is taken (`HEW_TASK_ID`, `HEW_ATTEMPT`). Empty lines and lines that begin with `#` are skipped. `${NAME}` is
 //! replaced by that variable of the environment, `\n` by a newline, `\xNN` by a byte.
 //!
@@ -23,7 +23,8 @@
 //! | `wait-for PATH` | until the file exists |
 //! | `hang` | for ever |
 //! | `burn` | for ever, using the processor |
-//! | `ignore-term` | TERM has no effect from here on |
+//! | `ignore-term`, `ignore-int` | TERM, or INT, has no effect from here on |
+//! | `on-int PATH` | INT makes this file, and ends the agent with 0 |
 //! | `stop-self` | SIGSTOP |
 //! | `child` | a child that hangs, in the agent's group, with its streams |
 //! | `daemon` | a child that hangs in a session of its own, ignores TERM, and holds the streams |
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
 }
 
 fn load_script() -> Result<String, End> {
-    let named = env::args_os().nth(1).or_else(|| env::var_os("HEW_STUB_SCRIPT"));
+    let named = env::var_os("HEW_STUB_SCRIPT").or_else(|| env::args_os().nth(1));
     let path = PathBuf::from(named.ok_or_else(|| bad("no script: set HEW_STUB_SCRIPT"))?);
     let path = if path.is_dir() { choose(&path)? } else { path };
     fs::read_to_string(&path).map_err(|error| bad(format!("{}: {error}", path.display())))
@@ -131,7 +132,9 @@ fn live(word: &str, text: &str) -> Result<(), End> {
         "burn" => loop {
             std::hint::spin_loop();
         },
-        "ignore-term" => ignore_term(),
+        "ignore-term" => block(Signal::SIGTERM),
+        "ignore-int" => block(Signal::SIGINT),
+        "on-int" => end_on_int(PathBuf::from(text)),
         "stop-self" => raise(Signal::SIGSTOP).map_err(|error| bad(error.to_string())),
         "kill-self" => kill_with(Pid::this(), text).map(|()| hang()),
         "kill-parent" => kill_with(getppid(), text),
@@ -246,15 +249,27 @@ fn spawn_self(role: &str) -> Result<(), End> {
 
 fn become_daemon() -> ! {
     let _ = setsid();
-    let _ = ignore_term();
+    let _ = block(Signal::SIGTERM);
     hang()
 }
 
-/// TERM is blocked rather than handled: no code has to run for it.
-fn ignore_term() -> Result<(), End> {
+/// A signal is blocked rather than handled: no code has to run for it.
+fn block(signal: Signal) -> Result<(), End> {
     let mut set = SigSet::empty();
-    set.add(Signal::SIGTERM);
+    set.add(signal);
     set.thread_block().map_err(|error| bad(error.to_string()))
+}
+
+/// Waits for INT in a thread; it is blocked in this one.
+fn end_on_int(mark: PathBuf) -> Result<(), End> {
+    block(Signal::SIGINT)?;
+    thread::spawn(move || {
+        let mut set = SigSet::empty();
+        set.add(Signal::SIGINT);
+        let came = set.wait().is_ok() && fs::write(mark, "").is_ok();
+        std::process::exit(if came { 0 } else { i32::from(BAD_SCRIPT) });
+    });
+    Ok(())
 }
 
 fn kill_with(pid: Pid, name: &str) -> Result<(), End> {

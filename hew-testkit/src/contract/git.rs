@@ -201,6 +201,8 @@ pub fn a_worktree_is_made_listed_and_removed(h: &dyn GitHarness) {
     assert_eq!((&one.head, &one.branch), (&Some(base.clone()), &Some(BranchName::from("loop/x/w0"))));
     let other = listed.iter().find(|entry| entry.path == lane).unwrap();
     assert_eq!(other.branch, None);
+    assert_ne!(git.git_dir_of(&tree).unwrap(), git.git_dir_of(&lane).unwrap());
+    assert!(git.git_dir_of(&h.place("nowhere")).is_err());
     h.write(&tree, "a.txt", "changed\n");
     h.write(&tree, "cache/x", "ignored\n");
     git.remove_worktree(&tree).unwrap();

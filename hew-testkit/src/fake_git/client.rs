@@ -290,6 +290,13 @@ impl GitClient for FakeGit {
         Ok(std::iter::once(entry(&self.root)).chain(others).collect())
     }
 
+    fn git_dir_of(&self, path: &Path) -> Result<PathBuf, GitError> {
+        if let Some(damage) = self.lock().damage(path) {
+            return Err(GitError::File { path: path.to_owned(), reason: damage.to_owned() });
+        }
+        Ok(self.root.join(".git/worktrees").join(path.file_name().unwrap_or_default()))
+    }
+
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
         self.lock().trees.remove(path);
         Ok(())

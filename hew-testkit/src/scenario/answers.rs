@@ -11,11 +11,13 @@ use hew_core::engine::event::{
     DeliveredView, ExitView, GatedView, MergeView, PlannedView, PreparedView, Problem,
 };
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
-use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName, TaskId, TreeId};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName, TaskId, TreeId, uuid4};
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
-use hew_core::plan::{RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::plan::{
+    Host, Purpose, RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn,
+};
 use hew_core::record::event::{DeliveryRecord, TaskChange};
 use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Task};
 use hew_core::worktree::FileChange;
@@ -300,11 +302,21 @@ fn plan(
         attempt,
         project: PathBuf::from("project"),
         worktree: PathBuf::from("wt"),
+        git_dir: PathBuf::from("git/worktrees/wt"),
+        git_common_dir: PathBuf::from("git"),
+        session: uuid4(0),
         temp: folder.join("tmp"),
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
         remotes: Vec::new(),
     };
-    plan_spawn(&SpawnRequest { task, settings, ambient: &BTreeMap::new(), seat: &seat, choice })
+    plan_spawn(&SpawnRequest {
+        purpose: Purpose::Iteration(task),
+        settings,
+        model: None,
+        host: &Host::default(),
+        seat: &seat,
+        choice,
+    })
 }

@@ -8,6 +8,7 @@ use crossbeam_channel::Receiver;
 use hew_core::agent::text::Tail;
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::land::gate::{GateError, GateJob, GateReport, GateRunner, GateStop};
+use hew_core::plan::PoliteSignal;
 
 use super::process::bounded_log::BoundedLog;
 use super::process::output::{Gauge, Pump, Sign, Sink};
@@ -38,6 +39,7 @@ impl ProcessGate {
             env: job.env.clone(),
             cwd: &job.cwd,
             stdin: None,
+            polite_signal: PoliteSignal::Terminate,
             kill_grace: job.kill_grace,
         }
     }

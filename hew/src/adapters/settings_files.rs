@@ -10,13 +10,16 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use hew_core::settings::layers::{Layer, read_environment, read_file, read_flags};
-use hew_core::settings::{Settings, SettingsProblem, Values};
+use hew_core::settings::{Origin, Settings, SettingsProblem, Values};
 
 use super::project::Project;
 use crate::failure::Failure;
 
 /// Names of a project's settings file, the one that is written first.
 const PROJECT_FILES: [&str; 2] = [".hew.toml", "hew.toml"];
+
+/// The layer of a project's own file.
+const PROJECT: &str = "project";
 
 /// A settings file, there or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +30,24 @@ pub struct SettingsFile {
     pub path: PathBuf,
 }
 
-/// Merges built-in values, user file, project file, environment and flags. A flag is key, text and the flag's name.
-pub fn load(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Settings, Failure> {
-    typed(&load_values(project, flags)?)
+/// What the project's own file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProjectLayer {
+    /// The file.
+    pub file: SettingsFile,
+    /// Its values, no other layer's among them.
+    pub values: Values,
+}
+
+/// All layers, merged as far as they could be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layers {
+    /// What is set.
+    pub values: Values,
+    /// The project's own part of it; none where the project has no file that counts.
+    pub project: Option<ProjectLayer>,
+    /// What could not be read, over all layers.
+    pub problems: Vec<SettingsProblem>,
 }
 
 /// Values as typed settings, folders below the home folder named in full.
@@ -41,23 +59,49 @@ pub fn typed(values: &Values) -> Result<Settings, Failure> {
     Ok(settings)
 }
 
-/// The same as values by key.
+/// Merges built-in values, user file, project file, environment and flags. A flag is key, text and the flag's name.
 pub fn load_values(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Values, Failure> {
-    let mut values = Values::built_in();
-    let mut problems = Vec::new();
-    let mut lay_over = |values: Values, layer: Layer| {
-        problems.extend(layer.problems);
-        values.overlaid_with(layer.values)
-    };
-    for file in files(project)? {
-        if let Some(text) = file.read()? {
-            values = lay_over(values, read_file(&text, file.layer, &file.path));
+    let layers = load_layers(project, flags)?;
+    if layers.problems.is_empty() { Ok(layers.values) } else { Err(invalid(&layers.problems)) }
+}
+
+/// The same with the project's own part, and with every problem of every layer.
+pub fn load_layers(project: Option<&Project>, flags: &[(&str, String, &str)]) -> Result<Layers, Failure> {
+    let mut layers = Layers { values: Values::built_in(), project: None, problems: Vec::new() };
+    for file in files_to_read(project, &mut layers.problems)? {
+        let Some(text) = file.read()? else { continue };
+        let layer = read_file(&text, file.layer, &file.path);
+        if file.layer == PROJECT {
+            layers.project = Some(ProjectLayer { values: layer.values.clone(), file });
         }
+        layers.lay_over(layer);
     }
-    let environment = read_environment(environment_text(), &values);
-    values = lay_over(values, environment);
-    values = lay_over(values, read_flags(flags));
-    if problems.is_empty() { Ok(values.completed()) } else { Err(invalid(&problems)) }
+    let environment = read_environment(environment_text(), &layers.values);
+    layers.lay_over(environment);
+    layers.lay_over(read_flags(flags));
+    layers.values = layers.values.completed();
+    Ok(layers)
+}
+
+/// The files that count; of two in one project, which is a problem, both.
+fn files_to_read(
+    project: Option<&Project>,
+    problems: &mut Vec<SettingsProblem>,
+) -> Result<Vec<SettingsFile>, Failure> {
+    let names_one = named_file()?.is_some();
+    let found = project.filter(|_| !names_one).map(|project| found_in(&settings_root(project)));
+    let Some([one, two]) = found.as_deref() else { return files(project) };
+    let at = Origin::File { layer: PROJECT, path: two.clone(), line: 1 };
+    problems.push(SettingsProblem::TwoFiles { at, other: one.clone() });
+    let of_project = [one, two].map(|path| SettingsFile { layer: PROJECT, path: path.clone() });
+    Ok([user_file()?].into_iter().chain(of_project).collect())
+}
+
+impl Layers {
+    fn lay_over(&mut self, layer: Layer) {
+        self.problems.extend(layer.problems);
+        self.values = std::mem::take(&mut self.values).overlaid_with(layer.values);
+    }
 }
 
 /// Variables that are text; a setting that is not text would be no setting.
@@ -74,7 +118,17 @@ pub fn invalid(problems: &[SettingsProblem]) -> Failure {
         1 => "a setting is not valid".to_owned(),
         count => format!("{count} settings are not valid"),
     };
-    let failure = Failure::usage(message).hint("hew config keys");
+    let two_files = problems.iter().find_map(|problem| match problem {
+        SettingsProblem::TwoFiles { at: Origin::File { path, .. }, other } => Some((path, other)),
+        _ => None,
+    });
+    let hint = match two_files {
+        Some((path, other)) => {
+            format!("move what you need to {}, then: rm {}", other.display(), path.display())
+        }
+        None => "hew config keys".to_owned(),
+    };
+    let failure = Failure::usage(message).hint(hint);
     problems.iter().fold(failure, Failure::because)
 }
 
@@ -112,21 +166,18 @@ pub fn user_file() -> Result<SettingsFile, Failure> {
 
 /// `.hew.toml` or `hew.toml` in a project's root; `.hew.toml` where neither is there.
 pub fn project_file(root: &Path) -> Result<SettingsFile, Failure> {
-    let present: Vec<PathBuf> =
-        PROJECT_FILES.iter().map(|name| root.join(name)).filter(|path| path.exists()).collect();
-    match present.as_slice() {
-        [] => Ok(SettingsFile { layer: "project", path: root.join(PROJECT_FILES[0]) }),
-        [path] => Ok(SettingsFile { layer: "project", path: path.clone() }),
-        [one, other, ..] => Err(Failure::usage(format!(
-            "two settings files in one project: {} and {}",
-            one.display(),
-            other.display()
-        ))
-        .hint(format!(
-            "move what you need into one of them and remove the other, e.g. rm {}",
-            other.display()
-        ))),
+    match found_in(root).as_slice() {
+        [] => Ok(SettingsFile { layer: PROJECT, path: root.join(PROJECT_FILES[0]) }),
+        [path] => Ok(SettingsFile { layer: PROJECT, path: path.clone() }),
+        [one, two, ..] => {
+            let at = Origin::File { layer: PROJECT, path: two.clone(), line: 1 };
+            Err(invalid(&[SettingsProblem::TwoFiles { at, other: one.clone() }]))
+        }
     }
+}
+
+fn found_in(root: &Path) -> Vec<PathBuf> {
+    PROJECT_FILES.iter().map(|name| root.join(name)).filter(|path| path.exists()).collect()
 }
 
 /// The root whose settings count. Inside an iteration that is the project's, not the worktree's: what an agent edits
@@ -151,6 +202,14 @@ impl SettingsFile {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&self.path, &error)),
         }
+    }
+
+    /// Makes the folder that it stands in.
+    pub fn make_folder(&self) -> Result<(), Failure> {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        std::fs::create_dir_all(folder).map_err(|error| {
+            Failure::failed(format!("folder {} can't be made", folder.display())).because(error)
+        })
     }
 
     /// Replaces its text whole, and makes the folder it stands in. Where it is a link, what it leads to is replaced.

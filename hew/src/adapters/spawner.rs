@@ -54,6 +54,7 @@ impl ProcessSpawner {
                 AgentStdin::Null => None,
                 AgentStdin::File(path) => Some(path),
             },
+            polite_signal: plan.polite_signal,
             kill_grace: plan.limits.kill_grace,
         };
         let program = plan.argv.first().cloned().unwrap_or_default();

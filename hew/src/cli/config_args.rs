@@ -8,8 +8,10 @@ use clap::{Args, Subcommand};
   hew config set loop.jobs 3
   hew config get loop.gate.command --show-origin
   hew config set --global loop.worktree.copy .env,.envrc
+  hew config set loop.model.by_priority.P0 opus
+  hew config validate
 
-Exit codes: 0 done; 1 get: the key has no value; 2 unknown key, bad value or a settings file that can't be read")]
+Exit codes: 0 done; 1 get: the key has no value, edit: the editor failed; 2 unknown key, bad value or a settings file that can't be read")]
 pub enum ConfigCommand {
     /// The value of a key; nothing and exit 1 if no layer gives it one
     Get(GetArgs),
@@ -23,6 +25,10 @@ pub enum ConfigCommand {
     Keys,
     /// The settings files that count, the stronger ones last
     Path,
+    /// Open a settings file in your editor (VISUAL, EDITOR), and check it afterwards
+    Edit(FileSelection),
+    /// Check all layers: every problem with its file and line
+    Validate,
 }
 
 /// Flags of `hew config get`.

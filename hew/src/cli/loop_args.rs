@@ -15,6 +15,8 @@ pub enum LoopCommand {
     Cancel(CancelArgs),
     /// Runs, newest first
     List(ListArgs),
+    /// What would run for a task, and why; nothing is started
+    Explain(ExplainArgs),
     /// Iterations of a run, or an agent's transcript
     Logs(LogsArgs),
     /// Where a run stands
@@ -93,6 +95,12 @@ pub struct RunArgs {
     /// Main runtime (loop.runtime)
     #[arg(long, value_name = "NAME")]
     pub runtime: Option<String>,
+    /// The runtime that takes over while the main one rests (loop.fallback_runtime)
+    #[arg(long, value_name = "NAME")]
+    pub fallback_runtime: Option<String>,
+    /// The model of this run, where a task names none itself; goes before loop.model.*
+    #[arg(long, value_name = "NAME", value_parser = model_name)]
+    pub model: Option<String>,
     /// The command that decides whether a tree is good (loop.gate.command; else detected)
     #[arg(long, value_name = "CMD", conflicts_with = "no_gate")]
     pub gate: Option<String>,
@@ -129,6 +137,25 @@ pub struct RunArgs {
     /// Wait for new tasks instead of ending; deliver whenever idle
     #[arg(long)]
     pub watch: bool,
+}
+
+/// A name on one line that is not empty.
+fn model_name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let fits = !name.is_empty() && !name.contains(char::is_control);
+    if fits { Ok(name.to_owned()) } else { Err("a model's name is on one line and not empty".to_owned()) }
+}
+
+/// Flags of `hew loop explain`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  hew loop explain app-1a2b
+
+Exit codes: 0 shown; 1 there is no such task, or it can't run here; 2 bad settings or project state")]
+pub struct ExplainArgs {
+    /// The task
+    #[arg(value_name = "TASK")]
+    pub task: String,
 }
 
 /// Flags of `hew loop cancel`.

@@ -63,6 +63,10 @@ pub enum Command {
     Config(config_args::ConfigCommand),
     /// Set a project up: settings, state folder, tracker
     Init(InitArgs),
+    /// Trust what this project's settings run: shows it, and remembers it
+    Trust(TrustArgs),
+    /// JSON Schema of a file that hew reads or writes
+    Schema(SchemaArgs),
     /// Watch hew do its job on a small project that it makes
     Demo(DemoArgs),
     /// (for agents) This task is done
@@ -85,6 +89,37 @@ pub struct InitArgs {
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Flags of `hew trust`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hew trust --show
+  hew trust
+  HEW_TRUST=all hew loop run --scope ready
+
+Settings of a project that run commands or widen what agents may do take effect once you have
+trusted them; a change of them has to be trusted again. HEW_TRUST=all is for machines where nobody
+can be asked.
+
+Exit codes: 0 trusted; 1 --show: not trusted; 2 settings are not valid")]
+pub struct TrustArgs {
+    /// Show what is not trusted, and trust nothing
+    #[arg(long)]
+    pub show: bool,
+}
+
+/// Flags of `hew schema`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  hew schema
+  hew schema config > hew.schema.json
+
+Exit codes: 0 done; 2 there is no schema of this name")]
+pub struct SchemaArgs {
+    /// Which one; without it all names are listed
+    #[arg(value_name = "NAME")]
+    pub name: Option<String>,
 }
 
 /// Flags of `hew demo`.

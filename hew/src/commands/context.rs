@@ -6,7 +6,9 @@ use std::sync::Arc;
 use hew_core::settings::{Settings, Values};
 use hew_core::tracker::TaskEditor;
 
+use super::trust;
 use crate::adapters::project::Project;
+use crate::adapters::settings_files::ProjectLayer;
 use crate::adapters::{settings_files, tracker};
 use crate::failure::Failure;
 
@@ -19,6 +21,8 @@ pub struct Context {
     pub settings: Settings,
     /// What is set, by key.
     pub values: Values,
+    /// What the project's own file says; none where it does not count.
+    pub project_layer: Option<ProjectLayer>,
 }
 
 /// A flag that is a setting: key, text, the flag's name; e.g. `("loop.jobs", "3", "--jobs")`.
@@ -41,13 +45,17 @@ impl Context {
     }
 
     fn of(project: Project, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
-        let values = settings_files::load_values(Some(&project), flags)?;
-        let settings = settings_files::typed(&values)?;
-        Ok(Self { project, settings, values })
+        let layers = settings_files::load_layers(Some(&project), flags)?;
+        if !layers.problems.is_empty() {
+            return Err(settings_files::invalid(&layers.problems));
+        }
+        let settings = settings_files::typed(&layers.values)?;
+        Ok(Self { project, settings, values: layers.values, project_layer: layers.project })
     }
 
     /// Opens the tracker that is in use.
     pub fn open_tracker(&self) -> Result<Arc<dyn TaskEditor>, Failure> {
+        trust::require_for_tracker(self)?;
         tracker::open(&self.project, &self.settings)
     }
 }

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::init_template;
+use super::trust;
 use crate::adapters::settings_files::{SettingsFile, project_file};
 use crate::cli::InitArgs;
 use crate::failure::{Failure, code};
@@ -43,6 +44,9 @@ pub fn run(args: &InitArgs, ui: &Ui) -> Result<u8, Failure> {
     let settings = write_settings(&file, &before.settings, &runtimes)?;
     let ignore = ignore_state(&before.project.state_dir)?;
     let context = Context::open()?;
+    if let (Done::Made, Some(layer)) = (settings, &context.project_layer) {
+        trust::record(&context.project, layer)?;
+    }
     let tracker_was_there = tracker_file(&context).exists();
     context.open_tracker()?;
     let tracker = if tracker_was_there { Done::WasThere } else { Done::Made };

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::loop_run::find_gate;
+use super::trust;
 use crate::adapters::git::RepoGit;
 use crate::adapters::lock::{LockError, ProjectLock};
 use crate::adapters::store::loop_dir;
@@ -26,6 +27,7 @@ use crate::ui::Ui;
 /// Delivers one run.
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
+    trust::require(&context, ui)?;
     let run = select(&context, args.run_id.as_deref())?;
     let _lock =
         ProjectLock::acquire(&context.project.shared_dir, &run.run_id).map_err(|error| held(&error))?;

@@ -7,12 +7,14 @@ use crate::ui::Ui;
 
 pub mod agent_words;
 pub mod config;
+mod config_write;
 pub mod context;
 pub mod demo;
 pub mod init;
 mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
+pub mod loop_explain;
 pub mod loop_graph;
 pub mod loop_list;
 pub mod loop_logs;
@@ -23,8 +25,10 @@ pub mod loop_status;
 pub mod loop_summary;
 pub mod nested;
 pub mod past_runs;
+pub mod schema;
 pub mod shim;
 pub mod task;
+pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.
 pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
@@ -34,6 +38,8 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Task(command) => task::run(command, ui),
         Command::Config(command) => config::run(command, ui),
         Command::Init(args) => init::run(&args, ui),
+        Command::Trust(args) => trust::run(&args, ui),
+        Command::Schema(args) => schema::run(&args, ui),
         Command::Demo(args) => demo::run(&args, ui),
         Command::Done(args) => agent_words::done(args, ui),
         Command::Blocked(args) => agent_words::blocked(args, ui),
@@ -51,6 +57,7 @@ fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
         LoopCommand::Logs(args) => loop_logs::run(&args, ui),
         LoopCommand::Status(args) => loop_status::run(&args, ui),
         LoopCommand::Summary(args) => loop_summary::run(&args, ui),
+        LoopCommand::Explain(args) => loop_explain::run(&args, ui),
         LoopCommand::Graph(args) => loop_graph::run(&args, ui),
         LoopCommand::PruneWorktrees(args) => loop_prune::run(&args, ui),
     }

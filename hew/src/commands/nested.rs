@@ -19,12 +19,21 @@ const ALLOW: &str = "HEW_ALLOW_NESTED";
 
 /// What a command means where it was called: itself outside an iteration; inside, itself or `hew done`, or it is refused.
 pub fn settle(command: Command) -> Result<Command, Failure> {
-    let Some(run) = env::var_os(RUN_ID).filter(|run| !run.is_empty()) else { return Ok(command) };
+    let Some(run) = run_id() else { return Ok(command) };
     if env::var_os(ALLOW).is_some_and(|value| value == "1") {
         return Ok(command);
     }
     let own_task = env::var(TASK_ID).ok();
     settle_inside(command, own_task.as_deref()).ok_or_else(|| refusal(&run.to_string_lossy()))
+}
+
+/// This was called inside an iteration.
+pub fn is_inside_iteration() -> bool {
+    run_id().is_some()
+}
+
+fn run_id() -> Option<std::ffi::OsString> {
+    env::var_os(RUN_ID).filter(|run| !run.is_empty())
 }
 
 /// `None`: refused.
@@ -45,9 +54,13 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
             | TaskCommand::Ready(_)
             | TaskCommand::Note(_),
         ) => Some(command),
-        Command::Task(_) | Command::Loop(_) | Command::Config(_) | Command::Init(_) | Command::Demo(_) => {
-            None
-        }
+        Command::Task(_)
+        | Command::Loop(_)
+        | Command::Config(_)
+        | Command::Init(_)
+        | Command::Trust(_)
+        | Command::Schema(_)
+        | Command::Demo(_) => None,
     }
 }
 

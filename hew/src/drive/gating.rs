@@ -42,7 +42,7 @@ pub(super) fn run_gate(
         log: rig.place.folder.join(&run.log),
         timeout: rig.settings.gate_timeout.value,
         kill_grace: rig.settings.kill_grace.value,
-        env: plan_gate_env(&rig.ambient, &rig.settings, &temp),
+        env: plan_gate_env(&rig.host.env, &rig.settings, &temp),
     };
     let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
     let alteration = rig.git.alteration(run.lane, run.commit).map_err(|error| error.to_string())?;

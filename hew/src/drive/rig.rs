@@ -1,14 +1,15 @@
 //! What a run works with: adapters, folders, and what is frozen for it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
-use hew_core::ids::{BranchName, CommitId, RunId};
+use hew_core::ids::{BranchName, CommitId, ModelName, RunId};
 use hew_core::land::gate::GateRunner;
 use hew_core::land::gate_detect::GateCommand;
+use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::settings::Settings;
 use hew_core::tracker::TaskEditor;
@@ -17,6 +18,7 @@ use hew_core::worktree::GitClient;
 use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
+use crate::adapters::host;
 use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
 
@@ -68,8 +70,12 @@ pub struct Rig {
     pub project: PathBuf,
     /// The settings, frozen.
     pub settings: Arc<Settings>,
-    /// hew's own environment.
-    pub ambient: BTreeMap<String, String>,
+    /// The machine.
+    pub host: Host,
+    /// The model that the run asks for.
+    pub model: Option<ModelName>,
+    /// The git folder that all worktrees share.
+    pub common_dir: PathBuf,
     /// The prompt's prefix.
     pub prefix: PromptPrefix,
     /// Names of the repository's remotes.
@@ -81,7 +87,7 @@ pub struct Rig {
 }
 
 impl Rig {
-    /// A rig of real adapters for a project.
+    /// A rig of real adapters for a project, for a run that asks for no model.
     pub fn new(
         context: &Context,
         tracker: Arc<dyn TaskEditor>,
@@ -101,7 +107,9 @@ impl Rig {
             place,
             project: context.project.root.clone(),
             settings: Arc::new(context.settings.clone()),
-            ambient: ambient(),
+            host: host::load(&context.settings),
+            model: None,
+            common_dir: context.project.common_dir.clone(),
             prefix,
             hew_folder: hew_folder(),
             kept_folders: Mutex::new(BTreeSet::new()),
@@ -125,12 +133,4 @@ fn hew_program() -> PathBuf {
 /// The folder of this program.
 pub(crate) fn hew_folder() -> PathBuf {
     hew_program().parent().map(PathBuf::from).unwrap_or_default()
-}
-
-/// hew's own environment, as far as it is text.
-pub(crate) fn ambient() -> BTreeMap<String, String> {
-    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
-        Some((name.into_string().ok()?, value.into_string().ok()?))
-    };
-    std::env::vars_os().filter_map(text).collect()
 }

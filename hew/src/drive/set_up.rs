@@ -52,7 +52,7 @@ impl SetUp {
             log: place.log.clone(),
             timeout: rig.settings.gate_timeout.value,
             kill_grace: rig.settings.kill_grace.value,
-            env: plan_set_up_env(&rig.ambient, &rig.settings, place.temp),
+            env: plan_set_up_env(&rig.host.env, &rig.settings, place.temp),
         };
         let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
         if !report.is_green() {

@@ -4,9 +4,9 @@ use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::{SpawnError, SpawnProgress, StopRequest};
 use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
-use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::ids::{IterationId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
-use hew_core::plan::{self, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::plan::{self, Purpose, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
 use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_tail};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::plan_file::plan_json;
@@ -122,12 +122,16 @@ fn write_plan(
     request: &PlanRequest<'_>,
 ) -> Result<Result<PlannedView, RuntimeProblem>, String> {
     let folder = folder(rig, request.iteration);
+    let worktree = seat.path(rig);
     let seat = plan::Seat {
         run: rig.place.run.clone(),
         iteration: request.iteration,
         attempt: request.attempt,
         project: rig.project.clone(),
-        worktree: seat.path(rig),
+        git_dir: rig.git.git_dir_of(&worktree).map_err(|error| error.to_string())?,
+        git_common_dir: rig.common_dir.clone(),
+        session: new_session()?,
+        worktree,
         folder,
         temp: seat.temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
@@ -135,9 +139,10 @@ fn write_plan(
         remotes: rig.remotes.clone(),
     };
     let spawn = SpawnRequest {
-        task: request.task,
+        purpose: Purpose::Iteration(request.task),
         settings: &rig.settings,
-        ambient: &rig.ambient,
+        model: rig.model.as_ref(),
+        host: &rig.host,
         seat: &seat,
         choice: request.choice,
     };
@@ -157,6 +162,12 @@ fn write_plan(
     write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
     write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
     Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+}
+
+/// A name for a runtime's session.
+fn new_session() -> Result<String, String> {
+    let half = || getrandom::u64().map(u128::from).map_err(|error| format!("no random numbers: {error}"));
+    Ok(uuid4(half()? << 64 | half()?))
 }
 
 /// Runs the agent to its end, then reads the task afresh.

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew::adapters::spawner::ProcessSpawner;
 use hew_core::agent::{SpawnError, SpawnProgress, SpawnReport, Spawner, StopRequest};
 use hew_core::land::gate::GateJob;
-use hew_core::plan::{AgentStdin, SpawnFiles, SpawnLimits, SpawnPlan};
+use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
 use hew_testkit::stub_agent;
 use serde_json::Value;
@@ -62,6 +62,8 @@ impl Stage {
     pub(crate) fn plan_for(&self, argv: &[&str]) -> SpawnPlan {
         SpawnPlan {
             runtime: "shell".into(),
+            model: None,
+            model_told: None,
             argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
             env: self.env(),
             cwd: self.path("work"),
@@ -71,10 +73,12 @@ impl Stage {
                 stall_timeout: LONG,
                 kill_grace: LONG,
                 transcript_max_bytes: 1 << 20,
+                budget_usd: None,
             },
             done_on_exit_zero: true,
             output: OutputForm::Text,
             resumes: None,
+            polite_signal: PoliteSignal::Terminate,
             files: SpawnFiles {
                 transcript: self.path("iter/transcript.jsonl"),
                 stderr_log: self.path("iter/stderr.log"),

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::agent::{IterationOutcome, Usage};
 use crate::exit::Exit;
-use crate::ids::{CommitId, RuntimeName, TaskId, TreeId, WorkerId};
+use crate::ids::{CommitId, ModelName, RuntimeName, TaskId, TreeId, WorkerId};
 use crate::record::event::{GateRecord, SCHEMA_VERSION};
 use crate::record::view::{IterationView, Moment};
 pub use crate::schedule::cost::CostSource;
@@ -121,7 +121,7 @@ pub struct IterationFile {
     pub cooldown_engaged: bool,
     /// The model that was asked for; null where none was.
     #[serde(default)]
-    pub model: Option<String>,
+    pub model: Option<ModelName>,
     /// The model that the agent reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub model_observed: Option<String>,
@@ -179,7 +179,7 @@ impl IterationFile {
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
             cooldown_engaged: false,
-            model: None,
+            model: view.model.clone(),
             model_observed: view.model_observed.clone(),
             base_sha: view.base_sha.clone(),
             head_sha: view.head_sha.clone(),

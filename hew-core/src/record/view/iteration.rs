@@ -1,7 +1,7 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
-use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
+use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{GateRecord, JournalEvent};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 
@@ -48,6 +48,10 @@ pub struct IterationView {
     pub worktree: Option<String>,
     /// The runtime.
     pub runtime: Option<RuntimeName>,
+    /// The model that is asked for.
+    pub model: Option<ModelName>,
+    /// The same as the runtime is told.
+    pub model_told: Option<ModelName>,
     /// Hash of the prompt's prefix.
     pub prompt_prefix_hash: Option<String>,
     /// The agent's process.
@@ -120,6 +124,8 @@ impl IterationView {
             phase: Phase::Preparing,
             worktree: None,
             runtime: None,
+            model: None,
+            model_told: None,
             prompt_prefix_hash: None,
             agent: None,
             exit: None,
@@ -166,8 +172,10 @@ impl IterationView {
                 self.worktree = Some(worktree.clone());
                 self.reach(Phase::Planning);
             }
-            JournalEvent::Plan { runtime, prompt_prefix_hash, .. } => {
+            JournalEvent::Plan { runtime, model, model_told, prompt_prefix_hash, .. } => {
                 self.runtime = Some(runtime.clone());
+                self.model.clone_from(model);
+                self.model_told.clone_from(model_told);
                 self.prompt_prefix_hash = Some(prompt_prefix_hash.clone());
                 self.reach(Phase::Starting);
             }

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
-use crate::ids::{CommitId, IterationId, RuntimeName, TaskId};
+use crate::ids::{CommitId, IterationId, ModelName, RuntimeName, TaskId};
 use crate::record::event::{JournalEntry, JournalEvent};
 use crate::usage::Usage;
 
@@ -37,6 +37,8 @@ pub struct IterationRow {
     pub phase: &'static str,
     /// The runtime.
     pub runtime: Option<RuntimeName>,
+    /// The model that is asked for.
+    pub model: Option<ModelName>,
     /// The model that answered.
     pub model_observed: Option<String>,
     /// Tokens that it used.
@@ -69,6 +71,7 @@ impl IterationRow {
             reason: view.reason.clone(),
             phase: view.phase.as_str(),
             runtime: view.runtime.clone(),
+            model: view.model.clone(),
             model_observed: view.model_observed.clone(),
             usage: view.spent.usage,
             cost_usd: view.spent.cost_usd,

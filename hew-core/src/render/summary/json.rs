@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{SummaryPlace, leftover_command, spent, tasks};
+use super::{SummaryPlace, leftover_command, models, spent, tasks};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
@@ -74,6 +74,8 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "removed": view.totals.removed,
         },
         "tokens": spent::figures(&view.totals.spent),
+        "models": models::figures(view),
+        "models_differing": models::differing_figures(view),
         "delivery": view.delivery,
         "delivered_sha": view.delivered_sha,
         "stop": view.stop.as_ref().map(|stop| json!({

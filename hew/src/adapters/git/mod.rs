@@ -265,6 +265,10 @@ impl GitClient for RepoGit {
         worktrees::list(self)
     }
 
+    fn git_dir_of(&self, path: &Path) -> Result<PathBuf, GitError> {
+        Ok(self.locate(path)?.admin)
+    }
+
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
         worktrees::remove(self, path)
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::exit::Exit;
+use hew_core::plan::PoliteSignal;
 
 use super::end_plan::{EndPlan, Stopping};
 use super::lost::{self, Marks};
@@ -30,6 +31,9 @@ const SHIM_LIMIT: Duration = Duration::from_secs(5);
 /// How often a watcher looks at what a program does.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
+/// From INT to TERM, for programs that are interrupted first.
+const INTERRUPT_GRACE: Duration = Duration::from_secs(5);
+
 /// Longer than any run; keeps sums of time in range.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
@@ -46,6 +50,8 @@ pub struct Launch<'a> {
     pub cwd: &'a Path,
     /// Its standard input; `/dev/null` where there is none.
     pub stdin: Option<&'a Path>,
+    /// How it is asked to end.
+    pub polite_signal: PoliteSignal,
     /// From TERM to KILL.
     pub kill_grace: Duration,
 }
@@ -104,7 +110,8 @@ pub struct Supervised {
     messages: Receiver<ShimMessage>,
     marks: Marks,
     cwd: PathBuf,
-    kill_grace: Duration,
+    /// From the first polite signal to KILL.
+    end_grace: Duration,
     begun: Instant,
     /// The program's process id, and that of its session and group.
     pub pid: u32,
@@ -132,7 +139,7 @@ impl Supervised {
             messages: listen(listening),
             marks: Marks::of(&launch.env),
             cwd: launch.cwd.to_owned(),
-            kill_grace: launch.kill_grace.min(FOREVER),
+            end_grace: interrupt_grace(launch).unwrap_or_default() + launch.kill_grace.min(FOREVER),
             begun: Instant::now(),
             pid: 0,
             start_ticks: 0,
@@ -222,7 +229,7 @@ impl Supervised {
     /// Passes a stop on; the first cause is the one that counts, a stronger request replaces a weaker one.
     fn stop(&mut self, plan: &mut EndPlan, request: StopRequest, cause: StopCause) {
         let (word, limit) = match request {
-            StopRequest::Graceful => (StopWord::Graceful, self.kill_grace + SHIM_LIMIT),
+            StopRequest::Graceful => (StopWord::Graceful, self.end_grace + SHIM_LIMIT),
             StopRequest::Now => (StopWord::Now, SHIM_LIMIT),
         };
         let until = Instant::now() + limit;
@@ -274,12 +281,19 @@ fn shim_command(launch: &Launch<'_>) -> Command {
     command
 }
 
+/// None where TERM comes first.
+fn interrupt_grace(launch: &Launch<'_>) -> Option<Duration> {
+    (launch.polite_signal == PoliteSignal::Interrupt).then_some(INTERRUPT_GRACE)
+}
+
 fn spec_of(launch: &Launch<'_>) -> ShimSpec {
     ShimSpec {
         argv: launch.argv.clone(),
         env: launch.env.clone(),
         cwd: PathBytes::new(launch.cwd),
         stdin: launch.stdin.map(PathBytes::new),
+        interrupt_grace_ms: interrupt_grace(launch)
+            .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
         kill_grace_ms: u64::try_from(launch.kill_grace.min(FOREVER).as_millis()).unwrap_or(u64::MAX),
     }
 }

@@ -34,6 +34,9 @@ pub struct ShimSpec {
     pub cwd: PathBytes,
     /// Its standard input; `/dev/null` where there is none.
     pub stdin: Option<PathBytes>,
+    /// INT to the program alone comes first, and this long later TERM to its tree; none: TERM comes first.
+    #[serde(default)]
+    pub interrupt_grace_ms: Option<u64>,
     /// From TERM to KILL.
     pub kill_grace_ms: u64,
 }
@@ -42,7 +45,7 @@ pub struct ShimSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StopWord {
-    /// TERM, grace, KILL.
+    /// INT and its grace where that comes first; TERM, grace, KILL.
     Graceful,
     /// KILL.
     Now,

@@ -44,6 +44,8 @@ enum Phase {
     Running,
     /// It has ended by itself; what it left has until then.
     Lingering(Instant),
+    /// The program was interrupted; it has until then to end its tree and itself.
+    Interrupted(Instant),
     /// The tree was asked to end and has until then.
     Asked(Instant),
     /// KILL, until nothing is left.
@@ -80,7 +82,7 @@ fn supervise() -> io::Result<()> {
     thread::spawn(move || reap_children(&events));
     // Where hew is gone already, the closed socket says so in the next moment.
     let _ = tell(&mut control, &ShimMessage::Started { pid, start_ticks });
-    let mut watch = TreeWatch::new(program, begun, Duration::from_millis(spec.kill_grace_ms));
+    let mut watch = TreeWatch::new(program, begun, &spec);
     watch.until_empty(&inbox);
     tell(&mut control, &watch.into_message())
 }
@@ -154,6 +156,8 @@ fn reap_unnamed() -> Result<(Pid, Exit), Errno> {
 struct TreeWatch {
     program: Pid,
     begun: Instant,
+    /// From INT to TERM, where INT comes first.
+    interrupt_grace: Option<Duration>,
     kill_grace: Duration,
     phase: Phase,
     ended: Option<(Exit, Instant)>,
@@ -161,8 +165,10 @@ struct TreeWatch {
 }
 
 impl TreeWatch {
-    fn new(program: Pid, begun: Instant, kill_grace: Duration) -> Self {
-        Self { program, begun, kill_grace, phase: Phase::Running, ended: None, leaked: None }
+    fn new(program: Pid, begun: Instant, spec: &ShimSpec) -> Self {
+        let interrupt_grace = spec.interrupt_grace_ms.map(Duration::from_millis);
+        let kill_grace = Duration::from_millis(spec.kill_grace_ms);
+        Self { program, begun, interrupt_grace, kill_grace, phase: Phase::Running, ended: None, leaked: None }
     }
 
     fn until_empty(&mut self, inbox: &Receiver<ShimEvent>) {
@@ -191,7 +197,7 @@ impl TreeWatch {
     fn due(&self) -> Option<Instant> {
         let step = match self.phase {
             Phase::Running => None,
-            Phase::Lingering(until) | Phase::Asked(until) => Some(until),
+            Phase::Lingering(until) | Phase::Interrupted(until) | Phase::Asked(until) => Some(until),
             Phase::Killing => Some(Instant::now() + KILL_ROUND),
         };
         [step, self.leak_due()].into_iter().flatten().min()
@@ -206,19 +212,31 @@ impl TreeWatch {
         match event {
             ShimEvent::Reaped(pid, exit) if *pid == self.program => {
                 self.ended = Some((*exit, now));
-                if matches!(self.phase, Phase::Running) {
+                if matches!(self.phase, Phase::Running | Phase::Interrupted(_)) {
                     self.phase = Phase::Lingering(now + LEAK_GRACE);
                 }
             }
-            ShimEvent::Stop(StopWord::Graceful) => self.ask(now + self.kill_grace),
+            ShimEvent::Stop(StopWord::Graceful) => self.stop(now),
             ShimEvent::Stop(StopWord::Now) | ShimEvent::HewGone => self.phase = Phase::Killing,
             ShimEvent::Reaped(..) | ShimEvent::NoChildren => {}
         }
     }
 
+    /// A program is interrupted once; a second polite request does not move the end.
+    fn stop(&mut self, now: Instant) {
+        match (self.phase, self.interrupt_grace) {
+            (Phase::Running, Some(grace)) => {
+                tree::interrupt(self.program);
+                self.phase = Phase::Interrupted(now + grace);
+            }
+            (Phase::Interrupted(_), _) => {}
+            _ => self.ask(now + self.kill_grace),
+        }
+    }
+
     /// A tree is asked once; a second polite request does not move the end.
     fn ask(&mut self, until: Instant) {
-        if matches!(self.phase, Phase::Running | Phase::Lingering(_)) {
+        if matches!(self.phase, Phase::Running | Phase::Lingering(_) | Phase::Interrupted(_)) {
             tree::ask_to_end(self.program);
             self.phase = Phase::Asked(until);
         }
@@ -230,6 +248,7 @@ impl TreeWatch {
         }
         match self.phase {
             Phase::Lingering(until) if until <= now => self.ask(now + self.kill_grace.min(LEFTOVER_TERM)),
+            Phase::Interrupted(until) if until <= now => self.ask(now + self.kill_grace),
             Phase::Asked(until) if until <= now => self.phase = Phase::Killing,
             _ => {}
         }

@@ -11,6 +11,13 @@ pub(super) fn living() -> Vec<ProcStat> {
     below.into_iter().filter_map(proc_tree::stat).filter(ProcStat::is_alive).collect()
 }
 
+/// Asks the program alone to end, in the way in which a person at its terminal would. A stopped one is woken.
+pub(super) fn interrupt(program: Pid) {
+    // A process that is gone needs no signal.
+    let _ = kill(program, Signal::SIGINT);
+    let _ = kill(program, Signal::SIGCONT);
+}
+
 /// Asks the tree to end; each process once. A stopped one is woken, or it could not follow.
 pub(super) fn ask_to_end(group: Pid) {
     // A group or process that is gone needs no signal.

@@ -22,9 +22,9 @@ use hew_core::settings::{Settings, Values};
 use serde_json::json;
 
 use super::context::Context;
-use super::{loop_graph, loop_run};
+use super::{loop_graph, loop_run, trust};
 use crate::adapters::project::Project;
-use crate::adapters::settings_files::{invalid, project_file};
+use crate::adapters::settings_files::{ProjectLayer, invalid, project_file};
 use crate::cli::loop_args::LoopCommand;
 use crate::cli::{Cli, Command, DemoArgs};
 use crate::failure::Failure;
@@ -73,10 +73,13 @@ fn open(folder: &Path, jobs: u16) -> Result<Context, Failure> {
     if !problems.is_empty() {
         return Err(invalid(&problems));
     }
+    let layer = ProjectLayer { file, values: from_file.values.clone() };
+    // hew wrote them itself.
+    trust::record(&project, &layer)?;
     let values =
         Values::built_in().overlaid_with(from_file.values).overlaid_with(from_flags.values).completed();
     let settings = Settings::from_values(&values).map_err(|problems| invalid(&problems))?;
-    Ok(Context { project, settings, values })
+    Ok(Context { project, settings, values, project_layer: Some(layer) })
 }
 
 /// Where everything is, and what to look at next.

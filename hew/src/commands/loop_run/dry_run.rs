@@ -3,20 +3,20 @@
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
-use hew_core::ids::{IterationId, RunId, WorkerId};
-use hew_core::plan::runtime::{self, Choice};
-use hew_core::plan::{RuntimeHealth, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::ids::WorkerId;
+use hew_core::plan::SpawnPlan;
+use hew_core::record::plan_file::plan_value;
+use hew_core::render::plan::provenance_lines;
 use hew_core::render::text::visible;
 use hew_core::tracker::{ReadyQuery, Scope, Task, TaskEditor};
-use hew_core::worktree::names;
 use serde_json::{Value, json};
 
+use super::flags;
+use super::look_ahead::LookAhead;
 use super::preflight::Checked;
 use crate::commands::context::Context;
 use crate::commands::task::tracker_failure;
-use crate::drive::rig;
 use crate::failure::Failure;
 use crate::ui::Ui;
 
@@ -37,8 +37,9 @@ pub(super) fn show(
     };
     let ready = tracker.ready(&query).map_err(|error| tracker_failure(&error))?;
     let jobs = context.settings.jobs.value;
+    let mut ahead = LookAhead::new(context, flags::model(args), checked.worktree_root.clone());
     let rows: Vec<Row<'_>> =
-        ready.iter().enumerate().map(|(number, task)| row(context, checked, task, number, jobs)).collect();
+        ready.iter().enumerate().map(|(number, task)| row(&mut ahead, task, number, jobs)).collect();
     if ui.is_json() {
         let assignments: Vec<Value> = rows.iter().map(Row::to_json).collect();
         let gate = checked.gate.as_ref().map(|gate| &gate.command);
@@ -55,39 +56,16 @@ struct Row<'a> {
     plan: Result<SpawnPlan, String>,
 }
 
-fn row<'a>(context: &Context, checked: &Checked, task: &'a Task, number: usize, jobs: u16) -> Row<'a> {
+fn row<'a>(ahead: &mut LookAhead<'_>, task: &'a Task, number: usize, jobs: u16) -> Row<'a> {
     let slot = u16::try_from(number % usize::from(jobs)).expect("a remainder of a u16 is one");
     let worker = WorkerId(slot);
-    let run = RunId::parse("loop-00000000T000000Z-00000000").expect("the form of a run id");
-    let seat = Seat {
-        iteration: IterationId { worker, iter: 1 },
-        attempt: 1,
-        project: context.project.root.clone(),
-        worktree: names::worker_dir(&checked.worktree_root, &run, worker),
-        folder: PathBuf::from("RUN-FOLDER"),
-        temp: PathBuf::from("TEMP"),
-        port_base: 0,
-        hew_folder: rig::hew_folder(),
-        remotes: Vec::new(),
-        run,
-    };
-    let ambient = rig::ambient();
-    let settings = &context.settings;
-    let planned = match runtime::choose(task, settings, &RuntimeHealth::default()) {
-        Choice::Use(choice) => {
-            plan_spawn(&SpawnRequest { task, settings, ambient: &ambient, seat: &seat, choice: &choice })
-                .map_err(|problem| problem.to_string())
-        }
-        Choice::Wait { why, .. } => Err(why),
-        Choice::Unusable(problem) => Err(problem.to_string()),
-    };
-    Row { task, worker, plan: planned }
+    Row { task, worker, plan: ahead.plan(task, worker) }
 }
 
 impl Row<'_> {
     fn to_json(&self) -> Value {
         let plan = match &self.plan {
-            Ok(plan) => json!({ "runtime": plan.runtime, "argv": plan.argv, "provenance": plan.provenance }),
+            Ok(plan) => plan_value(plan),
             Err(problem) => json!({ "problem": problem }),
         };
         json!({ "worker": self.worker.0, "task": self.task.id, "title": self.task.title, "plan": plan })
@@ -104,14 +82,8 @@ fn render(rows: &[Row<'_>], checked: &Checked, jobs: u16) -> String {
         let _ = writeln!(out, "{} {} {}", row.worker, row.task.id, visible(&row.task.title));
         match &row.plan {
             Ok(plan) => {
-                for entry in &plan.provenance {
-                    let _ = writeln!(
-                        out,
-                        "     {}={} ({})",
-                        entry.field,
-                        visible(&entry.value),
-                        visible(&entry.origin)
-                    );
+                for line in provenance_lines(plan) {
+                    let _ = writeln!(out, "     {line}");
                 }
             }
             Err(problem) => {

@@ -1,6 +1,16 @@
 //! Flags of `hew loop run` as settings, so that both have one meaning and an origin.
 
+use hew_core::ids::ModelName;
+
 use crate::cli::loop_args::{MergeArg, RunArgs};
+
+/// The flag that names a model for one run: it goes after a task's own word and before every setting.
+pub(super) const MODEL_FLAG: &str = "--model";
+
+/// The model that the run asks for.
+pub(super) fn model(args: &RunArgs) -> Option<ModelName> {
+    args.model.as_deref().map(ModelName::new)
+}
 
 /// Key, text and flag of everything that was given.
 pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static str)> {
@@ -8,6 +18,7 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     let mut add = |key, value: Option<String>, flag| given.extend(value.map(|value| (key, value, flag)));
     add("loop.jobs", args.jobs.map(|jobs| jobs.to_string()), "--jobs");
     add("loop.runtime", args.runtime.clone(), "--runtime");
+    add("loop.fallback_runtime", args.fallback_runtime.clone(), "--fallback-runtime");
     add("loop.budget.iterations", args.max_iter.map(|max| max.to_string()), "--max-iter");
     add("loop.budget.wall", args.budget_wall.clone(), "--budget-wall");
     add("loop.max_attempts", args.max_attempts.map(|max| max.to_string()), "--max-attempts");

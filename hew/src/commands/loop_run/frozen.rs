@@ -11,6 +11,7 @@ use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
 use hew_core::tracker::Scope;
 
+use super::flags::{self, MODEL_FLAG};
 use super::preflight::Checked;
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
@@ -53,7 +54,12 @@ pub(super) fn run_config(
 }
 
 /// The journal's first line.
-pub(super) fn run_started(context: &Context, checked: &Checked, place: &RunPlace) -> JournalEvent {
+pub(super) fn run_started(
+    context: &Context,
+    args: &RunArgs,
+    checked: &Checked,
+    place: &RunPlace,
+) -> JournalEvent {
     let settings = &context.settings;
     JournalEvent::RunStarted {
         schema_version: SCHEMA_VERSION,
@@ -70,7 +76,7 @@ pub(super) fn run_started(context: &Context, checked: &Checked, place: &RunPlace
         max_iter: settings.budget_iterations.value,
         budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
         worktrees: place.worktrees().display().to_string(),
-        settings: setting_records(context),
+        settings: setting_records(context, args),
         in_scope: checked.in_scope,
     }
 }
@@ -83,14 +89,20 @@ fn scope_record(scope: &Scope) -> ScopeRecord {
     }
 }
 
-fn setting_records(context: &Context) -> Vec<SettingRecord> {
+/// Every effective setting, and `--model`, which is no key: it belongs to one run.
+fn setting_records(context: &Context, args: &RunArgs) -> Vec<SettingRecord> {
     let record =
         |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
             key: key.to_owned(),
             value: found.value.to_string(),
             origin: found.origin.to_string(),
         };
-    context.values.iter().map(record).collect()
+    let model = flags::model(args).map(|model| SettingRecord {
+        key: MODEL_FLAG.to_owned(),
+        value: model.to_string(),
+        origin: format!("flag {MODEL_FLAG}"),
+    });
+    context.values.iter().map(record).chain(model).collect()
 }
 
 /// What the ledger wants to know, picked from the journal as it is written.

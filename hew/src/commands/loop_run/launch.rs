@@ -14,6 +14,7 @@ use hew_core::tracker::TaskEditor;
 use hew_core::worktree::{BranchCreation, GitClient, names};
 
 use super::earlier;
+use super::flags;
 use super::frozen;
 use super::narration::Narration;
 use super::old_refs;
@@ -21,6 +22,7 @@ use super::preflight::Checked;
 use crate::adapters::lock::{LockError, ProjectLock};
 use crate::adapters::owner::{self, Owner};
 use crate::adapters::recorder::Recorder;
+use crate::adapters::run_log::RunLog;
 use crate::adapters::store::RunFolder;
 use crate::adapters::watch::FileWatch;
 use crate::adapters::{control, ledger, proc_tree, signals, tracker as trackers};
@@ -58,8 +60,9 @@ pub(super) fn launch(
     let (events_in, outside) = unbounded();
     listen(context, args, &place, &events_in)?;
     let state = State::new(frozen::run_config(context, args, checked, &place));
-    let first = frozen::run_started(context, checked, &place);
-    let rig = Arc::new(Rig::new(context, tracker, place.clone(), prefix));
+    let first = frozen::run_started(context, args, checked, &place);
+    let rig =
+        Arc::new(Rig { model: flags::model(args), ..Rig::new(context, tracker, place.clone(), prefix) });
     let ended = record_and_drive(rig, state, outside, first, ui)?;
     control::close(&place.folder);
     note_end(context, &place, &ended, &checked.launch)?;
@@ -217,7 +220,8 @@ fn record_and_drive(
 ) -> Result<Ended, Failure> {
     let mut store = RunFolder::open(&rig.place.folder);
     let recorder = Recorder::start(Box::new(RunFolder::open(&rig.place.folder)), RunView::new());
-    let mut narration = Narration::new(ui);
+    let log = RunLog::open(&rig.place.folder).map_err(unwritable)?;
+    let mut narration = Narration::new(ui, log);
     let wants_delivery = rig.settings.deliver.value && rig.place.target.is_some();
     let mut outcome = frozen::OutcomeWatch::new(state.tip().clone(), wants_delivery);
     let now = rig.clock.now();

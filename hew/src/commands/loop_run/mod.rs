@@ -10,21 +10,25 @@
 //! | `launch` | lock, run branch, run folder; the drive; the end |
 //! | `frozen` | what is frozen at launch |
 //! | `narration` | what is told while the run goes |
-//! | `dry_run` | what would run |
+//! | `look_ahead` | what would run for one task |
+//! | `dry_run` | what would run for all that are ready |
 
 mod dry_run;
 mod earlier;
 mod flags;
 mod frozen;
 mod launch;
+mod look_ahead;
 mod narration;
 mod old_refs;
 mod preflight;
 mod scope;
 
-pub(crate) use preflight::{find_gate, missing_program};
+pub(crate) use look_ahead::LookAhead;
+pub(crate) use preflight::{find_gate, missing_program, worktree_root};
 
 use super::context::Context;
+use super::trust;
 use crate::adapters::tracker as trackers;
 use crate::cli::loop_args::RunArgs;
 use crate::failure::{Failure, code};
@@ -33,6 +37,10 @@ use crate::ui::Ui;
 /// Runs in the project of the current folder.
 pub fn run(args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open_with(&flags::as_settings(args))?;
+    // A dry run starts nothing.
+    if !args.dry_run {
+        trust::require(&context, ui)?;
+    }
     run_in(&context, args, ui)
 }
 
@@ -49,6 +57,7 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
 
 /// `--dry-run`: everything but the launch.
 fn look(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
+    trust::require_for_tracker(context)?;
     let opened = trackers::open_to_look(&context.project, &context.settings).map_err(before_the_start)?;
     // The folder is there as long as the tracker in it.
     let (tracker, _folder) = &opened;

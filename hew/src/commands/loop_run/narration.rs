@@ -1,36 +1,43 @@
-//! What is told while a run goes: a line an event on stderr, or the events themselves as JSON on stdout.
+//! What is told while a run goes: a line an event on stderr and in hew.log, or the events themselves
+//! as JSON on stdout.
 
-use hew_core::plan::provenance_line;
 use hew_core::record::{JournalEntry, JournalEvent, RunView};
 use hew_core::render::narrate::narrate;
+use hew_core::render::text::visible;
 use serde_json::{Value, json};
 
+use crate::adapters::run_log::RunLog;
 use crate::ui::Ui;
 
 /// Tells of entries as they are written.
 pub(super) struct Narration<'a> {
     ui: &'a Ui,
     view: RunView,
+    log: RunLog,
 }
 
 impl<'a> Narration<'a> {
-    pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, view: RunView::new() }
+    pub(super) fn new(ui: &'a Ui, log: RunLog) -> Self {
+        Self { ui, view: RunView::new(), log }
     }
 
     pub(super) fn tell(&mut self, entries: &[JournalEntry]) {
         for entry in entries {
             self.view.apply(entry);
+            let line = narrate(&entry.event, &self.view);
+            if let Some(line) = &line {
+                self.log.add(entry.at, line);
+            }
             if self.ui.is_json() {
                 self.ui.print_json(&as_json(entry));
-            } else if let Some(line) = narrate(&entry.event, &self.view) {
-                self.ui.say(&line);
+            } else if let Some(line) = &line {
+                self.ui.say(line);
             }
-            if let (JournalEvent::Plan { iteration, provenance, .. }, true) =
-                (&entry.event, self.ui.is_verbose())
-                && let Some(task) = self.view.iterations.get(iteration).and_then(|seen| seen.task.as_ref())
-            {
-                self.ui.say(&provenance_line(*iteration, task, provenance));
+            if let JournalEvent::Plan { line, .. } = &entry.event {
+                self.log.add(entry.at, &visible(line));
+                if self.ui.is_verbose() {
+                    self.ui.say(line);
+                }
             }
             if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
                 self.view.forget_with_task(*iteration);

@@ -1,18 +1,18 @@
 //! Everything that is checked before anything starts; all problems are told at once.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::runtime::{self, RuntimeChoice, SHELL};
-use hew_core::settings::Settings;
+use hew_core::settings::check::undefined_runtimes;
+use hew_core::settings::{Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
 
 use crate::adapters::git::RepoGit;
 use crate::adapters::launch_state::{self, Head, LaunchState};
-use crate::adapters::{gate_files, settings_files};
+use crate::adapters::{gate_files, host, settings_files};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
 use crate::failure::Failure;
@@ -45,10 +45,7 @@ pub(super) fn check(
     let state = launch_state::load(&context.project)
         .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
     let git = RepoGit::new(&context.project.common_dir);
-    let worktree_root = match &context.settings.worktree_root.value {
-        Some(root) => root.clone(),
-        None => settings_files::hew_home().join("wt"),
-    };
+    let worktree_root = worktree_root(&context.settings);
     let (launch, target) = match state.head.clone() {
         Head::Branch { name, commit } => (Some(commit), Some(name)),
         Head::Detached(commit) => (Some(commit), None),
@@ -57,6 +54,7 @@ pub(super) fn check(
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
     problems.extend(runtime_problems(&context.settings));
+    problems.extend(other_runtime_problems(context));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
@@ -70,6 +68,11 @@ pub(super) fn check(
         }
         _ => Err(failure(problems)),
     }
+}
+
+/// Where worktrees of all runs are.
+pub(crate) fn worktree_root(settings: &Settings) -> PathBuf {
+    settings.worktree_root.value.clone().unwrap_or_else(|| settings_files::hew_home().join("wt"))
 }
 
 fn failure(mut problems: Vec<Problem>) -> Failure {
@@ -137,18 +140,33 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     })
 }
 
+/// Runtimes that settings name, that nobody defined, and that the run would not choose.
+fn other_runtime_problems(context: &Context) -> Vec<Problem> {
+    let choices = runtime::of_run(&context.settings).unwrap_or_default();
+    let is_told = |problem: &SettingsProblem| match problem {
+        SettingsProblem::UndefinedRuntime { name, .. } => {
+            choices.iter().any(|choice| choice.name.as_str() == name)
+        }
+        other => other.key() == Some("loop.runtime"),
+    };
+    let others = undefined_runtimes(&context.values).into_iter().filter(|problem| !is_told(problem));
+    let problem = |problem: SettingsProblem| Problem {
+        what: problem.to_string(),
+        hint: "hew config validate".to_owned(),
+    };
+    others.map(problem).collect()
+}
+
 /// Why a program can't be run, if it can't.
 pub(crate) fn missing_program(program: &str) -> Option<String> {
-    let is_runnable = |path: &Path| {
-        path.metadata().is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
-    };
-    if program.contains('/') {
-        return (!is_runnable(Path::new(program)))
-            .then(|| format!("{program} is not a program that can be run"));
+    if host::find_program(program).is_some() {
+        return None;
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).any(|folder| is_runnable(&folder.join(program)));
-    (!found).then(|| format!("no program `{program}` on PATH"))
+    Some(if program.contains('/') {
+        format!("{program} is not a program that can be run")
+    } else {
+        format!("no program `{program}` on PATH")
+    })
 }
 
 /// A branch where the run's own need a folder.

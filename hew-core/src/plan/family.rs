@@ -1,0 +1,82 @@
+//! Which agent program a runtime starts, as far as it has manners of its own.
+
+use super::runtime::SHELL;
+use crate::ids::RuntimeName;
+use crate::settings::{OutputForm, RuntimeDef};
+
+/// The first signal with which a program is asked to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PoliteSignal {
+    /// INT to the program alone, which then saves what it knows of its usage; TERM to its whole tree a little later.
+    Interrupt,
+    /// TERM to its whole tree.
+    Terminate,
+}
+
+impl PoliteSignal {
+    /// For people.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Interrupt => "INT",
+            Self::Terminate => "TERM",
+        }
+    }
+}
+
+/// Agent programs that hew knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Family {
+    Claude,
+    Codex,
+    Other,
+}
+
+impl Family {
+    /// By the runtime's name, or by the form of its output: under whatever name it is defined, the program is the same.
+    pub(super) fn of(name: &RuntimeName, def: &RuntimeDef) -> Self {
+        match (name.as_str(), def.output.value) {
+            ("claude", _) | (_, OutputForm::ClaudeStream) => Self::Claude,
+            ("codex", _) | (_, OutputForm::CodexJsonl) => Self::Codex,
+            _ => Self::Other,
+        }
+    }
+
+    /// For people.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Claude => "claude",
+            Self::Codex => "codex",
+            Self::Other => "other",
+        }
+    }
+
+    /// Variables that log it in and lead it to its server: given to it, and to no other agent.
+    pub(super) fn own_variables(self) -> &'static [&'static str] {
+        match self {
+            Self::Claude => &[
+                "ANTHROPIC_API_KEY",
+                "ANTHROPIC_AUTH_TOKEN",
+                "ANTHROPIC_BASE_URL",
+                "CLAUDE_CODE_OAUTH_TOKEN",
+            ],
+            Self::Codex => &["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"],
+            Self::Other => &[],
+        }
+    }
+
+    /// How it is asked to end.
+    pub(super) fn polite_signal(self) -> PoliteSignal {
+        match self {
+            Self::Claude | Self::Codex => PoliteSignal::Interrupt,
+            Self::Other => PoliteSignal::Terminate,
+        }
+    }
+}
+
+/// Why hew names no endpoint to a runtime.
+pub(super) fn no_endpoint(name: &RuntimeName) -> String {
+    if name.as_str() == SHELL {
+        return "a command for the shell has none".to_owned();
+    }
+    format!("{name} handles its own")
+}

@@ -1,0 +1,149 @@
+//! Which model a task asks for, and what its runtime is told. First match wins: tag, label, the run, the task's priority,
+//! its type, the default, none.
+//!
+//! Invariant: a model never changes the runtime. Names are not checked: only the provider knows them.
+
+use super::runtime::RuntimeChoice;
+use crate::ids::ModelName;
+use crate::settings::{RuntimeDef, Settings};
+use crate::tracker::Task;
+
+/// What a tag in a description begins with, behind the `<!--`.
+const TAG: &str = "hew:model=";
+
+/// What a label that names a model begins with.
+const LABEL: &str = "model:";
+
+/// A model that is asked for, with where that came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelChoice {
+    /// The name as it was given.
+    pub name: ModelName,
+    /// E.g. `label model:opus`, `flag --model`.
+    pub origin: String,
+}
+
+/// What kind of name a runtime is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Naming {
+    /// The settings translate the name for this runtime.
+    Mapped,
+    /// A full name with a version in it.
+    Pinned,
+    /// A short name; the runtime decides what stands behind it.
+    Alias,
+}
+
+impl Naming {
+    /// For people and for JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Mapped => "mapped",
+            Self::Pinned => "pinned",
+            Self::Alias => "alias",
+        }
+    }
+}
+
+/// What a runtime is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ModelForRuntime {
+    /// The name that it is told.
+    pub name: ModelName,
+    /// What kind of name that is.
+    pub naming: Naming,
+    /// Where the translation came from, if it is one.
+    pub mapped_by: Option<String>,
+}
+
+/// The model that a task asks for; `run` is that of `--model`.
+pub fn choose(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Option<ModelChoice> {
+    let choice = |name: &str, origin: String| ModelChoice { name: ModelName::new(name), origin };
+    if let Some(name) = tag(&task.description) {
+        return Some(choice(name, format!("tag {TAG}{name}")));
+    }
+    if let Some(name) = task.labels.iter().filter_map(|label| label.strip_prefix(LABEL)).find_map(well_formed)
+    {
+        return Some(choice(name, format!("label {LABEL}{name}")));
+    }
+    if let Some(name) = run {
+        return Some(choice(name.as_str(), "flag --model".to_owned()));
+    }
+    if let Some(found) = settings.model_by_priority.get(&task.priority) {
+        let origin = format!("{} loop.model.by_priority.P{}", found.origin, task.priority);
+        return Some(choice(found.value.as_str(), origin));
+    }
+    if let Some(found) = settings.model_by_type.get(&task.issue_type).filter(|_| !task.issue_type.is_empty())
+    {
+        let origin = format!("{} loop.model.by_type.{}", found.origin, task.issue_type);
+        return Some(choice(found.value.as_str(), origin));
+    }
+    let default = settings.model_default.value.as_ref()?;
+    Some(choice(default.as_str(), format!("{} loop.model.default", settings.model_default.origin)))
+}
+
+/// The first well-formed `<!-- hew:model=NAME -->`.
+fn tag(description: &str) -> Option<&str> {
+    let comments = description.split("<!--").skip(1).filter_map(|text| Some(text.split_once("-->")?.0));
+    comments.filter_map(|comment| comment.trim_start().strip_prefix(TAG)).find_map(well_formed)
+}
+
+/// A name is on one line and not empty.
+fn well_formed(name: &str) -> Option<&str> {
+    let name = name.trim();
+    (!name.is_empty() && !name.contains(char::is_control)).then_some(name)
+}
+
+/// What a runtime is told; none where the name is dropped, for it was meant for the runtime that this one stands in for.
+pub fn for_runtime(model: &ModelChoice, def: &RuntimeDef, choice: &RuntimeChoice) -> Option<ModelForRuntime> {
+    if let Some(mapped) = def.models.get(&model.name) {
+        let key = format!("loop.runtime_defs.{}.models.{}", choice.name, model.name);
+        let (name, mapped_by) = (mapped.value.clone(), Some(format!("{} {key}", mapped.origin)));
+        return Some(ModelForRuntime { name, naming: Naming::Mapped, mapped_by });
+    }
+    if choice.instead_of.is_some() {
+        return None;
+    }
+    let naming = if has_version(model.name.as_str()) { Naming::Pinned } else { Naming::Alias };
+    Some(ModelForRuntime { name: model.name.clone(), naming, mapped_by: None })
+}
+
+/// A full name counts its versions; what stands in brackets is an option.
+fn has_version(name: &str) -> bool {
+    name.split('[').next().unwrap_or_default().contains(|c: char| c.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_well_formed_tag_counts() {
+        for (text, found) in [
+            ("do it <!-- hew:model=opus --> now", Some("opus")),
+            ("<!--hew:model=  claude-opus-5-5 [1m]\t-->", Some("claude-opus-5-5 [1m]")),
+            ("<!-- hew:model= --><!-- hew:model=b --><!-- hew:model=c -->", Some("b")),
+            ("<!-- hew:model=a\n--> x <!-- hew:model=b -->", Some("a")),
+            ("<!-- hew:model=a\nb --> <!-- hew:model=c -->", Some("c")),
+            ("<!-- hew:model=open <!-- hew:model=b -->", Some("b")),
+            ("<!-- hew:model=open", None),
+            ("<!-- hew:models=a --> hew:model=b <!-- model=c -->", None),
+            ("", None),
+        ] {
+            assert_eq!(tag(text), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_version_is_an_alias() {
+        for (name, pinned) in [
+            ("opus", false),
+            ("sonnet[1m]", false),
+            ("claude-opus-5-5", true),
+            ("gpt-5.5", true),
+            ("org/model", false),
+        ] {
+            assert_eq!(has_version(name), pinned, "{name}");
+        }
+    }
+}

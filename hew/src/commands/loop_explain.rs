@@ -1,0 +1,49 @@
+//! `hew loop explain`: what would run for a task, each field with its origin. Nothing is spawned and nothing written.
+
+use hew_core::ids::{TaskId, WorkerId};
+use hew_core::plan::{SpawnPlan, choices};
+use hew_core::record::plan_file::plan_value;
+use hew_core::render::plan::page;
+use hew_core::render::text::visible;
+use hew_core::tracker::Task;
+use serde_json::json;
+
+use super::context::Context;
+use super::loop_run::{LookAhead, missing_program, worktree_root};
+use super::task::{missing_task, tracker_failure};
+use crate::adapters::tracker as trackers;
+use crate::cli::loop_args::ExplainArgs;
+use crate::failure::{Failure, code};
+use crate::ui::Ui;
+
+/// Shows the plan of one task.
+pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
+    let context = Context::open()?;
+    // The folder is there as long as the tracker in it.
+    let (tracker, _folder) = trackers::open_to_look(&context.project, &context.settings)?;
+    let id = TaskId::new(&args.task);
+    let task = tracker.task(&id).map_err(|error| tracker_failure(&error))?;
+    let task = task.ok_or_else(|| missing_task(&*tracker, &id))?;
+    let mut ahead = LookAhead::new(&context, None, worktree_root(&context.settings));
+    let plan = ahead.plan(&task, WorkerId(0)).map_err(|problem| {
+        Failure::failed(format!("{id} can't run here: {problem}")).hint(format!("hew task show {id}"))
+    })?;
+    show(&task, &plan, ui);
+    Ok(code::OK)
+}
+
+fn show(task: &Task, plan: &SpawnPlan, ui: &Ui) {
+    let missing = plan.argv.first().and_then(|program| missing_program(program));
+    let line = choices(&plan.provenance);
+    if ui.is_json() {
+        ui.print_json(&json!({
+            "schema": 1, "kind": "explain", "task": task.id, "title": task.title, "line": line,
+            "missing": missing, "plan": plan_value(plan),
+        }));
+        return;
+    }
+    ui.print(&format!("{} {}\n{}\n\n{}", task.id, visible(&task.title), visible(&line), page(plan)));
+    if let Some(missing) = missing {
+        ui.warn(&format!("it could not be started now: {missing}"));
+    }
+}

@@ -1,0 +1,79 @@
+//! What would run for a task, without running it: the same choice and the same plan as in a run, in a place that is made
+//! up.
+
+use std::path::PathBuf;
+
+use hew_core::ids::{IterationId, ModelName, RunId, WorkerId, uuid4};
+use hew_core::plan::runtime::{self, Choice};
+use hew_core::plan::{Host, Purpose, RuntimeHealth, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::record::files::iteration_dir;
+use hew_core::tracker::Task;
+use hew_core::worktree::names;
+
+use crate::adapters::git::RepoGit;
+use crate::adapters::{host, store};
+use crate::commands::context::Context;
+use crate::drive::rig;
+
+/// What plans are made of that nobody runs.
+pub(crate) struct LookAhead<'a> {
+    context: &'a Context,
+    host: Host,
+    model: Option<ModelName>,
+    worktree_root: PathBuf,
+    remotes: Vec<String>,
+    /// How busy the runtimes would be.
+    health: RuntimeHealth,
+}
+
+impl<'a> LookAhead<'a> {
+    /// `model` is that of `--model`.
+    pub(crate) fn new(context: &'a Context, model: Option<ModelName>, worktree_root: PathBuf) -> Self {
+        let remotes = RepoGit::new(&context.project.common_dir).remotes().unwrap_or_default();
+        let host = host::load(&context.settings);
+        Self { context, host, model, worktree_root, remotes, health: RuntimeHealth::default() }
+    }
+
+    /// The plan of a task on a worker, or why it can't run. Its runtime counts as busy from then on.
+    pub(crate) fn plan(&mut self, task: &Task, worker: WorkerId) -> Result<SpawnPlan, String> {
+        let settings = &self.context.settings;
+        let choice = match runtime::choose(task, settings, &self.health) {
+            Choice::Use(choice) => choice,
+            Choice::Wait { why, .. } => return Err(why),
+            Choice::Unusable(problem) => return Err(problem.to_string()),
+        };
+        *self.health.running.entry(choice.name.clone()).or_default() += 1;
+        let request = SpawnRequest {
+            purpose: Purpose::Iteration(task),
+            settings,
+            model: self.model.as_ref(),
+            host: &self.host,
+            seat: &self.seat(worker),
+            choice: &choice,
+        };
+        plan_spawn(&request).map_err(|problem| problem.to_string())
+    }
+
+    fn seat(&self, worker: WorkerId) -> Seat {
+        let run = RunId::parse("loop-00000000T000000Z-00000000").expect("the form of a run id");
+        let project = &self.context.project;
+        let iteration = IterationId { worker, iter: 1 };
+        let run_folder = store::loop_dir(&project.state_dir).join(run.as_str());
+        let worktrees = self.worktree_root.join(run.as_str());
+        Seat {
+            iteration,
+            attempt: 1,
+            project: project.root.clone(),
+            worktree: names::worker_dir(&self.worktree_root, &run, worker),
+            git_dir: project.common_dir.join("worktrees").join(worker.0.to_string()),
+            git_common_dir: project.common_dir.clone(),
+            session: uuid4(0),
+            folder: run_folder.join(iteration_dir(self.context.settings.jobs.value, iteration)),
+            temp: worktrees.join(format!("tmp-{}", worker.0)),
+            port_base: 0,
+            hew_folder: rig::hew_folder(),
+            remotes: self.remotes.clone(),
+            run,
+        }
+    }
+}
