@@ -85,6 +85,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         },
         deliver: false,
         watch: false,
+        model: None,
         settings: settings(),
     });
     let rig = Arc::new(Rig {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{BranchName, CommitId, RunId};
+use crate::ids::{BranchName, CommitId, ModelName, RunId};
 use crate::schedule::spending::SpendingLimits;
 use crate::settings::{OnGateFail, Settings};
 use crate::tracker::Scope;
@@ -61,6 +61,8 @@ pub struct RunConfig {
     pub deliver: bool,
     /// Wait for new tasks instead of ending.
     pub watch: bool,
+    /// The model of this run, where a task names none itself (`--model`).
+    pub model: Option<ModelName>,
     /// The effective settings.
     pub settings: Arc<Settings>,
 }

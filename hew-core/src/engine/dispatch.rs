@@ -12,6 +12,7 @@ use super::{ending, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::RuntimeProblem;
+use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
@@ -189,6 +190,11 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
         let health = state.runtime_health(now.elapsed, worker);
         match runtime::choose(task, &settings, &health) {
             Choice::Use(choice) => {
+                if state.config.limits.spending.usd.is_some()
+                    && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref())
+                {
+                    return Fitness::Unfit(problem);
+                }
                 if let Some(worker) = worker
                     && state.runtimes.is_due_for_probe(&choice.name, now.elapsed)
                 {

@@ -120,6 +120,7 @@ impl Scenario {
             },
             deliver: true,
             watch: false,
+            model: None,
             settings: Arc::new(settings),
         };
         Self {

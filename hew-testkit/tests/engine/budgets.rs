@@ -125,13 +125,40 @@ fn a_wait_for_a_retry_ends_when_somebody_else_uses_the_budget_up() {
     assert_eq!(run.landed(), ["b"]);
 }
 
+/// A runtime whose output has a form that tells of money.
+fn telling_of_money() -> Scenario {
+    Scenario::new().setting(&[("loop.runtime", "one"), ("loop.runtime_defs.one.output", "claude-stream")])
+}
+
+#[test]
+fn a_model_without_a_price_is_not_run_under_a_budget_of_money() {
+    let models = |model: &str| serde_json::json!({"labels": [format!("model:{model}")]});
+    let one = [
+        ("loop.runtime", "one"),
+        ("loop.runtime_defs.one.output", "codex-jsonl"),
+        ("loop.prices", "opus=1000000/1"),
+    ];
+    let mut run = Scenario::new()
+        .setting(&one)
+        .task_with("a", &[], &models("opus"))
+        .task_with("b", &[], &models("other"))
+        .task_with("c", &[], &models("opus"))
+        .attempts("a", [Attempt::done().using(1)])
+        .budget_usd("1")
+        .start();
+    run.to_end();
+    assert_eq!(run.landed(), ["a"]);
+    assert_eq!(run.stop_reason(), Some(StopReason::BudgetUsd));
+    assert!(run.left_over().iter().any(|left| left.contains("no price is listed for model `other`")));
+}
+
 #[test]
 fn money_is_counted_as_reported_or_by_the_listed_price() {
-    let reported = || Attempt::done().using(10).costing(0.4);
+    let reported = || Attempt::silent().using(10).costing(0.4);
     let tasks = ["a", "b", "c", "d"];
     let scenario = tasks
         .iter()
-        .fold(Scenario::new().tasks(&tasks), |scenario, task| scenario.attempts(task, [reported()]));
+        .fold(telling_of_money().tasks(&tasks), |scenario, task| scenario.attempts(task, [reported()]));
     let mut run = scenario.budget_usd("1").start();
     run.to_end();
     assert_eq!(run.landed(), ["a", "b", "c"]);
@@ -142,7 +169,7 @@ fn money_is_counted_as_reported_or_by_the_listed_price() {
 #[test]
 fn what_nobody_can_price_is_told() {
     let mut run =
-        Scenario::new().tasks(&["a"]).attempts("a", [Attempt::done().using(10)]).budget_usd("1").start();
+        telling_of_money().tasks(&["a"]).attempts("a", [Attempt::done().using(10)]).budget_usd("1").start();
     run.to_end();
     assert!(run.notices().iter().any(|line| line.contains("nobody knows what")), "{:?}", run.notices());
 }

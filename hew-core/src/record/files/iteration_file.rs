@@ -178,7 +178,7 @@ impl IterationFile {
             symbols_touched: Vec::new(),
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
-            cooldown_engaged: false,
+            cooldown_engaged: view.cooldown_engaged,
             model: view.model.clone(),
             model_observed: view.model_observed.clone(),
             base_sha: view.base_sha.clone(),

@@ -49,6 +49,7 @@ pub(super) fn run_config(
         },
         deliver: settings.deliver.value,
         watch: args.watch,
+        model: flags::model(args),
         settings: Arc::new(settings.clone()),
     }
 }
