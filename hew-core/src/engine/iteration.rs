@@ -222,8 +222,8 @@ pub(super) fn exited(
         Err(error) => return exited_unseen(state, id, &error, out),
     };
     let cost @ (usd, _) = spent::cost_of(state, id, &view.report);
-    record_exit(id, &view, cost, out);
     spent::agent_ended(state, id, &view.report, usd, out);
+    record_exit(id, &view, cost, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
     let ending = pending_end(iteration, &view, done_on_exit_zero);

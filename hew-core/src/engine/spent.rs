@@ -29,8 +29,9 @@ pub(super) fn used(
     }
     let (usd, _) = priced(state, id, &usage, reported, None);
     record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
+    let told_before = state.spending.told(id);
     state.spending.tell(id, Amount { tokens: usage.total(), usd: usd.unwrap_or_default() });
-    tell_if_passed(state, id, false, out);
+    tell_if_passed(state, id, (told_before, usage.total()), out);
     // A provider that counts tokens has answered.
     failing::answered(state, id, out);
 }
@@ -67,12 +68,18 @@ pub(super) fn agent_ended(
         let text = format!("nobody knows what its {tokens} tokens cost: loop.budget.usd can't count them");
         notice(out, Some(id), text);
     }
+    let told_before = state.spending.told(id);
     state.spending.agent_ended(id, Amount { tokens, usd: usd.unwrap_or_default() });
-    tell_if_passed(state, id, true, out);
+    tell_if_passed(state, id, (told_before, tokens), out);
 }
 
 /// Tells once that more was spent than a budget allows, and whose tokens those were.
-fn tell_if_passed(state: &mut State, id: IterationId, at_end: bool, out: &mut Vec<Effect>) {
+fn tell_if_passed(
+    state: &mut State,
+    id: IterationId,
+    (told_before, told): (u64, u64),
+    out: &mut Vec<Effect>,
+) {
     if state.told_passed {
         return;
     }
@@ -85,5 +92,5 @@ fn tell_if_passed(state: &mut State, id: IterationId, at_end: bool, out: &mut Ve
         (None, None) => return,
     };
     state.told_passed = true;
-    record(out, JournalEvent::BudgetPassed { iteration: id, mark, at_end });
+    record(out, JournalEvent::BudgetPassed { iteration: id, mark, told_before, told });
 }

@@ -381,8 +381,10 @@ pub enum JournalEvent {
         /// The limit, and what was spent.
         #[serde(flatten)]
         mark: BudgetMark,
-        /// The agent told of these tokens only at its end.
-        at_end: bool,
+        /// Tokens that its agent had told of before it told of those.
+        told_before: u64,
+        /// Tokens that it told of then, in all.
+        told: u64,
     },
     /// No new iteration starts from here on.
     StopRequested {

@@ -185,8 +185,18 @@ impl RunView {
             }
             JournalEvent::AwaitingRuntime { until, .. } => self.awaiting_runtime = Some(*until),
             JournalEvent::IterationStarted { .. } => self.awaiting_runtime = None,
-            JournalEvent::BudgetPassed { iteration, mark, at_end } => {
-                self.budget_passed = Some(PassedView { mark: *mark, iteration: *iteration, at_end: *at_end });
+            JournalEvent::Exited { iteration, usage, .. } => {
+                if let Some(passed) = &mut self.budget_passed {
+                    passed.agent_ended(*iteration, usage.total());
+                }
+            }
+            JournalEvent::BudgetPassed { iteration, mark, told_before, told } => {
+                self.budget_passed = Some(PassedView {
+                    mark: *mark,
+                    iteration: *iteration,
+                    told: (*told_before, *told),
+                    at_end: false,
+                });
             }
             JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
             JournalEvent::Delivery { outcome } => self.take_delivery(outcome),

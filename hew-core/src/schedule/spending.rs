@@ -110,6 +110,11 @@ impl Spending {
         }
     }
 
+    /// Tokens that the running agent of an iteration has told of.
+    pub fn told(&self, id: IterationId) -> u64 {
+        self.running.get(&id).map_or(0, |running| running.now.tokens)
+    }
+
     /// An agent of the iteration has ended, having spent this.
     pub fn agent_ended(&mut self, id: IterationId, amount: Amount) {
         if let Some(running) = self.running.get_mut(&id) {

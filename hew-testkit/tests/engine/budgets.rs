@@ -15,12 +15,12 @@ fn eight(tokens: u64) -> Scenario {
     })
 }
 
-/// How the budget was passed, and whether that was told only at an agent's end.
-fn passed(run: &World) -> Vec<(BudgetMark, bool)> {
+/// How the budget was passed, and what its agent had told of before.
+fn passed(run: &World) -> Vec<(BudgetMark, u64)> {
     run.journal
         .iter()
         .filter_map(|event| match event {
-            JournalEvent::BudgetPassed { mark, at_end, .. } => Some((*mark, *at_end)),
+            JournalEvent::BudgetPassed { mark, told_before, .. } => Some((*mark, *told_before)),
             _ => None,
         })
         .collect()
@@ -33,7 +33,7 @@ fn nothing_starts_once_the_budget_is_used() {
     assert_eq!(run.landed(), ["a", "b", "c"]);
     assert_eq!(run.stop_reason(), Some(StopReason::BudgetTokens));
     assert_eq!(run.exit(), Some(5));
-    assert_eq!(passed(&run), [(BudgetMark::Tokens { limit: 250, spent: 300 }, true)]);
+    assert_eq!(passed(&run), [(BudgetMark::Tokens { limit: 250, spent: 300 }, 0)]);
 }
 
 #[test]
@@ -72,7 +72,7 @@ fn running_agents_are_stopped_at_the_limit_and_its_grace() {
     run.agent_uses("b", 401);
     assert_eq!(run.agent_stops(), []);
     assert_eq!(run.journal.iter().filter(|event| is_stop(event)).count(), 1);
-    assert_eq!(passed(&run), [(BudgetMark::Tokens { limit: 1000, spent: 1001 }, false)]);
+    assert_eq!(passed(&run), [(BudgetMark::Tokens { limit: 1000, spent: 1001 }, 399)]);
     run.agent_uses("a", 698);
     assert_eq!(run.agent_stops(), []);
     run.agent_uses("a", 699);
@@ -163,7 +163,7 @@ fn money_is_counted_as_reported_or_by_the_listed_price() {
     run.to_end();
     assert_eq!(run.landed(), ["a", "b", "c"]);
     assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::BudgetUsd), Some(5)));
-    assert!(matches!(passed(&run)[..], [(BudgetMark::Usd { .. }, true)]), "{:?}", passed(&run));
+    assert!(matches!(passed(&run)[..], [(BudgetMark::Usd { .. }, 0)]), "{:?}", passed(&run));
 }
 
 #[test]

@@ -43,6 +43,15 @@ pub struct PassedView {
     pub mark: BudgetMark,
     /// The iteration whose tokens passed it.
     pub iteration: IterationId,
+    /// Tokens that its agent had told of before it told of those, and then, in all.
+    pub told: (u64, u64),
     /// Its agent told of them only at its end.
     pub at_end: bool,
+}
+
+impl PassedView {
+    /// The agent has ended, having used so many tokens: if it told of all of them in one go, it did so at its end.
+    pub(super) fn agent_ended(&mut self, iteration: IterationId, tokens: u64) {
+        self.at_end |= self.iteration == iteration && self.told == (0, tokens);
+    }
 }

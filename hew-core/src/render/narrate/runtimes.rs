@@ -22,7 +22,7 @@ pub(super) fn line(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::AwaitingRuntime { until, why } => {
             format!("nothing can run before {}: {why}", stamp(*until))
         }
-        JournalEvent::BudgetPassed { iteration, mark, at_end } => passed(view, *iteration, mark, *at_end),
+        JournalEvent::BudgetPassed { iteration, mark, .. } => passed(view, *iteration, mark),
         _ => return None,
     })
 }
@@ -44,11 +44,10 @@ fn at_latest(until: chrono::DateTime<chrono::Utc>) -> String {
     format!("until {} at the latest", stamp(until))
 }
 
-fn passed(view: &RunView, iteration: IterationId, mark: &BudgetMark, at_end: bool) -> String {
+fn passed(view: &RunView, iteration: IterationId, mark: &BudgetMark) -> String {
     let spent = match mark {
         BudgetMark::Tokens { limit, spent } => format!("{spent} of {limit} tokens are used"),
         BudgetMark::Usd { limit, spent } => format!("{spent} of {limit} USD are spent"),
     };
-    let why = if at_end { "; its agent told of its tokens only at its end" } else { "" };
-    format!("{} budget passed: {spent}{why}", about(view, iteration))
+    format!("{} budget passed: {spent}", about(view, iteration))
 }
