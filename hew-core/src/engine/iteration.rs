@@ -16,7 +16,7 @@ use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
-use crate::record::JournalEvent;
+use crate::record::{JournalEvent, StopReason};
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
 use crate::tracker::{Status, Task};
@@ -68,7 +68,11 @@ pub(super) fn why_abandon(state: &mut State, id: IterationId) -> Option<String> 
         return Some(taken);
     }
     let stops_agents = state.stop_level() >= Some(StopLevel::StoppingAgents);
-    (stops_agents || state.is_signalled()).then(|| "the run was stopped".to_owned())
+    let is_spent = state
+        .stop
+        .as_ref()
+        .is_some_and(|stop| matches!(stop.reason, StopReason::BudgetTokens | StopReason::BudgetUsd));
+    (stops_agents || state.is_signalled() || is_spent).then(|| "the run was stopped".to_owned())
 }
 
 /// Ends an iteration whose agent could not be started: its own failure, unless it was stopped meanwhile.

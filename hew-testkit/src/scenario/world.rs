@@ -81,11 +81,16 @@ pub struct World {
     pub journal: Vec<JournalEvent>,
     pub(crate) end: Option<RunEnd>,
     steps: usize,
+    /// The virtual minute, and the steps in it.
+    minute: (u64, usize),
     is_watching: bool,
 }
 
 /// More steps than any scenario needs.
 const MAX_STEPS: usize = 20_000;
+
+/// More steps than any scenario needs without time passing.
+const MAX_STEPS_A_MINUTE: usize = 3_000;
 
 impl World {
     pub(crate) fn new(scenario: Scenario, tracker: FakeTracker, clock: Arc<ManualClock>) -> Self {
@@ -117,6 +122,7 @@ impl World {
             journal: Vec::new(),
             end: None,
             steps: 0,
+            minute: (0, 0),
             is_watching: config.watch,
             state: State::new(config),
             tracker,
@@ -131,8 +137,12 @@ impl World {
     /// If a rule is broken, or the run goes on without end.
     pub fn tell(&mut self, event: Event) {
         self.steps += 1;
+        let minute = self.clock.now().elapsed.as_secs() / 60;
+        self.minute = if self.minute.0 == minute { (minute, self.minute.1 + 1) } else { (minute, 1) };
         let result = if self.steps > MAX_STEPS {
             Err("the run does not end".to_owned())
+        } else if self.minute.1 > MAX_STEPS_A_MINUTE {
+            Err("the run goes round in a circle".to_owned())
         } else {
             self.rules.before(&event);
             let effects = step(&mut self.state, event, self.clock.now());
