@@ -2,13 +2,14 @@
 //!
 //! A task is held by one iteration; nothing that waits is started before its prerequisite is settled by hew's own close;
 //! nothing starts after a stop; no worker has two jobs; the lane has one result, and moves the run branch only from where
-//! it is; iterations begin once, end once and last; in the end every claim is closed, given back or left to its taker.
+//! it is; what is spent stays below the limit, its grace and one report of each agent; iterations begin once, end once and last; in the end every claim is closed, given back or left to its taker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use hew_core::engine::{Effect, Event, LaneJob, RunConfig, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
 use hew_core::record::{JournalEvent, StopReason};
+use hew_core::schedule::spending::SpendingLimits;
 use hew_core::tracker::change::TaskChange;
 use hew_core::tracker::{BdClient, DependencyKind, Status, TaskEditor, TaskFilter};
 
@@ -31,6 +32,11 @@ enum LaneStep {
 pub(crate) struct Rules {
     jobs: u16,
     max_iter: Option<u64>,
+    spending: SpendingLimits,
+    /// Tokens of agents that have ended, those of running ones, and the largest report.
+    spent: u64,
+    live: BTreeMap<IterationId, u64>,
+    largest: u64,
     prerequisites: BTreeMap<TaskId, BTreeSet<TaskId>>,
     /// Closed before the run, or by hew's own close.
     settled: BTreeSet<TaskId>,
@@ -70,6 +76,10 @@ impl Rules {
         Self {
             jobs: config.jobs,
             max_iter: config.limits.max_iter,
+            spending: config.limits.spending,
+            spent: 0,
+            live: BTreeMap::new(),
+            largest: 0,
             prerequisites: prerequisites.collect(),
             settled: closed.collect(),
             closed_by_person: BTreeSet::new(),
@@ -147,6 +157,8 @@ impl Rules {
         let spawns = matches!(job, WorkerJob::Run { .. });
         let signalled = self.stopped == Some(StopReason::Signal);
         ensure(!spawns || !signalled, || format!("{id} spawns an agent after a signal"))?;
+        let is_spent = matches!(self.stopped, Some(StopReason::BudgetTokens | StopReason::BudgetUsd));
+        ensure(!spawns || !is_spent, || format!("{id} spawns an agent after the budget is used up"))?;
         let busy = self.working.insert(id.worker, id);
         ensure(busy.is_none(), || format!("{} has two jobs", id.worker))
     }
@@ -199,10 +211,23 @@ impl Rules {
     fn check_record(&mut self, event: &JournalEvent) -> Verdict {
         match event {
             JournalEvent::IterationStarted { iteration, task, .. } => self.begins(*iteration, task),
+            JournalEvent::Used { iteration, usage, .. } => {
+                let before = self.live.insert(*iteration, usage.total()).unwrap_or(0);
+                self.largest = self.largest.max(usage.total().saturating_sub(before));
+                self.check_spent()
+            }
+            JournalEvent::Exited { iteration, usage, .. } => {
+                let before = self.live.remove(iteration).unwrap_or(0);
+                self.largest = self.largest.max(usage.total().saturating_sub(before));
+                self.spent += usage.total().max(before);
+                self.check_spent()?;
+                self.is_open(*iteration, event)
+            }
             JournalEvent::Prepared { iteration, .. }
             | JournalEvent::Plan { iteration, .. }
             | JournalEvent::Spawned { iteration, .. }
-            | JournalEvent::Exited { iteration, .. }
+            | JournalEvent::RetryPlanned { iteration, .. }
+            | JournalEvent::RuntimeChanged { iteration, .. }
             | JournalEvent::Collected { iteration, .. }
             | JournalEvent::Candidate { iteration, .. }
             | JournalEvent::Conflicted { iteration, .. }
@@ -227,6 +252,13 @@ impl Rules {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_spent(&self) -> Verdict {
+        let Some(limit) = self.spending.tokens else { return Ok(()) };
+        let spent = self.spent + self.live.values().sum::<u64>();
+        let most = limit + limit * u64::from(self.spending.grace) / 100 + u64::from(self.jobs) * self.largest;
+        ensure(spent <= most, || format!("{spent} tokens are used, of {limit}"))
     }
 
     fn check_change(

@@ -6,6 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use hew_core::agent::{FailureClass, RetryAt};
 use hew_core::clock::Clock;
 use hew_core::ids::TaskId;
 use hew_core::settings::OnGateFail;
@@ -128,6 +129,7 @@ fn scenario(case: Case, chance: &mut Chance) -> Scenario {
             gate.on_fail = if stop { OnGateFail::Stop } else { OnGateFail::Continue };
         });
     }
+    scenario = with_runtimes(scenario, case, chance);
     if chance.in_hundred(10) {
         scenario = scenario.watching();
     }
@@ -135,6 +137,46 @@ fn scenario(case: Case, chance: &mut Chance) -> Scenario {
         scenario = scenario.refusing_delivery();
     }
     scenario
+}
+
+/// Two runtimes that may fail whatever the task, and a budget.
+fn with_runtimes(mut scenario: Scenario, case: Case, chance: &mut Chance) -> Scenario {
+    match chance.below(4) {
+        0 => {}
+        1 => scenario = scenario.setting(&[("loop.runtime", "one")]),
+        2 => scenario = scenario.setting(&[("loop.runtime", "one"), ("loop.fallback_runtime", "two")]),
+        _ => scenario = scenario.setting(&[("loop.runtime", "auto"), ("loop.runtimes", "one,two")]),
+    }
+    for runtime in ["one", "two"] {
+        let failures = (0..8).map(|_| chance.in_hundred(case.trouble / 2).then(|| failure(chance)));
+        let failures: Vec<_> = failures.collect();
+        scenario = scenario.runtime_failing(runtime, failures);
+    }
+    if chance.in_hundred(20) {
+        let first_guess = 50 * u64::from(chance.few());
+        scenario = scenario.budget_tokens(100 + chance.next() % 900, first_guess);
+    }
+    scenario
+}
+
+fn failure(chance: &mut Chance) -> (FailureClass, Option<RetryAt>) {
+    let classes = [
+        FailureClass::Auth,
+        FailureClass::Quota,
+        FailureClass::Quota,
+        FailureClass::RateLimit,
+        FailureClass::RateLimit,
+        FailureClass::Overloaded,
+        FailureClass::BadRequest,
+        FailureClass::Server,
+        FailureClass::Network,
+        FailureClass::Spawn,
+        FailureClass::Unknown,
+    ];
+    let class = classes[chance.below(classes.len())];
+    let seconds = [0, 1, 40, 400, 10_000][chance.below(5)];
+    let retry_at = chance.in_hundred(40).then(|| RetryAt::After(Duration::from_secs(seconds)));
+    (class, retry_at)
 }
 
 fn with_faults(scenario: Scenario, task: &str, case: Case, chance: &mut Chance) -> Scenario {
@@ -151,10 +193,17 @@ fn with_faults(scenario: Scenario, task: &str, case: Case, chance: &mut Chance) 
 }
 
 fn attempt(case: Case, chance: &mut Chance) -> Attempt {
+    let usage = Attempt::done().using(chance.next() % 200);
+    let usage = if chance.in_hundred(50) { usage.telling() } else { usage };
     if !chance.in_hundred(case.trouble) {
-        return Attempt::done();
+        return usage;
     }
-    match chance.below(19) {
+    if chance.in_hundred(15) {
+        let (class, retry_at) = failure(chance);
+        let failing = usage.failing_until(class, retry_at);
+        return if chance.in_hundred(50) { failing.failing(class, 3) } else { failing };
+    }
+    match chance.below(20) {
         0 => Attempt::silent(),
         1 => Attempt::silent().changing_nothing(),
         2 => Attempt::done().changing_nothing(),
@@ -173,6 +222,7 @@ fn attempt(case: Case, chance: &mut Chance) -> Attempt {
         15 => Attempt::done().meddled_with(),
         16 => Attempt::done().not_advancing(),
         17 => Attempt::done().unmergeable("disk full"),
+        18 => Attempt::unstartable(),
         _ => Attempt::done().conflicting(),
     }
 }

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hew_core::agent::StopRequest;
+use hew_core::agent::{RuntimeFailure, StopRequest, Usage};
 use hew_core::clock::Clock;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
-use hew_core::ids::{IterationId, RunId, TaskId, WorkerId};
+use hew_core::ids::{IterationId, RunId, RuntimeName, TaskId, WorkerId};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::settings::Settings;
 
@@ -62,6 +62,7 @@ pub struct World {
     pub(crate) attempts: BTreeMap<IterationId, (TaskId, Attempt)>,
     pub(crate) baseline: GateGoes,
     pub(crate) deliveries: VecDeque<Delivers>,
+    pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
     pub(crate) settings: Arc<Settings>,
     pub(crate) run: RunId,
@@ -85,6 +86,8 @@ pub struct World {
     pub journal: Vec<JournalEvent>,
     pub(crate) end: Option<RunEnd>,
     steps: usize,
+    /// The virtual minute, and the steps in it.
+    minute: (u64, usize),
     is_watching: bool,
 }
 
@@ -96,9 +99,13 @@ fn made_ahead(index: usize) -> Event {
 /// More steps than any scenario needs.
 const MAX_STEPS: usize = 20_000;
 
+/// More steps than any scenario needs without time passing.
+const MAX_STEPS_A_MINUTE: usize = 3_000;
+
 impl World {
     pub(crate) fn new(scenario: Scenario, tracker: FakeTracker, clock: Arc<ManualClock>) -> Self {
-        let Scenario { config, tasks: _, attempts, faults, baseline, deliveries, held } = scenario;
+        let Scenario { config, tasks: _, attempts, faults, baseline, deliveries, runtime_failures, held } =
+            scenario;
         let mut world = Self {
             clock,
             faults,
@@ -106,6 +113,7 @@ impl World {
             attempts: BTreeMap::new(),
             baseline,
             deliveries,
+            runtime_failures,
             commits: Commits::new(config.launch.clone()),
             settings: Arc::clone(&config.settings),
             run: config.run.clone(),
@@ -125,6 +133,7 @@ impl World {
             journal: Vec::new(),
             end: None,
             steps: 0,
+            minute: (0, 0),
             is_watching: config.watch,
             state: State::new(config),
             tracker,
@@ -139,8 +148,12 @@ impl World {
     /// If a rule is broken, or the run goes on without end.
     pub fn tell(&mut self, event: Event) {
         self.steps += 1;
+        let minute = self.clock.now().elapsed.as_secs() / 60;
+        self.minute = if self.minute.0 == minute { (minute, self.minute.1 + 1) } else { (minute, 1) };
         let result = if self.steps > MAX_STEPS {
             Err("the run does not end".to_owned())
+        } else if self.minute.1 > MAX_STEPS_A_MINUTE {
+            Err("the run goes round in a circle".to_owned())
         } else {
             self.rules.before(&event);
             let effects = step(&mut self.state, event, self.clock.now());
@@ -183,6 +196,20 @@ impl World {
     /// Everything goes on there again.
     pub fn release(&mut self, place: &Place) {
         self.held.remove(place);
+    }
+
+    /// The running agent of a task tells that it has used so many tokens so far.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn agent_uses(&mut self, task: &str, tokens: u64) -> &mut Self {
+        let running = |(id, job): &(IterationId, WorkerJob)| {
+            matches!(job, WorkerJob::Run { task: running, .. } if running.as_str() == task).then_some(*id)
+        };
+        let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
+        let usage = Usage { input: tokens, ..Usage::default() };
+        self.tell(Event::Used { iteration, usage, cost_usd: None });
+        self
     }
 
     /// Nothing more is done there.

@@ -1,8 +1,10 @@
 //! The engine, put to the test by whole runs.
 
 mod ahead;
+mod budgets;
 mod dispatching;
 mod ending;
 mod landing;
+mod runtimes;
 mod stopping;
 mod watching;

@@ -76,6 +76,12 @@ pub struct RunArgs {
     /// Longest the whole run may take, e.g. 90m or 1h30m (loop.budget.wall)
     #[arg(long, value_name = "DURATION")]
     pub budget_wall: Option<String>,
+    /// Most tokens of the whole run, cached ones too (loop.budget.tokens)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_tokens: Option<u64>,
+    /// Most US dollars that the whole run may cost, e.g. 2.50 (loop.budget.usd)
+    #[arg(long, value_name = "USD")]
+    pub budget_usd: Option<String>,
     /// Attempts at one task before it is parked (loop.max_attempts, 3)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_attempts: Option<u32>,
@@ -91,6 +97,9 @@ pub struct RunArgs {
     /// The runtime that takes over while the main one rests (loop.fallback_runtime)
     #[arg(long, value_name = "NAME")]
     pub fallback_runtime: Option<String>,
+    /// Iterations on the fallback before the main runtime is tried again (loop.fallback_cooldown_iters, 3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub fallback_cooldown_iters: Option<u32>,
     /// The model of this run, where a task names none itself; goes before loop.model.*
     #[arg(long, value_name = "NAME", value_parser = model_name)]
     pub model: Option<String>,
