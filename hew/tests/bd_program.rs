@@ -30,16 +30,17 @@ struct StandIn {
 impl StandIn {
     /// `cases` are those of a shell's `case "$*"`; `version` is answered already.
     fn new(cases: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join(".beads")).unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::create_dir(folder.path().join(".beads")).expect("the temporary folder can be written");
         let here = folder.path().display();
         let text = format!(
             "#!/bin/sh\necho \"$*\" >> {here}/calls\nenv > {here}/env\ncd {here}\ncase \"$*\" in\n\
              \"version --json\") echo '{{\"version\":\"1.3.0\"}}' ;;\n{cases}\n\
              *) echo \"unexpected: $*\" >&2; exit 9 ;;\nesac\n"
         );
-        fs::write(folder.path().join("bd"), text).unwrap();
-        fs::set_permissions(folder.path().join("bd"), fs::Permissions::from_mode(0o755)).unwrap();
+        fs::write(folder.path().join("bd"), text).expect("the temporary folder can be written");
+        fs::set_permissions(folder.path().join("bd"), fs::Permissions::from_mode(0o755))
+            .expect("the temporary folder can be written");
         Self { folder }
     }
 
@@ -48,7 +49,7 @@ impl StandIn {
     }
 
     fn tracker(&self) -> BdTracker {
-        self.open(LIMIT).unwrap()
+        self.open(LIMIT).expect("it answers its version")
     }
 
     fn open(&self, limit: Duration) -> Result<BdTracker, TrackerError> {
@@ -58,7 +59,7 @@ impl StandIn {
     }
 
     fn calls(&self) -> String {
-        fs::read_to_string(self.path("calls")).unwrap()
+        fs::read_to_string(self.path("calls")).expect("it was called")
     }
 }
 

@@ -104,7 +104,14 @@ fn what_an_agent_does_in_bd_counts_only_once_it_has_landed() {
     assert_eq!((&reopened["status"], reopened.get("assignee")), (&"open".into(), None));
     assert!(reopened["notes"].as_str().unwrap().contains("gate"), "{reopened}");
     assert_eq!(reopened["labels"], serde_json::json!(["hew:parked"]));
-    assert_eq!(shown(&stage, &good)["status"], "closed");
+    let closed = shown(&stage, &good);
+    let landed = stage.journal_of("landed")[0]["sha"].as_str().unwrap().to_owned();
+    assert_eq!(closed["status"], "closed");
+    assert_eq!(
+        closed["close_reason"],
+        format!("landed {landed}: closed in the tracker by the agent: finished"),
+        "its own reason is kept"
+    );
     assert_checkout_is_clean(&stage);
     stage.assert_left_clean();
 }

@@ -68,12 +68,20 @@ impl BdClient for BdTracker {
     fn close(&self, id: &TaskId, reason: &str, actor: &Actor) -> Result<CloseOutcome, TrackerError> {
         self.write(|| {
             let Some(task) = self.read_task(id)? else { return Ok(CloseOutcome::Missing) };
-            if let Some(refusal) = edit::close_refusal(&task) {
-                return Ok(refusal);
-            }
+            let reason = match own_close(&task, reason, actor) {
+                Some(whole) => {
+                    // Where a task is closed twice the first reason stays.
+                    self.program.call(&["reopen", id.as_str(), "--json"]).run()?.done()?;
+                    whole
+                }
+                None => match edit::close_refusal(&task) {
+                    Some(refusal) => return Ok(refusal),
+                    None => reason.to_owned(),
+                },
+            };
             let call = self.program.call(&["close", id.as_str(), "--json"]).by(actor);
             // An empty reason is refused where it comes from a file.
-            let call = if reason.is_empty() { call } else { call.flag("reason-file", "-").input(reason) };
+            let call = if reason.is_empty() { call } else { call.flag("reason-file", "-").input(&reason) };
             let said = call.run().and_then(|answer| answer.done());
             match (self.read_task(id)?, said.map_err(refused)) {
                 (None, _) => Ok(CloseOutcome::Missing),
@@ -155,6 +163,16 @@ impl BdClient for BdTracker {
             Ok(pairs)
         })
     }
+}
+
+/// The whole reason for a task that `actor` has closed already, with a reason of its own that lacks what is to be said.
+fn own_close(task: &Task, reason: &str, actor: &Actor) -> Option<String> {
+    let told = task.record.get("close_reason").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let is_own = task.status == Status::Closed && task.assignee.as_ref() == Some(actor);
+    if !is_own || told.starts_with(reason) {
+        return None;
+    }
+    Some(if told.is_empty() { reason.to_owned() } else { format!("{reason}: {told}") })
 }
 
 impl BdTracker {
