@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, bounded, never, select};
 use hew_core::agent::text::{Tail, TextScan};
 use hew_core::agent::{
-    AgentReading, AgentSignal, SpawnError, SpawnProgress, SpawnReport, Spawner, StopCause, StopRequest,
+    AgentReading, AgentSignal, SpawnError, SpawnProgress, SpawnReport, Spawner, StopCause, StopRequest, Usage,
 };
 use hew_core::exit::Exit;
 use hew_core::plan::SpawnPlan;
@@ -28,6 +28,9 @@ pub struct FakeRun {
     signal: Option<AgentSignal>,
     leaked: u32,
     deed: Option<Deed>,
+    /// What it tells while it runs.
+    tells: Vec<(Usage, Option<f64>)>,
+    reading: AgentReading,
 }
 
 enum FakeEnd {
@@ -52,7 +55,16 @@ impl Release {
 
 impl FakeRun {
     fn ending(end: FakeEnd) -> Self {
-        Self { end, stdout: String::new(), stderr: String::new(), signal: None, leaked: 0, deed: None }
+        Self {
+            end,
+            stdout: String::new(),
+            stderr: String::new(),
+            signal: None,
+            leaked: 0,
+            deed: None,
+            tells: Vec::new(),
+            reading: AgentReading::default(),
+        }
     }
 
     /// Ends at once.
@@ -104,6 +116,20 @@ impl FakeRun {
     #[must_use]
     pub fn saying(mut self, signal: AgentSignal) -> Self {
         self.signal = Some(signal);
+        self
+    }
+
+    /// Tells of its tokens while it runs.
+    #[must_use]
+    pub fn telling(mut self, usage: Usage, cost_usd: Option<f64>) -> Self {
+        self.tells.push((usage, cost_usd));
+        self
+    }
+
+    /// Has said this in a structured output.
+    #[must_use]
+    pub fn reading(mut self, reading: AgentReading) -> Self {
+        self.reading = reading;
         self
     }
 
@@ -182,6 +208,9 @@ impl Spawner for FakeSpawner {
         if let Some(deed) = &run.deed {
             deed(plan);
         }
+        for (usage, cost_usd) in run.tells.iter().copied() {
+            progress(SpawnProgress::Used { usage, cost_usd });
+        }
         let (exit, stopped) = await_end(&run.end, stops);
         Ok(report(run, exit, stopped))
     }
@@ -234,7 +263,7 @@ fn report(run: FakeRun, exit: Exit, stopped: Option<StopCause>) -> SpawnReport {
         deferred: findings.deferred,
         summary: findings.summary,
         signal: run.signal,
-        reading: AgentReading::default(),
+        reading: run.reading,
     }
 }
 

@@ -7,6 +7,7 @@ use hew_core::record::event::{
     DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
     SettingRecord, StopReason, TaskChange,
 };
+use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
@@ -214,6 +215,7 @@ impl JournalBuilder {
             stderr_tail: String::new(),
             usage,
             cost_usd,
+            cost_source: cost_usd.map(|_| CostSource::Reported),
             session_id: None,
             model_observed: None,
             tool_calls: Vec::new(),

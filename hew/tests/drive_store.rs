@@ -76,9 +76,16 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         launch: git.base(),
         run_branch,
         gate: None,
-        limits: RunLimits { max_attempts: 1, max_iter: None, wall: None, stop_grace: Duration::ZERO },
+        limits: RunLimits {
+            max_attempts: 1,
+            max_iter: None,
+            wall: None,
+            spending: hew_core::schedule::spending::SpendingLimits::default(),
+            stop_grace: Duration::ZERO,
+        },
         deliver: false,
         watch: false,
+        model: None,
         settings: settings(),
     });
     let rig = Arc::new(Rig {

@@ -6,7 +6,7 @@ use super::effect::Effect;
 use super::event::Problem;
 use super::iteration::failed_end;
 use super::progress::{Iteration, Landing, PendingEnd, Stage};
-use super::settle;
+use super::settle::{self, FailedEnd};
 use super::state::State;
 use super::step::{notice, record};
 use crate::agent::IterationOutcome;
@@ -40,7 +40,11 @@ pub(super) fn taken_in(
     notice(out, Some(id), format!("{why}; what there is of the folder is kept"));
     let outcome = ending.outcome.unwrap_or(IterationOutcome::RuntimeError);
     if let Some(iteration) = state.take_iteration(id) {
-        settle::fail(state, failed_end(*iteration, outcome, why, anchor), out);
+        let end = FailedEnd {
+            spares_attempt: ending.spares_attempt,
+            ..failed_end(*iteration, outcome, why, anchor)
+        };
+        settle::fail(state, end, out);
     }
 }
 
@@ -63,7 +67,9 @@ fn with_work(
     if let Some((outcome, reason)) = failed {
         let iteration = state.take_iteration(id).expect("it was there a moment ago");
         let anchor = (work.head != iteration.base).then_some(anchor);
-        return settle::fail(state, failed_end(*iteration, outcome, reason, anchor), out);
+        let spares_attempt = ending.spares_attempt;
+        let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason, anchor) };
+        return settle::fail(state, end, out);
     }
     if work.changes.is_empty() {
         let iteration = state.take_iteration(id).expect("it was there a moment ago");

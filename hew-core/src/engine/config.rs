@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ids::{BranchName, CommitId, RunId};
+use crate::ids::{BranchName, CommitId, ModelName, RunId};
+use crate::schedule::spending::SpendingLimits;
 use crate::settings::{OnGateFail, Settings};
 use crate::tracker::Scope;
 
@@ -29,6 +30,8 @@ pub struct RunLimits {
     pub max_iter: Option<u64>,
     /// Longest time.
     pub wall: Option<Duration>,
+    /// Most tokens and money.
+    pub spending: SpendingLimits,
     /// How long agents may go on after a signal.
     pub stop_grace: Duration,
 }
@@ -58,6 +61,8 @@ pub struct RunConfig {
     pub deliver: bool,
     /// Wait for new tasks instead of ending.
     pub watch: bool,
+    /// The model of this run, where a task names none itself (`--model`).
+    pub model: Option<ModelName>,
     /// The effective settings.
     pub settings: Arc<Settings>,
 }

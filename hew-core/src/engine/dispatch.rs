@@ -6,31 +6,42 @@ use std::time::Duration;
 use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
 use super::progress::{Iteration, Slot, Stage, TaskProgress, TaskState};
-use super::state::{Course, Listing, LostClaims, Reading, State};
+use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
 use super::{ending, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
-use crate::plan::runtime;
+use crate::plan::RuntimeProblem;
+use crate::plan::priced::priced;
+use crate::plan::runtime::{self, Choice};
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
 use crate::record::event::AssignmentRecord;
 use crate::schedule::budget::Budget;
-use crate::schedule::dispatcher;
+use crate::schedule::dispatcher::{self, Fitness};
 use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
+
+/// What a tick decided.
+type Chosen = dispatcher::Choice<RuntimeProblem, HeldBack>;
 
 /// Claims of one task that may be lost before it is left alone.
 const CLAIMS_OF_ONE_TASK: u32 = 3;
 
 /// What a run may use.
 pub(super) fn budget(state: &State) -> Budget {
-    Budget { max_iter: state.config.limits.max_iter, wall: state.config.limits.wall }
+    let grace = state.config.settings.budget_grace.value;
+    Budget { max_iter: state.config.limits.max_iter, wall: state.config.limits.wall, grace }
 }
 
 /// Iterations begun, and claims that may become one.
 fn reserved(state: &State) -> u64 {
     let claiming = state.slots.iter().filter(|slot| matches!(slot, Slot::Claiming { .. })).count();
     state.started + u64::try_from(claiming).expect("a run has at most 16 workers")
+}
+
+/// How many more iterations may begin.
+fn room(state: &State) -> usize {
+    budget(state).room(reserved(state)).min(state.spending.room())
 }
 
 /// Asks for ready tasks if there is a free worker, room in every budget, and reason to think that the answer is new.
@@ -47,12 +58,16 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
         return;
     }
+    if state.spending.room() == 0 {
+        // What runs may yet take less than was set aside for it.
+        return;
+    }
     state.queue.listing = if ending::is_idle(state) { Listing::Idle } else { Listing::Busy };
     state.queue.stale = false;
     let free = state.free_slots().count();
     // A few more than there are free workers: a claim that is lost is made good in the same tick.
-    let limit = free.min(budget(state).room(reserved(state))) + usize::from(state.config.jobs);
-    out.push(Effect::ListReady(ready_query(state, Some(limit))));
+    let limit = free.min(room(state)) + usize::from(state.config.jobs);
+    out.push(Effect::ListReady(ready_query(state, (!state.queue.whole).then_some(limit))));
 }
 
 /// The run's question to the queue.
@@ -107,7 +122,12 @@ pub(super) fn read_running(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 /// The queue has answered.
-pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>, out: &mut Vec<Effect>) {
+pub(super) fn ready_listed(
+    state: &mut State,
+    result: Result<Vec<Task>, Problem>,
+    now: Now,
+    out: &mut Vec<Effect>,
+) {
     let asked = std::mem::replace(&mut state.queue.listing, Listing::No);
     let ready = match result {
         Ok(ready) => ready,
@@ -127,19 +147,14 @@ pub(super) fn ready_listed(state: &mut State, result: Result<Vec<Task>, Problem>
         state.queue.stale |= !ready.is_empty();
         return super::baseline::open(state, !ready.is_empty(), out);
     }
-    assign(state, ready, out);
+    assign(state, ready, now, out);
 }
 
-fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
+fn assign(state: &mut State, ready: Vec<Task>, now: Now, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
-    let room = budget(state).room(reserved(state));
-    let free: Vec<WorkerId> = state.free_slots().take(room).collect();
-    let health = state.runtime_health();
-    let can_run = |task: &Task| match runtime::choose(task, &state.config.settings, &health) {
-        runtime::Choice::Unusable(problem) => Err(problem),
-        runtime::Choice::Use(_) | runtime::Choice::Wait { .. } => Ok(()),
-    };
-    let choice = dispatcher::choose(ready, &free, can_run);
+    let free: Vec<WorkerId> = state.free_slots().take(room(state)).collect();
+    let choice = choose(state, ready, &free, now);
+    hold_back(state, &choice, free.len());
     for (Task { id: task, title, .. }, problem) in choice.unrunnable {
         notice(out, None, format!("{task} can't run here: {problem}"));
         state.findings.has_failures = true;
@@ -168,6 +183,46 @@ fn assign(state: &mut State, ready: Vec<Task>, out: &mut Vec<Effect>) {
     }
 }
 
+/// Ready tasks to free workers, as far as there are runtimes for them now. A runtime that rested is given to one of them.
+fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> Chosen {
+    let settings = std::sync::Arc::clone(&state.config.settings);
+    dispatcher::choose(ready, free, |task, worker| {
+        let health = state.runtime_health(now.elapsed, worker);
+        match runtime::choose(task, &settings, &health) {
+            Choice::Use(choice) => {
+                if state.config.limits.spending.usd.is_some()
+                    && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref())
+                {
+                    return Fitness::Unfit(problem);
+                }
+                if let Some(worker) = worker
+                    && state.runtimes.is_due_for_probe(&choice.name, now.elapsed)
+                {
+                    state.runtimes.probe(&choice.name, worker);
+                }
+                Fitness::Fit
+            }
+            Choice::Wait { until, why } => Fitness::HeldBack(HeldBack { until, why }),
+            Choice::Unusable(problem @ RuntimeProblem::Out { .. }) if !runtime::has_own_word(task) => {
+                Fitness::HeldBack(HeldBack { until: None, why: problem.to_string() })
+            }
+            Choice::Unusable(problem) => Fitness::Unfit(problem),
+        }
+    })
+}
+
+/// Notes what waits for a runtime. Where such tasks fill a list that was cut, all of it is asked for.
+fn hold_back(state: &mut State, choice: &Chosen, free: usize) {
+    let earliest = choice.held_back.iter().min_by_key(|held| (held.until.is_none(), held.until));
+    state.queue.held_back = earliest.cloned();
+    let was_whole = std::mem::replace(&mut state.queue.whole, earliest.is_some());
+    let is_short = choice.assignments.len() < free;
+    state.queue.stale |= earliest.is_some() && !was_whole && is_short;
+    if earliest.is_none() {
+        state.queue.waiting_until = None;
+    }
+}
+
 /// Writes down claims that no later tick would tell of.
 pub(super) fn record_lost_claims(state: &mut State, ready_seen: usize, out: &mut Vec<Effect>) {
     let claim_failures = std::mem::take(&mut state.claim_failures);
@@ -185,6 +240,7 @@ fn next_id(state: &State, worker: WorkerId) -> IterationId {
 fn claim(state: &mut State, worker: WorkerId, task: Task, out: &mut Vec<Effect>) {
     let iteration = next_id(state, worker);
     state.excluded.insert(task.id.clone());
+    state.spending.set_aside(iteration);
     out.push(Effect::Claim { iteration, task: task.id.clone(), actor: state.config.run.actor(iteration) });
     state.slots[usize::from(worker.0)] = Slot::Claiming { task: Box::new(task) };
 }
@@ -215,8 +271,10 @@ pub(super) fn claimed(
     if state.stop.is_none()
         && let Some(next) = state.queue.spare.pop_front()
     {
-        claim(state, id.worker, next, out);
+        return claim(state, id.worker, next, out);
     }
+    state.spending.end(id, false);
+    state.runtimes.give_up_probe(id.worker);
 }
 
 fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
@@ -256,7 +314,9 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
         base: base.clone(),
         dependencies,
         stage: Stage::Preparing,
-        runtime: None,
+        choice: None,
+        retries: 0,
+        models: Vec::new(),
         taken: None,
     };
     state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));

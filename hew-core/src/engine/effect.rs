@@ -26,6 +26,8 @@ pub enum WorkerJob {
         task: Box<Task>,
         /// Attempts at it, this one included.
         attempt: u32,
+        /// Tries of this attempt before this one, which a failure of the runtime ended.
+        retry: u32,
         /// What failed before.
         previous: Option<Box<FailedAttempt>>,
         /// What its dependencies landed.

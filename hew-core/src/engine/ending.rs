@@ -260,13 +260,16 @@ fn effective_stop(state: &State) -> Option<&Stop> {
     state.stop.as_ref().filter(|stop| !stop.is_late)
 }
 
-/// If several apply: 128+n, 3, 5, 1, in this order; a red baseline is 2, because nothing was started.
+/// If several apply: 128+n, 6, 3, 5, 1, in this order; a red baseline is 2, because nothing was started.
 fn exit_code(state: &State) -> u8 {
     if let Some(signal) = state.stop.as_ref().and_then(|stop| stop.signal) {
         return u8::try_from(128 + signal).unwrap_or(u8::MAX);
     }
     if state.baseline_red {
         return 2;
+    }
+    if effective_stop(state).is_some_and(|stop| stop.reason == StopReason::Quota) {
+        return 6;
     }
     let conflict_left = state.tasks.values().any(|task| task.state == TaskState::Parked { conflict: true });
     let undelivered = matches!(state.delivery, Some(DeliveryRecord::Refused { .. }));

@@ -9,6 +9,7 @@ use crate::land::merge_back::{Advance, Candidate};
 use crate::plan::{RuntimeProblem, SpawnPlan};
 use crate::record::event::{DeliveryRecord, StopReason};
 use crate::tracker::{ClaimOutcome, Leftover, Task};
+use crate::usage::Usage;
 use crate::worktree::collect::Collected;
 
 /// Words of an adapter that could not do its work.
@@ -137,6 +138,15 @@ pub enum Event {
         pid: u32,
         /// Its start time in clock ticks since boot.
         start_ticks: u64,
+    },
+    /// The agent's stream told of tokens used: the whole so far, with their cost where the runtime reckons it.
+    Used {
+        /// The iteration.
+        iteration: IterationId,
+        /// Tokens so far.
+        usage: Usage,
+        /// Money so far, in USD.
+        cost_usd: Option<f64>,
     },
     /// Spawn ended.
     Exited {

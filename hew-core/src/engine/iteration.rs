@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::dispatch;
 use super::effect::{Effect, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::progress::{Iteration, PendingEnd, Stage};
@@ -10,12 +9,16 @@ use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
+use super::{dispatch, failing, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
+use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
+use crate::schedule::cost::CostSource;
+use crate::settings::Usd;
 use crate::tracker::{Status, Task};
 
 /// Ends an iteration that has no work yet.
@@ -31,7 +34,10 @@ fn end_without_work(
     out: &mut Vec<Effect>,
 ) {
     if let Some(iteration) = state.take_iteration(id) {
-        settle::fail(state, failed_end(*iteration, outcome, reason.to_owned(), None), out);
+        // A runtime that rests is nobody's fault.
+        let spares_attempt = outcome == IterationOutcome::RateLimited;
+        let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason.to_owned(), None) };
+        settle::fail(state, end, out);
     }
 }
 
@@ -52,11 +58,12 @@ pub(super) fn failed_end(
         merge: None,
         anchor,
         keep_closed: iteration.taken.is_some(),
+        spares_attempt: false,
     }
 }
 
 /// Why an iteration whose agent does not run yet is not to go on, if it isn't.
-fn why_abandon(state: &mut State, id: IterationId) -> Option<String> {
+pub(super) fn why_abandon(state: &mut State, id: IterationId) -> Option<String> {
     if let Some(taken) = state.iteration_mut(id).and_then(|iteration| iteration.taken.clone()) {
         return Some(taken);
     }
@@ -79,6 +86,7 @@ pub(super) fn prepared(
     state: &mut State,
     id: IterationId,
     result: Result<PreparedView, Problem>,
+    now: Now,
     out: &mut Vec<Effect>,
 ) {
     let PreparedView { worktree, fresh } = match result {
@@ -92,12 +100,12 @@ pub(super) fn prepared(
     if let Some(why) = why_abandon(state, id) {
         return abandon(state, id, &why, out);
     }
-    plan(state, id, out);
+    plan(state, id, now, out);
 }
 
 /// The runtime is chosen only now, when it is certain that the iteration goes on: so that those that run are counted.
-fn plan(state: &mut State, id: IterationId, out: &mut Vec<Effect>) {
-    let health = state.runtime_health();
+fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
+    let health = state.runtime_health(now.elapsed, Some(id.worker));
     let settings = Arc::clone(&state.config.settings);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let choice = match runtime::choose(&iteration.task, &settings, &health) {
@@ -105,16 +113,21 @@ fn plan(state: &mut State, id: IterationId, out: &mut Vec<Effect>) {
         Choice::Wait { why, .. } => {
             return end_without_work(state, id, IterationOutcome::RateLimited, &why, out);
         }
+        // It went out of use while the worktree was prepared.
+        Choice::Unusable(problem @ RuntimeProblem::Out { .. }) => {
+            return end_without_work(state, id, IterationOutcome::RateLimited, &problem.to_string(), out);
+        }
         Choice::Unusable(problem) => {
             return end_without_work(state, id, IterationOutcome::RuntimeError, &problem.to_string(), out);
         }
     };
     iteration.stage = Stage::Planning;
-    iteration.runtime = Some(choice.name.clone());
+    iteration.choice = Some(choice.clone());
     let task = iteration.task.clone();
     let (attempt, dependencies) = (iteration.attempt, iteration.dependencies.clone());
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    let job = WorkerJob::Plan { task, attempt, previous, dependencies, choice };
+    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice };
+    failing::tell_choice(state, id, out);
     out.push(Effect::Work { iteration: id, job });
 }
 
@@ -141,6 +154,7 @@ pub(super) fn planned(
     let Some(iteration) = state.iteration_mut(id) else { return };
     let task = iteration.task.id.clone();
     iteration.stage = Stage::Running { done_on_exit_zero: plan.done_on_exit_zero };
+    iteration.models = plan.model_told.iter().chain(&plan.model).cloned().collect();
     record(
         out,
         JournalEvent::Plan {
@@ -172,7 +186,9 @@ pub(super) fn running_read(
         if let Some(why) = taken_by_somebody(iteration, task.as_deref()) {
             iteration.taken = Some(why.clone());
             notice(out, Some(id), format!("{why}; its agent is stopped"));
-            out.push(Effect::StopAgent(id.worker, StopRequest::Graceful));
+            if !failing::end_wait_of_taken(state, id, out) {
+                out.push(Effect::StopAgent(id.worker, StopRequest::Graceful));
+            }
         }
     }
     if reading == Reading::OnceMore {
@@ -198,37 +214,64 @@ pub(super) fn exited(
     state: &mut State,
     id: IterationId,
     result: Result<Box<ExitView>, SpawnError>,
+    now: Now,
     out: &mut Vec<Effect>,
 ) {
     let view = match result {
         Ok(view) => view,
-        Err(error) => return exited_unseen(state, id, &error.to_string(), out),
+        Err(error) => return exited_unseen(state, id, &error, out),
     };
-    state.spawn_errors.end();
-    record_exit(id, &view, out);
+    let cost @ (usd, _) = spent::cost_of(state, id, &view.report);
+    record_exit(id, &view, cost, out);
+    spent::agent_ended(state, id, &view.report, usd, out);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
-    begin_collecting(iteration, ending, out);
+    failing::note_stand_in(state, id);
+    let failure = view.report.reading.failure.as_ref();
+    if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
+        return failing::failed(state, id, failure, ending, now, out);
+    }
+    state.spawn_errors.end();
+    let has_answered = !matches!(
+        ending.outcome,
+        Some(IterationOutcome::Cancelled | IterationOutcome::TimedOut | IterationOutcome::Stalled)
+    );
+    if has_answered {
+        failing::answered(state, id, out);
+    } else {
+        state.runtimes.give_up_probe(id.worker);
+    }
+    state.spending.end(id, has_answered);
+    if let Some(iteration) = state.iteration_mut(id) {
+        begin_collecting(iteration, ending, out);
+    }
 }
 
 /// An agent that never ran, or of which nothing could be kept, because a disk was full for one. What it may have done
 /// lies in its folder, which is never reset before it is collected.
-fn exited_unseen(state: &mut State, id: IterationId, error: &str, out: &mut Vec<Effect>) {
+fn exited_unseen(state: &mut State, id: IterationId, error: &SpawnError, out: &mut Vec<Effect>) {
+    let is_missing = matches!(error, SpawnError::Missing { .. });
+    let error = &error.to_string();
     let stopped = why_abandon(state, id);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let task = iteration.task.id.clone();
     let outcome =
         if stopped.is_some() { IterationOutcome::Cancelled } else { IterationOutcome::RuntimeError };
     let is_its_own = stopped.is_none();
-    let reason = stopped.unwrap_or_else(|| error.to_owned());
-    begin_collecting(iteration, PendingEnd { outcome: Some(outcome), reason, explicit: false }, out);
-    if is_its_own {
+    let reason = stopped.unwrap_or_else(|| error.clone());
+    let ending = PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt: is_missing };
+    begin_collecting(iteration, ending, out);
+    state.spending.end(id, false);
+    state.runtimes.give_up_probe(id.worker);
+    if is_missing {
+        failing::missing(state, id, error, out);
+    } else if is_its_own {
         stopping::count_spawn_error(state, &task, error, out);
     }
 }
 
-fn begin_collecting(iteration: &mut Iteration, ending: PendingEnd, out: &mut Vec<Effect>) {
+pub(super) fn begin_collecting(iteration: &mut Iteration, ending: PendingEnd, out: &mut Vec<Effect>) {
     iteration.stage = Stage::Collecting { ending: Box::new(ending) };
     let job = WorkerJob::Collect {
         task: iteration.task.id.clone(),
@@ -238,7 +281,12 @@ fn begin_collecting(iteration: &mut Iteration, ending: PendingEnd, out: &mut Vec
     out.push(Effect::Work { iteration: iteration.id, job });
 }
 
-fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
+fn record_exit(
+    id: IterationId,
+    view: &ExitView,
+    (usd, source): (Option<Usd>, CostSource),
+    out: &mut Vec<Effect>,
+) {
     let report = &view.report;
     let stopped = report.stopped.as_ref().map(|cause| match cause {
         StopCause::Requested => "requested".to_owned(),
@@ -261,7 +309,8 @@ fn record_exit(id: IterationId, view: &ExitView, out: &mut Vec<Effect>) {
             summary: report.summary.clone(),
             stderr_tail: report.stderr_tail.clone(),
             usage: report.reading.usage,
-            cost_usd: report.reading.cost_usd,
+            cost_usd: usd.map(Usd::as_f64),
+            cost_source: (report.reading.usage.total() > 0).then_some(source),
             session_id: report.reading.session_id.clone(),
             model_observed: report.reading.model_observed.clone(),
             tool_calls: report.reading.tool_calls.clone(),
@@ -303,5 +352,5 @@ fn pending_end(iteration: &mut Iteration, view: &ExitView, done_on_exit_zero: bo
             (Some(IterationOutcome::Cancelled), reason, false)
         }
     };
-    PendingEnd { outcome, reason, explicit }
+    PendingEnd { outcome, reason, explicit, spares_attempt: false }
 }

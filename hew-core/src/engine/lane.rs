@@ -28,6 +28,7 @@ pub(super) fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str
         merge: None,
         anchor: Some(landing.anchor),
         keep_closed: false,
+        spares_attempt: false,
     }
 }
 

@@ -14,6 +14,9 @@
 //! | `step` | one event to its handler |
 //! | `dispatch` | ready tasks to free workers |
 //! | `iteration` | one attempt from its claim to the end of its agent |
+//! | `failing` | a runtime's failure: tried again, at rest, out |
+//! | `runtimes` | which runtimes rest, are out, are tried again |
+//! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
@@ -28,11 +31,14 @@ mod dispatch;
 pub mod effect;
 mod ending;
 pub mod event;
+mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
 mod progress;
+mod runtimes;
 mod settle;
+mod spent;
 pub mod state;
 mod step;
 mod stopping;

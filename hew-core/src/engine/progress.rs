@@ -1,10 +1,12 @@
 //! What is under way: attempts, workers, results on their way to the run branch, answers of the tracker.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use crate::ids::{Actor, CommitId, IterationId, RefName, RuntimeName, TaskId, TreeId};
+use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::land::close::CloseRequest;
 use crate::land::gate::GateProof;
+use crate::plan::RuntimeChoice;
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::event::IterationOutcome;
 use crate::tracker::Task;
@@ -21,7 +23,11 @@ pub(crate) struct Iteration {
     pub(crate) dependencies: Vec<DependencyLanding>,
     pub(crate) stage: Stage,
     /// The runtime that was chosen for it.
-    pub(crate) runtime: Option<RuntimeName>,
+    pub(crate) choice: Option<RuntimeChoice>,
+    /// Tries after the first one.
+    pub(crate) retries: u32,
+    /// Names of the model that it was planned with, under which a price may be listed.
+    pub(crate) models: Vec<ModelName>,
     /// A person closed or took the task; the agent is being stopped.
     pub(crate) taken: Option<String>,
 }
@@ -29,7 +35,15 @@ pub(crate) struct Iteration {
 impl Iteration {
     /// Its agent runs, or is about to.
     pub(crate) fn may_be_stopped(&self) -> bool {
-        matches!(self.stage, Stage::Preparing | Stage::Planning | Stage::Running { .. })
+        match self.stage {
+            Stage::Preparing | Stage::Planning | Stage::Running { .. } | Stage::BackingOff { .. } => true,
+            Stage::Collecting { .. } | Stage::AwaitingLane { .. } => false,
+        }
+    }
+
+    /// The runtime that was chosen for it.
+    pub(crate) fn runtime(&self) -> Option<&RuntimeName> {
+        self.choice.as_ref().map(|choice| &choice.name)
     }
 }
 
@@ -40,6 +54,10 @@ pub(crate) enum Stage {
     Planning,
     Running {
         done_on_exit_zero: bool,
+    },
+    /// Its runtime failed; it is tried again then.
+    BackingOff {
+        until: Duration,
     },
     Collecting {
         ending: Box<PendingEnd>,
@@ -60,6 +78,8 @@ pub(crate) struct PendingEnd {
     pub(crate) reason: String,
     /// It was an explicit word (or a close in the tracker), so that "nothing changed" may close the task.
     pub(crate) explicit: bool,
+    /// It was not the task's fault: the attempt does not count.
+    pub(crate) spares_attempt: bool,
 }
 
 /// A worker.

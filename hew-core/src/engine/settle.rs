@@ -31,10 +31,17 @@ pub(super) struct FailedEnd {
     pub(super) anchor: Option<RefName>,
     /// A close in the tracker is a person's and stays.
     pub(super) keep_closed: bool,
+    /// It was not the task's fault: the attempt does not count.
+    pub(super) spares_attempt: bool,
 }
 
 /// Ends an iteration that did not land: the claim goes back, the reason is noted, the task is parked where that is due.
 pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
+    if end.spares_attempt
+        && let Some(progress) = state.tasks.get_mut(&end.task.id)
+    {
+        progress.attempts = progress.attempts.saturating_sub(1);
+    }
     let park = why_park(state, &end);
     let is_conflict = end.outcome == IterationOutcome::Conflict;
     let bug =
@@ -78,6 +85,7 @@ fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
     match end.outcome {
         IterationOutcome::Cancelled | IterationOutcome::RateLimited | IterationOutcome::Closed => None,
         IterationOutcome::Blocked => Some(end.reason.clone()),
+        _ if end.spares_attempt => None,
         _ => {
             let attempts = state.tasks.get(&end.task.id).map_or(1, |progress| progress.attempts);
             let used_up = attempts >= state.config.limits.max_attempts;
@@ -109,6 +117,10 @@ fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) 
 }
 
 fn remember(state: &mut State, end: &FailedEnd) {
+    if end.spares_attempt && end.anchor.is_none() {
+        // The next agent has nothing to learn from it.
+        return;
+    }
     if let Some(progress) = state.tasks.get_mut(&end.task.id) {
         progress.last_failure = Some(Box::new(FailedAttempt {
             outcome: end.outcome.as_str(),

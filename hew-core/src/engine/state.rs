@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use super::config::RunConfig;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
+use super::runtimes::Runtimes;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::CloseRequest;
 use crate::plan::RuntimeHealth;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
+use crate::schedule::spending::Spending;
 use crate::tracker::Task;
 
 /// What is known of the queue.
@@ -23,6 +25,21 @@ pub(crate) struct QueueView {
     pub(crate) idle_lists: u32,
     /// Listed beyond the free slots, for claims that are lost.
     pub(crate) spare: VecDeque<Task>,
+    /// Ready tasks whose runtime rests or is out.
+    pub(crate) held_back: Option<HeldBack>,
+    /// Such tasks stand before others in a list that is cut: all of it is asked for.
+    pub(crate) whole: bool,
+    /// The rest that an idle run waits for, once that was told.
+    pub(crate) waiting_until: Option<Duration>,
+}
+
+/// Why ready tasks can't be begun.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HeldBack {
+    /// When the earliest rest ends; none where none of them waits for one.
+    pub(crate) until: Option<Duration>,
+    /// For people.
+    pub(crate) why: String,
 }
 
 /// Whether a ready list is under way.
@@ -169,6 +186,12 @@ pub struct State {
     pub(crate) reading: Reading,
     pub(crate) spawn_errors: ErrorStreak,
     pub(crate) lane_errors: ErrorStreak,
+    /// How the runtimes fare.
+    pub(crate) runtimes: Runtimes,
+    /// What was spent.
+    pub(crate) spending: Spending,
+    /// A budget was passed and that was told.
+    pub(crate) told_passed: bool,
     pub(crate) stop: Option<Stop>,
     pub(crate) delivery: Option<DeliveryRecord>,
     pub(crate) delivered_tip: CommitId,
@@ -182,7 +205,16 @@ pub struct State {
 impl QueueView {
     fn new() -> Self {
         let spare = VecDeque::new();
-        Self { listing: Listing::No, stale: true, nothing_ready: false, idle_lists: 0, spare }
+        Self {
+            listing: Listing::No,
+            stale: true,
+            nothing_ready: false,
+            idle_lists: 0,
+            spare,
+            held_back: None,
+            whole: false,
+            waiting_until: None,
+        }
     }
 }
 
@@ -190,6 +222,8 @@ impl State {
     /// A run that has not begun.
     pub fn new(config: RunConfig) -> Self {
         let workers = usize::from(config.jobs);
+        let runtimes = Runtimes::new(config.settings.fallback_cooldown_iters.value);
+        let spending = Spending::new(config.limits.spending);
         let launch = config.launch.clone();
         let lane = Lane {
             queue: VecDeque::new(),
@@ -220,6 +254,9 @@ impl State {
             reading: Reading::No,
             spawn_errors: ErrorStreak::default(),
             lane_errors: ErrorStreak::default(),
+            runtimes,
+            spending,
+            told_passed: false,
             stop: None,
             delivery: None,
             delivered_tip: launch,
@@ -248,12 +285,12 @@ impl State {
         }
     }
 
-    /// How the runtimes fare.
-    pub(crate) fn runtime_health(&self) -> RuntimeHealth {
-        let mut health = RuntimeHealth::default();
+    /// How the runtimes fare, for a worker that may be the one to try a runtime again.
+    pub(crate) fn runtime_health(&self, now: Duration, of: Option<WorkerId>) -> RuntimeHealth {
+        let mut health = self.runtimes.health(now, of);
         for slot in &self.slots {
             if let Slot::Busy(iteration) = slot
-                && let Some(name) = &iteration.runtime
+                && let Some(name) = iteration.runtime()
             {
                 *health.running.entry(name.clone()).or_default() += 1;
             }
@@ -264,6 +301,8 @@ impl State {
     /// Takes the iteration out of its slot, which is free then.
     pub(crate) fn take_iteration(&mut self, id: IterationId) -> Option<Box<Iteration>> {
         self.iteration_mut(id)?;
+        self.spending.end(id, false);
+        self.runtimes.give_up_probe(id.worker);
         match std::mem::replace(&mut self.slots[usize::from(id.worker.0)], Slot::Free) {
             Slot::Busy(iteration) => Some(iteration),
             Slot::Free | Slot::Claiming { .. } => None,

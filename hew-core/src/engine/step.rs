@@ -3,7 +3,9 @@
 use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
-use super::{baseline, collected, dispatch, ending, iteration, lane, lane_queue, settle, stopping};
+use super::{
+    baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, settle, spent, stopping,
+};
 use crate::clock::Now;
 use crate::record::JournalEvent;
 
@@ -13,14 +15,17 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut out = Vec::new();
     match event {
         Event::Launched => state.queue.stale = true,
-        Event::ReadyListed(result) => dispatch::ready_listed(state, result, &mut out),
+        Event::ReadyListed(result) => dispatch::ready_listed(state, result, now, &mut out),
         Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, &mut out),
-        Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, &mut out),
+        Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, now, &mut out),
         Event::Planned { iteration, result } => iteration::planned(state, iteration, result, &mut out),
         Event::Spawned { iteration, pid, start_ticks } => {
             record(&mut out, JournalEvent::Spawned { iteration, pid, start_ticks });
         }
-        Event::Exited { iteration, result } => iteration::exited(state, iteration, result, &mut out),
+        Event::Used { iteration, usage, cost_usd } => {
+            spent::used(state, iteration, usage, cost_usd, &mut out);
+        }
+        Event::Exited { iteration, result } => iteration::exited(state, iteration, result, now, &mut out),
         Event::Collected { iteration, result } => collected::taken_in(state, iteration, result, &mut out),
         Event::BaselineEnded(result) => baseline::ended(state, result, &mut out),
         Event::Merged(result) => lane::merged(state, result, &mut out),
@@ -44,8 +49,12 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Delivered(result) => ending::delivered(state, result, &mut out),
         Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
     }
+    failing::resume_due(state, now, &mut out);
+    failing::end_rests(state, now);
+    stopping::keep_budgets(state, &mut out);
     lane_queue::advance(state, &mut out);
     dispatch::fill_slots(state, now, &mut out);
+    failing::wait_or_give_up(state, now, &mut out);
     ending::advance_course(state, &mut out);
     stopping::keep_time(state, &mut out);
     out

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
-use super::dispatch;
 use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, State, Stop, StopLevel};
 use super::step::record;
+use super::{dispatch, failing};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;
@@ -42,13 +42,16 @@ pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
     }
 }
 
-/// When the clock has something to say next: the wall budget, or the end of what agents were given.
+/// When the clock has something to say next: the wall budget, a wait that is over, or the end of what agents were given.
 fn next_deadline(state: &State) -> Option<Duration> {
     if matches!(state.course, Course::CleaningUp | Course::Ended) {
         return None;
     }
     match &state.stop {
-        None => state.config.limits.wall,
+        None => {
+            let rest = state.queue.held_back.as_ref().and_then(|_| state.runtimes.next_end());
+            [state.config.limits.wall, failing::next_retry(state), rest].into_iter().flatten().min()
+        }
         Some(stop) if stop.level == StopLevel::Draining => agents_until(state, stop),
         Some(_) => None,
     }
@@ -77,6 +80,7 @@ pub(super) fn stop_if_exhausted(
     let (reason, detail) = match exhausted {
         Exhausted::MaxIter => (StopReason::MaxIter, format!("{reserved} iterations begun")),
         Exhausted::Wall => (StopReason::BudgetWall, format!("{}s have passed", elapsed.as_secs())),
+        Exhausted::Tokens | Exhausted::Usd => return false,
     };
     stop(state, reason, detail, out);
     true
@@ -90,6 +94,7 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
     let agents_until = before.and_then(|stop| stop.agents_until);
     state.stop = Some(Stop { reason, signal: None, level, agents_until, is_late: is_winding_up(state) });
     state.queue.spare.clear();
+    failing::end_waits(state, out);
     if state.course == Course::Baseline {
         // Nothing will start, whatever the gate says.
         out.push(Effect::StopGate(StopRequest::Graceful));
@@ -127,6 +132,36 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
 pub(super) fn give_up(state: &mut State, why: &str, out: &mut Vec<Effect>) {
     if state.stop.is_none() {
         stop(state, StopReason::RuntimeError, why.to_owned(), out);
+    }
+}
+
+/// No runtime is left that could run what is ready, or none in time.
+pub(super) fn no_runtime_left(state: &mut State, why: String, out: &mut Vec<Effect>) {
+    let remedies: Vec<String> = state
+        .runtimes
+        .all_out()
+        .map(|(name, why)| format!("hew config set loop.fallback_runtime NAME   # {name} is out: {why}"))
+        .collect();
+    state.findings.remedies.extend(remedies);
+    stop(state, StopReason::Quota, why, out);
+}
+
+/// Stops the run where its tokens or its money are used up, and agents where their grace is too.
+pub(super) fn keep_budgets(state: &mut State, out: &mut Vec<Effect>) {
+    if matches!(state.course, Course::CleaningUp | Course::Ended) {
+        return;
+    }
+    let Some(exhausted) = state.spending.exhausted() else { return };
+    if state.stop.is_none() && !is_winding_up(state) {
+        let spent = state.spending.spent();
+        let (reason, detail) = match exhausted {
+            Exhausted::Usd => (StopReason::BudgetUsd, format!("{} USD are spent", spent.usd)),
+            _ => (StopReason::BudgetTokens, format!("{} tokens are used", spent.tokens)),
+        };
+        stop(state, reason, detail, out);
+    }
+    if state.spending.is_beyond_grace() {
+        raise(state, StopLevel::StoppingAgents, out);
     }
 }
 

@@ -16,6 +16,7 @@ pub mod host;
 pub mod limits;
 pub mod line;
 pub mod model;
+pub mod priced;
 pub mod provenance;
 pub mod runtime;
 pub mod spawn_plan;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::health::RuntimeHealth;
 use super::limits::plan_limits;
-use crate::ids::RuntimeName;
+use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
 
@@ -86,6 +86,18 @@ pub enum RuntimeProblem {
         /// Why.
         reason: String,
     },
+    /// A budget of money is set, and nobody knows what this costs.
+    #[error(
+        "runtime `{name}` does not tell what it costs, and no price is listed for {}: \
+         loop.budget.usd could not be kept",
+        model.as_ref().map_or("a run without a model".to_owned(), |model| format!("model `{model}`"))
+    )]
+    Unpriced {
+        /// The name.
+        name: RuntimeName,
+        /// The model, if one is asked for.
+        model: Option<ModelName>,
+    },
     /// `auto` without anything to choose among.
     #[error("loop.runtime is `auto` ({origin}) and loop.runtimes names no runtime")]
     NothingToChoose {
@@ -135,6 +147,11 @@ pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choic
     let origin = origin_of(settings);
     earliest(found.into_iter().chain(fallback))
         .unwrap_or(Choice::Unusable(RuntimeProblem::NothingToChoose { origin }))
+}
+
+/// A task asks for a runtime itself: it never moves to another one.
+pub fn has_own_word(task: &Task) -> bool {
+    own_word(task).is_some()
 }
 
 /// The runtime that a task itself asks for.

@@ -10,13 +10,15 @@ use serde::{Deserialize, Serialize};
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord, SettingRecord, StopReason,
 };
+pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
-use crate::agent::{AgentSignal, RuntimeFailure, ToolCall};
+use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::exit::Exit;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
 };
 use crate::plan::Provenance;
+use crate::schedule::cost::CostSource;
 pub use crate::tracker::change::TaskChange;
 use crate::usage::Usage;
 
@@ -195,9 +197,12 @@ pub enum JournalEvent {
         /// Tokens that it used.
         #[serde(default)]
         usage: Usage,
-        /// Money in USD, as the runtime reckons it.
+        /// Money in USD: as the runtime reckons it, else by the listed price.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
         /// The runtime's name of its session.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session_id: Option<String>,
@@ -323,6 +328,62 @@ pub enum JournalEvent {
         /// What, for people.
         text: String,
     },
+    /// A running agent told what it has used so far. What it tells at its end stands with its end.
+    Used {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Tokens so far.
+        usage: Usage,
+        /// Money in USD so far: as the runtime reckons it, else by the listed price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+    },
+    /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
+    RetryPlanned {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The runtime.
+        runtime: RuntimeName,
+        /// The kind of failure.
+        class: FailureClass,
+        /// The runtime's own words.
+        message: String,
+        /// Its number, from 1.
+        retry: u32,
+        /// The wait, in milliseconds.
+        wait_ms: u64,
+    },
+    /// A runtime rests, is out, is tried again, is fit again, or stands in for another.
+    RuntimeChanged {
+        /// The iteration that showed it.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The runtime.
+        runtime: RuntimeName,
+        /// What happened to it.
+        #[serde(flatten)]
+        change: RuntimeChange,
+    },
+    /// Nothing runs, and nothing can before a runtime has rested.
+    AwaitingRuntime {
+        /// When one is tried again.
+        until: DateTime<Utc>,
+        /// Why, for people.
+        why: String,
+    },
+    /// More was spent than a budget allows.
+    BudgetPassed {
+        /// The iteration whose tokens passed it.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The limit, and what was spent.
+        #[serde(flatten)]
+        mark: BudgetMark,
+        /// The agent told of these tokens only at its end.
+        at_end: bool,
+    },
     /// No new iteration starts from here on.
     StopRequested {
         /// Why.
@@ -385,6 +446,11 @@ impl JournalEvent {
             | Self::Conflicted { .. }
             | Self::Gated { .. }
             | Self::Noticed { .. }
+            | Self::Used { .. }
+            | Self::RetryPlanned { .. }
+            | Self::RuntimeChanged { .. }
+            | Self::AwaitingRuntime { .. }
+            | Self::BudgetPassed { .. }
             | Self::StopRequested { .. } => false,
         }
     }

@@ -5,6 +5,7 @@ pub mod files;
 pub mod ledger;
 mod parts;
 pub mod plan_file;
+mod runtime_change;
 pub mod standing;
 pub mod store;
 pub mod view;

@@ -11,6 +11,7 @@ pub mod moment;
 pub mod phase;
 pub mod row;
 pub mod run;
+pub mod runtimes;
 pub mod spent;
 pub mod task;
 pub mod totals;
@@ -22,7 +23,7 @@ use chrono::{DateTime, Utc};
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
 };
-use crate::ids::{CommitId, IterationId, ModelName, RunId, TaskId, WorkerId};
+use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
 pub use iteration::{ConflictView, IterationView};
@@ -32,6 +33,7 @@ pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
 use run::header_of;
 pub use run::{NoticeView, RunEnding, RunHeader, StopView};
+pub use runtimes::{PassedView, RuntimeView};
 pub use spent::Spent;
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
@@ -58,6 +60,12 @@ pub struct RunView {
     pub workers: BTreeMap<WorkerId, WorkerTotals>,
     /// Sums by model.
     pub models: Models,
+    /// Runtimes that rested, are out, or stood in for another.
+    pub runtimes: BTreeMap<RuntimeName, RuntimeView>,
+    /// Nothing can run before this moment.
+    pub awaiting_runtime: Option<DateTime<Utc>>,
+    /// The budget that was passed.
+    pub budget_passed: Option<PassedView>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
     /// What is on its way to the target just now.
@@ -112,6 +120,18 @@ impl RunView {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
     }
 
+    /// What was spent, by running agents too, as far as they have told.
+    pub fn spent_so_far(&self) -> Spent {
+        let mut spent = self.totals.spent;
+        for live in self.in_flight().map(|iteration| iteration.live) {
+            spent.usage += live.usage;
+            if let Some(cost) = live.cost_usd {
+                spent.cost_usd = Some(spent.cost_usd.unwrap_or(0.0) + cost);
+            }
+        }
+        spent
+    }
+
     /// From launch to the latest entry, in milliseconds.
     pub fn duration_ms(&self) -> u64 {
         match (&self.header, self.last) {
@@ -160,6 +180,14 @@ impl RunView {
                 self.stop = Some(StopView { reason: *reason, detail, now: *now, at: moment });
             }
             JournalEvent::Landed { sha, .. } => self.tip = Some(sha.clone()),
+            JournalEvent::RuntimeChanged { runtime, change, .. } => {
+                self.runtimes.entry(runtime.clone()).or_default().apply(change);
+            }
+            JournalEvent::AwaitingRuntime { until, .. } => self.awaiting_runtime = Some(*until),
+            JournalEvent::IterationStarted { .. } => self.awaiting_runtime = None,
+            JournalEvent::BudgetPassed { iteration, mark, at_end } => {
+                self.budget_passed = Some(PassedView { mark: *mark, iteration: *iteration, at_end: *at_end });
+            }
             JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
             JournalEvent::Delivery { outcome } => self.take_delivery(outcome),
             JournalEvent::RunEnded { stop_reason, exit_code, leftovers, remedies } => {
@@ -214,10 +242,10 @@ impl RunView {
         let was_planned = iteration.runtime.is_some();
         iteration.apply(event, moment);
         match event {
-            JournalEvent::Exited { usage, cost_usd, .. } if !has_ended => {
-                self.totals.spent.add(*usage, *cost_usd);
-                worker.spent.add(*usage, *cost_usd);
-                self.models.exited(iteration, *usage, *cost_usd);
+            JournalEvent::Exited { usage, cost_usd, cost_source, .. } if !has_ended => {
+                self.totals.spent.add(*usage, *cost_usd, *cost_source);
+                worker.spent.add(*usage, *cost_usd, *cost_source);
+                self.models.exited(iteration, *usage, *cost_usd, *cost_source);
             }
             JournalEvent::Plan { runtime, .. } => {
                 if !worker.runtimes.contains(runtime) {
@@ -297,6 +325,10 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Plan { iteration, .. }
         | JournalEvent::Spawned { iteration, .. }
         | JournalEvent::Exited { iteration, .. }
+        | JournalEvent::Used { iteration, .. }
+        | JournalEvent::RetryPlanned { iteration, .. }
+        | JournalEvent::RuntimeChanged { iteration, .. }
+        | JournalEvent::BudgetPassed { iteration, .. }
         | JournalEvent::Collected { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
@@ -309,6 +341,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
         | JournalEvent::Noticed { .. }
+        | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::StopRequested { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }

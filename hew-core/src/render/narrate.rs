@@ -1,5 +1,7 @@
 //! One plain line an event, for whoever watches a run.
 
+mod runtimes;
+
 use super::figures::{count, duration_secs, grouped};
 use super::table::cut;
 use super::text::visible;
@@ -63,10 +65,15 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::RunEnded { stop_reason, exit_code, .. } => {
             format!("run ended: {} (exit code {exit_code})", stop_reason.as_str())
         }
+        JournalEvent::RetryPlanned { .. }
+        | JournalEvent::RuntimeChanged { .. }
+        | JournalEvent::AwaitingRuntime { .. }
+        | JournalEvent::BudgetPassed { .. } => runtimes::line(event, view)?,
         JournalEvent::Tick { .. }
         | JournalEvent::Prepared { .. }
         | JournalEvent::Plan { .. }
         | JournalEvent::Spawned { .. }
+        | JournalEvent::Used { .. }
         | JournalEvent::Collected { .. }
         | JournalEvent::Queued { .. }
         | JournalEvent::Candidate { .. }

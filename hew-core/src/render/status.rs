@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::figures::{count, duration_ms, stamp};
+use super::figures::{count, duration_ms, grouped, stamp, usd};
 use super::style::{self, FAINT, HEADING, WARN};
 use super::table::{self, Cell};
 use super::text::visible;
@@ -21,12 +21,30 @@ fn age_ms(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
 }
 
 /// What is left of the run's budgets: milliseconds of wall time, iterations.
-fn left(view: &RunView, now: DateTime<Utc>) -> (Option<u64>, Option<u64>) {
-    let Some(header) = &view.header else { return (None, None) };
-    let wall = header
-        .budget_wall_secs
-        .map(|secs| secs.saturating_mul(1000).saturating_sub(age_ms(header.started.at, now)));
-    (wall, header.max_iter.map(|max| max.saturating_sub(view.totals.iterations)))
+/// What budgets leave.
+struct Left {
+    wall_ms: Option<u64>,
+    iterations: Option<u64>,
+    tokens: Option<u64>,
+    usd: Option<f64>,
+}
+
+fn left(view: &RunView, now: DateTime<Utc>) -> Left {
+    let header = view.header.as_ref();
+    let wall_ms = header.and_then(|header| {
+        let wall = header.budget_wall_secs?.saturating_mul(1000);
+        Some(wall.saturating_sub(age_ms(header.started.at, now)))
+    });
+    let max_iter = header.and_then(|header| header.max_iter);
+    let spent = view.spent_so_far();
+    let tokens: Option<u64> = header.and_then(|header| header.number("loop.budget.tokens"));
+    let money: Option<f64> = header.and_then(|header| header.number("loop.budget.usd"));
+    Left {
+        wall_ms,
+        iterations: max_iter.map(|max| max.saturating_sub(view.totals.iterations)),
+        tokens: tokens.map(|limit| limit.saturating_sub(spent.usage.total())),
+        usd: money.map(|limit| (limit - spent.cost_usd.unwrap_or(0.0)).max(0.0)),
+    }
 }
 
 /// For people.
@@ -45,14 +63,21 @@ pub fn text(view: &RunView, state: RunState, now: DateTime<Utc>) -> String {
     );
     fact(&mut out, "gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()));
     if state == RunState::Running {
-        let (wall, iterations) = left(view, now);
-        let left: Vec<String> =
-            [wall.map(duration_ms), iterations.map(|number| count(number, "iteration", "iterations"))]
-                .into_iter()
-                .flatten()
-                .collect();
+        let Left { wall_ms, iterations, tokens, usd: money } = left(view, now);
+        let left: Vec<String> = [
+            wall_ms.map(duration_ms),
+            iterations.map(|number| count(number, "iteration", "iterations")),
+            tokens.map(|number| format!("{} tokens", grouped(number))),
+            money.map(usd),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let left = if left.is_empty() { "no limit".to_owned() } else { left.join(", ") };
         fact(&mut out, "budget left", left);
+    }
+    if let (Some(until), None) = (view.awaiting_runtime, &view.ending) {
+        fact(&mut out, "waiting", format!("for a runtime, until {}", stamp(until)));
     }
     if let Some(last) = view.last {
         fact(
@@ -92,7 +117,7 @@ fn row(iteration: &IterationView, now: DateTime<Utc>) -> Vec<Cell> {
 /// For programs: `"schema": 1, "kind": "status"`.
 pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
     let header = view.header.as_ref();
-    let (wall_ms_left, iterations_left) = left(view, now);
+    let Left { wall_ms, iterations, tokens, usd } = left(view, now);
     json!({
         "schema": 1,
         "kind": "status",
@@ -107,7 +132,8 @@ pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
         "parked": view.totals.parked,
         "iterations": view.totals.iterations,
         "gate": header.and_then(|header| header.gate.as_ref()),
-        "budget_left": {"wall_ms": wall_ms_left, "iterations": iterations_left},
+        "budget_left": {"wall_ms": wall_ms, "iterations": iterations, "tokens": tokens, "usd": usd},
+        "awaiting_runtime": view.awaiting_runtime,
         "stop": view.stop.as_ref().map(|stop| json!({"reason": stop.reason, "detail": stop.detail, "now": stop.now})),
         "stop_reason": view.ending.as_ref().map(|ending| ending.stop_reason),
         "exit_code": view.ending.as_ref().map(|ending| ending.exit_code),

@@ -4,6 +4,7 @@
 //! forgotten.
 
 pub mod json;
+mod limits;
 mod models;
 mod spent;
 mod tasks;
@@ -42,6 +43,7 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
         models::differing(view),
         workers(view),
         tasks::table(view),
+        limits::runtimes(view),
         in_flight(view, place.state),
         tasks::parked(view),
         tasks::bugs(view),
@@ -87,6 +89,8 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
         ("delivered", delivered(view, header)),
     ];
     rows.extend(spent::facts(&view.totals.spent));
+    rows.extend(limits::budget_facts(view, header));
+    rows.extend(limits::waiting(view));
     if let Some(ending) = &view.ending {
         let stopped = format!("{} (exit code {})", ending.stop_reason.as_str(), ending.exit_code);
         let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();

@@ -9,6 +9,8 @@ pub struct Budget {
     pub max_iter: Option<u64>,
     /// Longest time.
     pub wall: Option<Duration>,
+    /// How far beyond the wall budget running agents may go before they are stopped, in hundredths.
+    pub grace: u8,
 }
 
 /// The limit that leaves no room.
@@ -18,10 +20,11 @@ pub enum Exhausted {
     MaxIter,
     /// Wall time.
     Wall,
+    /// Tokens.
+    Tokens,
+    /// Money.
+    Usd,
 }
-
-/// How far beyond the wall budget running agents may go before they are stopped.
-const GRACE: f64 = 0.10;
 
 impl Budget {
     /// The limit that forbids another iteration, if one does. `reserved` counts iterations begun and claims under way.
@@ -40,7 +43,7 @@ impl Budget {
 
     /// When running agents are stopped: the wall budget and its grace.
     pub fn agents_until(&self) -> Option<Duration> {
-        self.wall.map(|wall| wall + wall.mul_f64(GRACE))
+        self.wall.map(|wall| wall.saturating_add(wall.saturating_mul(u32::from(self.grace)) / 100))
     }
 }
 
@@ -50,7 +53,7 @@ mod tests {
 
     #[test]
     fn limits_hold_to_the_iteration_and_to_the_moment() {
-        let budget = Budget { max_iter: Some(3), wall: Some(Duration::from_secs(100)) };
+        let budget = Budget { max_iter: Some(3), wall: Some(Duration::from_secs(100)), grace: 10 };
         let early = Duration::from_secs(99);
         assert_eq!(budget.exhausted(2, early), None);
         assert_eq!(budget.exhausted(3, early), Some(Exhausted::MaxIter));
@@ -58,6 +61,6 @@ mod tests {
         assert_eq!(budget.room(1), 2);
         assert_eq!(budget.room(9), 0);
         assert_eq!(budget.agents_until(), Some(Duration::from_secs(110)));
-        assert_eq!(Budget { max_iter: None, wall: None }.exhausted(u64::MAX, Duration::MAX), None);
+        assert_eq!(Budget { max_iter: None, wall: None, grace: 0 }.exhausted(u64::MAX, Duration::MAX), None);
     }
 }

@@ -42,6 +42,30 @@ impl Usd {
         self.0 as f64 / MICROS as f64
     }
 
+    /// The nearest amount; none of what is no amount, a negative number for one.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "it is checked to lie within what can be counted exactly"
+    )]
+    pub fn from_f64(usd: f64) -> Option<Self> {
+        let micros = (usd * MICROS as f64).round();
+        (0.0..1e15).contains(&micros).then_some(Self(micros as u64))
+    }
+
+    /// The sum, as far as it can be counted.
+    #[must_use]
+    pub fn saturating_add(self, more: Self) -> Self {
+        Self(self.0.saturating_add(more.0))
+    }
+
+    /// What is left; never less than nothing.
+    #[must_use]
+    pub fn saturating_sub(self, less: Self) -> Self {
+        Self(self.0.saturating_sub(less.0))
+    }
+
     /// Reads a number without a unit.
     pub fn parse(text: &str) -> Result<Self, UsdError> {
         let (whole, part) = text.split_once('.').unwrap_or((text, "0"));

@@ -1,17 +1,17 @@
 //! Each job done on the fakes: tracker, spawner and gate are the testkit's, planning and settling the core's own.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, unbounded};
 use hew_core::agent::verdict::{Owner, owner_after};
-use hew_core::agent::{SpawnError, Spawner, StopRequest};
+use hew_core::agent::{RuntimeFailure, SpawnError, SpawnProgress, Spawner, StopRequest};
 use hew_core::engine::event::{
     DeliveredView, ExitView, GatedView, MergeView, PlannedView, PreparedView, Problem,
 };
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
-use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, TreeId, uuid4};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName, TaskId, TreeId, uuid4};
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
@@ -139,9 +139,15 @@ impl World {
 
     fn run_agent(&mut self, id: IterationId, task: &TaskId, plan: &SpawnPlan) -> Vec<Event> {
         let stop = self.agent_stops.get(&id.worker).copied();
+        let failure = self.next_failure(id, &plan.runtime);
         let attempt = self.attempt(id).clone();
-        let spawner = FakeSpawner::new().with(task.as_str(), attempt.run(stop.is_some()));
-        let report = spawner.run(plan, &stops(stop), &|_| {});
+        let spawner = FakeSpawner::new().with(task.as_str(), attempt.run(stop.is_some(), failure));
+        let used = std::cell::RefCell::new(Vec::new());
+        let report = spawner.run(plan, &stops(stop), &|seen| {
+            if let SpawnProgress::Used { usage, cost_usd } = seen {
+                used.borrow_mut().push(Event::Used { iteration: id, usage, cost_usd });
+            }
+        });
         if attempt.closes_in_tracker && stop.is_none() {
             let actor = self.run.actor(id);
             self.tracker.close(task, "done", &actor).expect("a fake answers");
@@ -154,7 +160,17 @@ impl World {
         let started = Event::Spawned { iteration: id, pid: 1, start_ticks: 1 };
         let never_ran = matches!(result, Err(SpawnError::Missing { .. } | SpawnError::Failed { .. }));
         let exited = Event::Exited { iteration: id, result };
-        if never_ran { vec![exited] } else { vec![started, exited] }
+        if never_ran {
+            return vec![exited];
+        }
+        std::iter::once(started).chain(used.into_inner()).chain([exited]).collect()
+    }
+
+    /// How the runtime fails this time, if it does: as the attempt has it, else as the runtime itself.
+    fn next_failure(&mut self, id: IterationId, runtime: &RuntimeName) -> Option<RuntimeFailure> {
+        let (_, attempt) = self.attempts.get_mut(&id).expect("an iteration has a claim");
+        let own = attempt.failures.pop_front();
+        own.or_else(|| self.runtime_failures.get_mut(runtime).and_then(VecDeque::pop_front).flatten())
     }
 
     fn collect(&mut self, id: IterationId, base: CommitId) -> Collected {

@@ -1,6 +1,8 @@
 //! How one attempt at a task goes, from its worktree to the run branch.
 
-use hew_core::agent::{AgentSignal, SignalWord};
+use std::collections::VecDeque;
+
+use hew_core::agent::{AgentReading, AgentSignal, FailureClass, RetryAt, RuntimeFailure, SignalWord, Usage};
 use hew_core::exit::Exit;
 
 use crate::fake_gate::FakeGateRun;
@@ -19,6 +21,13 @@ pub struct Attempt {
     pub(crate) merge_problem: Option<String>,
     pub(crate) gates: Vec<GateGoes>,
     pub(crate) advance: Advancing,
+    /// Its agent first ends by these, one a try.
+    pub(crate) failures: VecDeque<RuntimeFailure>,
+    /// What each of its agents uses.
+    pub(crate) usage: Usage,
+    pub(crate) cost_usd: Option<f64>,
+    /// It tells of that while it runs, and not only at its end.
+    pub(crate) tells: bool,
 }
 
 /// How the agent ends.
@@ -26,6 +35,7 @@ pub struct Attempt {
 pub(crate) enum Agent {
     Exits(Exit),
     Missing,
+    Unstartable,
 }
 
 /// What the agent leaves behind.
@@ -73,6 +83,10 @@ impl Attempt {
             merge_problem: None,
             gates: Vec::new(),
             advance: Advancing::AtTip,
+            failures: VecDeque::new(),
+            usage: Usage::default(),
+            cost_usd: None,
+            tells: false,
         }
     }
 
@@ -103,6 +117,42 @@ impl Attempt {
     /// Its program is not there.
     pub fn missing_program() -> Self {
         Self { agent: Agent::Missing, ..Self::done() }
+    }
+
+    /// Its program is there and can't be started.
+    pub fn unstartable() -> Self {
+        Self { agent: Agent::Unstartable, ..Self::done() }
+    }
+
+    /// Its first agents end by a failure of this class.
+    #[must_use]
+    pub fn failing(self, class: FailureClass, times: usize) -> Self {
+        (0..times).fold(self, |attempt, _| attempt.failing_until(class, None))
+    }
+
+    /// Its next agent ends by a failure of this class, whose provider says when to come again.
+    #[must_use]
+    pub fn failing_until(mut self, class: FailureClass, retry_at: Option<RetryAt>) -> Self {
+        self.failures.push_back(RuntimeFailure::new(class, &format!("{class:?} for now"), retry_at));
+        self
+    }
+
+    /// Each of its agents uses so many tokens, and tells of them at its end.
+    #[must_use]
+    pub fn using(self, tokens: u64) -> Self {
+        Self { usage: Usage { input: tokens, ..Usage::default() }, ..self }
+    }
+
+    /// And so much money, in USD.
+    #[must_use]
+    pub fn costing(self, usd: f64) -> Self {
+        Self { cost_usd: Some(usd), ..self }
+    }
+
+    /// It tells of what it uses while it runs.
+    #[must_use]
+    pub fn telling(self) -> Self {
+        Self { tells: true, ..self }
     }
 
     /// Its worktree can't be prepared.
@@ -183,12 +233,20 @@ impl Attempt {
     }
 
     /// The agent's run, for the fake spawner.
-    pub(crate) fn run(&self, is_stopped: bool) -> FakeRun {
+    pub(crate) fn run(&self, is_stopped: bool, failure: Option<RuntimeFailure>) -> FakeRun {
+        let reading = AgentReading { usage: self.usage, cost_usd: self.cost_usd, ..AgentReading::default() };
+        if let (Some(failure), false) = (failure, is_stopped) {
+            let reading = AgentReading { failure: Some(failure), ended_well: Some(false), ..reading };
+            return FakeRun::exits(Exit::Code(1)).reading(reading);
+        }
         let run = match self.agent {
             Agent::Missing => FakeRun::missing(),
+            Agent::Unstartable => FakeRun::fails_to_start("exec format error"),
             Agent::Exits(_) if is_stopped => FakeRun::hangs(),
             Agent::Exits(exit) => FakeRun::exits(exit),
         };
+        let run = run.reading(reading);
+        let run = if self.tells { run.telling(self.usage, self.cost_usd) } else { run };
         match &self.says {
             Some(signal) if !is_stopped => run.saying(signal.clone()),
             _ => run,

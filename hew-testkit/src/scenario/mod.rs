@@ -26,9 +26,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+use hew_core::agent::{FailureClass, RetryAt, RuntimeFailure};
 use hew_core::engine::{GatePlan, RunConfig, RunLimits};
-use hew_core::ids::{BranchName, CommitId, RunId, TaskId};
-use hew_core::settings::{OnGateFail, Settings, Values, layers};
+use hew_core::ids::{BranchName, CommitId, RunId, RuntimeName, TaskId};
+use hew_core::schedule::spending::{Amount, SpendingLimits};
+use hew_core::settings::{OnGateFail, Settings, Usd, Values, layers};
 use hew_core::tracker::record::time_text;
 use hew_core::tracker::{Scope, TaskEditor};
 use serde_json::{Map, Value, json};
@@ -66,6 +68,7 @@ pub struct Scenario {
     faults: TrackerFaults,
     baseline: GateGoes,
     deliveries: VecDeque<Delivers>,
+    runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     held: BTreeSet<Place>,
 }
 
@@ -92,12 +95,7 @@ impl Scenario {
     /// # Panics
     /// Never: its settings are its own.
     pub fn new() -> Self {
-        let flags = [
-            ("loop.runtime", "shell".to_owned(), "--runtime"),
-            ("loop.runtime_defs.shell.command", "work".to_owned(), "--shell"),
-        ];
-        let values = Values::built_in().overlaid_with(layers::read_flags(&flags).values);
-        let settings = Settings::from_values(&values).expect("a scenario's own settings are valid");
+        let settings = settings(&[]);
         let run = RunId::new(ticking_start(), 7);
         let config = RunConfig {
             run_branch: BranchName::new(format!("loop/{run}/main")),
@@ -117,10 +115,12 @@ impl Scenario {
                 max_attempts: 3,
                 max_iter: None,
                 wall: None,
+                spending: SpendingLimits::default(),
                 stop_grace: Duration::from_secs(30),
             },
             deliver: true,
             watch: false,
+            model: None,
             settings: Arc::new(settings),
         };
         Self {
@@ -130,6 +130,7 @@ impl Scenario {
             faults: TrackerFaults::default(),
             baseline: GateGoes::Green,
             deliveries: VecDeque::new(),
+            runtime_failures: BTreeMap::new(),
             held: BTreeSet::new(),
         }
     }
@@ -163,6 +164,34 @@ impl Scenario {
     #[must_use]
     pub fn wall(self, seconds: u64) -> Self {
         self.with(|config| config.limits.wall = Some(Duration::from_secs(seconds)))
+    }
+
+    /// A budget of so many tokens, with a grace of 10 %, and a first guess of what an iteration takes.
+    #[must_use]
+    pub fn budget_tokens(self, tokens: u64, first_guess: u64) -> Self {
+        self.with(|config| {
+            let first_guess = Amount { tokens: first_guess, usd: Usd::default() };
+            config.limits.spending =
+                SpendingLimits { tokens: Some(tokens), usd: None, grace: 10, first_guess };
+        })
+    }
+
+    /// A budget of so much money, with a grace of 10 %, and nothing set aside before it is known what one takes.
+    ///
+    /// # Panics
+    /// If the text is no amount.
+    #[must_use]
+    pub fn budget_usd(self, usd: &str) -> Self {
+        let usd = Some(Usd::parse(usd).expect("an amount"));
+        self.with(|config| {
+            config.limits.spending = SpendingLimits { usd, grace: 10, ..SpendingLimits::default() };
+        })
+    }
+
+    /// Settings besides the scenario's own: `one` and `two` are runtimes, `one` is the main one where nothing else is said.
+    #[must_use]
+    pub fn setting(self, more: &[(&'static str, &str)]) -> Self {
+        self.with(|config| config.settings = Arc::new(settings(more)))
     }
 
     /// Waits for new tasks instead of ending.
@@ -269,6 +298,19 @@ impl Scenario {
         self
     }
 
+    /// The next agents of a runtime, whatever their task, end by failures; none for one that goes as its attempt has it.
+    #[must_use]
+    pub fn runtime_failing(
+        mut self,
+        runtime: &str,
+        failures: impl IntoIterator<Item = Option<(FailureClass, Option<RetryAt>)>>,
+    ) -> Self {
+        let failure = |(class, retry_at)| RuntimeFailure::new(class, "it said so", retry_at);
+        let failures = failures.into_iter().map(|failed| failed.map(failure));
+        self.runtime_failures.entry(RuntimeName::new(runtime)).or_default().extend(failures);
+        self
+    }
+
     /// Nothing is done there until it is released.
     #[must_use]
     pub fn holding(mut self, place: Place) -> Self {
@@ -287,6 +329,21 @@ impl Scenario {
         tracker.import(&lines.collect::<String>(), false).expect("a scenario's tasks can be stored");
         World::new(self, tracker, clock)
     }
+}
+
+/// The settings of a scenario: the shell's own runtime, and more that are asked for.
+fn settings(more: &[(&'static str, &str)]) -> Settings {
+    let mut flags = vec![
+        ("loop.runtime", "shell".to_owned(), "--runtime"),
+        ("loop.runtime_defs.shell.command", "work".to_owned(), "--shell"),
+        ("loop.runtime_defs.one.command", "one".to_owned(), "--one"),
+        ("loop.runtime_defs.one.done_on_exit_zero", "true".to_owned(), "--one"),
+        ("loop.runtime_defs.two.command", "two".to_owned(), "--two"),
+        ("loop.runtime_defs.two.done_on_exit_zero", "true".to_owned(), "--two"),
+    ];
+    flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned(), "--more")));
+    let values = Values::built_in().overlaid_with(layers::read_flags(&flags).values);
+    Settings::from_values(&values).expect("a scenario's own settings are valid")
 }
 
 /// A task as beads would write it; `place` orders tasks of one priority.

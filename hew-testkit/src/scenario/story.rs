@@ -1,11 +1,15 @@
 //! What happened, in the short form in which assertions read best.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use hew_core::agent::StopRequest;
+use hew_core::clock::Clock;
 use hew_core::engine::{Effect, LaneJob, WorkerJob};
 use hew_core::ids::{Actor, TaskId};
 use hew_core::prompt::FailedAttempt;
+use hew_core::record::event::RuntimeChange;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::tracker::{BdClient, Status, Task, TaskEditor, TaskPatch};
 use serde_json::{Value, json};
@@ -16,6 +20,16 @@ impl World {
     /// The exit code; none while the run goes on.
     pub fn exit(&self) -> Option<u8> {
         self.end.map(|end| end.exit_code)
+    }
+
+    /// Time since the run began.
+    pub fn elapsed(&self) -> Duration {
+        self.clock.now().elapsed
+    }
+
+    /// The moment on the calendar.
+    pub fn calendar(&self) -> DateTime<Utc> {
+        self.clock.now().wall
     }
 
     /// Iterations that began, in order: tasks.
@@ -74,6 +88,55 @@ impl World {
             .iter()
             .filter_map(|effect| match effect {
                 Effect::Claim { task, .. } => Some(task.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Runtimes that agents were started with, in order: `task runtime`.
+    pub fn ran_on(&self) -> Vec<String> {
+        let mut runtime = std::collections::BTreeMap::new();
+        let mut ran = Vec::new();
+        for event in &self.journal {
+            match event {
+                JournalEvent::IterationStarted { iteration, task, .. } => {
+                    runtime.insert(*iteration, task.clone());
+                }
+                JournalEvent::Plan { iteration, runtime: name, .. } => {
+                    ran.push(format!("{} {name}", runtime[iteration]));
+                }
+                _ => {}
+            }
+        }
+        ran
+    }
+
+    /// What happened to runtimes, in order: `one rests`, `one out`, `one tried`, `one fit`, `two stands in`.
+    pub fn runtime_changes(&self) -> Vec<String> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::RuntimeChanged { runtime, change, .. } => {
+                    let word = match change {
+                        RuntimeChange::Rests { .. } => "rests",
+                        RuntimeChange::Out { .. } => "out",
+                        RuntimeChange::Tried => "tried",
+                        RuntimeChange::Fit => "fit",
+                        RuntimeChange::StandsIn { .. } => "stands in",
+                    };
+                    Some(format!("{runtime} {word}"))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Waits before retries, in order, in milliseconds.
+    pub fn retry_waits(&self) -> Vec<u64> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::RetryPlanned { wait_ms, .. } => Some(*wait_ms),
                 _ => None,
             })
             .collect()

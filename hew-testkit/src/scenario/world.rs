@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hew_core::agent::StopRequest;
+use hew_core::agent::{RuntimeFailure, StopRequest, Usage};
 use hew_core::clock::Clock;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
-use hew_core::ids::{IterationId, RunId, TaskId, WorkerId};
+use hew_core::ids::{IterationId, RunId, RuntimeName, TaskId, WorkerId};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::settings::Settings;
 
@@ -59,6 +59,7 @@ pub struct World {
     pub(crate) attempts: BTreeMap<IterationId, (TaskId, Attempt)>,
     pub(crate) baseline: GateGoes,
     pub(crate) deliveries: VecDeque<Delivers>,
+    pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
     pub(crate) settings: Arc<Settings>,
     pub(crate) run: RunId,
@@ -88,7 +89,8 @@ const MAX_STEPS: usize = 20_000;
 
 impl World {
     pub(crate) fn new(scenario: Scenario, tracker: FakeTracker, clock: Arc<ManualClock>) -> Self {
-        let Scenario { config, tasks: _, attempts, faults, baseline, deliveries, held } = scenario;
+        let Scenario { config, tasks: _, attempts, faults, baseline, deliveries, runtime_failures, held } =
+            scenario;
         let mut world = Self {
             clock,
             faults,
@@ -96,6 +98,7 @@ impl World {
             attempts: BTreeMap::new(),
             baseline,
             deliveries,
+            runtime_failures,
             commits: Commits::new(config.launch.clone()),
             settings: Arc::clone(&config.settings),
             run: config.run.clone(),
@@ -171,6 +174,20 @@ impl World {
     /// Everything goes on there again.
     pub fn release(&mut self, place: &Place) {
         self.held.remove(place);
+    }
+
+    /// The running agent of a task tells that it has used so many tokens so far.
+    ///
+    /// # Panics
+    /// If it has none.
+    pub fn agent_uses(&mut self, task: &str, tokens: u64) -> &mut Self {
+        let running = |(id, job): &(IterationId, WorkerJob)| {
+            matches!(job, WorkerJob::Run { task: running, .. } if running.as_str() == task).then_some(*id)
+        };
+        let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
+        let usage = Usage { input: tokens, ..Usage::default() };
+        self.tell(Event::Used { iteration, usage, cost_usd: None });
+        self
     }
 
     /// Nothing more is done there.

@@ -309,11 +309,11 @@ fn a_task_closed_without_a_change_frees_what_waits_for_it() {
 #[test]
 fn the_same_spawn_error_on_three_tasks_in_a_row_ends_the_run() {
     let names = ["a", "b", "c", "d", "e", "f"];
-    let missing = || std::iter::repeat_n(Attempt::missing_program(), 3);
+    let unstartable = || std::iter::repeat_n(Attempt::unstartable(), 3);
     let mut run = names
         .into_iter()
         .fold(Scenario::new().max_attempts(1).tasks(&names), |scenario, name| {
-            scenario.attempts(name, missing())
+            scenario.attempts(name, unstartable())
         })
         .start();
     run.to_end();
@@ -324,8 +324,8 @@ fn the_same_spawn_error_on_three_tasks_in_a_row_ends_the_run() {
 
 #[test]
 fn one_task_that_never_starts_is_parked_and_others_go_on() {
-    let missing = std::iter::repeat_n(Attempt::missing_program(), 3);
-    let mut run = Scenario::new().tasks(&["a", "b"]).attempts("a", missing).start();
+    let unstartable = std::iter::repeat_n(Attempt::unstartable(), 3);
+    let mut run = Scenario::new().tasks(&["a", "b"]).attempts("a", unstartable).start();
     run.to_end();
     assert_eq!(run.began(), ["a", "a", "a", "b"]);
     assert_eq!(run.landed(), ["b"]);
@@ -336,7 +336,7 @@ fn one_task_that_never_starts_is_parked_and_others_go_on() {
 fn whatever_becomes_of_an_agent_its_folder_is_collected() {
     let mut run = Scenario::new()
         .tasks(&["a"])
-        .attempts("a", [Attempt::missing_program(), Attempt::done().with_task_unread("database locked")])
+        .attempts("a", [Attempt::unstartable(), Attempt::done().with_task_unread("database locked")])
         .start();
     run.to_end();
     assert_eq!(run.ended(), ["a runtime_error", "a closed"]);

@@ -61,7 +61,7 @@ pub enum MergeArg {
 
 Exit codes: 0 all done, landed and delivered (or nothing was ready); 1 some task failed, was parked or can't start;
 2 bad flags, settings or project state; 3 a person is needed; 4 another run holds this project; 5 stopped with work
-left; 70 a bug in hew; 128+n ended by signal n")]
+left; 6 no usable runtime is left; 70 a bug in hew; 128+n ended by signal n")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own on the command line")]
 #[expect(clippy::doc_markdown, reason = "these comments are the help text, which has no markup")]
 pub struct RunArgs {
@@ -83,6 +83,12 @@ pub struct RunArgs {
     /// Longest the whole run may take, e.g. 90m or 1h30m (loop.budget.wall)
     #[arg(long, value_name = "DURATION")]
     pub budget_wall: Option<String>,
+    /// Most tokens of the whole run, cached ones too (loop.budget.tokens)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub budget_tokens: Option<u64>,
+    /// Most US dollars that the whole run may cost, e.g. 2.50 (loop.budget.usd)
+    #[arg(long, value_name = "USD")]
+    pub budget_usd: Option<String>,
     /// Attempts at one task before it is parked (loop.max_attempts, 3)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub max_attempts: Option<u32>,
@@ -98,6 +104,9 @@ pub struct RunArgs {
     /// The runtime that takes over while the main one rests (loop.fallback_runtime)
     #[arg(long, value_name = "NAME")]
     pub fallback_runtime: Option<String>,
+    /// Iterations on the fallback before the main runtime is tried again (loop.fallback_cooldown_iters, 3)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub fallback_cooldown_iters: Option<u32>,
     /// The model of this run, where a task names none itself; goes before loop.model.*
     #[arg(long, value_name = "NAME", value_parser = model_name)]
     pub model: Option<String>,

@@ -43,7 +43,10 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
             let worktree = seat.path(rig).display().to_string();
             Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
         }
-        WorkerJob::Plan { task, attempt, previous, dependencies, choice } => {
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice } => {
+            if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
+                return Event::Planned { iteration, result: Err(error) };
+            }
             let request = PlanRequest {
                 iteration,
                 task: &task,
@@ -82,6 +85,24 @@ fn perform(seat: &mut Seat, rig: &Rig, order: Order, events: &Sender<Event>) -> 
 /// An iteration's folder in the run folder.
 pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
     rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
+}
+
+/// Puts what the try before this one printed beside, as `transcript.try-1.jsonl` and so on.
+fn keep_earlier_try(folder: &std::path::Path, retry: u32) -> Result<(), String> {
+    if retry == 0 {
+        return Ok(());
+    }
+    for (name, kind) in [("transcript", "jsonl"), ("stderr", "log"), ("plan", "json")] {
+        let from = folder.join(format!("{name}.{kind}"));
+        let to = folder.join(format!("{name}.try-{retry}.{kind}"));
+        match std::fs::rename(&from, &to) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(format!("{}: {error}", from.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// What a plan is made from.
@@ -158,10 +179,14 @@ fn run_agent(
     stops: &Receiver<StopRequest>,
     events: &Sender<Event>,
 ) -> Result<Box<ExitView>, SpawnError> {
-    let progress = |seen: SpawnProgress| {
-        if let SpawnProgress::Started { pid, start_ticks } = seen {
+    let progress = |seen: SpawnProgress| match seen {
+        SpawnProgress::Started { pid, start_ticks } => {
             super::send(events, Event::Spawned { iteration, pid, start_ticks });
         }
+        SpawnProgress::Used { usage, cost_usd } => {
+            super::send(events, Event::Used { iteration, usage, cost_usd });
+        }
+        SpawnProgress::Output { .. } => {}
     };
     let report = rig.spawner.run(plan, stops, &progress)?;
     let task_after = rig.tracker.task(task).map(|task| task.map(Box::new)).map_err(|error| error.to_string());

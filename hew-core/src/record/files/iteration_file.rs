@@ -8,26 +8,8 @@ use crate::agent::{IterationOutcome, Usage};
 use crate::exit::Exit;
 use crate::ids::{CommitId, ModelName, RuntimeName, TaskId, TreeId, WorkerId};
 use crate::record::event::{GateRecord, SCHEMA_VERSION};
-use crate::record::view::{IterationView, Moment, Spent};
-
-/// Where a cost came from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CostSource {
-    /// The runtime said it.
-    Reported,
-    /// Tokens times listed prices.
-    ListPrice,
-    /// Nobody knows.
-    Unknown,
-}
-
-impl CostSource {
-    /// Where the price of all of it came from.
-    pub fn of(spent: &Spent) -> Self {
-        if spent.is_priced() { Self::Reported } else { Self::Unknown }
-    }
-}
+use crate::record::view::{IterationView, Moment};
+pub use crate::schedule::cost::CostSource;
 
 /// What the gate showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -188,7 +170,7 @@ impl IterationFile {
             prompt_prefix_hash: view.prompt_prefix_hash.clone(),
             cost: view.spent.usage,
             cost_usd: view.spent.cost_usd,
-            cost_source: Some(CostSource::of(&view.spent)),
+            cost_source: Some(view.spent.source()),
             decisions: view.decisions.clone(),
             deferred: view.deferred.clone(),
             tool_calls: view.tool_calls.iter().map(|call| json!(call)).collect(),
@@ -196,7 +178,7 @@ impl IterationFile {
             symbols_touched: Vec::new(),
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
-            cooldown_engaged: false,
+            cooldown_engaged: view.cooldown_engaged,
             model: view.model.clone(),
             model_observed: view.model_observed.clone(),
             base_sha: view.base_sha.clone(),

@@ -2,7 +2,7 @@
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
-use crate::record::event::{GateRecord, JournalEvent};
+use crate::record::event::{GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 
 /// Most tool calls of an iteration that are kept.
@@ -102,6 +102,10 @@ pub struct IterationView {
     pub definition_changed: Vec<String>,
     /// What landed.
     pub landed_sha: Option<CommitId>,
+    /// What its running agent has told of.
+    pub live: Spent,
+    /// It made its runtime rest.
+    pub cooldown_engaged: bool,
     /// How it ended.
     pub outcome: Option<IterationOutcome>,
     /// Why.
@@ -151,6 +155,8 @@ impl IterationView {
             gate_count: 0,
             definition_changed: Vec::new(),
             landed_sha: None,
+            live: Spent::default(),
+            cooldown_engaged: false,
             outcome: None,
             reason: None,
         }
@@ -183,7 +189,15 @@ impl IterationView {
                 self.agent = Some(AgentView { pid: *pid, start_ticks: *start_ticks, since: moment });
                 self.reach(Phase::Running);
             }
+            JournalEvent::Used { usage, cost_usd, .. } => {
+                self.live = Spent { usage: *usage, cost_usd: *cost_usd, ..Spent::default() };
+            }
             JournalEvent::Exited { .. } => self.exited(event),
+            // Its agent runs once more: the one exception to phases that never go back.
+            JournalEvent::RetryPlanned { .. } => self.phase = Phase::Waiting,
+            JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
+                self.cooldown_engaged = true;
+            }
             JournalEvent::Collected { .. } => self.collected(event),
             JournalEvent::Queued { .. } => self.reach(Phase::Queued),
             JournalEvent::Candidate { tree, .. } => {
@@ -263,18 +277,27 @@ impl IterationView {
         self.summary.clone_from(summary);
         self.stderr_tail.clone_from(stderr_tail);
         self.read(event);
+        self.live = Spent::default();
         self.reach(Phase::Collecting);
     }
 
     /// What its agent's structured output said; of one that was run again, the last word counts, and tokens add up.
     fn read(&mut self, event: &JournalEvent) {
-        let JournalEvent::Exited { usage, cost_usd, session_id, model_observed, tool_calls, failure, .. } =
-            event
+        let JournalEvent::Exited {
+            usage,
+            cost_usd,
+            cost_source,
+            session_id,
+            model_observed,
+            tool_calls,
+            failure,
+            ..
+        } = event
         else {
             return;
         };
         if self.ended.is_none() {
-            self.spent.add(*usage, *cost_usd);
+            self.spent.add(*usage, *cost_usd, *cost_source);
         }
         self.session_id = session_id.clone().or(self.session_id.take());
         self.model_observed = model_observed.clone().or(self.model_observed.take());

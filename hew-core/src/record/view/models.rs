@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{IterationView, Spent};
 use crate::ids::ModelName;
+use crate::schedule::cost::CostSource;
 use crate::usage::Usage;
 
 /// Sums over the iterations that asked for one model.
@@ -36,9 +37,15 @@ impl Models {
         self.asked.entry(iteration.model.clone()).or_default().iterations += 1;
     }
 
-    pub(super) fn exited(&mut self, iteration: &IterationView, usage: Usage, cost_usd: Option<f64>) {
+    pub(super) fn exited(
+        &mut self,
+        iteration: &IterationView,
+        usage: Usage,
+        cost_usd: Option<f64>,
+        source: Option<CostSource>,
+    ) {
         let totals = self.asked.entry(iteration.model.clone()).or_default();
-        totals.spent.add(usage, cost_usd);
+        totals.spent.add(usage, cost_usd, source);
         let told = iteration.model_told.as_ref().or(iteration.model.as_ref());
         if let (Some(told), Some(observed)) = (told, &iteration.model_observed)
             && told.as_str() != observed

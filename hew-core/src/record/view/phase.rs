@@ -5,6 +5,8 @@
 pub enum Phase {
     /// Claimed; its worktree is being brought to the base.
     Preparing,
+    /// Its runtime failed; it is tried again after a wait.
+    Waiting,
     /// What will run is being settled.
     Planning,
     /// The plan stands, the agent is being started.
@@ -28,6 +30,7 @@ impl Phase {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Preparing => "preparing",
+            Self::Waiting => "waiting to try again",
             Self::Planning => "planning",
             Self::Starting => "starting",
             Self::Running => "running",

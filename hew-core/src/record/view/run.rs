@@ -45,6 +45,13 @@ pub struct RunHeader {
     pub started: Moment,
 }
 
+impl RunHeader {
+    /// A setting that is a number; none where it is not set.
+    pub fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
+        self.settings.iter().find(|setting| setting.key == key)?.value.parse().ok()
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RunEnding {

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{SummaryPlace, leftover_command, models, spent, tasks};
+use super::{SummaryPlace, leftover_command, limits, models, spent, tasks};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
@@ -74,6 +74,8 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "removed": view.totals.removed,
         },
         "tokens": spent::figures(&view.totals.spent),
+        "budgets": limits::budget_figures(view),
+        "runtimes": limits::runtime_figures(view),
         "models": models::figures(view),
         "models_differing": models::differing_figures(view),
         "delivery": view.delivery,

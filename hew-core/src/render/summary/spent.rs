@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::record::files::CostSource;
 use crate::record::view::Spent;
 use crate::render::figures::{grouped, usd};
 
@@ -23,14 +22,11 @@ pub(super) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
         part("cache read", usage.cache_read),
         part("cache create", usage.cache_create),
     ];
+    let how = if spent.is_by_list { "in part or whole by loop.prices" } else { "reported by the runtime" };
     let cost = match (spent.cost_usd, spent.unpriced) {
-        (Some(cost), 0) => format!("{} (reported by the runtime)", usd(cost)),
+        (Some(cost), 0) => format!("{} ({how})", usd(cost)),
         (Some(cost), tokens) => {
-            format!(
-                "{} (reported by the runtime), and {} tokens of unknown price",
-                usd(cost),
-                grouped(tokens)
-            )
+            format!("{} ({how}), and {} tokens of unknown price", usd(cost), grouped(tokens))
         }
         (None, _) => "unknown".to_owned(),
     };
@@ -43,6 +39,6 @@ pub(super) fn figures(spent: &Spent) -> Value {
     json!({
         "total": usage.total(), "input": usage.input, "output": usage.output,
         "cache_read": usage.cache_read, "cache_create": usage.cache_create,
-        "cost_usd": spent.cost_usd, "cost_source": CostSource::of(spent), "unpriced": spent.unpriced,
+        "cost_usd": spent.cost_usd, "cost_source": spent.source(), "unpriced": spent.unpriced,
     })
 }

@@ -21,6 +21,10 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.fallback_runtime", args.fallback_runtime.clone(), "--fallback-runtime");
     add("loop.budget.iterations", args.max_iter.map(|max| max.to_string()), "--max-iter");
     add("loop.budget.wall", args.budget_wall.clone(), "--budget-wall");
+    add("loop.budget.tokens", args.budget_tokens.map(|max| max.to_string()), "--budget-tokens");
+    add("loop.budget.usd", args.budget_usd.clone(), "--budget-usd");
+    let cooldown = args.fallback_cooldown_iters.map(|iterations| iterations.to_string());
+    add("loop.fallback_cooldown_iters", cooldown, "--fallback-cooldown-iters");
     add("loop.max_attempts", args.max_attempts.map(|max| max.to_string()), "--max-attempts");
     add("loop.timeout", args.timeout.clone(), "--timeout");
     add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");

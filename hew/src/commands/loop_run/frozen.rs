@@ -8,6 +8,7 @@ use hew_core::ids::CommitId;
 use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord};
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
+use hew_core::schedule::spending::SpendingLimits;
 use hew_core::tracker::Scope;
 
 use super::flags::{self, MODEL_FLAG};
@@ -43,10 +44,12 @@ pub(super) fn run_config(
             max_attempts: settings.max_attempts.value,
             max_iter: settings.budget_iterations.value,
             wall: settings.budget_wall.value,
+            spending: SpendingLimits::of(settings),
             stop_grace: settings.stop_grace.value,
         },
         deliver: settings.deliver.value,
         watch: args.watch,
+        model: flags::model(args),
         settings: Arc::new(settings.clone()),
     }
 }

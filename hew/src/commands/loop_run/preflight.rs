@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
-use hew_core::plan::runtime::{self, RuntimeChoice, SHELL};
+use hew_core::plan::priced::unpriced_of_run;
+use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
 use hew_core::settings::{Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
 
+use super::flags;
 use crate::adapters::git::RepoGit;
 use crate::adapters::launch_state::{self, Head, LaunchState};
 use crate::adapters::{gate_files, host, settings_files};
@@ -55,6 +57,7 @@ pub(super) fn check(
     problems.extend(repository_problems(&state));
     problems.extend(runtime_problems(&context.settings));
     problems.extend(other_runtime_problems(context));
+    problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
     if let Some(launch) = &launch {
@@ -167,6 +170,24 @@ pub(crate) fn missing_program(program: &str) -> Option<String> {
     } else {
         format!("no program `{program}` on PATH")
     })
+}
+
+/// A budget of money takes runtimes that tell what they cost, or listed prices.
+fn price_problems(settings: &Settings, args: &RunArgs) -> Vec<Problem> {
+    if settings.budget_usd.value.is_none() {
+        return Vec::new();
+    }
+    let unpriced = unpriced_of_run(settings, flags::model(args).as_ref());
+    let problem = |problem: RuntimeProblem| {
+        let hint = match &problem {
+            RuntimeProblem::Unpriced { model: Some(model), .. } => {
+                format!("hew config set loop.prices.{model} INPUT/OUTPUT   # USD per million tokens")
+            }
+            _ => "hew config set loop.model.default MODEL, and loop.prices.MODEL INPUT/OUTPUT".to_owned(),
+        };
+        Problem { what: problem.to_string(), hint }
+    };
+    unpriced.into_iter().map(problem).collect()
 }
 
 /// A branch where the run's own need a folder.

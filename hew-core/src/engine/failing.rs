@@ -1,0 +1,316 @@
+//! A runtime's failure: tried again after a wait, a rest for the whole run, out for good, or the task's own fault.
+//!
+//! Invariants: what is not the task's fault costs it no attempt; a wait keeps its worker and its worktree, and ends at once
+//! when the run is stopped or the task is taken; nothing is tried again without a wait.
+
+use std::time::Duration;
+
+use super::effect::{Effect, WorkerJob};
+use super::iteration::{begin_collecting, why_abandon};
+use super::progress::{Iteration, PendingEnd, Slot, Stage};
+use super::runtimes::PauseWish;
+use super::state::State;
+use super::step::{notice, record};
+use super::stopping;
+use crate::agent::{FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
+use crate::clock::Now;
+use crate::ids::{IterationId, RuntimeName};
+use crate::record::JournalEvent;
+use crate::record::event::RuntimeChange;
+use crate::schedule::backoff;
+
+/// An agent ended by a failure of its runtime; `ending` is how its iteration ends where nothing better comes of it.
+pub(super) fn failed(
+    state: &mut State,
+    id: IterationId,
+    failure: &RuntimeFailure,
+    ending: PendingEnd,
+    now: Now,
+    out: &mut Vec<Effect>,
+) {
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let Some(runtime) = iteration.runtime().cloned() else { return };
+    let task = iteration.task.id.clone();
+    let ending = match failure.class {
+        FailureClass::RateLimit | FailureClass::Overloaded => {
+            if plan_retry(state, id, failure, now, out) {
+                return;
+            }
+            rest(state, id, &runtime, failure, now, out);
+            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt: true, ..ending }
+        }
+        FailureClass::Quota => {
+            rest(state, id, &runtime, failure, now, out);
+            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt: true, ..ending }
+        }
+        FailureClass::Server | FailureClass::Network => {
+            if plan_retry(state, id, failure, now, out) {
+                return;
+            }
+            ending
+        }
+        FailureClass::Auth => {
+            put_out(state, id, &runtime, &failure.message, out);
+            PendingEnd { spares_attempt: true, ..ending }
+        }
+        FailureClass::Spawn => {
+            stopping::count_spawn_error(state, &task, &failure.message, out);
+            ending
+        }
+        FailureClass::BadRequest => {
+            // It was refused, and so it was read.
+            answered(state, id, out);
+            ending
+        }
+        FailureClass::Timeout | FailureClass::Unknown => ending,
+    };
+    // Whatever it was: a runtime that is tried again has not answered. Somebody else may try it.
+    state.runtimes.give_up_probe(id.worker);
+    end(state, id, ending, out);
+}
+
+fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Effect>) {
+    state.spending.end(id, false);
+    if let Some(iteration) = state.iteration_mut(id) {
+        begin_collecting(iteration, ending, out);
+    }
+}
+
+/// How long to wait, where the provider said so.
+fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
+    match failure.retry_at? {
+        RetryAt::After(wait) => Some(wait),
+        RetryAt::At(moment) => Some((moment - now.wall).to_std().unwrap_or(Duration::ZERO)),
+    }
+}
+
+/// Plans another try of the same iteration; false where it has had its tries, or has to wait elsewhere.
+fn plan_retry(
+    state: &mut State,
+    id: IterationId,
+    failure: &RuntimeFailure,
+    now: Now,
+    out: &mut Vec<Effect>,
+) -> bool {
+    // Who tries a runtime that rested does so once.
+    if state.stop.is_some() || state.runtimes.probed_by(id.worker).is_some() {
+        return false;
+    }
+    let run = state.config.run.clone();
+    let Some(iteration) = state.iteration_mut(id) else { return false };
+    if iteration.taken.is_some() || iteration.retries >= backoff::MAX_RETRIES {
+        return false;
+    }
+    let retry = iteration.retries + 1;
+    let wait = match given_wait(failure, now) {
+        Some(given) if given > backoff::LONGEST_WAIT => return false,
+        Some(given) => given.max(backoff::SHORTEST_GIVEN),
+        None => backoff::wait(retry, backoff::chance(&format!("{run} {id} {retry}"))),
+    };
+    let Some(runtime) = iteration.runtime().cloned() else { return false };
+    iteration.retries = retry;
+    iteration.stage = Stage::BackingOff { until: now.elapsed.saturating_add(wait) };
+    record(
+        out,
+        JournalEvent::RetryPlanned {
+            iteration: id,
+            runtime,
+            class: failure.class,
+            message: failure.message.clone(),
+            retry,
+            wait_ms: u64::try_from(wait.as_millis()).unwrap_or(u64::MAX),
+        },
+    );
+    true
+}
+
+fn rest(
+    state: &mut State,
+    id: IterationId,
+    runtime: &RuntimeName,
+    failure: &RuntimeFailure,
+    now: Now,
+    out: &mut Vec<Effect>,
+) {
+    let wish = PauseWish {
+        given: given_wait(failure, now).map(|wait| now.elapsed.saturating_add(wait)),
+        otherwise: (failure.class == FailureClass::Quota).then_some(backoff::QUOTA_REST),
+        why: failure.message.clone(),
+    };
+    let Some(pause) = state.runtimes.rest(runtime, wish, now.elapsed) else { return };
+    let change = RuntimeChange::Rests {
+        class: failure.class,
+        message: failure.message.clone(),
+        until: calendar(pause.until, now),
+        named: pause.is_given,
+    };
+    record(out, JournalEvent::RuntimeChanged { iteration: id, runtime: runtime.clone(), change });
+}
+
+/// A moment of the monotonic clock on the calendar.
+pub(super) fn calendar(moment: Duration, now: Now) -> chrono::DateTime<chrono::Utc> {
+    let ahead = chrono::TimeDelta::from_std(moment.saturating_sub(now.elapsed)).unwrap_or_default();
+    now.wall.checked_add_signed(ahead).unwrap_or(now.wall)
+}
+
+/// A runtime can't be used in this run any more.
+pub(super) fn put_out(
+    state: &mut State,
+    id: IterationId,
+    runtime: &RuntimeName,
+    why: &str,
+    out: &mut Vec<Effect>,
+) {
+    if state.runtimes.put_out(runtime, why) {
+        let change = RuntimeChange::Out { message: why.to_owned() };
+        record(out, JournalEvent::RuntimeChanged { iteration: id, runtime: runtime.clone(), change });
+    }
+}
+
+/// The runtime of an iteration has done its work: one that rested is fit again.
+pub(super) fn answered(state: &mut State, id: IterationId, out: &mut Vec<Effect>) {
+    let Some(runtime) = state.iteration_mut(id).and_then(|iteration| iteration.runtime().cloned()) else {
+        return;
+    };
+    if state.runtimes.answered(&runtime, id.worker) {
+        state.queue.stale = true;
+        record(out, JournalEvent::RuntimeChanged { iteration: id, runtime, change: RuntimeChange::Fit });
+    }
+}
+
+/// An agent ended on a runtime that stands in for another: that one is tried again after a few of them.
+pub(super) fn note_stand_in(state: &mut State, id: IterationId) {
+    let choice = state.iteration_mut(id).and_then(|iteration| iteration.choice.as_ref());
+    if let Some(instead_of) = choice.and_then(|choice| choice.instead_of.clone()) {
+        state.runtimes.stood_in(&instead_of);
+    }
+}
+
+/// Iterations that wait for another try.
+fn waiting(state: &State) -> impl Iterator<Item = (&Iteration, Duration)> {
+    state.slots.iter().filter_map(|slot| match slot {
+        Slot::Busy(iteration) => match &iteration.stage {
+            Stage::BackingOff { until } => Some((&**iteration, *until)),
+            _ => None,
+        },
+        Slot::Free | Slot::Claiming { .. } => None,
+    })
+}
+
+/// When the next wait is over.
+pub(super) fn next_retry(state: &State) -> Option<Duration> {
+    waiting(state).map(|(_, until)| until).min()
+}
+
+/// Goes on with iterations whose wait is over, where their runtime has not come to rest meanwhile.
+pub(super) fn resume_due(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    let due: Vec<IterationId> = waiting(state)
+        .filter(|(_, until)| *until <= now.elapsed)
+        .map(|(iteration, _)| iteration.id)
+        .collect();
+    for id in due {
+        resume(state, id, now, out);
+    }
+}
+
+fn resume(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    let Some(choice) = iteration.choice.clone() else { return };
+    if let Some(why) = state.runtimes.is_away(&choice.name, now.elapsed, id.worker) {
+        return end_wait(state, id, IterationOutcome::RateLimited, why, out);
+    }
+    let Some(iteration) = state.iteration_mut(id) else { return };
+    iteration.stage = Stage::Planning;
+    let (task, attempt, retry) = (iteration.task.clone(), iteration.attempt, iteration.retries);
+    let dependencies = iteration.dependencies.clone();
+    let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
+    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice };
+    out.push(Effect::Work { iteration: id, job });
+}
+
+/// Ends all waits: the run is being stopped.
+pub(super) fn end_waits(state: &mut State, out: &mut Vec<Effect>) {
+    let waiting: Vec<IterationId> = waiting(state).map(|(iteration, _)| iteration.id).collect();
+    for id in waiting {
+        let why = "the run was stopped while it waited to try again".to_owned();
+        end_wait(state, id, IterationOutcome::Cancelled, why, out);
+    }
+}
+
+/// Ends the wait of an iteration whose task somebody took; false if it does not wait.
+pub(super) fn end_wait_of_taken(state: &mut State, id: IterationId, out: &mut Vec<Effect>) -> bool {
+    let is_waiting = waiting(state).any(|(iteration, _)| iteration.id == id);
+    if let (true, Some(why)) = (is_waiting, why_abandon(state, id)) {
+        end_wait(state, id, IterationOutcome::Cancelled, why, out);
+    }
+    is_waiting
+}
+
+/// What there is of the work is anchored like that of any other end.
+fn end_wait(
+    state: &mut State,
+    id: IterationId,
+    outcome: IterationOutcome,
+    reason: String,
+    out: &mut Vec<Effect>,
+) {
+    state.runtimes.give_up_probe(id.worker);
+    let spares_attempt = outcome == IterationOutcome::RateLimited;
+    end(state, id, PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt }, out);
+}
+
+/// Nothing runs and nothing can: the run waits for the earliest rest to end where its time allows, or ends.
+pub(super) fn wait_or_give_up(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    let Some(held) = state.queue.held_back.clone() else { return };
+    if state.queue.stale || state.stop.is_some() || !super::ending::is_idle(state) {
+        return;
+    }
+    let wall = state.config.limits.wall;
+    let until = held.until.filter(|until| wall.is_none_or(|wall| *until < wall));
+    match until {
+        Some(until) if state.queue.waiting_until != Some(until) => {
+            state.queue.waiting_until = Some(until);
+            record(out, JournalEvent::AwaitingRuntime { until: calendar(until, now), why: held.why });
+        }
+        Some(_) => {}
+        None => {
+            let rest = held.until.map(|until| calendar(until, now).format("%Y-%m-%d %H:%M:%SZ"));
+            let beyond = rest.map(|at| format!("; the earliest rest ends at {at}, after the wall budget"));
+            let why = format!("no usable runtime is left: {}{}", held.why, beyond.unwrap_or_default());
+            stopping::no_runtime_left(state, why, out);
+        }
+    }
+}
+
+/// Asks the queue again once a rest is over, if a task waits for that.
+pub(super) fn end_rests(state: &mut State, now: Now) {
+    let is_over = |until: Duration| until <= now.elapsed;
+    if state.queue.held_back.is_some() && state.runtimes.next_end().is_some_and(is_over) {
+        state.queue.held_back = None;
+        state.queue.stale = true;
+    }
+}
+
+/// Notes that an iteration goes on a runtime that stands in, or that is tried again.
+pub(super) fn tell_choice(state: &mut State, id: IterationId, out: &mut Vec<Effect>) {
+    let Some(choice) = state.iteration_mut(id).and_then(|iteration| iteration.choice.clone()) else { return };
+    if state.runtimes.probed_by(id.worker).is_some_and(|probed| *probed == choice.name) {
+        let (runtime, change) = (choice.name, RuntimeChange::Tried);
+        return record(out, JournalEvent::RuntimeChanged { iteration: id, runtime, change });
+    }
+    state.runtimes.give_up_probe(id.worker);
+    if let Some(instead_of) = choice.instead_of {
+        let change = RuntimeChange::StandsIn { instead_of, why: choice.origin };
+        record(out, JournalEvent::RuntimeChanged { iteration: id, runtime: choice.name, change });
+    }
+}
+
+/// The agent's program is not there: nothing more is run with it.
+pub(super) fn missing(state: &mut State, id: IterationId, error: &str, out: &mut Vec<Effect>) {
+    let runtime = state.iteration_mut(id).and_then(|iteration| iteration.runtime().cloned());
+    if let Some(runtime) = runtime {
+        put_out(state, id, &runtime, error, out);
+    } else {
+        notice(out, Some(id), error);
+    }
+}

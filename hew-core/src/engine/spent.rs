@@ -1,0 +1,89 @@
+//! What agents tell of their tokens, in money too, against the run's budgets.
+
+use super::effect::Effect;
+use super::failing;
+use super::progress::Stage;
+use super::state::State;
+use super::step::{notice, record};
+use crate::agent::SpawnReport;
+use crate::ids::{IterationId, ModelName};
+use crate::record::JournalEvent;
+use crate::record::event::BudgetMark;
+use crate::schedule::cost::{self, CostSource};
+use crate::schedule::spending::Amount;
+use crate::settings::Usd;
+use crate::usage::Usage;
+
+/// A running agent told what it has used so far.
+pub(super) fn used(
+    state: &mut State,
+    id: IterationId,
+    usage: Usage,
+    reported: Option<f64>,
+    out: &mut Vec<Effect>,
+) {
+    let is_running =
+        state.iteration_mut(id).is_some_and(|iteration| matches!(iteration.stage, Stage::Running { .. }));
+    if !is_running || usage.total() == 0 {
+        return;
+    }
+    let (usd, _) = priced(state, id, &usage, reported, None);
+    record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
+    state.spending.tell(id, Amount { tokens: usage.total(), usd: usd.unwrap_or_default() });
+    tell_if_passed(state, id, false, out);
+    // A provider that counts tokens has answered.
+    failing::answered(state, id, out);
+}
+
+/// What an agent's tokens cost, and where that came from.
+pub(super) fn cost_of(state: &mut State, id: IterationId, report: &SpawnReport) -> (Option<Usd>, CostSource) {
+    let observed = report.reading.model_observed.as_deref().map(ModelName::new);
+    priced(state, id, &report.reading.usage, report.reading.cost_usd, observed)
+}
+
+fn priced(
+    state: &mut State,
+    id: IterationId,
+    usage: &Usage,
+    reported: Option<f64>,
+    observed: Option<ModelName>,
+) -> (Option<Usd>, CostSource) {
+    let asked = state.iteration_mut(id).map(|iteration| iteration.models.clone()).unwrap_or_default();
+    let models: Vec<Option<&ModelName>> =
+        std::iter::once(observed.as_ref()).chain(asked.iter().map(Some)).collect();
+    cost::cost(usage, reported, cost::listed(&state.config.settings.prices, &models))
+}
+
+/// An agent has ended: what it used is known as well as it will ever be.
+pub(super) fn agent_ended(
+    state: &mut State,
+    id: IterationId,
+    report: &SpawnReport,
+    usd: Option<Usd>,
+    out: &mut Vec<Effect>,
+) {
+    let tokens = report.reading.usage.total();
+    if usd.is_none() && tokens > 0 && state.config.limits.spending.usd.is_some() {
+        let text = format!("nobody knows what its {tokens} tokens cost: loop.budget.usd can't count them");
+        notice(out, Some(id), text);
+    }
+    state.spending.agent_ended(id, Amount { tokens, usd: usd.unwrap_or_default() });
+    tell_if_passed(state, id, true, out);
+}
+
+/// Tells once that more was spent than a budget allows, and whose tokens those were.
+fn tell_if_passed(state: &mut State, id: IterationId, at_end: bool, out: &mut Vec<Effect>) {
+    if state.told_passed {
+        return;
+    }
+    let (limits, spent) = (state.config.limits.spending, state.spending.spent());
+    let by_tokens = limits.tokens.filter(|limit| spent.tokens > *limit);
+    let by_usd = limits.usd.filter(|limit| spent.usd > *limit);
+    let mark = match (by_tokens, by_usd) {
+        (Some(limit), _) => BudgetMark::Tokens { limit, spent: spent.tokens },
+        (None, Some(limit)) => BudgetMark::Usd { limit: limit.as_f64(), spent: spent.usd.as_f64() },
+        (None, None) => return,
+    };
+    state.told_passed = true;
+    record(out, JournalEvent::BudgetPassed { iteration: id, mark, at_end });
+}

@@ -1,0 +1,69 @@
+//! Whether a budget of money can be kept: what a runtime tells of its cost, and which models have a listed price.
+
+use std::collections::BTreeSet;
+
+use super::model;
+use super::runtime::{self, RuntimeChoice, RuntimeProblem};
+use crate::ids::ModelName;
+use crate::settings::{OutputForm, RuntimeDef, Settings};
+use crate::tracker::Task;
+
+/// It is known what this task costs on this runtime; `run` is the model of `--model`.
+pub fn priced(
+    task: &Task,
+    choice: &RuntimeChoice,
+    settings: &Settings,
+    run: Option<&ModelName>,
+) -> Result<(), RuntimeProblem> {
+    let def = runtime::definition(choice, settings)?;
+    let asked = model::choose(task, settings, run);
+    let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
+    let names: Vec<&ModelName> = told
+        .as_ref()
+        .map(|told| &told.name)
+        .into_iter()
+        .chain(asked.as_ref().map(|asked| &asked.name))
+        .collect();
+    let is_known = tells_cost(def) || names.iter().any(|name| settings.prices.contains_key(*name));
+    is_known.then_some(()).ok_or_else(|| unpriced(choice, names.first().copied()))
+}
+
+/// Runtimes and models that the run may choose by itself and of which nobody knows what they cost.
+pub fn unpriced_of_run(settings: &Settings, run: Option<&ModelName>) -> Vec<RuntimeProblem> {
+    let choices = runtime::of_run(settings).unwrap_or_default();
+    let mut problems = Vec::new();
+    for choice in &choices {
+        let Ok(def) = runtime::definition(choice, settings) else { continue };
+        if tells_cost(def) {
+            continue;
+        }
+        for model in models_of_run(settings, run) {
+            let mapped = model.as_ref().and_then(|model| def.models.get(model)).map(|mapped| &mapped.value);
+            let is_listed = model.iter().chain(mapped).any(|name| settings.prices.contains_key(name));
+            if !is_listed {
+                problems.push(unpriced(choice, mapped.or(model.as_ref())));
+            }
+        }
+    }
+    problems
+}
+
+/// Only claude's stream tells of money.
+fn tells_cost(def: &RuntimeDef) -> bool {
+    def.output.value == OutputForm::ClaudeStream
+}
+
+/// Models that a task without a word of its own may be given; none is one of them where nothing names one for all.
+fn models_of_run(settings: &Settings, run: Option<&ModelName>) -> BTreeSet<Option<ModelName>> {
+    if let Some(run) = run {
+        return BTreeSet::from([Some(run.clone())]);
+    }
+    let by_rule = settings.model_by_priority.values().chain(settings.model_by_type.values());
+    let mut models: BTreeSet<Option<ModelName>> = by_rule.map(|model| Some(model.value.clone())).collect();
+    models.insert(settings.model_default.value.clone());
+    models
+}
+
+fn unpriced(choice: &RuntimeChoice, model: Option<&ModelName>) -> RuntimeProblem {
+    RuntimeProblem::Unpriced { name: choice.name.clone(), model: model.cloned() }
+}

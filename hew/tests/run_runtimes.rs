@@ -1,0 +1,216 @@
+//! Runtimes that fail under the real loop: tried again, at rest, out; what takes over, and what the run says of it.
+
+use std::fs;
+
+use hew_testkit::loop_stage::{LoopStage, Ran};
+use serde_json::{Value, json};
+
+/// A project with runtimes that are small shell scripts: each gets the words of its own file.
+struct Stage(LoopStage);
+
+impl Stage {
+    /// `one` is the main runtime; both end with exit code 0 and a change where nothing else is scripted.
+    fn new(settings: &str) -> Self {
+        Self::with_output("text", settings)
+    }
+
+    /// The same, where `one` prints another form.
+    fn with_output(output: &str, settings: &str) -> Self {
+        let stage = Self(LoopStage::new());
+        let runtime = |name: &str, output: &str| {
+            let file = Value::from(stage.script(name).display().to_string());
+            format!(
+                "[loop.runtime_defs.{name}]\ncommand = \"sh\"\nargs = [{file}]\noutput = \"{output}\"\n\
+                 done_on_exit_zero = true\n"
+            )
+        };
+        let text = format!(
+            "{settings}\n{}{}[loop.runtime_defs.gone]\ncommand = \"hew-no-such-program\"\n",
+            runtime("one", output),
+            runtime("two", "text")
+        );
+        stage.0.settings(&text);
+        stage.works("one", "");
+        stage.works("two", "");
+        stage
+    }
+
+    fn script(&self, name: &str) -> std::path::PathBuf {
+        self.0.path(&format!("{name}.sh"))
+    }
+
+    /// The runtime does its work after these lines.
+    fn works(&self, name: &str, first: &str) {
+        let script = format!("{first}\necho {name} > \"$HEW_TASK_ID.txt\"\n");
+        fs::write(self.script(name), script).expect("the temporary folder can be written");
+    }
+
+    /// The first so many times the runtime says this and ends with 1.
+    fn fails(&self, name: &str, times: u32, words: &str) {
+        let count = self.0.path(&format!("{name}.count"));
+        let first = format!(
+            "echo >> '{count}'\nif [ $(wc -l < '{count}') -le {times} ]; then echo '{words}' >&2; exit 1; fi",
+            count = count.display()
+        );
+        self.works(name, &first);
+    }
+
+    fn run(&self, flags: &[&str]) -> Ran {
+        let flags: Vec<&str> = ["--runtime", "one"].iter().chain(flags).copied().collect();
+        self.0.run(&flags)
+    }
+
+    /// `runtime change`, in order.
+    fn changes(&self) -> Vec<String> {
+        let word = |entry: &Value, field: &str| entry[field].as_str().expect("it is a word").to_owned();
+        let entries = self.0.journal_of("runtime_changed");
+        entries.iter().map(|entry| word(entry, "runtime") + " " + &word(entry, "change")).collect()
+    }
+
+    fn summary(&self) -> Value {
+        serde_json::from_str(&self.0.ok(&["--json", "loop", "summary"])).expect("hew prints JSON")
+    }
+}
+
+#[test]
+fn what_may_pass_is_tried_again_in_the_same_worktree_and_iteration() {
+    let stage = Stage::new("");
+    let task = stage.0.task("Draw", "");
+    stage.fails("one", 2, "HTTP 429 Too Many Requests, retry after 1");
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.0.outcomes(&task), ["closed"]);
+    let retries = stage.0.journal_of("retry_planned");
+    assert_eq!(retries.len(), 2);
+    assert_eq!((&retries[1]["retry"], &retries[1]["wait_ms"]), (&json!(2), &json!(1000)));
+    assert_eq!(retries[0]["class"], "rate_limit");
+    assert!(ran.stderr.contains("(rate_limit); try 2 in 1.0s"), "{}", ran.stderr);
+    // What each try printed is kept.
+    let folder = stage.0.iteration_folder(&task, 1);
+    for name in ["stderr.try-1.log", "stderr.try-2.log"] {
+        let kept = fs::read_to_string(folder.join(name)).unwrap();
+        assert!(kept.contains("429"), "{name}: {kept}");
+    }
+    assert!(!fs::read_to_string(folder.join("stderr.log")).unwrap().contains("429"));
+    let summary = stage.summary();
+    assert_eq!((&summary["iterations"], &summary["runtimes"]), (&json!(1), &json!([])));
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn a_used_up_allowance_leads_to_the_fallback_and_back() {
+    let stage = Stage::new("");
+    let tasks: Vec<String> = (0..4).map(|number| stage.0.task(&format!("T{number}"), "")).collect();
+    stage.fails("one", 1, "You have hit your usage limit");
+    let ran = stage.run(&["--fallback-runtime", "two", "--fallback-cooldown-iters", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.changes(), ["one rests", "two stands_in", "two stands_in", "one tried", "one fit"]);
+    assert_eq!(stage.0.outcomes(&tasks[0]), ["rate_limited", "closed"]);
+    let file = |name: &str| {
+        let text = fs::read_to_string(stage.0.run_folder().join(name)).unwrap();
+        serde_json::from_str::<Value>(&text).unwrap()
+    };
+    let (first, second) = (file("iter-001.json"), file("iter-002.json"));
+    assert_eq!((&first["cooldown_engaged"], &second["cooldown_engaged"]), (&json!(true), &json!(false)));
+    assert_eq!((&first["runtime_used"], &second["runtime_used"]), (&json!("one"), &json!("two")));
+    assert_eq!((&first["attempt"], &second["attempt"]), (&json!(1), &json!(1)));
+    assert!(ran.stderr.contains("one rests for every worker until"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("two runs this instead of one"), "{}", ran.stderr);
+    let text = stage.0.ok(&["loop", "summary"]);
+    assert!(text.contains("rested 1 time: You have hit your usage limit"), "{text}");
+    assert!(text.contains("stood in for 2 iterations"), "{text}");
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn without_a_fallback_the_run_waits_for_a_reset_or_ends_with_6() {
+    let stage = Stage::new("");
+    let task = stage.0.task("Draw", "");
+    stage.fails("one", 1, "usage limit reached, retry after 2");
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.0.outcomes(&task), ["rate_limited", "closed"]);
+    assert_eq!(stage.0.journal_of("awaiting_runtime").len(), 1);
+    assert!(ran.stderr.contains("nothing can run before"), "{}", ran.stderr);
+
+    let task = stage.0.task("Paint", "");
+    stage.fails("one", 9, "usage limit reached");
+    let ran = stage.run(&["--budget-wall", "30m"]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(stage.0.journal_of("run_ended")[0]["stop_reason"], "quota");
+    assert!(stage.0.is_free(&task) && !stage.0.has_label(&task, "hew:parked"));
+    assert!(ran.stderr.contains("after the wall budget"), "{}", ran.stderr);
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn a_run_that_waits_for_a_runtime_says_so_and_ends_at_once_when_it_is_told_to() {
+    let stage = Stage::new("");
+    stage.0.task("Draw", "");
+    stage.fails("one", 9, "usage limit reached");
+    let running = stage.0.start(&["--runtime", "one"]);
+    hew_testkit::loop_stage::wait_until("the run waits", || {
+        stage.0.has_event(|entry| entry["kind"] == "awaiting_runtime")
+    });
+    let status = stage.0.ok(&["loop", "status"]);
+    assert!(status.contains("for a runtime, until"), "{status}");
+    stage.0.ok(&["loop", "cancel"]);
+    let ran = running.end();
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn a_login_that_is_refused_takes_the_runtime_out() {
+    let refused = json!({
+        "type": "result", "subtype": "success", "is_error": true, "api_error_status": 403, "session_id": "s",
+        "result": "Failed to authenticate", "num_turns": 1, "duration_ms": 1, "usage": {}, "modelUsage": {},
+    });
+    let stage = Stage::with_output("claude-stream", "loop.max_attempts = 1");
+    let task = stage.0.task("Draw", "");
+    stage.works("one", &format!("echo '{refused}'\nexit 1"));
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(stage.changes(), ["one out"]);
+    assert!(!stage.0.has_label(&task, "hew:parked"));
+    assert!(ran.stderr.contains("one is out for this run"), "{}", ran.stderr);
+    let text = stage.0.ok(&["loop", "summary"]);
+    assert!(text.contains("out for the run: "), "{text}");
+    let ran = stage.run(&["--fallback-runtime", "two"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.0.status(&task), "closed");
+}
+
+#[test]
+fn a_tasks_own_runtime_that_is_not_there_is_reported_and_the_others_go_on() {
+    let stage = Stage::new("");
+    let lost = stage.0.task_with("Draw", &["--runtime", "gone"], "");
+    let task = stage.0.task("Paint", "");
+    let ran = stage.run(&["--fallback-runtime", "two"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(stage.0.status(&task), "closed");
+    assert!(stage.0.is_free(&lost) && !stage.0.has_label(&lost, "hew:parked"));
+    let left = &stage.0.journal_of("run_ended")[0]["leftovers"][0];
+    let why = left["why"].as_str().unwrap();
+    assert!(why.contains("hew-no-such-program"), "{why}");
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn auto_spreads_iterations_over_runtimes() {
+    let stage = Stage::new("loop.runtimes = [\"one\", \"two\"]");
+    let both = stage.0.path("both");
+    let waits = |other: &str, own: &str| {
+        format!(
+            "mkdir -p '{dir}'; touch '{dir}/{own}'; while [ ! -e '{dir}/{other}' ]; do sleep 0.01; done",
+            dir = both.display()
+        )
+    };
+    // Each of the two ends only once the other one runs.
+    stage.works("one", &waits("two", "one"));
+    stage.works("two", &waits("one", "two"));
+    let tasks = [stage.0.task("Draw", ""), stage.0.task("Paint", "")];
+    let ran = stage.0.run(&["--runtime", "auto", "--jobs", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(tasks.iter().all(|task| stage.0.status(task) == "closed"));
+}
