@@ -136,6 +136,11 @@ impl RealStage {
         serde_json::from_str(&text).expect("hew prints JSON")
     }
 
+    /// Tokens of the newest run, as its summary has them.
+    pub fn tokens(&self) -> Usage {
+        serde_json::from_value(self.summary()["tokens"].take()).expect("tokens are counted")
+    }
+
     /// Panics unless the summary has the tokens that the server reported, each kind of its own.
     pub fn assert_tokens_are_those_reported(&self) {
         let reported = self.server.reported();
