@@ -111,8 +111,10 @@ impl RealStage {
     /// Runs the queue until an agent is in the middle of [`endless_work`].
     pub fn start_and_wait_for_work(&self, flags: &[&str]) -> Running {
         let mut run = self.start(flags);
-        let has_begun = || self.stage.worktrees().iter().any(|tree| tree.join("begun").exists());
-        run.wait_until("the agent's work", has_begun);
+        // git is not asked: a worktree that is just being made confuses it.
+        let runs = self.stage.repo.hew_home().join("wt");
+        let trees = || folders(&runs).into_iter().flat_map(|run| folders(&run));
+        run.wait_until("the agent's work", || trees().any(|tree| tree.join("begun").exists()));
         run
     }
 
@@ -132,6 +134,11 @@ impl RealStage {
     pub fn summary(&self) -> Value {
         let text = self.stage.ok(&["--json", "loop", "summary"]);
         serde_json::from_str(&text).expect("hew prints JSON")
+    }
+
+    /// Tokens of the newest run, as its summary has them.
+    pub fn tokens(&self) -> Usage {
+        serde_json::from_value(self.summary()["tokens"].take()).expect("tokens are counted")
     }
 
     /// Panics unless the summary has the tokens that the server reported, each kind of its own.
@@ -167,4 +174,9 @@ pub fn work(name: &str) -> Vec<Answer> {
 /// What a model answers that starts a process in a session of its own, and then one that the agent waits for.
 pub fn endless_work() -> Vec<Answer> {
     vec![Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; touch begun; tail -f /dev/null")]
+}
+
+/// What lies in a folder; nothing where there is none.
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }
