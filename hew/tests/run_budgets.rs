@@ -59,7 +59,8 @@ fn talker(stage: &LoopStage, messages: u64) -> String {
     let mut script = String::new();
     for number in 1..=messages {
         let told = number * STEP;
-        writeln!(script, "print {}\nwait-for {heard}/${{HEW_TASK_ID}}.{told}", message(number)).unwrap();
+        writeln!(script, "print {}\nwait-for {heard}/${{HEW_TASK_ID}}.{told}", message(number))
+            .expect("a text can be written to");
     }
     let end = result(messages * STEP, 0.01);
     script + &format!("write ${{HEW_TASK_ID}}.txt x\ndone\nprint {end}\n")
@@ -76,12 +77,12 @@ fn let_on(stage: &LoopStage) {
                 && entry["worker"] == used["worker"]
                 && entry["iter"] == used["iter"]
         };
-        entries.iter().find(is_its).map(|entry| entry["task"].as_str().unwrap().to_owned())
+        entries.iter().find(is_its).map(|entry| entry["task"].as_str().expect("it has a task").to_owned())
     };
     for used in entries.iter().filter(|entry| entry["kind"] == "used") {
-        let told = used["usage"]["input"].as_u64().unwrap();
+        let told = used["usage"]["input"].as_u64().expect("tokens are a number");
         if let Some(task) = task_of(used) {
-            fs::write(stage.path("heard").join(format!("{task}.{told}")), "").unwrap();
+            fs::write(stage.path("heard").join(format!("{task}.{told}")), "").expect("the folder is there");
         }
     }
 }

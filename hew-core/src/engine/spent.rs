@@ -39,7 +39,7 @@ pub(super) fn used(
 /// What an agent's tokens cost, and where that came from.
 pub(super) fn cost_of(state: &mut State, id: IterationId, report: &SpawnReport) -> (Option<Usd>, CostSource) {
     let observed = report.reading.model_observed.as_deref().map(ModelName::new);
-    priced(state, id, &report.reading.usage, report.reading.cost_usd, observed)
+    priced(state, id, &report.reading.usage, report.reading.cost_usd, observed.as_ref())
 }
 
 fn priced(
@@ -47,11 +47,10 @@ fn priced(
     id: IterationId,
     usage: &Usage,
     reported: Option<f64>,
-    observed: Option<ModelName>,
+    observed: Option<&ModelName>,
 ) -> (Option<Usd>, CostSource) {
     let asked = state.iteration_mut(id).map(|iteration| iteration.models.clone()).unwrap_or_default();
-    let models: Vec<Option<&ModelName>> =
-        std::iter::once(observed.as_ref()).chain(asked.iter().map(Some)).collect();
+    let models: Vec<Option<&ModelName>> = std::iter::once(observed).chain(asked.iter().map(Some)).collect();
     cost::cost(usage, reported, cost::listed(&state.config.settings.prices, &models))
 }
 

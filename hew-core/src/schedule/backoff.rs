@@ -22,7 +22,7 @@ const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// has it.
 pub fn wait(retry: u32, chance: u64) -> Duration {
     let wait = doubled(FIRST_WAIT, retry.saturating_sub(1), LONGEST_WAIT);
-    let percent = 80 + u32::try_from(chance % 41).expect("below 41");
+    let percent = 80 + u32::try_from(chance % 41).unwrap_or_default();
     (wait * percent / 100).min(LONGEST_WAIT)
 }
 

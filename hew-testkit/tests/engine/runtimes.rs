@@ -20,6 +20,7 @@ fn alone() -> Scenario {
     Scenario::new().setting(&[("loop.runtime", "one")])
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "what is failed with takes a time or none")]
 fn after(secs: u64) -> Option<RetryAt> {
     Some(RetryAt::After(Duration::from_secs(secs)))
 }
