@@ -139,9 +139,36 @@ fn all_spawn_sites_call_plan_spawn() {
     }
 }
 
+/// Flags of agents stand in the built-in settings, and nowhere in code: the plan fills them in.
+#[test]
+fn launch_lines_of_agents_stand_in_the_built_in_settings_only() {
+    let recipes = text_of(&workspace().join("hew-core/src/settings/built_in.toml"));
+    let words = recipes.split('"').skip(1).step_by(2).filter(|word| word.starts_with("--"));
+    // hew has flags of these names too.
+    let flags: Vec<&str> = words.filter(|word| !["--json", "--model", "--verbose"].contains(word)).collect();
+    assert!(flags.contains(&"--dangerously-skip-permissions") && flags.contains(&"--sandbox"), "{flags:?}");
+    for source in ["hew-core/src", "hew/src"].into_iter().flat_map(sources) {
+        let found = flags.iter().find(|flag| source.code.contains(**flag));
+        assert_eq!(found, None, "{} has a flag of an agent's", source.name);
+    }
+}
+
+/// Which runtime runs is chosen in one place.
+#[test]
+fn runtimes_are_chosen_in_one_place() {
+    let all = ["hew-core/src", "hew/src"].into_iter().flat_map(sources);
+    let makers: Vec<String> =
+        all.filter(|source| makes(&source.code, "RuntimeChoice {")).map(|s| s.name).collect();
+    assert_eq!(makers, ["hew-core/src/plan/runtime.rs"]);
+}
+
 /// A literal `SpawnPlan { … }`: not its definition, nor a type in front of a body.
 fn makes_a_plan(code: &str) -> bool {
-    code.match_indices("SpawnPlan {").any(|(at, _)| {
+    makes(code, "SpawnPlan {")
+}
+
+fn makes(code: &str, literal: &str) -> bool {
+    code.match_indices(literal).any(|(at, _)| {
         let before = code[..at].trim_end();
         !["struct", "impl", "for", "->", "&"].iter().any(|word| before.ends_with(word))
     })

@@ -378,7 +378,7 @@ fn a_tasks_own_limits_narrow_the_runs_and_never_widen_them() {
     ] {
         let plan = plan(&task(&json!({"metadata": fields})), &settings);
         assert_eq!(plan.limits.timeout.as_secs(), secs);
-        assert_eq!(plan.limits.budget_usd.map(|usd| usd.micros()), usd);
+        assert_eq!(plan.limits.budget_usd.map(hew_core::settings::Usd::micros), usd);
         assert_eq!(origin(&plan, "limits.timeout"), timeout_origin);
     }
     for (key, value) in

@@ -61,7 +61,10 @@ pub(super) fn plan_env(
     sources.put(git_variables(seat), "hew, so that git stays in the worktree and asks nothing");
     let allow_push = &settings.env_allow_push;
     let push_origin = format!("{} loop.env.allow_push", allow_push.origin);
-    sources.put(git_config(&seat.remotes, allow_push.value), &format!("{push_origin}; hew, against upkeep"));
+    sources.put(
+        git_config(&seat.remotes, allow_push.value),
+        &format!("{push_origin}; and no upkeep in the background"),
+    );
     if family == Family::Claude && host.uid == 0 {
         let why = "hew runs as root, where claude skips permissions only in a sandbox";
         sources.put([("IS_SANDBOX".to_owned(), "1".to_owned())], why);

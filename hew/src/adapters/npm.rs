@@ -46,7 +46,7 @@ impl Package {
         let of_system = format!("{}-linux-{}", self.name, npm_name(machine));
         let inside = Path::new(self.scope).join(of_system).join((self.program)(machine));
         let places = [beside.join(&inside), package.join("node_modules").join(&inside)];
-        places.into_iter().find(|place| is_runnable(place))
+        places.into_iter().find(|place| place != wrapper && is_runnable(place))
     }
 }
 

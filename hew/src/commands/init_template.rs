@@ -42,7 +42,7 @@ pub(super) fn settings_text(runtime: Option<&str>, undefined: &[&str]) -> String
     }
     if undefined.is_empty() && runtime.is_none() {
         text.push('\n');
-        text.push_str(&commented(CLAUDE));
+        text.push_str(&commented(CHANGES));
     }
     text
 }
@@ -52,20 +52,11 @@ fn pad(name: &str) -> String {
     " ".repeat(20_usize.saturating_sub(name.len()).max(1))
 }
 
-const CLAUDE: &str = "\
-# Claude Code: one prompt in, text out. It works unattended, so nobody is asked for permissions.
+const CHANGES: &str = "\
+# How claude and codex are started is known; each key can be changed (`hew config list`, docs/agents.md).
 [loop.runtime_defs.claude]
-command = \"claude\"
-args = [\"-p\", \"--dangerously-skip-permissions\", \"--disallowedTools\", \"Bash(git push *)\"]
-prompt = \"stdin\"
-";
-
-const CODEX: &str = "\
-# Codex: reads its prompt from standard input (the last argument) and may write in its worktree only.
-[loop.runtime_defs.codex]
-command = \"codex\"
-args = [\"exec\", \"--sandbox\", \"workspace-write\", \"-\"]
-prompt = \"stdin\"
+command = \"/opt/claude/bin/claude\"
+models = { opus = \"claude-opus-5-5\" }
 ";
 
 const SHELL: &str = "\
@@ -76,8 +67,6 @@ const SHELL: &str = "\
 
 fn definition(name: &str) -> String {
     match name {
-        "claude" => CLAUDE.to_owned(),
-        "codex" => CODEX.to_owned(),
         "shell" => SHELL.to_owned(),
         other => commented(&format!(
             "# How to start {other}: complete this and take the signs before it away.\n\
@@ -128,9 +117,9 @@ mod tests {
     fn every_text_is_valid_as_it_is_and_with_all_its_proposals() {
         for (runtime, undefined) in [
             (None, vec![]),
-            (Some("claude"), vec!["claude"]),
-            (Some("codex"), vec!["codex", "shell", "other"]),
-            (Some("mine"), vec![]),
+            (Some("claude"), vec![]),
+            (Some("codex"), vec!["shell", "other"]),
+            (Some("mine"), vec!["mine"]),
         ] {
             let text = settings_text(runtime, &undefined);
             let found = settings(&text);
@@ -142,14 +131,5 @@ mod tests {
                 assert!(def.command.value.is_some(), "{name}");
             }
         }
-    }
-
-    #[test]
-    fn claude_and_codex_work_as_written() {
-        let found = settings(&settings_text(Some("claude"), &["claude", "codex"]));
-        for (name, def) in &found.runtime_defs {
-            assert!(def.command.value.is_some() || name.as_str() == "shell", "{name}");
-        }
-        assert_eq!(found.runtime_defs.len(), 3);
     }
 }
