@@ -335,12 +335,12 @@ fn runtimes_that_are_not_there_are_all_told_before_anything_starts() {
     let stage = stage.with("HEW_LOOP_RUNTIME", "auto");
     let ran = stage.hew(&["loop", "run", "--scope", "ready", "--fallback-runtime", "nope"]);
     assert_eq!(ran.code, 2);
-    assert!(ran.stderr.contains("loop.runtimes names no runtime"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("loop.runtimes has to be set too"), "{}", ran.stderr);
     let stage = stage.with("HEW_LOOP_RUNTIME", "stub");
     let ran = stage.hew(&["loop", "run", "--scope", "ready", "--fallback-runtime", "nope"]);
     assert_eq!(ran.code, 2);
     assert!(
-        ran.stderr.contains("runtime `nope` (flag --fallback-runtime loop.fallback_runtime) is not defined")
+        ran.stderr.contains("flag --fallback-runtime: loop.fallback_runtime: runtime `nope` is not defined")
     );
     assert_eq!(stage.stage.run_folders(), Vec::<std::path::PathBuf>::new());
 }

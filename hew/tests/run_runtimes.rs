@@ -140,6 +140,11 @@ fn without_a_fallback_the_run_waits_for_a_reset_or_ends_with_6() {
     assert_eq!(stage.0.journal_of("run_ended")[0]["stop_reason"], "quota");
     assert!(stage.0.is_free(&task) && !stage.0.has_label(&task, "hew:parked"));
     assert!(ran.stderr.contains("after the wall budget"), "{}", ran.stderr);
+    let remedies = &stage.0.journal_of("run_ended")[0]["remedies"];
+    assert!(
+        remedies[0].as_str().is_some_and(|line| line.starts_with("hew loop run   # after 20")),
+        "{remedies}"
+    );
     stage.0.assert_left_clean();
 }
 

@@ -231,7 +231,7 @@ fn a_persons_own_change_is_trusted_if_what_was_there_was() {
 fn init_trusts_what_it_writes_and_nothing_that_was_there() {
     let stage = LoopStage::new();
     assert_eq!(hew(&stage, &["init", "--runtime", "claude"]).code, 0);
-    assert!(stage.repo.read(".hew.toml").unwrap().contains("command = \"claude\""));
+    assert!(stage.repo.read(".hew.toml").unwrap().contains("runtime = \"claude\""));
     assert_eq!(hew(&stage, &["trust", "--show"]).code, 0);
     let stage = self::stage();
     assert_eq!(hew(&stage, &["init", "--yes"]).code, 0);

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use super::effect::{Effect, WorkerJob};
 use super::iteration::{begin_collecting, why_abandon};
 use super::progress::{Iteration, PendingEnd, Slot, Stage};
@@ -148,8 +150,8 @@ fn rest(
 }
 
 /// A moment of the monotonic clock on the calendar.
-pub(super) fn calendar(moment: Duration, now: Now) -> chrono::DateTime<chrono::Utc> {
-    let ahead = chrono::TimeDelta::from_std(moment.saturating_sub(now.elapsed)).unwrap_or_default();
+pub(super) fn calendar(moment: Duration, now: Now) -> DateTime<Utc> {
+    let ahead = TimeDelta::from_std(moment.saturating_sub(now.elapsed)).unwrap_or_default();
     now.wall.checked_add_signed(ahead).unwrap_or(now.wall)
 }
 
@@ -274,10 +276,14 @@ pub(super) fn wait_or_give_up(state: &mut State, now: Now, out: &mut Vec<Effect>
         }
         Some(_) => {}
         None => {
-            let rest = held.until.map(|until| calendar(until, now).format("%Y-%m-%d %H:%M:%SZ"));
-            let beyond = rest.map(|at| format!("; the earliest rest ends at {at}, after the wall budget"));
+            let rest_ends = held.until.map(|until| calendar(until, now));
+            let words = |at: DateTime<Utc>| {
+                let at = at.format("%Y-%m-%d %H:%M:%S UTC");
+                format!("; the earliest rest ends at {at}, after the wall budget")
+            };
+            let beyond = rest_ends.map(words);
             let why = format!("no usable runtime is left: {}{}", held.why, beyond.unwrap_or_default());
-            stopping::no_runtime_left(state, why, out);
+            stopping::no_runtime_left(state, why, rest_ends, out);
         }
     }
 }

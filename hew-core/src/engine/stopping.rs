@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, State, Stop, StopLevel};
@@ -136,13 +138,22 @@ pub(super) fn give_up(state: &mut State, why: &str, out: &mut Vec<Effect>) {
 }
 
 /// No runtime is left that could run what is ready, or none in time.
-pub(super) fn no_runtime_left(state: &mut State, why: String, out: &mut Vec<Effect>) {
+pub(super) fn no_runtime_left(
+    state: &mut State,
+    why: String,
+    rest_ends: Option<DateTime<Utc>>,
+    out: &mut Vec<Effect>,
+) {
     let remedies: Vec<String> = state
         .runtimes
         .all_out()
-        .map(|(name, why)| format!("hew config set loop.fallback_runtime NAME   # {name} is out: {why}"))
+        .map(|(name, why)| {
+            format!("hew loop run --fallback-runtime NAME   # or once {name} works again: {why}")
+        })
         .collect();
-    state.findings.remedies.extend(remedies);
+    let after_rest =
+        rest_ends.map(|at| format!("hew loop run   # after {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
+    state.findings.remedies.extend(remedies.into_iter().chain(after_rest));
     stop(state, StopReason::Quota, why, out);
 }
 

@@ -107,18 +107,15 @@ fn repository_problems(state: &LaunchState) -> Vec<Problem> {
 
 /// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
 fn runtime_problems(settings: &Settings) -> Vec<Problem> {
-    match runtime::of_run(settings) {
-        Ok(choices) => choices.iter().filter_map(|choice| runtime_problem(choice, settings)).collect(),
-        Err(problem) => {
-            let hint = "hew config set loop.runtimes claude,codex".to_owned();
-            vec![Problem { what: problem.to_string(), hint }]
-        }
-    }
+    // That there is nothing to choose among is told with the settings that name runtimes.
+    let choices = runtime::of_run(settings).unwrap_or_default();
+    choices.iter().filter_map(|choice| runtime_problem(choice, settings)).collect()
 }
 
 fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Problem> {
     let def = match runtime::definition(choice, settings) {
         Ok(def) => def,
+        Err(_) if choice.name != settings.runtime.value => return None,
         Err(problem) => {
             let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
             return Some(Problem { what: problem.to_string(), hint });
@@ -143,16 +140,10 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     })
 }
 
-/// Runtimes that settings name, that nobody defined, and that the run would not choose.
+/// Runtimes besides the main one that settings name and nobody defined, and an `auto` with nothing to choose among.
 fn other_runtime_problems(context: &Context) -> Vec<Problem> {
-    let choices = runtime::of_run(&context.settings).unwrap_or_default();
-    let is_told = |problem: &SettingsProblem| match problem {
-        SettingsProblem::UndefinedRuntime { name, .. } => {
-            choices.iter().any(|choice| choice.name.as_str() == name)
-        }
-        other => other.key() == Some("loop.runtime"),
-    };
-    let others = undefined_runtimes(&context.values).into_iter().filter(|problem| !is_told(problem));
+    let undefined = undefined_runtimes(&context.values).into_iter();
+    let others = undefined.filter(|problem| problem.key() != Some("loop.runtime"));
     let problem = |problem: SettingsProblem| Problem {
         what: problem.to_string(),
         hint: "hew config validate".to_owned(),
