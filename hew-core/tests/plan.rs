@@ -319,6 +319,8 @@ fn codex_as_hew_starts_it() {
             "-c",
             "analytics.enabled=false",
             "-c",
+            "allow_login_shell=false",
+            "-c",
             "shell_environment_policy.ignore_default_excludes=true",
             "-c",
             "shell_environment_policy.exclude=[\"OPENAI_API_KEY\",\"CODEX_API_KEY\"]",
