@@ -12,6 +12,7 @@ use hew_core::clock::Now;
 use hew_core::engine::{Effect, Event, RunConfig, RunLimits, State, step};
 use hew_core::ids::{BranchName, RunId};
 use hew_core::record::{JournalEntry, RunView, Store as _};
+use hew_core::schedule::spending::SpendingLimits;
 use hew_core::settings::{Settings, Values};
 use hew_core::tracker::Scope;
 
@@ -140,10 +141,12 @@ fn config() -> Result<RunConfig, Problem> {
             max_attempts: 3,
             max_iter: None,
             wall: None,
+            spending: SpendingLimits::default(),
             stop_grace: Duration::from_secs(60),
         },
         deliver: false,
         watch: false,
+        model: None,
         settings: Arc::new(settings),
     })
 }
