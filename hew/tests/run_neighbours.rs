@@ -229,3 +229,27 @@ fn what_a_crashed_run_had_landed_is_closed_and_not_done_again() {
     let reason = stage.show(&task)["close_reason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with(&format!("landed {landed}")), "{reason}");
 }
+
+/// Where the journal of a crashed run can't be read, nobody knows what it had landed: nothing is given back and done again.
+#[test]
+fn a_crashed_run_whose_journal_is_broken_is_told_of_before_anything_starts() {
+    let stage = LoopStage::new();
+    let task = stage.task("A", "write a.txt a\ncommit A\ndone");
+    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
+    let ledger = stage.repo.common_dir().join("hew/runs.jsonl");
+    let lines = fs::read_to_string(&ledger).unwrap();
+    let without_end: Vec<&str> = lines.lines().filter(|line| !line.contains("\"ended\"")).collect();
+    fs::write(&ledger, without_end.join("\n") + "\n").unwrap();
+    let holder = format!("hew/{}/w0/1", stage.run_id());
+    stage.ok(&["task", "reopen", &task]);
+    stage.ok(&["task", "claim", &task, "--actor", &holder]);
+    let folder = stage.repo.root().join(".hew/loop").join(stage.run_id());
+    let journal = folder.join("events.jsonl");
+    fs::write(&journal, fs::read_to_string(&journal).unwrap().replacen("\"iteration_started\"", "oops", 1))
+        .unwrap();
+
+    let refused = stage.run(&["--no-gate", "--ignore-undelivered"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains(folder.to_str().unwrap()), "{}", refused.stderr);
+    assert_eq!(stage.show(&task)["assignee"], holder.as_str(), "the claim stays");
+}

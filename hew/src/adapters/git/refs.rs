@@ -149,8 +149,10 @@ pub(super) fn advance(
     to: &CommitId,
 ) -> Result<AdvanceOutcome, GitError> {
     let name = branch.to_ref();
+    let stood_right = read_back(git, &name)?.as_ref() == Some(from);
     let is_moved = ask_to_move(git, &name, to, Some(from));
-    if read_back(git, &name)?.as_ref() == Some(to) && is_moved {
+    // An answer may be lost after the branch was moved: then where it was and where it is tell.
+    if read_back(git, &name)?.as_ref() == Some(to) && (is_moved || stood_right) {
         return Ok(AdvanceOutcome::Advanced);
     }
     advance_once(git, &name, from, to)

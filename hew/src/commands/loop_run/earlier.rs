@@ -1,12 +1,13 @@
 //! Earlier runs of this project that a new one has to know of: undelivered, or crashed.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 
 use hew_core::ids::{BranchName, CommitId, TaskId};
 use hew_core::record::JournalEvent;
 use hew_core::record::ledger::{self, LedgerEvent, LedgerRun};
-use hew_core::tracker::TaskEditor;
+use hew_core::tracker::{CloseOutcome, ReleaseOutcome, TaskEditor};
 use hew_core::worktree::GitClient;
 
 use crate::adapters::git::RepoGit;
@@ -33,7 +34,7 @@ pub(super) fn settle(
         ui.warn(&warning);
     }
     if let Some(target) = target {
-        let waiting = undelivered(&runs, git, target);
+        let waiting = undelivered(&runs, git, target)?;
         if args.ignore_undelivered {
             waive(project, &waiting, ui)?;
         } else if let Some(run) = waiting.first() {
@@ -52,12 +53,21 @@ fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
 }
 
 /// Runs whose result the target lacks and that a person did not go on without, oldest first.
-fn undelivered<'a>(runs: &'a [LedgerRun], git: &RepoGit, target: &BranchName) -> Vec<&'a LedgerRun> {
+fn undelivered<'a>(
+    runs: &'a [LedgerRun],
+    git: &RepoGit,
+    target: &BranchName,
+) -> Result<Vec<&'a LedgerRun>, Failure> {
     let mut waiting: Vec<&LedgerRun> = ledger::undelivered(runs, target);
     let crashed = runs.iter().filter(|run| run.ended.is_none() && run.target_branch.as_ref() == Some(target));
     waiting.extend(crashed.filter(|run| !run.is_waived && run.delivered.is_none()));
-    waiting.retain(|run| is_missing(run, git, target));
-    waiting
+    let mut missing = Vec::new();
+    for run in waiting {
+        if is_missing(run, git, target)? {
+            missing.push(run);
+        }
+    }
+    Ok(missing)
 }
 
 fn refusal(run: &LedgerRun, target: &BranchName) -> Failure {
@@ -84,49 +94,63 @@ fn waive(project: &Project, waiting: &[&LedgerRun], ui: &Ui) -> Result<(), Failu
 }
 
 /// It landed something that the target lacks, a merge by hand included. A crashed run's branch tells what it landed.
-fn is_missing(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> bool {
-    let resolve = |branch: &BranchName| git.resolve(&branch.to_ref()).ok().flatten();
+fn is_missing(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> Result<bool, Failure> {
+    let resolve = |branch: &BranchName| git.resolve(&branch.to_ref()).map_err(|error| unreadable(run, error));
     let tip = match &run.ended {
         Some(end) => Some(end.tip_sha.clone()),
-        None => resolve(&run.run_branch),
+        None => resolve(&run.run_branch)?,
     };
-    let (Some(tip), Some(target)) = (tip, resolve(target)) else {
-        return false;
+    let (Some(tip), Some(target)) = (tip, resolve(target)?) else {
+        return Ok(false);
     };
     // A commit that git does not find can't be on the target.
-    tip != run.launch_sha && !git.contains_all(&target, &[tip]).unwrap_or(false)
+    Ok(tip != run.launch_sha && !git.contains_all(&target, &[tip]).unwrap_or(false))
+}
+
+/// What an earlier run did can't be told, so nothing may be decided about it.
+fn unreadable(run: &LedgerRun, error: impl Display) -> Failure {
+    Failure::usage(format!("what run {} landed can't be read", run.run_id)).because(error)
 }
 
 /// Gives back what a crashed run still holds; what it had landed is closed, and not done again.
 fn settle_claims(run: &LedgerRun, git: &RepoGit, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
     let failed = |error| tracker_failure(&error);
     let held = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
-    let landed = if held.is_empty() { BTreeMap::new() } else { landings(run, git) };
+    let landed = if held.is_empty() { BTreeMap::new() } else { landings(run, git)? };
     for id in held {
         let Some(holder) = tracker.task(&id).map_err(failed)?.and_then(|task| task.assignee) else {
             continue;
         };
         if let Some(commit) = landed.get(&id) {
             let reason = format!("landed {commit}: the run crashed before it could say so");
-            tracker.close(&id, &reason, &holder).map_err(failed)?;
-            ui.say(&format!("{id} had been landed by the crashed run {}; it is closed", run.run_id));
+            match tracker.close(&id, &reason, &holder).map_err(failed)? {
+                CloseOutcome::Closed => {
+                    ui.say(&format!("{id} had been landed by the crashed run {}; it is closed", run.run_id));
+                }
+                CloseOutcome::Refused(why) => {
+                    ui.warn(&format!("{id} had been landed as {commit} and can't be closed: {why}"));
+                }
+                CloseOutcome::AlreadyClosed | CloseOutcome::Missing => {}
+            }
             continue;
         }
-        tracker.release(&id, &holder).map_err(failed)?;
-        tracker
-            .note(&id, &format!("hew {holder}: the run crashed; the claim was given back"))
-            .map_err(failed)?;
-        ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
+        if tracker.release(&id, &holder).map_err(failed)? == ReleaseOutcome::Released {
+            let note = format!("hew {holder}: the run crashed; the claim was given back");
+            tracker.note(&id, &note).map_err(failed)?;
+            ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
+        }
     }
     Ok(())
 }
 
-/// What a crashed run's branch holds of the candidates in its journal, by task. Where either can't be read nothing is
-/// known to have landed.
-fn landings(run: &LedgerRun, git: &RepoGit) -> BTreeMap<TaskId, CommitId> {
+/// What a crashed run's branch holds of the candidates in its journal, by task: nothing where the branch or the run's
+/// folder is gone.
+fn landings(run: &LedgerRun, git: &RepoGit) -> Result<BTreeMap<TaskId, CommitId>, Failure> {
     let folder = store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+    let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
+    let (Some(tip), true) = (tip, folder.exists()) else { return Ok(BTreeMap::new()) };
     let (mut tasks, mut candidates) = (BTreeMap::new(), Vec::new());
-    let read = store::for_each_entry(&folder, |entry| match &entry.event {
+    store::for_each_entry(&folder, |entry| match &entry.event {
         JournalEvent::IterationStarted { iteration, task, .. } => {
             tasks.insert(*iteration, task.clone());
         }
@@ -134,9 +158,11 @@ fn landings(run: &LedgerRun, git: &RepoGit) -> BTreeMap<TaskId, CommitId> {
             candidates.push((*iteration, candidate.clone()));
         }
         _ => {}
-    });
-    let tip = git.resolve(&run.run_branch.to_ref()).ok().flatten();
-    let (Ok(_), Some(tip)) = (read, tip) else { return BTreeMap::new() };
+    })
+    .map_err(|error| {
+        unreadable(run, error).hint(format!("mend it, or put it aside: mv {} ELSEWHERE", folder.display()))
+    })?;
+    // A candidate that git does not find never landed.
     candidates.retain(|(_, commit)| git.contains_all(&tip, std::slice::from_ref(commit)).unwrap_or(false));
-    candidates.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit))).collect()
+    Ok(candidates.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit))).collect())
 }
