@@ -269,6 +269,28 @@ fn secrets_are_not_shown() {
     for told in [&refused.stderr, &json.stdout] {
         assert!(told.contains("fast") && told.contains("(left out)") && !told.contains("s3cret"), "{told}");
     }
+    let env = "loop.runtime_defs.x.env";
+    let listed =
+        [&["config", "list"][..], &["config", "list", "--json"]].map(|words| hew(&stage, words).stdout);
+    let key = format!("{env}.TOKEN");
+    let set = [
+        hew(&stage, &["config", "set", &key, "s3cret"]).stdout,
+        hew(&stage, &["config", "set", env, "API_KEY=s3cret,MODE=fast", "--json"]).stdout,
+    ];
+    for told in listed.iter().chain(&set) {
+        assert!(told.contains("(left out)") && !told.contains("s3cret"), "{told}");
+    }
+    let named = hew(&stage, &["config", "get", &format!("{env}.API_KEY")]);
+    assert_eq!(named.stdout, "s3cret\n", "who asks for it by name gets it");
+
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let run = hew(&stage, &[&["--json"], &RUN[..]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let folder = stage.run_folders().remove(0);
+    let kept = ["events.jsonl", "run.json"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    for told in kept.iter().chain([&run.stdout]) {
+        assert!(told.contains("fast") && told.contains("(left out)") && !told.contains("s3cret"), "{told}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ use hew_core::settings::keys::{KEYS, env_name};
 
 use hew_core::settings::check::undefined_runtimes;
 use hew_core::settings::lookup::{Found, canonical, find, suggestion};
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Settings, Sourced, Value, Values};
 use serde_json::json;
 
@@ -74,6 +75,8 @@ fn list_entries(key: &str, values: &Values, ui: &Ui) {
 fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
     let values: Values = settings_files::load_values(project().as_ref(), &[])?;
     for (key, found) in values.iter() {
+        // A list is for looking around, often with others; who wants a secret asks for it by name.
+        let found = &Sourced { value: shown_value(key, &found.value), origin: found.origin.clone() };
         if ui.is_json() {
             ui.print_json(&setting_json(key, found));
             continue;

@@ -7,6 +7,7 @@ use std::io::{BufRead as _, stdin};
 use hew_core::render::text::visible;
 use hew_core::settings::layers::{read_file, read_key};
 use hew_core::settings::lookup::canonical;
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Origin, SettingsProblem, Value};
 use serde_json::json;
 
@@ -31,12 +32,13 @@ pub(super) fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
     let changed =
         settings_edit::with_value(&text, &key, &value).map_err(|error| not_changed(&file, &error))?;
     write(&file, &text, &changed, ui)?;
+    let safe = shown_value(&key, &value);
     if ui.is_json() {
         ui.print_json(&json!({
-            "schema": 1, "kind": "setting_written", "key": key, "value": value.to_json(), "file": file.path,
+            "schema": 1, "kind": "setting_written", "key": key, "value": safe.to_json(), "file": file.path,
         }));
     } else {
-        let value = visible(&value.to_string());
+        let value = visible(&safe.to_string());
         ui.print(&format!("{} = {value} written to {}\n", visible(&key), shown(&file.path)));
     }
     warn_if_hidden(&key, &value, &file, ui);

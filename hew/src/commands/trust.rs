@@ -7,12 +7,11 @@
 use std::env;
 use std::io::{BufRead as _, stdin};
 
-use hew_core::plan::env::is_secret_name;
 use hew_core::render::text::visible;
-use hew_core::settings::lookup::{Found, find};
 use hew_core::settings::problem::place;
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::trust::{TrustChange, TrustedContent};
-use hew_core::settings::{MapKind, Origin};
+use hew_core::settings::{Origin, Value};
 use serde_json::json;
 
 use super::context::Context;
@@ -181,9 +180,7 @@ fn change_json(change: &TrustChange) -> serde_json::Value {
     })
 }
 
-/// A value as it may stand in a log: a secret in a runtime's environment is left out.
+/// A value as it may stand in a log.
 fn shown(change: &TrustChange, value: Option<&String>) -> Option<String> {
-    let is_secret =
-        matches!(find(&change.key), Found::Entry(_, MapKind::Variables, name) if is_secret_name(name));
-    value.map(|value| if is_secret { "(left out)".to_owned() } else { value.clone() })
+    value.map(|text| shown_value(&change.key, &Value::Text(text.clone())).to_string())
 }
