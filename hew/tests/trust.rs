@@ -196,7 +196,9 @@ fn deliveries_check_too_and_looking_does_not() {
 fn the_trackers_program_is_not_run_from_a_file_that_is_not_trusted() {
     let stage = stage();
     stage.repo.write(".hew.toml", &format!("tracker.command = \"{}\"\n", shows(&stage, "tracker")));
-    for words in [&["task", "list"][..], &["loop", "run", "--dry-run", "--scope", "ready"]] {
+    for words in
+        [&["task", "list"][..], &["loop", "run", "--dry-run", "--scope", "ready"], &["loop", "explain", "x"]]
+    {
         let refused = hew(&stage, words);
         assert!(
             refused.code == 2 && refused.stderr.contains(".hew.toml:1: tracker.command"),
@@ -205,6 +207,19 @@ fn the_trackers_program_is_not_run_from_a_file_that_is_not_trusted() {
         );
     }
     assert!(!stage.path("tracker").exists());
+}
+
+#[test]
+fn driving_the_tracker_needs_trust_in_its_program_alone() {
+    let stage = stage();
+    let tracker = format!("tracker = {{ kind = 'embedded', command = '{}' }}\n", shows(&stage, "tracker"));
+    stage.repo.write(".hew.toml", &tracker);
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    stage.repo.write(".hew.toml", &format!("{tracker}loop.gate.command = 'true'\n"));
+    let listed = hew(&stage, &["task", "list"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    stage.repo.write(".hew.toml", &tracker.replace("touch", "echo"));
+    assert_eq!(hew(&stage, &["task", "list"]).code, 2);
 }
 
 #[test]

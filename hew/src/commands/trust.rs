@@ -26,6 +26,9 @@ use crate::ui::{self, Ui};
 /// Lifts the check for one call, where a person has settled it elsewhere: `all`.
 pub(crate) const VARIABLE: &str = "HEW_TRUST";
 
+/// The key that says which program the tracker is.
+const TRACKER_COMMAND: &str = "tracker.command";
+
 /// `hew trust`: shows what is not trusted yet, and trusts it.
 pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
     if nested::is_inside_iteration() {
@@ -107,15 +110,16 @@ pub fn require(context: &Context, ui: &Ui) -> Result<(), Failure> {
     trust_store::save(&context.project, &layer.file.path, &TrustedContent::of(&layer.values))
 }
 
-/// The same for what only drives the tracker: refuses if the project's own file says which program that is, and is not
-/// trusted. Agents may drive it in any case: they were started by a run that made the check.
+/// The same for what only drives the tracker: refuses if the project's own file says which program that is, and that is
+/// not trusted. Agents may drive it in any case: they were started by a run that made the check.
 pub fn require_for_tracker(context: &Context) -> Result<(), Failure> {
     let is_projects =
         matches!(context.settings.tracker_command.origin, Origin::File { layer: "project", .. });
     if !is_projects || nested::is_inside_iteration() {
         return Ok(());
     }
-    let changes = standing_changes(context)?;
+    let mut changes = standing_changes(context)?;
+    changes.retain(|change| change.key == TRACKER_COMMAND);
     if changes.is_empty() { Ok(()) } else { Err(refusal(&changes)) }
 }
 
