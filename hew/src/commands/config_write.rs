@@ -122,7 +122,10 @@ enum Change {
 
 impl Change {
     fn of(file: &SettingsFile, before: &str) -> Result<Self, Failure> {
-        let Some(project) = project().filter(|_| file.layer == "project") else { return Ok(Self::Free) };
+        if file.layer != "project" {
+            return Ok(Self::Free);
+        }
+        let Some(project) = project()? else { return Ok(Self::Free) };
         let was_trusted =
             !nested::is_inside_iteration() && trust::is_trusted(&project, &layer(file, before))?;
         Ok(Self::OfProject { project, file: file.clone(), was_trusted })
@@ -153,13 +156,14 @@ fn chosen_file(selection: &FileSelection) -> Result<SettingsFile, Failure> {
     if selection.project {
         return settings_files::project_file(&settings_files::settings_root(&Project::discover()?));
     }
-    let mut files = settings_files::files(project().as_ref())?;
+    let mut files = settings_files::files(project()?.as_ref())?;
     Ok(files.pop().expect("there is at least the user's file"))
 }
 
 /// A written key that a stronger layer gives another value has no effect, which must not go unseen.
 fn warn_if_hidden(key: &str, value: &Value, file: &SettingsFile, ui: &Ui) {
-    let Ok(values) = settings_files::load_values(project().as_ref(), &[]) else { return };
+    let Ok(project) = project() else { return };
+    let Ok(values) = settings_files::load_values(project.as_ref(), &[]) else { return };
     let written = match value {
         Value::Map(map) => map.keys().map(|name| format!("{key}.{name}")).collect(),
         _ => vec![key.to_owned()],
