@@ -222,6 +222,50 @@ fn driving_the_tracker_needs_trust_in_its_program_alone() {
     assert_eq!(hew(&stage, &["task", "list"]).code, 2);
 }
 
+/// `hew config edit` with a shell script as the editor, which finds the file as `$1`.
+fn edit(stage: &LoopStage, script: &str) -> Ran {
+    let file = stage.path("editor.sh");
+    fs::write(&file, script).unwrap();
+    let mut edit = command(stage, &["config", "edit"]);
+    edit.env_remove("VISUAL").env("EDITOR", format!("sh '{}'", file.display()));
+    ran(edit)
+}
+
+#[test]
+fn what_an_edit_trusts_is_told() {
+    let stage = stage();
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let edited = edit(&stage, "echo 'loop.gate.command = \"mine\"' > \"$1\"");
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    let place = stage.repo.root().join(".hew.toml");
+    let told = format!(
+        "trusted now: {}:1: loop.gate.command = mine (trusted: {})\n",
+        place.display(),
+        shows(&stage, "first")
+    );
+    assert_eq!(edited.stderr, told);
+    assert_eq!(hew(&stage, &["trust", "--show"]).code, 0);
+    assert_eq!(edit(&stage, "").stderr, "", "nothing new");
+}
+
+#[test]
+fn what_is_delivered_while_a_file_is_open_in_the_editor_is_not_trusted() {
+    let stage = stage();
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let edited = edit(
+        &stage,
+        "echo 'loop.gate.command = \"theirs\"' > \"$1\" && git commit --quiet -m Theirs -- \"$1\"",
+    );
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    assert!(
+        edited.stderr.contains("HEAD moved while the file was open") && edited.stderr.contains("hew trust"),
+        "{}",
+        edited.stderr
+    );
+    let shown = hew(&stage, &["trust", "--show"]);
+    assert!(shown.code == 1 && shown.stdout.contains("loop.gate.command = theirs"), "{}", shown.stdout);
+}
+
 #[test]
 fn a_persons_own_change_is_trusted_if_what_was_there_was() {
     let stage = stage();

@@ -128,6 +128,11 @@ pub fn is_trusted(project: &Project, layer: &ProjectLayer) -> Result<bool, Failu
     Ok(recorded_changes(project, layer)?.is_empty())
 }
 
+/// What is not trusted of a project's file, a line each, for people.
+pub fn describe(project: &Project, layer: &ProjectLayer) -> Result<Vec<String>, Failure> {
+    Ok(recorded_changes(project, layer)?.iter().map(line).collect())
+}
+
 /// Records that the content of a project's file is trusted.
 pub fn record(project: &Project, layer: &ProjectLayer) -> Result<(), Failure> {
     let content = TrustedContent::of(&layer.values);
