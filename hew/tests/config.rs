@@ -119,6 +119,25 @@ fn the_users_file_is_written_when_asked_for_and_outside_of_projects() {
 }
 
 #[test]
+fn a_project_that_cant_be_used_is_told_and_not_taken_for_none() {
+    let place = Place::new();
+    fs::write(place.path("project/.git/config"), "no settings of git's").unwrap();
+    place.write("elsewhere/.git", "gitdir: gone\n");
+    let words: [&[&str]; 4] =
+        [&["set", "loop.gate.command", "true"], &["unset", "loop.jobs"], &["list"], &["validate"]];
+    for words in words {
+        for (folder, message) in [("project", "git can't read the repository"), ("elsewhere", "repository")] {
+            let (code, out, err) = told(&place.hew(folder, words).output().unwrap());
+            assert!(code == 2 && out.is_empty() && err.contains(message), "{folder} {words:?}: {out}{err}");
+        }
+        let (code, _, err) = told(&place.hew("", words).env("PATH", place.path("none")).output().unwrap());
+        assert!(code == 2 && err.contains("git can't be run"), "{words:?}: {err}");
+    }
+    assert!(!place.path("xdg/hew/config.toml").exists(), "the user's file is left alone");
+    assert_eq!(told(&place.hew("", &["validate"]).output().unwrap()).0, 0, "outside there is no project");
+}
+
+#[test]
 fn without_xdg_variable_the_users_file_is_below_home() {
     let place = Place::new();
     let path = told(&place.hew("elsewhere", &["path"]).env_remove("XDG_CONFIG_HOME").output().unwrap()).1;

@@ -196,7 +196,9 @@ fn deliveries_check_too_and_looking_does_not() {
 fn the_trackers_program_is_not_run_from_a_file_that_is_not_trusted() {
     let stage = stage();
     stage.repo.write(".hew.toml", &format!("tracker.command = \"{}\"\n", shows(&stage, "tracker")));
-    for words in [&["task", "list"][..], &["loop", "run", "--dry-run", "--scope", "ready"]] {
+    for words in
+        [&["task", "list"][..], &["loop", "run", "--dry-run", "--scope", "ready"], &["loop", "explain", "x"]]
+    {
         let refused = hew(&stage, words);
         assert!(
             refused.code == 2 && refused.stderr.contains(".hew.toml:1: tracker.command"),
@@ -205,6 +207,63 @@ fn the_trackers_program_is_not_run_from_a_file_that_is_not_trusted() {
         );
     }
     assert!(!stage.path("tracker").exists());
+}
+
+#[test]
+fn driving_the_tracker_needs_trust_in_its_program_alone() {
+    let stage = stage();
+    let tracker = format!("tracker = {{ kind = 'embedded', command = '{}' }}\n", shows(&stage, "tracker"));
+    stage.repo.write(".hew.toml", &tracker);
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    stage.repo.write(".hew.toml", &format!("{tracker}loop.gate.command = 'true'\n"));
+    let listed = hew(&stage, &["task", "list"]);
+    assert_eq!(listed.code, 0, "{}", listed.stderr);
+    stage.repo.write(".hew.toml", &tracker.replace("touch", "echo"));
+    assert_eq!(hew(&stage, &["task", "list"]).code, 2);
+}
+
+/// `hew config edit` with a shell script as the editor, which finds the file as `$1`.
+fn edit(stage: &LoopStage, script: &str) -> Ran {
+    let file = stage.path("editor.sh");
+    fs::write(&file, script).unwrap();
+    let mut edit = command(stage, &["config", "edit"]);
+    edit.env_remove("VISUAL").env("EDITOR", format!("sh '{}'", file.display()));
+    ran(edit)
+}
+
+#[test]
+fn what_an_edit_trusts_is_told() {
+    let stage = stage();
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let edited = edit(&stage, "echo 'loop.gate.command = \"mine\"' > \"$1\"");
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    let place = stage.repo.root().join(".hew.toml");
+    let told = format!(
+        "trusted now: {}:1: loop.gate.command = mine (trusted: {})\n",
+        place.display(),
+        shows(&stage, "first")
+    );
+    assert_eq!(edited.stderr, told);
+    assert_eq!(hew(&stage, &["trust", "--show"]).code, 0);
+    assert_eq!(edit(&stage, "").stderr, "", "nothing new");
+}
+
+#[test]
+fn what_is_delivered_while_a_file_is_open_in_the_editor_is_not_trusted() {
+    let stage = stage();
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let edited = edit(
+        &stage,
+        "echo 'loop.gate.command = \"theirs\"' > \"$1\" && git commit --quiet -m Theirs -- \"$1\"",
+    );
+    assert_eq!(edited.code, 0, "{}", edited.stderr);
+    assert!(
+        edited.stderr.contains("HEAD moved while the file was open") && edited.stderr.contains("hew trust"),
+        "{}",
+        edited.stderr
+    );
+    let shown = hew(&stage, &["trust", "--show"]);
+    assert!(shown.code == 1 && shown.stdout.contains("loop.gate.command = theirs"), "{}", shown.stdout);
 }
 
 #[test]
@@ -267,6 +326,28 @@ fn secrets_are_not_shown() {
     );
     let (refused, json) = (hew(&stage, &RUN), hew(&stage, &["trust", "--json"]));
     for told in [&refused.stderr, &json.stdout] {
+        assert!(told.contains("fast") && told.contains("(left out)") && !told.contains("s3cret"), "{told}");
+    }
+    let env = "loop.runtime_defs.x.env";
+    let listed =
+        [&["config", "list"][..], &["config", "list", "--json"]].map(|words| hew(&stage, words).stdout);
+    let key = format!("{env}.TOKEN");
+    let set = [
+        hew(&stage, &["config", "set", &key, "s3cret"]).stdout,
+        hew(&stage, &["config", "set", env, "API_KEY=s3cret,MODE=fast", "--json"]).stdout,
+    ];
+    for told in listed.iter().chain(&set) {
+        assert!(told.contains("(left out)") && !told.contains("s3cret"), "{told}");
+    }
+    let named = hew(&stage, &["config", "get", &format!("{env}.API_KEY")]);
+    assert_eq!(named.stdout, "s3cret\n", "who asks for it by name gets it");
+
+    assert_eq!(hew(&stage, &["trust"]).code, 0);
+    let run = hew(&stage, &[&["--json"], &RUN[..]].concat());
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let folder = stage.run_folders().remove(0);
+    let kept = ["events.jsonl", "run.json"].map(|name| fs::read_to_string(folder.join(name)).unwrap());
+    for told in kept.iter().chain([&run.stdout]) {
         assert!(told.contains("fast") && told.contains("(left out)") && !told.contains("s3cret"), "{told}");
     }
 }

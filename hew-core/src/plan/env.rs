@@ -10,6 +10,7 @@ use super::Provenance;
 use super::family::Family;
 use super::provenance::entry;
 use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
+use crate::settings::secret::is_secret_name;
 use crate::settings::{RuntimeDef, Settings};
 
 /// What `git push` is sent to instead: a protocol that does not exist.
@@ -77,15 +78,6 @@ pub(super) fn plan_env(
     let (env, mut provenance) = sources.finish();
     provenance.push(entry("env.push", push_word(settings), &push_origin));
     (env, provenance)
-}
-
-/// Words in a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
-
-/// A variable of this name holds a secret, as far as names tell. `GIT_CONFIG_KEY_0` and its kin are hew's own.
-pub fn is_secret_name(name: &str) -> bool {
-    let upper = name.to_uppercase();
-    !name.starts_with("GIT_CONFIG_") && SECRET_WORDS.iter().any(|word| upper.contains(word))
 }
 
 /// The environment of a gate: passed variables without secrets, which are the agents', and a TMPDIR.

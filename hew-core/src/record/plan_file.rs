@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::event::SCHEMA_VERSION;
-use crate::plan::env::is_secret_name;
 use crate::plan::{AgentStdin, SpawnPlan};
+use crate::settings::secret::{LEFT_OUT, is_secret_name};
 use crate::settings::usd::Usd;
 
 /// The plan as JSON.
@@ -52,5 +52,5 @@ pub fn plan_json(plan: &SpawnPlan) -> String {
 }
 
 fn shown(name: &str, value: &str) -> Value {
-    Value::String(if is_secret_name(name) { "(left out)".to_owned() } else { value.to_owned() })
+    Value::from(if is_secret_name(name) { LEFT_OUT } else { value })
 }

@@ -2,7 +2,7 @@
 
 use super::text::visible;
 use crate::plan::SpawnPlan;
-use crate::plan::env::is_secret_name;
+use crate::settings::secret::{LEFT_OUT, is_secret_name};
 
 /// One line a field of a plan's provenance.
 pub fn provenance_lines(plan: &SpawnPlan) -> Vec<String> {
@@ -27,7 +27,7 @@ pub fn page(plan: &SpawnPlan) -> String {
         add(&format!("env from {}", entry.origin));
         for name in entry.value.split(' ') {
             let value = plan.env.get(name).map_or("", String::as_str);
-            add(&format!("  {name}={}", if is_secret_name(name) { "(left out)" } else { value }));
+            add(&format!("  {name}={}", if is_secret_name(name) { LEFT_OUT } else { value }));
         }
     }
     out

@@ -16,6 +16,7 @@ pub mod map_kind;
 pub mod price;
 pub mod problem;
 pub mod schema;
+pub mod secret;
 pub mod trust;
 pub mod typed;
 pub mod usd;

@@ -30,22 +30,27 @@ pub struct Project {
 impl Project {
     /// Finds the project from the current folder, from inside any of its worktrees too.
     pub fn discover() -> Result<Self, Failure> {
-        let here = std::env::current_dir().map_err(|error| {
-            Failure::usage("the current folder can't be read")
-                .because(error)
-                .hint("cd to a folder that exists")
-        })?;
-        Self::discover_from(&here)
+        Self::discover_from(&current_folder()?)
+    }
+
+    /// The same where there need be no project: none where git finds no repository. A repository that can't be used, or
+    /// git that can't be asked, is a failure.
+    pub fn find() -> Result<Option<Self>, Failure> {
+        let here = current_folder()?;
+        let answer = ask_git(&here)?;
+        if is_outside(&answer) { Ok(None) } else { Self::of(&here, &answer).map(Some) }
     }
 
     /// The same from any folder.
     pub fn discover_from(here: &Path) -> Result<Self, Failure> {
-        refuse_old_git(&GitCall::new(here).arg("version").run().map_err(|error| git_missing(&error))?)?;
-        let place = ask_where(here).map_err(|error| git_missing(&error))?;
-        if !place.exit.is_success() {
-            return Err(explain_refusal(here, &place));
+        Self::of(here, &ask_git(here)?)
+    }
+
+    fn of(here: &Path, answer: &GitAnswer) -> Result<Self, Failure> {
+        if !answer.exit.is_success() {
+            return Err(explain_refusal(here, answer));
         }
-        let place = Place::parse(here, &place)?;
+        let place = Place::parse(here, answer)?;
         let main_root = place.main_root(here)?;
         let shared_dir = place.common_dir.join("hew");
         let state_dir = main_root.as_ref().map_or_else(|| shared_dir.join("state"), |root| root.join(".hew"));
@@ -59,6 +64,23 @@ struct Place {
     root: PathBuf,
     common_dir: PathBuf,
     is_main: bool,
+}
+
+fn current_folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir().map_err(|error| {
+        Failure::usage("the current folder can't be read").because(error).hint("cd to a folder that exists")
+    })
+}
+
+/// Where a git that is new enough says that a folder belongs.
+fn ask_git(here: &Path) -> Result<GitAnswer, Failure> {
+    refuse_old_git(&GitCall::new(here).arg("version").run().map_err(|error| git_missing(&error))?)?;
+    ask_where(here).map_err(|error| git_missing(&error))
+}
+
+/// Git looked in the folder and all above it. Of a link to a git folder that is gone it says `not a git repository: …`.
+fn is_outside(answer: &GitAnswer) -> bool {
+    !answer.exit.is_success() && answer.words().contains("not a git repository (or any")
 }
 
 fn ask_where(here: &Path) -> Result<GitAnswer, GitError> {

@@ -7,6 +7,7 @@ use hew_core::settings::keys::{KEYS, env_name};
 
 use hew_core::settings::check::undefined_runtimes;
 use hew_core::settings::lookup::{Found, canonical, find, suggestion};
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Settings, Sourced, Value, Values};
 use serde_json::json;
 
@@ -35,13 +36,13 @@ pub fn run(command: ConfigCommand, ui: &Ui) -> Result<u8, Failure> {
 }
 
 /// The project around, if there is one: user settings can be read and written anywhere.
-pub(super) fn project() -> Option<Project> {
-    Project::discover().ok()
+pub(super) fn project() -> Result<Option<Project>, Failure> {
+    Project::find()
 }
 
 fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
     let key = require_key(&args.key)?;
-    let values = settings_files::load_values(project().as_ref(), &[])?;
+    let values = settings_files::load_values(project()?.as_ref(), &[])?;
     let Some(found) = values.value(&key) else { return Ok(code::FAILED) };
     if ui.is_json() {
         ui.print_json(&setting_json(&key, &found));
@@ -72,8 +73,10 @@ fn list_entries(key: &str, values: &Values, ui: &Ui) {
 }
 
 fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
-    let values: Values = settings_files::load_values(project().as_ref(), &[])?;
+    let values: Values = settings_files::load_values(project()?.as_ref(), &[])?;
     for (key, found) in values.iter() {
+        // A list is for looking around, often with others; who wants a secret asks for it by name.
+        let found = &Sourced { value: shown_value(key, &found.value), origin: found.origin.clone() };
         if ui.is_json() {
             ui.print_json(&setting_json(key, found));
             continue;
@@ -111,7 +114,7 @@ fn keys(ui: &Ui) -> u8 {
 }
 
 fn path(ui: &Ui) -> Result<u8, Failure> {
-    for file in settings_files::files(project().as_ref())? {
+    for file in settings_files::files(project()?.as_ref())? {
         let exists = file.path.exists();
         if ui.is_json() {
             ui.print_json(&json!({
@@ -140,7 +143,7 @@ fn validate(ui: &Ui) -> Result<u8, Failure> {
 
 /// The settings files that are there, if all layers together are valid.
 pub(super) fn validated() -> Result<Vec<SettingsFile>, Failure> {
-    let project = project();
+    let project = project()?;
     let layers = settings_files::load_layers(project.as_ref(), &[])?;
     let mut problems = layers.problems;
     problems.extend(Settings::from_values(&layers.values).err().unwrap_or_default());

@@ -7,18 +7,26 @@ use std::io::{BufRead as _, stdin};
 use hew_core::render::text::visible;
 use hew_core::settings::layers::{read_file, read_key};
 use hew_core::settings::lookup::canonical;
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Origin, SettingsProblem, Value};
 use serde_json::json;
 
 use super::config::{project, require_key, shown, validated};
 use super::{nested, trust};
 use crate::adapters::editor;
+use crate::adapters::launch_state::{self, Head};
 use crate::adapters::project::Project;
 use crate::adapters::settings_files::{self, ProjectLayer, SettingsFile};
 use crate::cli::config_args::{FileSelection, SetArgs};
 use crate::failure::{Failure, code};
 use crate::settings_edit::{self, EditError};
 use crate::ui::{self, Ui};
+
+/// Why trust does not follow a change.
+const UNTRUSTED_BEFORE: &str = "what this file had before was not trusted, so it isn't now either";
+
+/// The same, for a file that a delivery or a pull may have changed in the editor's place.
+const HEAD_MOVED: &str = "HEAD moved while the file was open, so it may hold what you did not write";
 
 /// Writes one key.
 pub(super) fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -31,12 +39,13 @@ pub(super) fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
     let changed =
         settings_edit::with_value(&text, &key, &value).map_err(|error| not_changed(&file, &error))?;
     write(&file, &text, &changed, ui)?;
+    let safe = shown_value(&key, &value);
     if ui.is_json() {
         ui.print_json(&json!({
-            "schema": 1, "kind": "setting_written", "key": key, "value": value.to_json(), "file": file.path,
+            "schema": 1, "kind": "setting_written", "key": key, "value": safe.to_json(), "file": file.path,
         }));
     } else {
-        let value = visible(&value.to_string());
+        let value = visible(&safe.to_string());
         ui.print(&format!("{} = {value} written to {}\n", visible(&key), shown(&file.path)));
     }
     warn_if_hidden(&key, &value, &file, ui);
@@ -68,14 +77,21 @@ pub(super) fn unset(key: &str, selection: &FileSelection, ui: &Ui) -> Result<u8,
 /// Opens the file in the person's editor until it is valid, or the person has enough.
 pub(super) fn edit(selection: &FileSelection, ui: &Ui) -> Result<u8, Failure> {
     let file = chosen_file(selection)?;
+    // Before the text: what comes between the two is seen as well.
+    let head_before = head()?;
     let before = file.read()?.unwrap_or_default();
     file.make_folder()?;
     loop {
         editor::edit(&file.path)?;
         let after = file.read()?.unwrap_or_default();
         let Err(problems) = validated() else {
-            let trusted = Change::of(&file, &before)?;
-            trusted.settle(&after, ui)?;
+            // Judged by what is trusted now: another command may have changed file and trust meanwhile.
+            let mut change = Change::of(&file, &before)?;
+            if head()? != head_before {
+                change.doubt_moved_head();
+            }
+            change.tell(&after, ui)?;
+            change.settle(&after, ui)?;
             tell_edited(&file, before != after, ui);
             return Ok(code::OK);
         };
@@ -91,6 +107,13 @@ pub(super) fn edit(selection: &FileSelection, ui: &Ui) -> Result<u8, Failure> {
             return Err(problems);
         }
     }
+}
+
+/// Where HEAD is, in a project. A delivery, or a pull, moves it and changes files that an editor has open: what they
+/// brought nobody has looked at.
+fn head() -> Result<Option<Head>, Failure> {
+    let load = |project| launch_state::load(&project).map(|state| state.head);
+    project()?.map(load).transpose().map_err(|error| Failure::usage("HEAD can't be read").because(error))
 }
 
 fn tell_edited(file: &SettingsFile, changed: bool, ui: &Ui) {
@@ -114,26 +137,44 @@ fn write(file: &SettingsFile, before: &str, after: &str, ui: &Ui) -> Result<(), 
 enum Change {
     /// The file needs none.
     Free,
-    /// A project's file, and whether what stood in it was trusted.
-    OfProject { project: Project, file: SettingsFile, was_trusted: bool },
+    /// A project's file, and why it can't be trusted unseen after the change, if it can't.
+    OfProject { project: Project, file: SettingsFile, doubt: Option<&'static str> },
 }
 
 impl Change {
     fn of(file: &SettingsFile, before: &str) -> Result<Self, Failure> {
-        let Some(project) = project().filter(|_| file.layer == "project") else { return Ok(Self::Free) };
+        if file.layer != "project" {
+            return Ok(Self::Free);
+        }
+        let Some(project) = project()? else { return Ok(Self::Free) };
         let was_trusted =
             !nested::is_inside_iteration() && trust::is_trusted(&project, &layer(file, before))?;
-        Ok(Self::OfProject { project, file: file.clone(), was_trusted })
+        let doubt = (!was_trusted).then_some(UNTRUSTED_BEFORE);
+        Ok(Self::OfProject { project, file: file.clone(), doubt })
+    }
+
+    /// HEAD is elsewhere than it was.
+    fn doubt_moved_head(&mut self) {
+        if let Self::OfProject { doubt, .. } = self {
+            doubt.get_or_insert(HEAD_MOVED);
+        }
+    }
+
+    /// Says what is trusted with the change, which the person may not have read in the editor.
+    fn tell(&self, after: &str, ui: &Ui) -> Result<(), Failure> {
+        let Self::OfProject { project, file, doubt: None } = self else { return Ok(()) };
+        trust::describe(project, &layer(file, after))?
+            .iter()
+            .for_each(|line| ui.warn(&format!("trusted now: {line}")));
+        Ok(())
     }
 
     fn settle(self, after: &str, ui: &Ui) -> Result<(), Failure> {
-        let Self::OfProject { project, file, was_trusted } = self else { return Ok(()) };
+        let Self::OfProject { project, file, doubt } = self else { return Ok(()) };
         let after = layer(&file, after);
-        if was_trusted {
-            return trust::record(&project, &after);
-        }
+        let Some(doubt) = doubt else { return trust::record(&project, &after) };
         if !trust::is_trusted(&project, &after)? {
-            ui.warn("note: what this file had before was not trusted, so it isn't now either; hew trust");
+            ui.warn(&format!("note: {doubt}; hew trust"));
         }
         Ok(())
     }
@@ -151,13 +192,14 @@ fn chosen_file(selection: &FileSelection) -> Result<SettingsFile, Failure> {
     if selection.project {
         return settings_files::project_file(&settings_files::settings_root(&Project::discover()?));
     }
-    let mut files = settings_files::files(project().as_ref())?;
+    let mut files = settings_files::files(project()?.as_ref())?;
     Ok(files.pop().expect("there is at least the user's file"))
 }
 
 /// A written key that a stronger layer gives another value has no effect, which must not go unseen.
 fn warn_if_hidden(key: &str, value: &Value, file: &SettingsFile, ui: &Ui) {
-    let Ok(values) = settings_files::load_values(project().as_ref(), &[]) else { return };
+    let Ok(project) = project() else { return };
+    let Ok(values) = settings_files::load_values(project.as_ref(), &[]) else { return };
     let written = match value {
         Value::Map(map) => map.keys().map(|name| format!("{key}.{name}")).collect(),
         _ => vec![key.to_owned()],

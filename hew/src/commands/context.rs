@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hew_core::settings::{Settings, Values};
 use hew_core::tracker::TaskEditor;
+use tempfile::TempDir;
 
 use super::trust;
 use crate::adapters::project::Project;
@@ -63,5 +64,12 @@ impl Context {
     pub fn open_tracker_in_use(&self) -> Result<Opened, Failure> {
         trust::require_for_tracker(self)?;
         tracker::open(&self.project, &self.settings)
+    }
+
+    /// The same for a look that leaves the project as it is; what is answered beside the tracker has to be held on to as
+    /// long as it.
+    pub fn open_tracker_to_look(&self) -> Result<(Opened, Option<TempDir>), Failure> {
+        trust::require_for_tracker(self)?;
+        tracker::open_to_look(&self.project, &self.settings)
     }
 }

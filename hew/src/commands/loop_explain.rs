@@ -11,7 +11,6 @@ use serde_json::json;
 use super::context::Context;
 use super::loop_run::{LookAhead, missing_program, worktree_root};
 use super::task::{missing_task, tracker_failure};
-use crate::adapters::tracker as trackers;
 use crate::cli::loop_args::ExplainArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -20,7 +19,7 @@ use crate::ui::Ui;
 pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
     // The folder is there as long as the tracker in it.
-    let (tracker, _folder) = trackers::open_to_look(&context.project, &context.settings)?;
+    let (tracker, _folder) = context.open_tracker_to_look()?;
     let id = TaskId::new(&args.task);
     let task = tracker.tasks.task(&id).map_err(|error| tracker_failure(&error))?;
     let task = task.ok_or_else(|| missing_task(&*tracker.tasks, &id))?;

@@ -7,12 +7,11 @@
 use std::env;
 use std::io::{BufRead as _, stdin};
 
-use hew_core::plan::env::is_secret_name;
 use hew_core::render::text::visible;
-use hew_core::settings::lookup::{Found, find};
 use hew_core::settings::problem::place;
+use hew_core::settings::secret::shown_value;
 use hew_core::settings::trust::{TrustChange, TrustedContent};
-use hew_core::settings::{MapKind, Origin};
+use hew_core::settings::{Origin, Value};
 use serde_json::json;
 
 use super::context::Context;
@@ -26,6 +25,9 @@ use crate::ui::{self, Ui};
 
 /// Lifts the check for one call, where a person has settled it elsewhere: `all`.
 pub(crate) const VARIABLE: &str = "HEW_TRUST";
+
+/// The key that says which program the tracker is.
+const TRACKER_COMMAND: &str = "tracker.command";
 
 /// `hew trust`: shows what is not trusted yet, and trusts it.
 pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -108,21 +110,27 @@ pub fn require(context: &Context, ui: &Ui) -> Result<(), Failure> {
     trust_store::save(&context.project, &layer.file.path, &TrustedContent::of(&layer.values))
 }
 
-/// The same for what only drives the tracker: refuses if the project's own file says which program that is, and is not
-/// trusted. Agents may drive it in any case: they were started by a run that made the check.
+/// The same for what only drives the tracker: refuses if the project's own file says which program that is, and that is
+/// not trusted. Agents may drive it in any case: they were started by a run that made the check.
 pub fn require_for_tracker(context: &Context) -> Result<(), Failure> {
     let is_projects =
         matches!(context.settings.tracker_command.origin, Origin::File { layer: "project", .. });
     if !is_projects || nested::is_inside_iteration() {
         return Ok(());
     }
-    let changes = standing_changes(context)?;
+    let mut changes = standing_changes(context)?;
+    changes.retain(|change| change.key == TRACKER_COMMAND);
     if changes.is_empty() { Ok(()) } else { Err(refusal(&changes)) }
 }
 
 /// Whether the person trusts the content of a project's file, or there is nothing in it that needs it.
 pub fn is_trusted(project: &Project, layer: &ProjectLayer) -> Result<bool, Failure> {
     Ok(recorded_changes(project, layer)?.is_empty())
+}
+
+/// What is not trusted of a project's file, a line each, for people.
+pub fn describe(project: &Project, layer: &ProjectLayer) -> Result<Vec<String>, Failure> {
+    Ok(recorded_changes(project, layer)?.iter().map(line).collect())
 }
 
 /// Records that the content of a project's file is trusted.
@@ -181,9 +189,7 @@ fn change_json(change: &TrustChange) -> serde_json::Value {
     })
 }
 
-/// A value as it may stand in a log: a secret in a runtime's environment is left out.
+/// A value as it may stand in a log.
 fn shown(change: &TrustChange, value: Option<&String>) -> Option<String> {
-    let is_secret =
-        matches!(find(&change.key), Found::Entry(_, MapKind::Variables, name) if is_secret_name(name));
-    value.map(|value| if is_secret { "(left out)".to_owned() } else { value.clone() })
+    value.map(|text| shown_value(&change.key, &Value::Text(text.clone())).to_string())
 }

@@ -9,6 +9,7 @@ use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, Setti
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
+use hew_core::settings::secret::shown_value;
 use hew_core::tracker::Scope;
 
 use super::flags::{self, MODEL_FLAG};
@@ -92,12 +93,12 @@ fn scope_record(scope: &Scope) -> ScopeRecord {
     }
 }
 
-/// Every effective setting, and `--model`, which is no key: it belongs to one run.
+/// Every effective setting as it may be kept, and `--model`, which is no key: it belongs to one run.
 fn setting_records(context: &Context, args: &RunArgs) -> Vec<SettingRecord> {
     let record =
         |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
             key: key.to_owned(),
-            value: found.value.to_string(),
+            value: shown_value(key, &found.value).to_string(),
             origin: found.origin.to_string(),
         };
     let model = flags::model(args).map(|model| SettingRecord {

@@ -29,7 +29,6 @@ pub(crate) use preflight::{find_gate, missing_program, worktree_root};
 
 use super::context::Context;
 use super::trust;
-use crate::adapters::tracker as trackers;
 use crate::cli::loop_args::RunArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -57,8 +56,7 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
 
 /// `--dry-run`: everything but the launch.
 fn look(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
-    trust::require_for_tracker(context)?;
-    let opened = trackers::open_to_look(&context.project, &context.settings).map_err(before_the_start)?;
+    let opened = context.open_tracker_to_look().map_err(before_the_start)?;
     // The folder is there as long as the tracker in it.
     let (tracker, _folder) = &opened;
     let scope = scope::settle(args, &*tracker.tasks, ui)?;
