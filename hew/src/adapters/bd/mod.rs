@@ -23,6 +23,7 @@ mod many;
 mod version;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -60,6 +61,8 @@ pub struct BdTracker {
     lock_file: PathBuf,
     writing: Mutex<()>,
     last: Mutex<Last>,
+    /// As whom this process claimed what: its later changes of a task are this actor's.
+    claimed: Mutex<BTreeMap<TaskId, Actor>>,
     version: Version,
 }
 
@@ -91,6 +94,7 @@ impl BdTracker {
             lock_file: shared_dir.join("tracker").join("bd.lock"),
             writing: Mutex::new(()),
             last: Mutex::default(),
+            claimed: Mutex::default(),
             version,
         })
     }
@@ -156,6 +160,18 @@ impl BdTracker {
         Ok(file)
     }
 
+    fn claimed(&self) -> MutexGuard<'_, BTreeMap<TaskId, Actor>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call, made as whoever claimed the task here, or else as the person that the program finds itself.
+    fn by_claimer<'a>(&self, call: Call<'a>, id: &TaskId) -> Call<'a> {
+        match self.claimed().get(id) {
+            Some(actor) => call.by(actor),
+            None => call,
+        }
+    }
+
     fn trouble(&self, reason: String) -> TrackerError {
         TrackerError::Store { store: self.program.beads_dir.display().to_string(), reason }
     }
@@ -191,16 +207,28 @@ impl BdTracker {
         }
     }
 
-    /// Who closed a task, as far as the program keeps it.
-    fn closer(&self, id: &TaskId) -> Option<Actor> {
+    /// Who closed a task; nobody where the program is older than its record of this.
+    ///
+    /// A question that fails is an error: who stopped a task by closing it must not be taken for nobody.
+    fn closer(&self, id: &TaskId) -> Result<Option<Actor>, TrackerError> {
         let call = self.program.call(&["history", "--json", "--events", "--", id.as_str()]);
-        // Older versions do not tell. Then nobody is recorded.
-        let events = call.run().and_then(|answer| answer.items()).ok()?;
+        let events = ask(&call, |answer| match answer.items() {
+            Err(error) if is_unknown(&error) => Ok(Vec::new()),
+            other => other,
+        })?;
         let text = |event: &Value, field: &str| event.get(field).and_then(Value::as_str).map(str::to_owned);
         let closes = events.iter().filter(|event| text(event, "event_type").as_deref() == Some(CLOSED));
-        let last = closes.max_by_key(|event| text(event, "created_at"))?;
-        text(last, "actor").filter(|actor| !actor.is_empty()).map(Actor::new)
+        let last = closes.max_by_key(|event| text(event, "created_at"));
+        let closer = last.and_then(|event| text(event, "actor"));
+        Ok(closer.filter(|actor| !actor.is_empty()).map(Actor::new))
     }
+}
+
+/// Whether the program is older than what it was asked.
+fn is_unknown(error: &TrackerError) -> bool {
+    let TrackerError::Command(failure) = error else { return false };
+    let words = failure.output_tail.to_lowercase();
+    words.contains("unknown command") || words.contains("unknown flag")
 }
 
 /// Asks; asked again if it fails, for nothing is changed by it.
