@@ -351,3 +351,39 @@ fn what_is_said_of_a_claimed_task_is_said_by_its_claimer() {
     assert!(calls.contains("note a-1 --stdin --json --actor=hew/run/w0/1"), "{calls}");
     assert!(calls.contains("update a-1 --json --add-label=x --actor=hew/run/w0/1"), "{calls}");
 }
+
+#[test]
+fn a_lock_that_another_process_keeps_is_told_and_not_waited_for_without_end() {
+    let stand_in = StandIn::new(&format!("list*) echo '[{}]' ;;\nnote*) echo '{{}}' ;;", task("open", "")));
+    // Time enough to answer on any machine; the lock that is kept takes all of it.
+    let tracker = stand_in.open(Duration::from_secs(4)).unwrap();
+    fs::create_dir_all(stand_in.path("shared/tracker")).unwrap();
+    let lock = fs::File::create(stand_in.path("shared/tracker/bd.lock")).unwrap();
+    lock.lock().unwrap();
+    let error = tracker.note(&TaskId::from("a-1"), "x").unwrap_err().to_string();
+    assert!(error.contains("another hew process holds the tracker's lock"), "{error}");
+    assert!(error.contains("bd.lock") && !stand_in.calls().contains("note"), "{error}");
+    drop(lock);
+    tracker.note(&TaskId::from("a-1"), "x").unwrap();
+}
+
+#[test]
+fn what_is_held_is_read_afresh_and_spares_the_next_list_half_of_its_reading() {
+    let stand_in = StandIn::new(&format!(
+        "ready*) echo '[{0}]' ;;\nexport*) echo '{0}'; echo '{1}' ;;\nlist*) echo '[{0}]' ;;\nnote*) echo '{{}}' ;;",
+        task("open", ""),
+        task("in_progress", r#","assignee":"hew/run/w0/1""#).replace("a-1", "a-2")
+    ));
+    let tracker = stand_in.tracker();
+    let reads = || {
+        let calls = stand_in.calls();
+        (calls.matches("export --all").count(), calls.matches("ready --json").count())
+    };
+    assert_eq!(tracker.held_by("hew/run/").unwrap(), [TaskId::from("a-2")]);
+    assert_eq!(reads(), (1, 0), "what is ready is not asked for");
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (1, 1)));
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (1, 1)));
+    tracker.held_by("hew/run/").unwrap();
+    tracker.note(&TaskId::from("a-1"), "x").unwrap();
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (3, 2)), "a write lies between");
+}

@@ -7,6 +7,7 @@ use hew_core::tracker::{
     TrackerError, edit,
 };
 
+use super::view::held_by;
 use super::{BdTracker, ask, flags, refused};
 
 impl BdClient for BdTracker {
@@ -142,8 +143,7 @@ impl BdClient for BdTracker {
 
     fn held_by(&self, actor_prefix: &str) -> Result<Vec<TaskId>, TrackerError> {
         // Always afresh: whoever asks wants to give back what is held now.
-        let view = self.read_view()?;
-        Ok(view.held_by(actor_prefix))
+        Ok(held_by(&self.records_now()?, actor_prefix))
     }
 
     fn leftovers(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {

@@ -24,12 +24,12 @@ mod version;
 mod view;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hew_core::clock::Clock;
 use hew_core::ids::{Actor, TaskId};
@@ -45,6 +45,9 @@ use super::files::create_private_dir;
 
 /// Pauses before a question that failed is asked again: bd's engine may be busy with somebody else.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
+
+/// Pause before a lock that somebody else holds is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Lists hide these kinds of records unless told otherwise.
 const ALL_KINDS: [&str; 5] =
@@ -71,6 +74,8 @@ pub struct BdTracker {
 struct Last {
     /// None after a write.
     view: Option<Arc<View>>,
+    /// The records alone, where nothing more was asked for since the write.
+    records: Option<Vec<Task>>,
     /// Counts own writes, so that what was read before one is not taken for what is there after it.
     writes: u64,
 }
@@ -121,43 +126,84 @@ impl BdTracker {
 
     fn read_and_keep(&self) -> Result<Arc<View>, TrackerError> {
         let writes = self.last().writes;
-        let view = Arc::new(self.read_view()?);
+        let view = self.read_view()?;
+        Ok(self.keep(view, writes))
+    }
+
+    /// Keeps what was begun to be read after so many writes, unless there is one more by now.
+    fn keep(&self, view: View, writes: u64) -> Arc<View> {
+        let view = Arc::new(view);
         let mut last = self.last();
         if last.writes == writes {
             last.view = Some(Arc::clone(&view));
+            last.records = None;
         }
-        Ok(view)
+        view
+    }
+
+    /// All records, read afresh; kept for the next list if that has to be read anew.
+    fn records_now(&self) -> Result<Vec<Task>, TrackerError> {
+        let writes = self.last().writes;
+        let (tasks, _) = self.read_records()?;
+        let mut last = self.last();
+        // A list that is known stays: whether it has changed is told by comparing with it.
+        if last.writes == writes && last.view.is_none() {
+            last.records = Some(tasks.clone());
+        }
+        Ok(tasks)
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The whole list, read if need be.
+    /// The whole list; as much of it is read as is not known.
     fn view(&self) -> Result<Arc<View>, TrackerError> {
-        let known = self.last().view.clone();
-        known.map_or_else(|| self.read_and_keep(), Ok)
+        let (view, records, writes) = {
+            let mut last = self.last();
+            (last.view.clone(), last.records.take(), last.writes)
+        };
+        match (view, records) {
+            (Some(view), _) => Ok(view),
+            (None, Some(records)) => Ok(self.keep(self.view_of(records)?, writes)),
+            (None, None) => self.read_and_keep(),
+        }
     }
 
     /// Changes something, alone among all hew processes of the project.
     fn write<T>(&self, change: impl FnOnce() -> Result<T, TrackerError>) -> Result<T, TrackerError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let _lock =
-            self.lock().map_err(|error| self.trouble(format!("{}: {error}", self.lock_file.display())))?;
+        let _lock = self.lock()?;
         let result = change();
         let mut last = self.last();
         last.view = None;
+        last.records = None;
         last.writes += 1;
         result
     }
 
-    fn lock(&self) -> std::io::Result<File> {
+    /// Waits for the other hew processes of the project, no longer than for a call: one that is suspended may hold the
+    /// lock for ever.
+    fn lock(&self) -> Result<File, TrackerError> {
+        let trouble = |reason: &str| self.trouble(format!("{}: {reason}", self.lock_file.display()));
+        let file = self.open_lock_file().map_err(|error| trouble(&error.to_string()))?;
+        let deadline = Instant::now() + self.program.limit;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(trouble(&error.to_string())),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(trouble("another hew process holds the tracker's lock"));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            }
+        }
+    }
+
+    fn open_lock_file(&self) -> std::io::Result<File> {
         create_private_dir(self.lock_file.parent().unwrap_or(Path::new("/")))?;
         let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)?;
-        file.lock()?;
-        Ok(file)
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)
     }
 
     fn claimed(&self) -> MutexGuard<'_, BTreeMap<TaskId, Actor>> {
@@ -219,8 +265,8 @@ impl BdTracker {
         let text = |event: &Value, field: &str| event.get(field).and_then(Value::as_str).map(str::to_owned);
         let closes = events.iter().filter(|event| text(event, "event_type").as_deref() == Some(CLOSED));
         let last = closes.max_by_key(|event| text(event, "created_at"));
-        let closer = last.and_then(|event| text(event, "actor"));
-        Ok(closer.filter(|actor| !actor.is_empty()).map(Actor::new))
+        let who = last.and_then(|event| text(event, "actor"));
+        Ok(who.filter(|actor| !actor.is_empty()).map(Actor::new))
     }
 }
 
