@@ -276,3 +276,114 @@ fn a_program_that_is_missing_or_too_old_is_told_before_anything_starts() {
         "{dry}"
     );
 }
+
+/// What the program tells of a task that `who` closed, oldest last.
+fn history(who: &str) -> String {
+    format!(
+        r#"[{{"event_type":"closed","actor":"{who}","created_at":"2026-01-02T00:00:00Z"}},{{"event_type":"created","actor":"x","created_at":"2026-01-01T00:00:00Z"}}]"#
+    )
+}
+
+#[test]
+fn who_closed_a_task_is_asked_again_and_is_an_error_where_it_can_not_be_told() {
+    let id = TaskId::from("a-1");
+    let closed = |history: &str| {
+        StandIn::new(&format!("list*) echo '[{}]' ;;\nhistory*) {history} ;;", task("closed", "")))
+    };
+    let closed_by = |stand_in: &StandIn| {
+        let task = stand_in.tracker().task(&id).unwrap().unwrap();
+        task.record.get("closed_by_session").cloned()
+    };
+    let once = closed(&format!(
+        "if mkdir once 2>/dev/null; then echo 'database is locked' >&2; exit 1; fi; echo '{}'",
+        history("ann")
+    ));
+    assert_eq!(closed_by(&once), Some("ann".into()));
+    let broken = closed("echo 'database is locked' >&2; exit 1");
+    let error = broken.tracker().task(&id).unwrap_err().to_string();
+    assert!(error.contains("database is locked"), "{error}");
+    for old in ["unknown flag: --events", "unknown command \"history\" for \"bd\""] {
+        let old = closed(&format!("echo 'Error: {old}' >&2; exit 1"));
+        assert_eq!(closed_by(&old), None);
+        assert_eq!(old.calls().matches("history").count(), 1, "its answer will be no other");
+    }
+}
+
+#[test]
+fn only_ones_own_close_is_done_again_with_the_whole_reason() {
+    let id = TaskId::from("a-1");
+    let stand_in = |who: &str| {
+        StandIn::new(&format!(
+            "list*) if [ -e reopened ]; then echo '[{}]'; else echo '[{}]'; fi ;;\nhistory*) echo '{}' ;;\n\
+             reopen*) touch reopened; echo '{{}}' ;;\nclose*) rm reopened; cat > reason; echo '{{}}' ;;",
+            task("in_progress", r#","assignee":"hew/run/w0/1""#),
+            task("closed", r#","assignee":"hew/run/w0/1","close_reason":"over""#),
+            history(who)
+        ))
+    };
+    let own = stand_in("hew/run/w0/1");
+    assert_eq!(own.tracker().close(&id, "landed abc", &mine()).unwrap(), CloseOutcome::Closed);
+    assert_eq!(fs::read_to_string(own.path("reason")).unwrap(), "landed abc: over");
+    assert!(own.calls().contains("reopen a-1 --json --actor=hew/run/w0/1"), "{}", own.calls());
+    // The program leaves a task with its holder, whoever closes it.
+    let theirs = stand_in("ann");
+    theirs.tracker().close(&id, "landed abc", &mine()).unwrap();
+    let calls = theirs.calls();
+    assert!(!calls.contains("reopen") && !calls.contains("close a-1"), "{calls}");
+}
+
+#[test]
+fn what_is_said_of_a_claimed_task_is_said_by_its_claimer() {
+    let id = TaskId::from("a-1");
+    let stand_in = StandIn::new(&format!(
+        "list*) if [ -e claimed ]; then echo '[{}]'; else echo '[{}]'; fi ;;\n\
+         update*--claim*) touch claimed; echo '{{}}' ;;\nupdate*|note*) echo '{{}}' ;;",
+        task("in_progress", r#","assignee":"hew/run/w0/1""#),
+        task("open", "")
+    ));
+    let tracker = stand_in.tracker();
+    tracker.note(&id, "a person's").unwrap();
+    assert!(!stand_in.calls().contains("--actor"), "a person is whom the program finds");
+    tracker.claim(&id, &mine()).unwrap();
+    tracker.note(&id, "the run's").unwrap();
+    tracker.add_labels(&id, &["x"]).unwrap();
+    let calls = stand_in.calls();
+    assert!(calls.contains("note a-1 --stdin --json --actor=hew/run/w0/1"), "{calls}");
+    assert!(calls.contains("update a-1 --json --add-label=x --actor=hew/run/w0/1"), "{calls}");
+}
+
+#[test]
+fn a_lock_that_another_process_keeps_is_told_and_not_waited_for_without_end() {
+    let stand_in = StandIn::new(&format!("list*) echo '[{}]' ;;\nnote*) echo '{{}}' ;;", task("open", "")));
+    // Time enough to answer on any machine; the lock that is kept takes all of it.
+    let tracker = stand_in.open(Duration::from_secs(4)).unwrap();
+    fs::create_dir_all(stand_in.path("shared/tracker")).unwrap();
+    let lock = fs::File::create(stand_in.path("shared/tracker/bd.lock")).unwrap();
+    lock.lock().unwrap();
+    let error = tracker.note(&TaskId::from("a-1"), "x").unwrap_err().to_string();
+    assert!(error.contains("another hew process holds the tracker's lock"), "{error}");
+    assert!(error.contains("bd.lock") && !stand_in.calls().contains("note"), "{error}");
+    drop(lock);
+    tracker.note(&TaskId::from("a-1"), "x").unwrap();
+}
+
+#[test]
+fn what_is_held_is_read_afresh_and_spares_the_next_list_half_of_its_reading() {
+    let stand_in = StandIn::new(&format!(
+        "ready*) echo '[{0}]' ;;\nexport*) echo '{0}'; echo '{1}' ;;\nlist*) echo '[{0}]' ;;\nnote*) echo '{{}}' ;;",
+        task("open", ""),
+        task("in_progress", r#","assignee":"hew/run/w0/1""#).replace("a-1", "a-2")
+    ));
+    let tracker = stand_in.tracker();
+    let reads = || {
+        let calls = stand_in.calls();
+        (calls.matches("export --all").count(), calls.matches("ready --json").count())
+    };
+    assert_eq!(tracker.held_by("hew/run/").unwrap(), [TaskId::from("a-2")]);
+    assert_eq!(reads(), (1, 0), "what is ready is not asked for");
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (1, 1)));
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (1, 1)));
+    tracker.held_by("hew/run/").unwrap();
+    tracker.note(&TaskId::from("a-1"), "x").unwrap();
+    assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (3, 2)), "a write lies between");
+}

@@ -7,6 +7,7 @@ use hew_core::tracker::{
     TrackerError, edit,
 };
 
+use super::view::held_by;
 use super::{BdTracker, ask, flags, refused};
 
 impl BdClient for BdTracker {
@@ -18,7 +19,7 @@ impl BdClient for BdTracker {
         let Some(mut task) = self.read_task(id)? else { return Ok(None) };
         if task.status == Status::Closed
             && !task.record.contains_key(CLOSED_BY)
-            && let Some(closer) = self.closer(id)
+            && let Some(closer) = self.closer(id)?
         {
             task.record.insert(CLOSED_BY.to_owned(), closer.as_str().into());
         }
@@ -37,6 +38,7 @@ impl BdClient for BdTracker {
             let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
             match (&task.assignee, said) {
                 (Some(holder), _) if holder == actor && task.status == Status::InProgress => {
+                    self.claimed().insert(id.clone(), actor.clone());
                     Ok(ClaimOutcome::Won(Box::new(task)))
                 }
                 (Some(holder), _) if holder != actor => Ok(ClaimOutcome::HeldBy(holder.clone())),
@@ -68,10 +70,10 @@ impl BdClient for BdTracker {
     fn close(&self, id: &TaskId, reason: &str, actor: &Actor) -> Result<CloseOutcome, TrackerError> {
         self.write(|| {
             let Some(task) = self.read_task(id)? else { return Ok(CloseOutcome::Missing) };
-            let reason = match own_close(&task, reason, actor) {
+            let reason = match self.own_close(&task, reason, actor)? {
                 Some(whole) => {
                     // Where a task is closed twice the first reason stays.
-                    self.program.call(&["reopen", id.as_str(), "--json"]).run()?.done()?;
+                    self.program.call(&["reopen", id.as_str(), "--json"]).by(actor).run()?.done()?;
                     whole
                 }
                 None => match edit::close_refusal(&task) {
@@ -99,7 +101,8 @@ impl BdClient for BdTracker {
             if task.status != Status::Closed {
                 return Ok(());
             }
-            self.program.call(&["reopen", id.as_str(), "--json"]).run()?.done()?;
+            let call = self.program.call(&["reopen", id.as_str(), "--json"]);
+            self.by_claimer(call, id).run()?.done()?;
             // The program leaves it with whoever held it.
             match &task.assignee {
                 Some(holder) => self.set_free(id, holder),
@@ -115,7 +118,7 @@ impl BdClient for BdTracker {
             // It is put on a line of its own; a paragraph needs an empty one before it.
             let gap = if task.notes.is_empty() { "" } else { "\n" };
             let call = self.program.call(&["note", id.as_str(), "--stdin", "--json"]);
-            call.input(&format!("{gap}{}", text.trim())).run()?.done()
+            self.by_claimer(call, id).input(&format!("{gap}{}", text.trim())).run()?.done()
         })
     }
 
@@ -130,7 +133,7 @@ impl BdClient for BdTracker {
             }
             let call =
                 self.program.call(&["update", id.as_str(), "--json"]).flags(flags::labels("add-label", &new));
-            call.run()?.done().map_err(refused)
+            self.by_claimer(call, id).run()?.done().map_err(refused)
         })
     }
 
@@ -140,8 +143,7 @@ impl BdClient for BdTracker {
 
     fn held_by(&self, actor_prefix: &str) -> Result<Vec<TaskId>, TrackerError> {
         // Always afresh: whoever asks wants to give back what is held now.
-        let view = self.read_view()?;
-        Ok(view.held_by(actor_prefix))
+        Ok(held_by(&self.records_now()?, actor_prefix))
     }
 
     fn leftovers(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {
@@ -165,17 +167,20 @@ impl BdClient for BdTracker {
     }
 }
 
-/// The whole reason for a task that `actor` has closed already, with a reason of its own that lacks what is to be said.
-fn own_close(task: &Task, reason: &str, actor: &Actor) -> Option<String> {
-    let told = task.record.get("close_reason").and_then(serde_json::Value::as_str).unwrap_or_default();
-    let is_own = task.status == Status::Closed && task.assignee.as_ref() == Some(actor);
-    if !is_own || told.starts_with(reason) {
-        return None;
-    }
-    Some(if told.is_empty() { reason.to_owned() } else { format!("{reason}: {told}") })
-}
-
 impl BdTracker {
+    /// The whole reason for a task that `actor` has closed already, with a reason of its own that lacks what is to be
+    /// said. Its holder tells nothing of who closed it: that stays, whoever does.
+    fn own_close(&self, task: &Task, reason: &str, actor: &Actor) -> Result<Option<String>, TrackerError> {
+        let told = task.record.get("close_reason").and_then(serde_json::Value::as_str).unwrap_or_default();
+        if task.status != Status::Closed
+            || told.starts_with(reason)
+            || self.closer(&task.id)?.as_ref() != Some(actor)
+        {
+            return Ok(None);
+        }
+        Ok(Some(if told.is_empty() { reason.to_owned() } else { format!("{reason}: {told}") }))
+    }
+
     /// Open and unassigned; some versions take the claim away from nobody but its holder.
     fn set_free(&self, id: &TaskId, holder: &Actor) -> Result<(), TrackerError> {
         let call = self.program.call(&["update", id.as_str(), "--status=open", "--assignee=", "--json"]);

@@ -23,12 +23,13 @@ mod many;
 mod version;
 mod view;
 
-use std::fs::{File, OpenOptions};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hew_core::clock::Clock;
 use hew_core::ids::{Actor, TaskId};
@@ -45,6 +46,9 @@ use super::files::create_private_dir;
 /// Pauses before a question that failed is asked again: bd's engine may be busy with somebody else.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
 
+/// Pause before a lock that somebody else holds is tried again.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
 /// Lists hide these kinds of records unless told otherwise.
 const ALL_KINDS: [&str; 5] =
     ["--all", "--limit=0", "--include-gates", "--include-templates", "--include-infra"];
@@ -60,6 +64,8 @@ pub struct BdTracker {
     lock_file: PathBuf,
     writing: Mutex<()>,
     last: Mutex<Last>,
+    /// As whom this process claimed what: its later changes of a task are this actor's.
+    claimed: Mutex<BTreeMap<TaskId, Actor>>,
     version: Version,
 }
 
@@ -68,6 +74,8 @@ pub struct BdTracker {
 struct Last {
     /// None after a write.
     view: Option<Arc<View>>,
+    /// The records alone, where nothing more was asked for since the write.
+    records: Option<Vec<Task>>,
     /// Counts own writes, so that what was read before one is not taken for what is there after it.
     writes: u64,
 }
@@ -91,6 +99,7 @@ impl BdTracker {
             lock_file: shared_dir.join("tracker").join("bd.lock"),
             writing: Mutex::new(()),
             last: Mutex::default(),
+            claimed: Mutex::default(),
             version,
         })
     }
@@ -117,43 +126,96 @@ impl BdTracker {
 
     fn read_and_keep(&self) -> Result<Arc<View>, TrackerError> {
         let writes = self.last().writes;
-        let view = Arc::new(self.read_view()?);
+        let view = self.read_view()?;
+        Ok(self.keep(view, writes))
+    }
+
+    /// Keeps what was begun to be read after so many writes, unless there is one more by now.
+    fn keep(&self, view: View, writes: u64) -> Arc<View> {
+        let view = Arc::new(view);
         let mut last = self.last();
         if last.writes == writes {
             last.view = Some(Arc::clone(&view));
+            last.records = None;
         }
-        Ok(view)
+        view
+    }
+
+    /// All records, read afresh; kept for the next list if that has to be read anew.
+    fn records_now(&self) -> Result<Vec<Task>, TrackerError> {
+        let writes = self.last().writes;
+        let (tasks, _) = self.read_records()?;
+        let mut last = self.last();
+        // A list that is known stays: whether it has changed is told by comparing with it.
+        if last.writes == writes && last.view.is_none() {
+            last.records = Some(tasks.clone());
+        }
+        Ok(tasks)
     }
 
     fn last(&self) -> MutexGuard<'_, Last> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The whole list, read if need be.
+    /// The whole list; as much of it is read as is not known.
     fn view(&self) -> Result<Arc<View>, TrackerError> {
-        let known = self.last().view.clone();
-        known.map_or_else(|| self.read_and_keep(), Ok)
+        let (view, records, writes) = {
+            let mut last = self.last();
+            (last.view.clone(), last.records.take(), last.writes)
+        };
+        match (view, records) {
+            (Some(view), _) => Ok(view),
+            (None, Some(records)) => Ok(self.keep(self.view_of(records)?, writes)),
+            (None, None) => self.read_and_keep(),
+        }
     }
 
     /// Changes something, alone among all hew processes of the project.
     fn write<T>(&self, change: impl FnOnce() -> Result<T, TrackerError>) -> Result<T, TrackerError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let _lock =
-            self.lock().map_err(|error| self.trouble(format!("{}: {error}", self.lock_file.display())))?;
+        let _lock = self.lock()?;
         let result = change();
         let mut last = self.last();
         last.view = None;
+        last.records = None;
         last.writes += 1;
         result
     }
 
-    fn lock(&self) -> std::io::Result<File> {
+    /// Waits for the other hew processes of the project, no longer than for a call: one that is suspended may hold the
+    /// lock for ever.
+    fn lock(&self) -> Result<File, TrackerError> {
+        let trouble = |reason: &str| self.trouble(format!("{}: {reason}", self.lock_file.display()));
+        let file = self.open_lock_file().map_err(|error| trouble(&error.to_string()))?;
+        let deadline = Instant::now() + self.program.limit;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::Error(error)) => return Err(trouble(&error.to_string())),
+                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                    return Err(trouble("another hew process holds the tracker's lock"));
+                }
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            }
+        }
+    }
+
+    fn open_lock_file(&self) -> std::io::Result<File> {
         create_private_dir(self.lock_file.parent().unwrap_or(Path::new("/")))?;
         let mut options = OpenOptions::new();
-        let file =
-            options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)?;
-        file.lock()?;
-        Ok(file)
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)
+    }
+
+    fn claimed(&self) -> MutexGuard<'_, BTreeMap<TaskId, Actor>> {
+        self.claimed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The call, made as whoever claimed the task here, or else as the person that the program finds itself.
+    fn by_claimer<'a>(&self, call: Call<'a>, id: &TaskId) -> Call<'a> {
+        match self.claimed().get(id) {
+            Some(actor) => call.by(actor),
+            None => call,
+        }
     }
 
     fn trouble(&self, reason: String) -> TrackerError {
@@ -191,16 +253,28 @@ impl BdTracker {
         }
     }
 
-    /// Who closed a task, as far as the program keeps it.
-    fn closer(&self, id: &TaskId) -> Option<Actor> {
+    /// Who closed a task; nobody where the program is older than its record of this.
+    ///
+    /// A question that fails is an error: who stopped a task by closing it must not be taken for nobody.
+    fn closer(&self, id: &TaskId) -> Result<Option<Actor>, TrackerError> {
         let call = self.program.call(&["history", "--json", "--events", "--", id.as_str()]);
-        // Older versions do not tell. Then nobody is recorded.
-        let events = call.run().and_then(|answer| answer.items()).ok()?;
+        let events = ask(&call, |answer| match answer.items() {
+            Err(error) if is_unknown(&error) => Ok(Vec::new()),
+            other => other,
+        })?;
         let text = |event: &Value, field: &str| event.get(field).and_then(Value::as_str).map(str::to_owned);
         let closes = events.iter().filter(|event| text(event, "event_type").as_deref() == Some(CLOSED));
-        let last = closes.max_by_key(|event| text(event, "created_at"))?;
-        text(last, "actor").filter(|actor| !actor.is_empty()).map(Actor::new)
+        let last = closes.max_by_key(|event| text(event, "created_at"));
+        let who = last.and_then(|event| text(event, "actor"));
+        Ok(who.filter(|actor| !actor.is_empty()).map(Actor::new))
     }
+}
+
+/// Whether the program is older than what it was asked.
+fn is_unknown(error: &TrackerError) -> bool {
+    let TrackerError::Command(failure) = error else { return false };
+    let words = failure.output_tail.to_lowercase();
+    words.contains("unknown command") || words.contains("unknown flag")
 }
 
 /// Asks; asked again if it fails, for nothing is changed by it.

@@ -3,7 +3,7 @@
 use hew_core::ids::{Actor, TaskId};
 use hew_core::tracker::jsonl::{Line, Memory, parse_line};
 use hew_core::tracker::ready::Graph;
-use hew_core::tracker::{Leftover, LeftoverReason, ReadyQuery, Scope, Task, TrackerError};
+use hew_core::tracker::{Leftover, LeftoverReason, ReadyQuery, Scope, Status, Task, TrackerError};
 use serde_json::Value;
 
 use super::answer::Answer;
@@ -23,11 +23,21 @@ pub(super) struct View {
 impl BdTracker {
     /// Reads everything afresh.
     pub(super) fn read_view(&self) -> Result<View, TrackerError> {
-        let ready =
-            self.program.call(&["ready", "--json", "--limit=0", "--sort=priority", "--exclude-type=epic"]);
-        let ready = ask(&ready.arg("--unassigned"), Answer::tasks)?;
+        let ready = self.read_ready()?;
         let (tasks, _) = self.read_records()?;
-        Ok(View { tasks, ready: ready.into_iter().map(|task| task.id).collect() })
+        Ok(View { tasks, ready })
+    }
+
+    /// The list of records that were read just now.
+    pub(super) fn view_of(&self, tasks: Vec<Task>) -> Result<View, TrackerError> {
+        Ok(View { tasks, ready: self.read_ready()? })
+    }
+
+    fn read_ready(&self) -> Result<Vec<TaskId>, TrackerError> {
+        let call =
+            self.program.call(&["ready", "--json", "--limit=0", "--sort=priority", "--exclude-type=epic"]);
+        let ready = ask(&call.arg("--unassigned"), Answer::tasks)?;
+        Ok(ready.into_iter().map(|task| task.id).collect())
     }
 
     /// All records, hidden kinds too.
@@ -96,13 +106,13 @@ impl View {
     pub(super) fn count_open(&self, scope: &Scope) -> usize {
         Graph::new(&self.tasks).count_open(scope)
     }
+}
 
-    /// What an actor holds, by the beginning of its name.
-    pub(super) fn held_by(&self, actor_prefix: &str) -> Vec<TaskId> {
-        let holds = |actor: &Actor| actor.as_str().starts_with(actor_prefix);
-        let held = self.tasks.iter().filter(|task| task.status == hew_core::tracker::Status::InProgress);
-        held.filter(|task| task.assignee.as_ref().is_some_and(holds)).map(|task| task.id.clone()).collect()
-    }
+/// What an actor holds, by the beginning of its name.
+pub(super) fn held_by(tasks: &[Task], actor_prefix: &str) -> Vec<TaskId> {
+    let holds = |actor: &Actor| actor.as_str().starts_with(actor_prefix);
+    let held = tasks.iter().filter(|task| task.status == Status::InProgress);
+    held.filter(|task| task.assignee.as_ref().is_some_and(holds)).map(|task| task.id.clone()).collect()
 }
 
 #[cfg(test)]
