@@ -12,11 +12,19 @@ use std::path::PathBuf;
 pub fn tool(name: &str, variable: &str) -> Option<PathBuf> {
     let found = env::var_os(variable).map(PathBuf::from).filter(|file| file.is_file());
     if found.is_none() {
-        let is_required = env::var_os("HEW_REQUIRE_TOOLS").is_some_and(|value| value == "1");
-        assert!(!is_required, "this test needs {name}: {variable} is to name its file");
-        say(&format!("SKIPPED: needs {name} ({variable} names its file)"));
+        skip(&format!("{name} ({variable} names its file)"));
     }
     found
+}
+
+/// Says that a test is skipped for want of this; the test is to end.
+///
+/// # Panics
+/// Where `HEW_REQUIRE_TOOLS=1`.
+pub(crate) fn skip(needed: &str) {
+    let is_required = env::var_os("HEW_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+    assert!(!is_required, "HEW_REQUIRE_TOOLS is 1, and this test needs {needed}");
+    say(&format!("SKIPPED: needs {needed}"));
 }
 
 /// A line on standard error that is seen although tests that pass are silent.

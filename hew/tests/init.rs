@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use hew_testkit::terminal::ran_on_terminal;
 use tempfile::TempDir;
 
 /// A git repository that nothing of the developer's reaches.
@@ -172,33 +173,24 @@ fn machines_get_one_object() {
     assert_eq!(things, ["settings", "state", "tracker"]);
 }
 
-/// Runs `hew init` with these words on a terminal (of `script`) and types an answer.
-fn init_on_a_terminal(repository: &Repository, words: &str, answer: &str) -> Option<String> {
-    use std::io::Write as _;
-    let line = format!("'{}' init {words}", env!("CARGO_BIN_EXE_hew"));
-    let mut command = repository.command("script", "app");
-    command
-        .args(["-qec", &line, "/dev/null"])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::piped());
-    let Ok(mut child) = command.spawn() else {
-        eprintln!("SKIPPED: no program `script`, so nothing can be asked on a terminal");
-        return None;
-    };
-    child.stdin.take().unwrap().write_all(answer.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+/// Runs `hew init` with these words on a terminal, on which somebody has typed an answer. Answers what it told there.
+fn init_on_a_terminal(repository: &Repository, words: &[&str], answer: &str) -> String {
+    let mut command = repository.command(env!("CARGO_BIN_EXE_hew"), "app");
+    command.arg("init").args(words);
+    let ran = ran_on_terminal(command, answer);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran.stderr
 }
 
 #[test]
 fn on_a_terminal_it_asks_for_the_runtime_unless_told_not_to() {
     let repository = Repository::new();
-    let Some(said) = init_on_a_terminal(&repository, "", "codex\n") else { return };
-    assert!(said.contains("Which runtime"), "{said}");
+    let told = init_on_a_terminal(&repository, &[], "codex\n");
+    assert!(told.contains("Which runtime"), "{told}");
     assert_eq!(repository.ok(&["config", "get", "loop.runtime"]), "codex\n");
 
     let other = Repository::new();
-    let said = init_on_a_terminal(&other, "--yes", "").unwrap();
-    assert!(!said.contains("Which runtime"), "{said}");
+    let told = init_on_a_terminal(&other, &["--yes"], "");
+    assert!(!told.contains("Which runtime"), "{told}");
     assert!(other.path("app/.hew.toml").exists());
 }
