@@ -256,9 +256,15 @@ fn end_wait(
     reason: String,
     out: &mut Vec<Effect>,
 ) {
-    state.runtimes.give_up_probe(id.worker);
     let spares_attempt = outcome == IterationOutcome::RateLimited;
-    end(state, id, PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt }, out);
+    let ending = PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt };
+    end_untried(state, id, ending, out);
+}
+
+/// Ends an iteration whose next try does not come about.
+pub(super) fn end_untried(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Effect>) {
+    state.runtimes.give_up_probe(id.worker);
+    end(state, id, ending, out);
 }
 
 /// Nothing runs and nothing can: the run waits for the earliest rest to end where its time allows, or ends.

@@ -21,7 +21,7 @@ use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
 use crate::tracker::{Status, Task};
 
-/// Ends an iteration that has no work yet.
+/// Ends an iteration whose agent does not run.
 pub(super) fn abandon(state: &mut State, id: IterationId, reason: &str, out: &mut Vec<Effect>) {
     end_without_work(state, id, IterationOutcome::Cancelled, reason, out);
 }
@@ -33,9 +33,15 @@ fn end_without_work(
     reason: &str,
     out: &mut Vec<Effect>,
 ) {
+    // A runtime that rests is nobody's fault.
+    let spares_attempt = outcome == IterationOutcome::RateLimited;
+    if state.iteration_mut(id).is_some_and(|iteration| iteration.retries > 0) {
+        // An earlier try ran here: what it did lies in the folder, which is never reset before it is collected.
+        let ending =
+            PendingEnd { outcome: Some(outcome), reason: reason.to_owned(), explicit: false, spares_attempt };
+        return failing::end_untried(state, id, ending, out);
+    }
     if let Some(iteration) = state.take_iteration(id) {
-        // A runtime that rests is nobody's fault.
-        let spares_attempt = outcome == IterationOutcome::RateLimited;
         let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason.to_owned(), None) };
         settle::fail(state, end, out);
     }

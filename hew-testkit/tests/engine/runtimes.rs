@@ -6,6 +6,7 @@ use hew_core::agent::FailureClass::{
     Auth, BadRequest, Network, Overloaded, Quota, RateLimit, Server, Spawn, Unknown,
 };
 use hew_core::agent::{FailureClass, RetryAt};
+use hew_core::engine::{Effect, WorkerJob};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_testkit::scenario::{Attempt, Scenario, World, agent_of};
 use serde_json::json;
@@ -406,5 +407,23 @@ fn a_wait_longer_than_five_minutes_does_not_hold_a_worker() {
         run.to_end();
         assert_eq!(run.ran_on(), ["a one", "a two"]);
         assert_eq!(elapsed_secs(&run), 0);
+    }
+}
+
+#[test]
+fn work_of_a_try_is_collected_where_the_next_one_is_given_up_while_it_is_planned() {
+    let failing = || alone().tasks(&["a"]).attempts("a", [Attempt::done().failing(Server, 1)]);
+    let stops =
+        [World::interrupt as fn(&mut World) -> &mut World, World::cancel_now, |run| run.person_takes("a")];
+    for stop in stops {
+        let mut run = failing().start();
+        run.settle();
+        let at = run.elapsed() + Duration::from_secs(10);
+        run.wake(at);
+        stop(&mut run).to_end();
+        assert_eq!(run.ended(), ["a cancelled"]);
+        let is_collect =
+            |effect: &Effect| matches!(effect, Effect::Work { job: WorkerJob::Collect { .. }, .. });
+        assert!(run.effects.iter().any(is_collect), "{}", run.transcript());
     }
 }
