@@ -294,10 +294,14 @@ pub(super) fn wait_or_give_up(state: &mut State, now: Now, out: &mut Vec<Effect>
     }
 }
 
+/// When the earliest rest ends that a ready task waits for.
+pub(super) fn next_rest_end(state: &State) -> Option<Duration> {
+    state.queue.held_back.as_ref().and_then(|held| held.until)
+}
+
 /// Asks the queue again once a rest is over, if a task waits for that.
 pub(super) fn end_rests(state: &mut State, now: Now) {
-    let is_over = |until: Duration| until <= now.elapsed;
-    if state.queue.held_back.is_some() && state.runtimes.next_end().is_some_and(is_over) {
+    if next_rest_end(state).is_some_and(|until| until <= now.elapsed) {
         state.queue.held_back = None;
         state.queue.stale = true;
     }

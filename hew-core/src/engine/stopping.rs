@@ -51,8 +51,9 @@ fn next_deadline(state: &State) -> Option<Duration> {
     }
     match &state.stop {
         None => {
-            let rest = state.queue.held_back.as_ref().and_then(|_| state.runtimes.next_end());
-            [state.config.limits.wall, failing::next_retry(state), rest].into_iter().flatten().min()
+            let moments =
+                [state.config.limits.wall, failing::next_retry(state), failing::next_rest_end(state)];
+            moments.into_iter().flatten().min()
         }
         Some(stop) if stop.level == StopLevel::Draining => agents_until(state, stop),
         Some(_) => None,

@@ -427,3 +427,17 @@ fn work_of_a_try_is_collected_where_the_next_one_is_given_up_while_it_is_planned
         assert!(run.effects.iter().any(is_collect), "{}", run.transcript());
     }
 }
+
+#[test]
+fn a_rest_that_is_over_and_that_nobody_waits_for_makes_no_loop() {
+    let mut run = with_fallback()
+        .tasks(&["a"])
+        .task_with("b", &["a"], &json!({"labels": ["runtime:two"]}))
+        .attempts("a", [Attempt::done().failing_until(RateLimit, after(400))])
+        .attempts("b", [Attempt::done().failing_until(Quota, after(18_000))])
+        .start();
+    run.to_end();
+    assert_eq!(run.landed(), ["a", "b"]);
+    assert_eq!(elapsed_secs(&run), 18_000);
+    assert!(run.lists() < 20, "{}", run.lists());
+}
