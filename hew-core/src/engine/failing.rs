@@ -95,7 +95,8 @@ fn plan_retry(
     out: &mut Vec<Effect>,
 ) -> bool {
     // Who tries a runtime that rested does so once.
-    if state.stop.is_some() || state.runtimes.probed_by(id.worker).is_some() {
+    let is_stopped = state.stop.as_ref().is_some_and(|stop| !stop.keeps_retries);
+    if is_stopped || state.runtimes.probed_by(id.worker).is_some() {
         return false;
     }
     let run = state.config.run.clone();

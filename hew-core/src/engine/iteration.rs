@@ -16,7 +16,7 @@ use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
-use crate::record::{JournalEvent, StopReason};
+use crate::record::JournalEvent;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
 use crate::tracker::{Status, Task};
@@ -74,10 +74,7 @@ pub(super) fn why_abandon(state: &mut State, id: IterationId) -> Option<String> 
         return Some(taken);
     }
     let stops_agents = state.stop_level() >= Some(StopLevel::StoppingAgents);
-    let is_spent = state
-        .stop
-        .as_ref()
-        .is_some_and(|stop| matches!(stop.reason, StopReason::BudgetTokens | StopReason::BudgetUsd));
+    let is_spent = state.stop.is_some() && state.spending.exhausted().is_some();
     (stops_agents || state.is_signalled() || is_spent).then(|| "the run was stopped".to_owned())
 }
 

@@ -441,3 +441,38 @@ fn a_rest_that_is_over_and_that_nobody_waits_for_makes_no_loop() {
     assert_eq!(elapsed_secs(&run), 18_000);
     assert!(run.lists() < 20, "{}", run.lists());
 }
+
+/// Two iterations, which are all that may begin; one of them waits for another try.
+fn retrying_at_max_iter() -> Scenario {
+    let failing = [Attempt::done().failing(Server, 1)];
+    alone().jobs(2).max_iter(2).tasks(&["a", "b", "c"]).attempts("a", failing)
+}
+
+#[test]
+fn the_last_iterations_that_may_begin_have_their_retries() {
+    let mut run = retrying_at_max_iter().start();
+    run.to_end();
+    assert_eq!(run.ended(), ["b closed", "a closed"]);
+    assert_eq!(run.stop_reason(), Some(StopReason::MaxIter));
+}
+
+#[test]
+fn whatever_else_stops_the_run_ends_the_retries_of_its_last_iterations() {
+    for stop in [World::cancel as fn(&mut World) -> &mut World, World::cancel_now, World::interrupt] {
+        let mut run = retrying_at_max_iter().start();
+        run.settle();
+        stop(&mut run).settle();
+        assert_eq!(run.ended(), ["b closed", "a cancelled"]);
+        assert!(run.exit().is_some());
+    }
+    let attempts = [Attempt::done().failing_until(Server, after(290))];
+    let mut run = alone().wall(100).max_iter(1).tasks(&["a", "b"]).attempts("a", attempts).start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a cancelled"]);
+    assert!(elapsed_secs(&run) < 290);
+    let scenario = alone().jobs(2).max_iter(2).budget_tokens(100, 0).tasks(&["a", "b"]);
+    let attempts = [Attempt::done().failing(Server, 1)];
+    let mut run = scenario.attempts("a", attempts).attempts("b", [Attempt::done().using(500)]).start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a cancelled", "b closed"]);
+}
