@@ -95,7 +95,8 @@ fn plan_retry(
     out: &mut Vec<Effect>,
 ) -> bool {
     // Who tries a runtime that rested does so once.
-    if state.stop.is_some() || state.runtimes.probed_by(id.worker).is_some() {
+    let is_stopped = state.stop.as_ref().is_some_and(|stop| !stop.keeps_retries);
+    if is_stopped || state.runtimes.probed_by(id.worker).is_some() {
         return false;
     }
     let run = state.config.run.clone();
@@ -256,9 +257,15 @@ fn end_wait(
     reason: String,
     out: &mut Vec<Effect>,
 ) {
-    state.runtimes.give_up_probe(id.worker);
     let spares_attempt = outcome == IterationOutcome::RateLimited;
-    end(state, id, PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt }, out);
+    let ending = PendingEnd { outcome: Some(outcome), reason, explicit: false, spares_attempt };
+    end_untried(state, id, ending, out);
+}
+
+/// Ends an iteration whose next try does not come about.
+pub(super) fn end_untried(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Effect>) {
+    state.runtimes.give_up_probe(id.worker);
+    end(state, id, ending, out);
 }
 
 /// Nothing runs and nothing can: the run waits for the earliest rest to end where its time allows, or ends.
@@ -288,10 +295,14 @@ pub(super) fn wait_or_give_up(state: &mut State, now: Now, out: &mut Vec<Effect>
     }
 }
 
+/// When the earliest rest ends that a ready task waits for.
+pub(super) fn next_rest_end(state: &State) -> Option<Duration> {
+    state.queue.held_back.as_ref().and_then(|held| held.until)
+}
+
 /// Asks the queue again once a rest is over, if a task waits for that.
 pub(super) fn end_rests(state: &mut State, now: Now) {
-    let is_over = |until: Duration| until <= now.elapsed;
-    if state.queue.held_back.is_some() && state.runtimes.next_end().is_some_and(is_over) {
+    if next_rest_end(state).is_some_and(|until| until <= now.elapsed) {
         state.queue.held_back = None;
         state.queue.stale = true;
     }

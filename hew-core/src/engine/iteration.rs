@@ -16,12 +16,12 @@ use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
-use crate::record::{JournalEvent, StopReason};
+use crate::record::JournalEvent;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
 use crate::tracker::{Status, Task};
 
-/// Ends an iteration that has no work yet.
+/// Ends an iteration whose agent does not run.
 pub(super) fn abandon(state: &mut State, id: IterationId, reason: &str, out: &mut Vec<Effect>) {
     end_without_work(state, id, IterationOutcome::Cancelled, reason, out);
 }
@@ -33,9 +33,15 @@ fn end_without_work(
     reason: &str,
     out: &mut Vec<Effect>,
 ) {
+    // A runtime that rests is nobody's fault.
+    let spares_attempt = outcome == IterationOutcome::RateLimited;
+    if state.iteration_mut(id).is_some_and(|iteration| iteration.retries > 0) {
+        // An earlier try ran here: what it did lies in the folder, which is never reset before it is collected.
+        let ending =
+            PendingEnd { outcome: Some(outcome), reason: reason.to_owned(), explicit: false, spares_attempt };
+        return failing::end_untried(state, id, ending, out);
+    }
     if let Some(iteration) = state.take_iteration(id) {
-        // A runtime that rests is nobody's fault.
-        let spares_attempt = outcome == IterationOutcome::RateLimited;
         let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason.to_owned(), None) };
         settle::fail(state, end, out);
     }
@@ -68,10 +74,7 @@ pub(super) fn why_abandon(state: &mut State, id: IterationId) -> Option<String> 
         return Some(taken);
     }
     let stops_agents = state.stop_level() >= Some(StopLevel::StoppingAgents);
-    let is_spent = state
-        .stop
-        .as_ref()
-        .is_some_and(|stop| matches!(stop.reason, StopReason::BudgetTokens | StopReason::BudgetUsd));
+    let is_spent = state.stop.is_some() && state.spending.exhausted().is_some();
     (stops_agents || state.is_signalled() || is_spent).then(|| "the run was stopped".to_owned())
 }
 

@@ -167,15 +167,6 @@ impl Runtimes {
         }
     }
 
-    /// When the next rest ends.
-    pub(crate) fn next_end(&self) -> Option<Duration> {
-        let pauses = self.standing.values().filter_map(|standing| match standing {
-            Standing::Resting(pause) => Some(pause.until),
-            Standing::Probed(..) | Standing::Out(_) => None,
-        });
-        pauses.min()
-    }
-
     /// It does not work now, nor will it before it has rested or for the whole run.
     pub(crate) fn is_away(&self, name: &RuntimeName, now: Duration, of: WorkerId) -> Option<String> {
         let health = self.health(now, Some(of));
@@ -271,6 +262,5 @@ mod tests {
         assert!(runtimes.put_out(&claude(), "no key"));
         assert!(!runtimes.put_out(&claude(), "no key"));
         assert_eq!(runtimes.rest(&claude(), wish(None), secs(3)), None);
-        assert_eq!(runtimes.next_end(), None);
     }
 }

@@ -119,6 +119,8 @@ pub(crate) struct Stop {
     pub(crate) agents_until: Option<Duration>,
     /// The run had ended by itself, and was only being wound up.
     pub(crate) is_late: bool,
+    /// Iterations that wait for another try still get it: they were begun within the limit that stopped the run.
+    pub(crate) keeps_retries: bool,
 }
 
 /// How far a stop has gone. It only rises.

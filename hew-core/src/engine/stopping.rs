@@ -51,10 +51,13 @@ fn next_deadline(state: &State) -> Option<Duration> {
     }
     match &state.stop {
         None => {
-            let rest = state.queue.held_back.as_ref().and_then(|_| state.runtimes.next_end());
-            [state.config.limits.wall, failing::next_retry(state), rest].into_iter().flatten().min()
+            let moments =
+                [state.config.limits.wall, failing::next_retry(state), failing::next_rest_end(state)];
+            moments.into_iter().flatten().min()
         }
-        Some(stop) if stop.level == StopLevel::Draining => agents_until(state, stop),
+        Some(stop) if stop.level == StopLevel::Draining => {
+            agents_until(state, stop).into_iter().chain(failing::next_retry(state)).min()
+        }
         Some(_) => None,
     }
 }
@@ -94,12 +97,24 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
     let before = state.stop.take();
     let level = before.as_ref().map_or(StopLevel::Draining, |stop| stop.level);
     let agents_until = before.and_then(|stop| stop.agents_until);
-    state.stop = Some(Stop { reason, signal: None, level, agents_until, is_late: is_winding_up(state) });
+    let keeps_retries = reason == StopReason::MaxIter;
+    let is_late = is_winding_up(state);
+    state.stop = Some(Stop { reason, signal: None, level, agents_until, is_late, keeps_retries });
     state.queue.spare.clear();
-    failing::end_waits(state, out);
+    if !keeps_retries {
+        failing::end_waits(state, out);
+    }
     if state.course == Course::Baseline {
         // Nothing will start, whatever the gate says.
         out.push(Effect::StopGate(StopRequest::Graceful));
+    }
+}
+
+/// Nothing is tried again any more, whatever stopped the run first.
+fn end_retries(state: &mut State, out: &mut Vec<Effect>) {
+    if let Some(stop) = &mut state.stop {
+        stop.keeps_retries = false;
+        failing::end_waits(state, out);
     }
 }
 
@@ -117,6 +132,7 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
     if state.stop.is_none() || first_signal {
         stop(state, request.reason, request.detail.clone(), out);
     }
+    end_retries(state, out);
     if let (true, Some(stop)) = (first_signal, &mut state.stop) {
         stop.signal = request.signal;
         stop.is_late = false;
@@ -171,6 +187,7 @@ pub(super) fn keep_budgets(state: &mut State, out: &mut Vec<Effect>) {
         };
         stop(state, reason, detail, out);
     }
+    end_retries(state, out);
     if state.spending.is_beyond_grace() {
         raise(state, StopLevel::StoppingAgents, out);
     }
@@ -224,6 +241,7 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
         return;
     }
     stop.level = level;
+    stop.keeps_retries = false;
     let (reason, how) = match level {
         StopLevel::KillingAgents => (stop.reason, StopRequest::Now),
         _ => (stop.reason, StopRequest::Graceful),
@@ -239,6 +257,7 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
             out.push(Effect::StopAgent(iteration.id.worker, how));
         }
     }
+    failing::end_waits(state, out);
     if stops_gate(state) {
         out.push(Effect::StopGate(how));
     }

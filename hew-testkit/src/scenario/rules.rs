@@ -50,6 +50,8 @@ pub(crate) struct Rules {
     started: u64,
     working: BTreeMap<WorkerId, IterationId>,
     queued: BTreeSet<IterationId>,
+    /// Iterations whose agent may have done something that is not collected yet.
+    uncollected: BTreeSet<IterationId>,
     /// Workers whose worktree was made ahead, or is being made.
     ahead: BTreeMap<WorkerId, bool>,
     lane: LaneStep,
@@ -91,6 +93,7 @@ impl Rules {
             started: 0,
             working: BTreeMap::new(),
             queued: BTreeSet::new(),
+            uncollected: BTreeSet::new(),
             ahead: BTreeMap::new(),
             lane: LaneStep::Idle,
             stopped: None,
@@ -100,6 +103,9 @@ impl Rules {
 
     /// Takes note of an answer.
     pub(crate) fn before(&mut self, event: &Event) {
+        if let Event::Collected { iteration, .. } = event {
+            self.uncollected.remove(iteration);
+        }
         match event {
             Event::Prepared { iteration, .. }
             | Event::Planned { iteration, .. }
@@ -126,7 +132,8 @@ impl Rules {
             Effect::Lane(job) => self.check_lane(job, commits),
             Effect::Settle { iteration, .. } => {
                 self.queued.remove(iteration);
-                Ok(())
+                let is_collected = !self.uncollected.contains(iteration);
+                ensure(is_collected, || format!("{iteration} ends before its work is collected"))
             }
             Effect::Finish(_) => {
                 self.over = true;
@@ -159,6 +166,9 @@ impl Rules {
         ensure(!spawns || !signalled, || format!("{id} spawns an agent after a signal"))?;
         let is_spent = matches!(self.stopped, Some(StopReason::BudgetTokens | StopReason::BudgetUsd));
         ensure(!spawns || !is_spent, || format!("{id} spawns an agent after the budget is used up"))?;
+        if spawns {
+            self.uncollected.insert(id);
+        }
         let busy = self.working.insert(id.worker, id);
         ensure(busy.is_none(), || format!("{} has two jobs", id.worker))
     }

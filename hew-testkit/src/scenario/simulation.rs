@@ -11,6 +11,7 @@ use hew_core::clock::Clock;
 use hew_core::ids::TaskId;
 use hew_core::settings::OnGateFail;
 use hew_core::tracker::{BdClient, Status};
+use serde_json::json;
 
 use super::Scenario;
 use super::attempt::{Attempt, GateGoes};
@@ -111,7 +112,8 @@ fn scenario(case: Case, chance: &mut Chance) -> Scenario {
         let after: Vec<String> = (0..number).filter(|_| chance.in_hundred(25)).map(name).collect();
         let after: Vec<&str> = after.iter().map(String::as_str).collect();
         let attempts: Vec<Attempt> = (0..3).map(|_| attempt(case, chance)).collect();
-        scenario = scenario.task(&name(number), &after).attempts(&name(number), attempts);
+        let own_word = if chance.in_hundred(15) { json!({"labels": ["runtime:two"]}) } else { json!({}) };
+        scenario = scenario.task_with(&name(number), &after, &own_word).attempts(&name(number), attempts);
         scenario = with_faults(scenario, &name(number), case, chance);
     }
     if chance.in_hundred(20) {

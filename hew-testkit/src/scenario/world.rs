@@ -346,7 +346,8 @@ impl World {
         self.is_watching && self.end.is_none() && self.servable().is_empty() && self.inbox.is_empty()
     }
 
-    pub(crate) fn wake(&mut self, moment: Duration) {
+    /// The clock comes to this moment, and the engine is told; nothing that comes of it is done yet.
+    pub fn wake(&mut self, moment: Duration) {
         self.clock.move_to(moment);
         let now = self.clock.now().elapsed;
         self.wake_at.take_if(|at| *at <= now);

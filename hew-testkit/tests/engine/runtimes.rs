@@ -6,6 +6,7 @@ use hew_core::agent::FailureClass::{
     Auth, BadRequest, Network, Overloaded, Quota, RateLimit, Server, Spawn, Unknown,
 };
 use hew_core::agent::{FailureClass, RetryAt};
+use hew_core::engine::{Effect, WorkerJob};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_testkit::scenario::{Attempt, Scenario, World, agent_of};
 use serde_json::json;
@@ -407,4 +408,71 @@ fn a_wait_longer_than_five_minutes_does_not_hold_a_worker() {
         assert_eq!(run.ran_on(), ["a one", "a two"]);
         assert_eq!(elapsed_secs(&run), 0);
     }
+}
+
+#[test]
+fn work_of_a_try_is_collected_where_the_next_one_is_given_up_while_it_is_planned() {
+    let failing = || alone().tasks(&["a"]).attempts("a", [Attempt::done().failing(Server, 1)]);
+    let stops =
+        [World::interrupt as fn(&mut World) -> &mut World, World::cancel_now, |run| run.person_takes("a")];
+    for stop in stops {
+        let mut run = failing().start();
+        run.settle();
+        let at = run.elapsed() + Duration::from_secs(10);
+        run.wake(at);
+        stop(&mut run).to_end();
+        assert_eq!(run.ended(), ["a cancelled"]);
+        let is_collect =
+            |effect: &Effect| matches!(effect, Effect::Work { job: WorkerJob::Collect { .. }, .. });
+        assert!(run.effects.iter().any(is_collect), "{}", run.transcript());
+    }
+}
+
+#[test]
+fn a_rest_that_is_over_and_that_nobody_waits_for_makes_no_loop() {
+    let mut run = with_fallback()
+        .tasks(&["a"])
+        .task_with("b", &["a"], &json!({"labels": ["runtime:two"]}))
+        .attempts("a", [Attempt::done().failing_until(RateLimit, after(400))])
+        .attempts("b", [Attempt::done().failing_until(Quota, after(18_000))])
+        .start();
+    run.to_end();
+    assert_eq!(run.landed(), ["a", "b"]);
+    assert_eq!(elapsed_secs(&run), 18_000);
+    assert!(run.lists() < 20, "{}", run.lists());
+}
+
+/// Two iterations, which are all that may begin; one of them waits for another try.
+fn retrying_at_max_iter() -> Scenario {
+    let failing = [Attempt::done().failing(Server, 1)];
+    alone().jobs(2).max_iter(2).tasks(&["a", "b", "c"]).attempts("a", failing)
+}
+
+#[test]
+fn the_last_iterations_that_may_begin_have_their_retries() {
+    let mut run = retrying_at_max_iter().start();
+    run.to_end();
+    assert_eq!(run.ended(), ["b closed", "a closed"]);
+    assert_eq!(run.stop_reason(), Some(StopReason::MaxIter));
+}
+
+#[test]
+fn whatever_else_stops_the_run_ends_the_retries_of_its_last_iterations() {
+    for stop in [World::cancel as fn(&mut World) -> &mut World, World::cancel_now, World::interrupt] {
+        let mut run = retrying_at_max_iter().start();
+        run.settle();
+        stop(&mut run).settle();
+        assert_eq!(run.ended(), ["b closed", "a cancelled"]);
+        assert!(run.exit().is_some());
+    }
+    let attempts = [Attempt::done().failing_until(Server, after(290))];
+    let mut run = alone().wall(100).max_iter(1).tasks(&["a", "b"]).attempts("a", attempts).start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a cancelled"]);
+    assert!(elapsed_secs(&run) < 290);
+    let scenario = alone().jobs(2).max_iter(2).budget_tokens(100, 0).tasks(&["a", "b"]);
+    let attempts = [Attempt::done().failing(Server, 1)];
+    let mut run = scenario.attempts("a", attempts).attempts("b", [Attempt::done().using(500)]).start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a cancelled", "b closed"]);
 }
