@@ -476,3 +476,23 @@ fn whatever_else_stops_the_run_ends_the_retries_of_its_last_iterations() {
     run.to_end();
     assert_eq!(run.ended(), ["a cancelled", "b closed"]);
 }
+
+#[test]
+fn a_task_that_is_always_refused_keeps_nobody_waiting_and_is_parked() {
+    let refused = (0..60).map(|_| Attempt::done().failing(RateLimit, 4));
+    let mut run = alone().max_attempts(2).tasks(&["a", "b", "c"]).attempts("a", refused).start();
+    run.to_end();
+    assert_eq!(run.landed(), ["b", "c"]);
+    assert_eq!(run.ended().iter().filter(|end| *end == "a rate_limited").count(), 4);
+    assert_eq!(run.state_of("a"), "open hew:parked");
+    assert_eq!(run.exit(), Some(1));
+}
+
+#[test]
+fn a_runtime_that_serves_nobody_costs_no_task_an_attempt() {
+    let failures = std::iter::repeat_n(Some((Quota, None)), 12);
+    let mut run = alone().max_attempts(1).tasks(&["a", "b"]).runtime_failing("one", failures).start();
+    run.to_end();
+    assert_eq!(run.landed().len(), 2);
+    assert_eq!(run.exit(), Some(0));
+}
