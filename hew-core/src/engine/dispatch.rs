@@ -285,6 +285,8 @@ pub(super) fn claimed(
 fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
     state.iters[usize::from(id.worker.0)] = id.iter;
     state.started += 1;
+    // Whoever looks on takes the wait for over.
+    state.queue.waiting_until = None;
     state.lost.remove(&task.id);
     let progress = state.tasks.entry(task.id.clone()).or_insert_with(|| TaskProgress {
         title: task.title.clone().into_boxed_str(),

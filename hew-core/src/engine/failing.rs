@@ -93,6 +93,7 @@ pub(super) fn is_refused_again_and_again(state: &State, task: &TaskId) -> bool {
 
 fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Effect>) {
     state.spending.end(id, false);
+    note_stand_in(state, id);
     if let Some(iteration) = state.iteration_mut(id) {
         begin_collecting(iteration, ending, out);
     }
@@ -201,7 +202,7 @@ pub(super) fn answered(state: &mut State, id: IterationId, out: &mut Vec<Effect>
     }
 }
 
-/// An agent ended on a runtime that stands in for another: that one is tried again after a few of them.
+/// An iteration ended on a runtime that stands in for another: that one is tried again after a few of them.
 pub(super) fn note_stand_in(state: &mut State, id: IterationId) {
     let choice = state.iteration_mut(id).and_then(|iteration| iteration.choice.as_ref());
     if let Some(instead_of) = choice.and_then(|choice| choice.instead_of.clone()) {

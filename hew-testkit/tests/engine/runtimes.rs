@@ -7,8 +7,9 @@ use hew_core::agent::FailureClass::{
 };
 use hew_core::agent::{FailureClass, RetryAt};
 use hew_core::engine::{Effect, WorkerJob};
+use hew_core::ids::TaskId;
 use hew_core::record::{JournalEvent, StopReason};
-use hew_testkit::scenario::{Attempt, Scenario, World, agent_of};
+use hew_testkit::scenario::{Attempt, Place, Scenario, World, agent_of};
 use serde_json::json;
 
 /// Two runtimes, of which `two` takes over while `one` rests.
@@ -495,4 +496,53 @@ fn a_runtime_that_serves_nobody_costs_no_task_an_attempt() {
     run.to_end();
     assert_eq!(run.landed().len(), 2);
     assert_eq!(run.exit(), Some(0));
+}
+
+#[test]
+fn tries_of_one_iteration_on_the_fallback_count_once_towards_the_way_back() {
+    let mut run = with_fallback()
+        .tasks(&["a", "b", "c", "d"])
+        .runtime_failing("one", [Some((Quota, None))])
+        .runtime_failing("two", [Some((Server, None)), Some((Server, None))])
+        .start();
+    run.to_end();
+    assert_eq!(run.ran_on(), ["a one", "a two", "a two", "a two", "b two", "c two", "d one"]);
+}
+
+#[test]
+fn a_rest_that_ends_while_worktrees_are_prepared_is_followed_by_one_try() {
+    let mut run = with_fallback()
+        .jobs(3)
+        .tasks(&["a", "b", "c"])
+        .holding(agent_of("b"))
+        .holding(agent_of("c"))
+        .holding(Place::SetUp(TaskId::new("b")))
+        .holding(Place::SetUp(TaskId::new("c")))
+        .runtime_failing("one", [Some((Quota, after(100)))])
+        .start();
+    run.settle().pass(100);
+    run.release(&Place::SetUp(TaskId::new("b")));
+    run.release(&Place::SetUp(TaskId::new("c")));
+    run.settle();
+    assert_eq!(run.ran_on(), ["a one", "a two", "b one", "c two"]);
+    run.release(&agent_of("b"));
+    run.release(&agent_of("c"));
+    run.to_end();
+    assert_eq!(run.landed().len(), 3);
+}
+
+#[test]
+fn a_wait_that_goes_on_after_an_iteration_is_told_again() {
+    let mut run = alone()
+        .tasks(&["a", "b"])
+        .task_with("z", &["b"], &json!({"labels": ["runtime:two"]}))
+        .runtime_failing("one", [Some((Quota, after(3600)))])
+        .start();
+    run.settle();
+    run.person_closes("b").settle();
+    assert_eq!(run.landed(), ["z"]);
+    let waits = run.journal.iter().filter(|event| matches!(event, JournalEvent::AwaitingRuntime { .. }));
+    assert_eq!(waits.count(), 2);
+    run.to_end();
+    assert_eq!(run.landed(), ["z", "a"]);
 }

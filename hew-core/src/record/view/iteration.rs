@@ -194,7 +194,10 @@ impl IterationView {
             }
             JournalEvent::Exited { .. } => self.exited(event),
             // Its agent runs once more: the one exception to phases that never go back.
-            JournalEvent::RetryPlanned { .. } => self.phase = Phase::Waiting,
+            JournalEvent::RetryPlanned { .. } => {
+                self.phase = Phase::Waiting;
+                (self.agent, self.exit) = (None, None);
+            }
             JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
                 self.cooldown_engaged = true;
             }
