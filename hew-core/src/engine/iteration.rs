@@ -238,7 +238,7 @@ pub(super) fn exited(
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
-    let failure = view.report.reading.failure.as_ref();
+    let failure = view.report.failure();
     if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
         return failing::failed(state, id, failure, ending, now, out);
     }
@@ -325,7 +325,7 @@ fn record_exit(
             session_id: report.reading.session_id.clone(),
             model_observed: report.reading.model_observed.clone(),
             tool_calls: report.reading.tool_calls.clone(),
-            failure: report.reading.failure.clone(),
+            failure: report.failure().cloned(),
         },
     );
     if report.leaked > 0 {

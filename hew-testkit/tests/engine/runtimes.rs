@@ -546,3 +546,12 @@ fn a_wait_that_goes_on_after_an_iteration_is_told_again() {
     run.to_end();
     assert_eq!(run.landed(), ["z", "a"]);
 }
+
+#[test]
+fn a_runtime_that_was_stopped_as_hopeless_is_out_although_its_stream_ended_well() {
+    let mut run =
+        with_fallback().max_attempts(1).tasks(&["a"]).attempts("a", [Attempt::hopeless(Auth)]).start();
+    run.to_end();
+    assert_eq!(run.runtime_changes().first().map(String::as_str), Some("one out"));
+    assert_eq!(run.ended()[0], "a runtime_error");
+}

@@ -228,6 +228,13 @@ impl IterationView {
         }
     }
 
+    /// What an agent had told of whose end nobody saw: all that is known of what it used.
+    pub(super) fn take_live(&mut self) -> Option<Spent> {
+        let told = std::mem::take(&mut self.live);
+        self.spent.add(told.usage, told.cost_usd, None);
+        (told.usage.total() > 0).then_some(told)
+    }
+
     /// A phase never goes back.
     fn reach(&mut self, phase: Phase) {
         self.phase = self.phase.max(phase);
