@@ -1,5 +1,6 @@
 //! The fold of a journal, and the files made from it.
 
+use hew_core::agent::FailureClass;
 use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
 use hew_core::record::event::{JournalEntry, JournalEvent};
@@ -65,6 +66,40 @@ fn tokens_and_money_add_up_over_agents_that_were_run_again() {
     let workers = ManifestFile::of(&view).map(|manifest| manifest.workers).unwrap_or_default();
     let tokens: Vec<u64> = workers.iter().map(|worker| worker.cumulative_tokens).collect();
     assert_eq!(tokens, [2800, 1400]);
+}
+
+#[test]
+fn what_an_agent_had_told_of_counts_where_nobody_saw_its_end() {
+    let usage = Usage { input: 1000, ..Usage::default() };
+    let mut journal = JournalBuilder::launch(1, 7);
+    let id = iteration(0, 1);
+    journal.start(id, "app-1", "One", 1).spawn(id);
+    journal.push(JournalEvent::Used { iteration: id, usage, cost_usd: Some(0.5) });
+    journal.collect(id).end(id, "app-1", IterationOutcome::RuntimeError, "the disk is full");
+    journal.end(id, "app-1", IterationOutcome::RuntimeError, "the disk is full");
+    let view = view(&journal);
+    let sums = [view.totals.spent, view.workers[&id.worker].spent, view.iterations[&id].spent];
+    for spent in sums.into_iter().chain([view.spent_so_far()]) {
+        assert_eq!((spent.usage.total(), spent.cost_usd), (1000, Some(0.5)));
+    }
+}
+
+#[test]
+fn an_iteration_that_is_tried_again_shows_no_agent_and_no_exit_of_its_last_try() {
+    let mut journal = JournalBuilder::launch(1, 7);
+    let id = iteration(0, 1);
+    journal.start(id, "app-1", "One", 1).spawn(id).exit(id, Exit::Code(1), 10);
+    journal.push(JournalEvent::RetryPlanned {
+        iteration: id,
+        runtime: "one".into(),
+        class: FailureClass::Server,
+        message: "503".to_owned(),
+        retry: 1,
+        wait_ms: 5000,
+    });
+    let view = view(&journal);
+    let iteration = &view.iterations[&id];
+    assert_eq!((iteration.phase, &iteration.agent, &iteration.exit), (Phase::Waiting, &None, &None));
 }
 
 #[test]

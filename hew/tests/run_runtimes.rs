@@ -219,3 +219,15 @@ fn auto_spreads_iterations_over_runtimes() {
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(tasks.iter().all(|task| stage.0.status(task) == "closed"));
 }
+
+#[test]
+fn what_a_shell_command_prints_is_no_word_of_a_provider() {
+    let stage = LoopStage::new();
+    let command = "echo 'HTTP 429 Too Many Requests' >&2; exit 1";
+    stage.settings(&format!("loop.runtime_defs.shell.command = \"{command}\""));
+    let task = stage.task("Build", "");
+    let ran = stage.run(&["--runtime", "shell", "--max-attempts", "1"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert_eq!(stage.outcomes(&task), ["runtime_error"]);
+    assert!(stage.journal_of("retry_planned").is_empty() && stage.journal_of("runtime_changed").is_empty());
+}

@@ -109,6 +109,16 @@ pub struct SpawnReport {
     pub reading: AgentReading,
 }
 
+impl SpawnReport {
+    /// Why its runtime failed, where the stream said so at its end, or before, so that it was stopped.
+    pub fn failure(&self) -> Option<&RuntimeFailure> {
+        self.reading.failure.as_ref().or(match &self.stopped {
+            Some(StopCause::Hopeless(failure)) => Some(failure),
+            Some(StopCause::Requested | StopCause::Timeout | StopCause::Stalled(_)) | None => None,
+        })
+    }
+}
+
 /// An agent that never ran, or of whose run nothing could be kept. Its folder may hold work all the same.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpawnError {

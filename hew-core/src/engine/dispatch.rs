@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
-use super::progress::{Iteration, Slot, Stage, TaskProgress, TaskState};
+use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ahead, ending, iteration, stopping};
+use super::{ahead, ending, failing, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::RuntimeProblem;
@@ -150,8 +150,10 @@ pub(super) fn ready_listed(
     assign(state, ready, now, out);
 }
 
-fn assign(state: &mut State, ready: Vec<Task>, now: Now, out: &mut Vec<Effect>) {
+fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
+    // A runtime that is tried again with a task that it never serves would serve nobody else either.
+    ready.sort_by_key(|task| failing::is_refused_again_and_again(state, &task.id));
     let mut free = ahead::free_by_readiness(state);
     free.truncate(room(state));
     let choice = choose(state, ready, &free, now);
@@ -283,11 +285,14 @@ pub(super) fn claimed(
 fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
     state.iters[usize::from(id.worker.0)] = id.iter;
     state.started += 1;
+    // Whoever looks on takes the wait for over.
+    state.queue.waiting_until = None;
     state.lost.remove(&task.id);
     let progress = state.tasks.entry(task.id.clone()).or_insert_with(|| TaskProgress {
         title: task.title.clone().into_boxed_str(),
         attempts: 0,
         state: TaskState::Held,
+        refusals: Refusals::default(),
         last_failure: None,
     });
     progress.attempts += 1;

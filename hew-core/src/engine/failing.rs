@@ -16,7 +16,7 @@ use super::step::{notice, record};
 use super::stopping;
 use crate::agent::{FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
 use crate::clock::Now;
-use crate::ids::{IterationId, RuntimeName};
+use crate::ids::{IterationId, RuntimeName, TaskId};
 use crate::record::JournalEvent;
 use crate::record::event::RuntimeChange;
 use crate::schedule::backoff;
@@ -38,12 +38,14 @@ pub(super) fn failed(
             if plan_retry(state, id, failure, now, out) {
                 return;
             }
+            let spares_attempt = refused(state, &task, &runtime);
             rest(state, id, &runtime, failure, now, out);
-            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt: true, ..ending }
+            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending }
         }
         FailureClass::Quota => {
+            let spares_attempt = refused(state, &task, &runtime);
             rest(state, id, &runtime, failure, now, out);
-            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt: true, ..ending }
+            PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending }
         }
         FailureClass::Server | FailureClass::Network => {
             if plan_retry(state, id, failure, now, out) {
@@ -71,8 +73,27 @@ pub(super) fn failed(
     end(state, id, ending, out);
 }
 
+/// Counts an attempt that a runtime would not serve; false where that costs the task an attempt after all, because it
+/// was refused more often than it may be tried, and more than once by a runtime that had just served somebody.
+fn refused(state: &mut State, task: &TaskId, runtime: &RuntimeName) -> bool {
+    let is_fit = state.runtimes.answers(runtime);
+    let most = state.config.limits.max_attempts;
+    let Some(progress) = state.tasks.get_mut(task) else { return true };
+    let refusals = &mut progress.refusals;
+    refusals.in_a_row = refusals.in_a_row.saturating_add(1);
+    refusals.by_fit = refusals.by_fit.saturating_add(u32::from(is_fit));
+    refusals.in_a_row <= most || refusals.by_fit < 2
+}
+
+/// Runtimes have refused a task as often in a row as it may be tried: others go first.
+pub(super) fn is_refused_again_and_again(state: &State, task: &TaskId) -> bool {
+    let refusals = state.tasks.get(task).map_or(0, |progress| progress.refusals.in_a_row);
+    refusals >= state.config.limits.max_attempts
+}
+
 fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Effect>) {
     state.spending.end(id, false);
+    note_stand_in(state, id);
     if let Some(iteration) = state.iteration_mut(id) {
         begin_collecting(iteration, ending, out);
     }
@@ -181,7 +202,7 @@ pub(super) fn answered(state: &mut State, id: IterationId, out: &mut Vec<Effect>
     }
 }
 
-/// An agent ended on a runtime that stands in for another: that one is tried again after a few of them.
+/// An iteration ended on a runtime that stands in for another: that one is tried again after a few of them.
 pub(super) fn note_stand_in(state: &mut State, id: IterationId) {
     let choice = state.iteration_mut(id).and_then(|iteration| iteration.choice.as_ref());
     if let Some(instead_of) = choice.and_then(|choice| choice.instead_of.clone()) {

@@ -130,8 +130,12 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     };
     iteration.stage = Stage::Planning;
     iteration.choice = Some(choice.clone());
-    let task = iteration.task.clone();
-    let (attempt, dependencies) = (iteration.attempt, iteration.dependencies.clone());
+    let (task, attempt, dependencies) =
+        (iteration.task.clone(), iteration.attempt, iteration.dependencies.clone());
+    if state.runtimes.is_due_for_probe(&choice.name, now.elapsed) {
+        // Its rest ended while the worktree was prepared: no more than one goes on it now.
+        state.runtimes.probe(&choice.name, id.worker);
+    }
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
     let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice };
     failing::tell_choice(state, id, out);
@@ -234,8 +238,7 @@ pub(super) fn exited(
     let Some(iteration) = state.iteration_mut(id) else { return };
     let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
-    failing::note_stand_in(state, id);
-    let failure = view.report.reading.failure.as_ref();
+    let failure = view.report.failure();
     if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
         return failing::failed(state, id, failure, ending, now, out);
     }
@@ -250,6 +253,7 @@ pub(super) fn exited(
         state.runtimes.give_up_probe(id.worker);
     }
     state.spending.end(id, has_answered);
+    failing::note_stand_in(state, id);
     if let Some(iteration) = state.iteration_mut(id) {
         begin_collecting(iteration, ending, out);
     }
@@ -321,7 +325,7 @@ fn record_exit(
             session_id: report.reading.session_id.clone(),
             model_observed: report.reading.model_observed.clone(),
             tool_calls: report.reading.tool_calls.clone(),
-            failure: report.reading.failure.clone(),
+            failure: report.failure().cloned(),
         },
     );
     if report.leaked > 0 {

@@ -134,7 +134,16 @@ pub(crate) struct TaskProgress {
     pub(crate) title: Box<str>,
     pub(crate) attempts: u32,
     pub(crate) state: TaskState,
+    pub(crate) refusals: Refusals,
     pub(crate) last_failure: Option<Box<FailedAttempt>>,
+}
+
+/// Attempts at a task in a row that its runtime would not serve.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Refusals {
+    pub(crate) in_a_row: u32,
+    /// Those of a runtime whose last word to anybody was an answer.
+    pub(crate) by_fit: u32,
 }
 
 /// Where a touched task stands in hew's own view.

@@ -138,6 +138,11 @@ impl Runtimes {
         Some(pause)
     }
 
+    /// Its last word to anybody was an answer, or it has not been asked yet.
+    pub(crate) fn answers(&self, name: &RuntimeName) -> bool {
+        !self.in_a_row.contains_key(name)
+    }
+
     /// A runtime can't be used in this run any more; false if that is known.
     pub(crate) fn put_out(&mut self, name: &RuntimeName, why: &str) -> bool {
         let before = self.standing.insert(name.clone(), Standing::Out(why.to_owned()));

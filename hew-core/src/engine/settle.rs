@@ -2,7 +2,7 @@
 
 use super::effect::{Effect, LaneJob, SettleJob};
 use super::event::Problem;
-use super::progress::{Iteration, Settling, SettlingFrom, TaskState};
+use super::progress::{Iteration, Refusals, Settling, SettlingFrom, TaskState};
 use super::state::State;
 use super::step::{notice, record};
 use super::{lane, stopping};
@@ -41,6 +41,11 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
         && let Some(progress) = state.tasks.get_mut(&end.task.id)
     {
         progress.attempts = progress.attempts.saturating_sub(1);
+    }
+    if end.outcome != IterationOutcome::RateLimited
+        && let Some(progress) = state.tasks.get_mut(&end.task.id)
+    {
+        progress.refusals = Refusals::default();
     }
     let park = why_park(state, &end);
     let is_conflict = end.outcome == IterationOutcome::Conflict;
@@ -83,7 +88,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
 
 fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
     match end.outcome {
-        IterationOutcome::Cancelled | IterationOutcome::RateLimited | IterationOutcome::Closed => None,
+        IterationOutcome::Cancelled | IterationOutcome::Closed => None,
         IterationOutcome::Blocked => Some(end.reason.clone()),
         _ if end.spares_attempt => None,
         _ => {

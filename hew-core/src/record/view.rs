@@ -257,6 +257,13 @@ impl RunView {
                 worker.spent.add(*usage, *cost_usd, *cost_source);
                 self.models.exited(iteration, *usage, *cost_usd, *cost_source);
             }
+            JournalEvent::IterationEnded { .. } => {
+                if let Some(told) = iteration.take_live() {
+                    self.totals.spent.add(told.usage, told.cost_usd, None);
+                    worker.spent.add(told.usage, told.cost_usd, None);
+                    self.models.told(iteration, &told);
+                }
+            }
             JournalEvent::Plan { runtime, .. } => {
                 if !worker.runtimes.contains(runtime) {
                     worker.runtimes.insert(runtime.clone());

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use hew_core::agent::{AgentReading, AgentSignal, FailureClass, RetryAt, RuntimeFailure, SignalWord, Usage};
+use hew_core::agent::{
+    AgentReading, AgentSignal, FailureClass, RetryAt, RuntimeFailure, SignalWord, StopCause, Usage,
+};
 use hew_core::exit::Exit;
 
 use crate::fake_gate::FakeGateRun;
@@ -36,6 +38,7 @@ pub(crate) enum Agent {
     Exits(Exit),
     Missing,
     Unstartable,
+    Hopeless(RuntimeFailure),
 }
 
 /// What the agent leaves behind.
@@ -122,6 +125,11 @@ impl Attempt {
     /// Its program is there and can't be started.
     pub fn unstartable() -> Self {
         Self { agent: Agent::Unstartable, ..Self::done() }
+    }
+
+    /// It is stopped because its stream shows that it can only fail, and yet says at its end that it went well.
+    pub fn hopeless(class: FailureClass) -> Self {
+        Self { agent: Agent::Hopeless(RuntimeFailure::new(class, "it said so", None)), ..Self::done() }
     }
 
     /// Its first agents end by a failure of this class.
@@ -239,11 +247,14 @@ impl Attempt {
             let reading = AgentReading { failure: Some(failure), ended_well: Some(false), ..reading };
             return FakeRun::exits(Exit::Code(1)).reading(reading);
         }
-        let run = match self.agent {
+        let run = match &self.agent {
             Agent::Missing => FakeRun::missing(),
             Agent::Unstartable => FakeRun::fails_to_start("exec format error"),
-            Agent::Exits(_) if is_stopped => FakeRun::hangs(),
-            Agent::Exits(exit) => FakeRun::exits(exit),
+            Agent::Exits(_) | Agent::Hopeless(_) if is_stopped => FakeRun::hangs(),
+            Agent::Exits(exit) => FakeRun::exits(*exit),
+            Agent::Hopeless(failure) => {
+                FakeRun::is_stopped(StopCause::Hopeless(failure.clone()), Exit::Code(0))
+            }
         };
         let run = run.reading(reading);
         let run = if self.tells { run.telling(self.usage, self.cost_usd) } else { run };

@@ -7,8 +7,9 @@ use hew_core::agent::FailureClass::{
 };
 use hew_core::agent::{FailureClass, RetryAt};
 use hew_core::engine::{Effect, WorkerJob};
+use hew_core::ids::TaskId;
 use hew_core::record::{JournalEvent, StopReason};
-use hew_testkit::scenario::{Attempt, Scenario, World, agent_of};
+use hew_testkit::scenario::{Attempt, Place, Scenario, World, agent_of};
 use serde_json::json;
 
 /// Two runtimes, of which `two` takes over while `one` rests.
@@ -475,4 +476,82 @@ fn whatever_else_stops_the_run_ends_the_retries_of_its_last_iterations() {
     let mut run = scenario.attempts("a", attempts).attempts("b", [Attempt::done().using(500)]).start();
     run.to_end();
     assert_eq!(run.ended(), ["a cancelled", "b closed"]);
+}
+
+#[test]
+fn a_task_that_is_always_refused_keeps_nobody_waiting_and_is_parked() {
+    let refused = (0..60).map(|_| Attempt::done().failing(RateLimit, 4));
+    let mut run = alone().max_attempts(2).tasks(&["a", "b", "c"]).attempts("a", refused).start();
+    run.to_end();
+    assert_eq!(run.landed(), ["b", "c"]);
+    assert_eq!(run.ended().iter().filter(|end| *end == "a rate_limited").count(), 4);
+    assert_eq!(run.state_of("a"), "open hew:parked");
+    assert_eq!(run.exit(), Some(1));
+}
+
+#[test]
+fn a_runtime_that_serves_nobody_costs_no_task_an_attempt() {
+    let failures = std::iter::repeat_n(Some((Quota, None)), 12);
+    let mut run = alone().max_attempts(1).tasks(&["a", "b"]).runtime_failing("one", failures).start();
+    run.to_end();
+    assert_eq!(run.landed().len(), 2);
+    assert_eq!(run.exit(), Some(0));
+}
+
+#[test]
+fn tries_of_one_iteration_on_the_fallback_count_once_towards_the_way_back() {
+    let mut run = with_fallback()
+        .tasks(&["a", "b", "c", "d"])
+        .runtime_failing("one", [Some((Quota, None))])
+        .runtime_failing("two", [Some((Server, None)), Some((Server, None))])
+        .start();
+    run.to_end();
+    assert_eq!(run.ran_on(), ["a one", "a two", "a two", "a two", "b two", "c two", "d one"]);
+}
+
+#[test]
+fn a_rest_that_ends_while_worktrees_are_prepared_is_followed_by_one_try() {
+    let mut run = with_fallback()
+        .jobs(3)
+        .tasks(&["a", "b", "c"])
+        .holding(agent_of("b"))
+        .holding(agent_of("c"))
+        .holding(Place::SetUp(TaskId::new("b")))
+        .holding(Place::SetUp(TaskId::new("c")))
+        .runtime_failing("one", [Some((Quota, after(100)))])
+        .start();
+    run.settle().pass(100);
+    run.release(&Place::SetUp(TaskId::new("b")));
+    run.release(&Place::SetUp(TaskId::new("c")));
+    run.settle();
+    assert_eq!(run.ran_on(), ["a one", "a two", "b one", "c two"]);
+    run.release(&agent_of("b"));
+    run.release(&agent_of("c"));
+    run.to_end();
+    assert_eq!(run.landed().len(), 3);
+}
+
+#[test]
+fn a_wait_that_goes_on_after_an_iteration_is_told_again() {
+    let mut run = alone()
+        .tasks(&["a", "b"])
+        .task_with("z", &["b"], &json!({"labels": ["runtime:two"]}))
+        .runtime_failing("one", [Some((Quota, after(3600)))])
+        .start();
+    run.settle();
+    run.person_closes("b").settle();
+    assert_eq!(run.landed(), ["z"]);
+    let waits = run.journal.iter().filter(|event| matches!(event, JournalEvent::AwaitingRuntime { .. }));
+    assert_eq!(waits.count(), 2);
+    run.to_end();
+    assert_eq!(run.landed(), ["z", "a"]);
+}
+
+#[test]
+fn a_runtime_that_was_stopped_as_hopeless_is_out_although_its_stream_ended_well() {
+    let mut run =
+        with_fallback().max_attempts(1).tasks(&["a"]).attempts("a", [Attempt::hopeless(Auth)]).start();
+    run.to_end();
+    assert_eq!(run.runtime_changes().first().map(String::as_str), Some("one out"));
+    assert_eq!(run.ended()[0], "a runtime_error");
 }

@@ -194,7 +194,10 @@ impl IterationView {
             }
             JournalEvent::Exited { .. } => self.exited(event),
             // Its agent runs once more: the one exception to phases that never go back.
-            JournalEvent::RetryPlanned { .. } => self.phase = Phase::Waiting,
+            JournalEvent::RetryPlanned { .. } => {
+                self.phase = Phase::Waiting;
+                (self.agent, self.exit) = (None, None);
+            }
             JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
                 self.cooldown_engaged = true;
             }
@@ -223,6 +226,13 @@ impl IterationView {
             JournalEvent::IterationEnded { .. } => self.end(event, moment),
             _ => {}
         }
+    }
+
+    /// What an agent had told of whose end nobody saw: all that is known of what it used.
+    pub(super) fn take_live(&mut self) -> Option<Spent> {
+        let told = std::mem::take(&mut self.live);
+        self.spent.add(told.usage, told.cost_usd, None);
+        (told.usage.total() > 0).then_some(told)
     }
 
     /// A phase never goes back.

@@ -54,6 +54,12 @@ impl Models {
         }
     }
 
+    /// An agent whose end nobody saw had told of this.
+    pub(super) fn told(&mut self, iteration: &IterationView, told: &Spent) {
+        let totals = self.asked.entry(iteration.model.clone()).or_default();
+        totals.spent.add(told.usage, told.cost_usd, None);
+    }
+
     pub(super) fn closed(&mut self, model: Option<&ModelName>) {
         self.asked.entry(model.cloned()).or_default().closed += 1;
     }

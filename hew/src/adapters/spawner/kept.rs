@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hew_core::agent::text::{TextFindings, TextScan};
 use hew_core::agent::{AgentReading, StreamEnd, StreamReader, hints};
-use hew_core::plan::SpawnPlan;
+use hew_core::plan::{SpawnPlan, runtime};
 
 use crate::adapters::process::Ended;
 use crate::adapters::process::output::Sign;
@@ -22,8 +22,8 @@ pub(super) fn lock(reader: &SharedReader) -> MutexGuard<'_, StreamReader> {
 /// What is kept, by the form of the output.
 #[derive(Debug)]
 pub(super) enum Kept {
-    /// Text is not looked into beyond its lines.
-    Text { transcript: Transcript, scan: TextScan },
+    /// Text is not looked into beyond its lines, and its end where a provider may have been asked.
+    Text { transcript: Transcript, scan: TextScan, has_provider: bool },
     /// Events are read as they come.
     Events { log: RecordLog, reader: SharedReader, told_hopeless: bool },
 }
@@ -31,7 +31,12 @@ pub(super) enum Kept {
 impl Kept {
     pub(super) fn create(plan: &SpawnPlan) -> io::Result<Self> {
         Ok(match StreamReader::new(plan.output, plan.resumes.as_ref()) {
-            None => Self::Text { transcript: Transcript::create(plan)?, scan: TextScan::default() },
+            None => Self::Text {
+                transcript: Transcript::create(plan)?,
+                scan: TextScan::default(),
+                // A command of one's own is no runtime that could be rate limited, whatever a failing build prints.
+                has_provider: plan.runtime.as_str() != runtime::SHELL,
+            },
             Some(reader) => Self::Events {
                 log: RecordLog::create(plan)?,
                 reader: Arc::new(Mutex::new(reader)),
@@ -42,7 +47,7 @@ impl Kept {
 
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         match self {
-            Self::Text { transcript, scan } => {
+            Self::Text { transcript, scan, .. } => {
                 scan.feed(bytes);
                 transcript.take(bytes)?;
                 Ok(Sign::Life)
@@ -76,11 +81,11 @@ impl Kept {
         stderr_tail: &str,
     ) -> io::Result<(AgentReading, TextFindings)> {
         match self {
-            Self::Text { transcript, scan } => {
+            Self::Text { transcript, scan, has_provider } => {
                 let findings = scan.finish();
                 transcript.finish(ended, &findings.last_line)?;
                 let is_its_own = ended.stopped.is_none();
-                let failure = is_its_own
+                let failure = (is_its_own && has_provider)
                     .then(|| hints::failure_in_text(ended.exit, stdout_tail, stderr_tail))
                     .flatten();
                 Ok((AgentReading { failure, ..AgentReading::default() }, findings))
