@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hew_core::ids::{IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId, uuid4};
+use hew_core::plan::priced::{priced, unpriced_of_run};
 use hew_core::plan::runtime::{self, Choice, RuntimeChoice};
 use hew_core::plan::{
     AgentStdin, Host, PoliteSignal, Purpose, Rest, RuntimeHealth, RuntimeProblem, Seat, SpawnPlan,
@@ -445,4 +446,31 @@ fn a_wrapper_gives_way_to_the_program_behind_it() {
         origin(&plan, "program"),
         "built-in loop.runtime_defs.codex.command; `codex` is a wrapper around this program"
     );
+}
+
+/// The price of the model that was asked for says nothing of what a stand-in runs without one.
+#[test]
+fn a_fallback_that_is_told_no_model_has_no_price() {
+    let text = "loop.runtime = 'claude'\nloop.fallback_runtime = 'codex'\nloop.model.default = 'opus'\n\
+        loop.budget.usd = 5\nloop.prices.opus = { input = 15, output = 75 }";
+    let stand_in =
+        RuntimeChoice { name: "codex".into(), origin: String::new(), instead_of: Some("claude".into()) };
+    let unmapped = settings(text);
+    assert_eq!(unpriced_of_run(&unmapped, None).len(), 1);
+    assert!(priced(&plain(), &stand_in, &unmapped, None).is_err());
+    let mapped = settings(&format!("{text}\nloop.runtime_defs.codex.models.opus = 'gpt-5'"));
+    assert_eq!(unpriced_of_run(&mapped, None), []);
+    assert_eq!(priced(&plain(), &stand_in, &mapped, None), Ok(()));
+}
+
+/// Nothing would keep a limit of money that the program is not told of.
+#[test]
+fn a_tasks_limit_of_money_needs_a_runtime_that_keeps_it() {
+    let cheap = task(&json!({"metadata": {"hew.budget_usd": 0.5}}));
+    let health = RuntimeHealth::default();
+    let choose =
+        |name: &str| runtime::choose(&cheap, &settings(&format!("loop.runtime = '{name}'")), &health);
+    assert!(matches!(choose("claude"), Choice::Use(_)));
+    let Choice::Unusable(problem) = choose("codex") else { panic!("codex can't be told of money") };
+    assert!(problem.to_string().contains("{budget_usd}"), "{problem}");
 }

@@ -11,9 +11,9 @@ use super::step::{notice, record};
 use super::{ahead, ending, failing, iteration, stopping};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
-use crate::plan::RuntimeProblem;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
+use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
 use crate::record::event::AssignmentRecord;
@@ -198,7 +198,7 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
                 if state.config.limits.spending.usd.is_some()
                     && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref())
                 {
-                    return Fitness::Unfit(problem);
+                    return unpriced(&choice, &health, problem);
                 }
                 if let Some(worker) = worker
                     && state.runtimes.is_due_for_probe(&choice.name, now.elapsed)
@@ -214,6 +214,18 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
             Choice::Unusable(problem) => Fitness::Unfit(problem),
         }
     })
+}
+
+/// A stand-in whose cost nobody knows is no reason to give a task up: it waits for the runtime that it stands in for.
+fn unpriced(
+    choice: &RuntimeChoice,
+    health: &RuntimeHealth,
+    problem: RuntimeProblem,
+) -> Fitness<RuntimeProblem, HeldBack> {
+    match choice.instead_of.as_ref().and_then(|main| health.resting.get(main)) {
+        Some(rest) => Fitness::HeldBack(HeldBack { until: rest.until, why: problem.to_string() }),
+        None => Fitness::Unfit(problem),
+    }
 }
 
 /// Notes what waits for a runtime. Where such tasks fill a list that was cut, all of it is asked for.

@@ -99,12 +99,16 @@ fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Eff
     }
 }
 
+/// No allowance is counted over more than a week: a later moment was misread, and is tried sooner.
+const LONGEST_GIVEN: Duration = Duration::from_secs(8 * 24 * 60 * 60);
+
 /// How long to wait, where the provider said so.
 fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
-    match failure.retry_at? {
-        RetryAt::After(wait) => Some(wait),
-        RetryAt::At(moment) => Some((moment - now.wall).to_std().unwrap_or(Duration::ZERO)),
-    }
+    let wait = match failure.retry_at? {
+        RetryAt::After(wait) => wait,
+        RetryAt::At(moment) => (moment - now.wall).to_std().unwrap_or(Duration::ZERO),
+    };
+    Some(wait.min(LONGEST_GIVEN))
 }
 
 /// Plans another try of the same iteration; false where it has had its tries, or has to wait elsewhere.

@@ -14,6 +14,7 @@ use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
+use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
@@ -128,6 +129,14 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
             return end_without_work(state, id, IterationOutcome::RuntimeError, &problem.to_string(), out);
         }
     };
+    let task = iteration.task.clone();
+    if state.config.limits.spending.usd.is_some()
+        && let Err(problem) = priced(&task, &choice, &settings, state.config.model.as_ref())
+    {
+        // The main runtime came to rest while the worktree was prepared.
+        return end_without_work(state, id, IterationOutcome::RateLimited, &problem.to_string(), out);
+    }
+    let Some(iteration) = state.iteration_mut(id) else { return };
     iteration.stage = Stage::Planning;
     iteration.choice = Some(choice.clone());
     let (task, attempt, dependencies) =

@@ -30,7 +30,9 @@ pub(super) fn used(
     let (usd, _) = priced(state, id, &usage, reported, None);
     record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
     let told_before = state.spending.told(id);
-    state.spending.tell(id, Amount { tokens: usage.total(), usd: usd.unwrap_or_default() });
+    // A new turn tells no price for a while; what the turns before cost is spent all the same.
+    let usd = usd.unwrap_or_else(|| state.spending.told_usd(id));
+    state.spending.tell(id, Amount { tokens: usage.total(), usd });
     tell_if_passed(state, id, (told_before, usage.total()), out);
     // A provider that counts tokens has answered.
     failing::answered(state, id, out);
@@ -68,7 +70,8 @@ pub(super) fn agent_ended(
         notice(out, Some(id), text);
     }
     let told_before = state.spending.told(id);
-    state.spending.agent_ended(id, Amount { tokens, usd: usd.unwrap_or_default() });
+    let usd = usd.unwrap_or_else(|| state.spending.told_usd(id));
+    state.spending.agent_ended(id, Amount { tokens, usd });
     tell_if_passed(state, id, (told_before, tokens), out);
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::provenance::{Provenance, entry};
-use super::runtime::RuntimeProblem;
+use super::runtime::{RuntimeChoice, RuntimeProblem};
 use super::spawn_plan::SpawnLimits;
 use crate::settings::duration::parse_duration;
 use crate::settings::usd::Usd;
-use crate::settings::{Settings, Sourced};
+use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
 
 /// Metadata key of a task's own limit of time.
@@ -95,6 +95,21 @@ fn budget(task: &Task, settings: &Settings) -> Result<(Option<Usd>, String), Run
         }
         _ => (Some(own), own_origin),
     })
+}
+
+/// A task's own limit of money is kept by its agent, which has to be told of it.
+pub(super) fn can_be_kept(
+    task: &Task,
+    choice: &RuntimeChoice,
+    def: &RuntimeDef,
+) -> Result<(), RuntimeProblem> {
+    let Some(found) = task.metadata.get(BUDGET_KEY) else { return Ok(()) };
+    if def.args.value.iter().any(|arg| arg.contains("{budget_usd}")) {
+        return Ok(());
+    }
+    let why =
+        format!("runtime `{}` has no {{budget_usd}} in its args, so nothing would keep it", choice.name);
+    Err(bad(BUDGET_KEY, &found.to_string(), &why))
 }
 
 fn bad(key: &'static str, value: &str, why: &str) -> RuntimeProblem {

@@ -4,9 +4,9 @@
 //! | --- | --- |
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
 //! | [`model`] | which model, and the runtime's own name for it |
-//! | [`argv`], [`env`], `family` | program and arguments, environment, manners |
+//! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
 //! | `limits` | time and money, narrowed by the task |
-//! | [`spawn_plan`], [`provenance`], [`line`] | the whole, and where each part came from |
+//! | [`spawn_plan`], [`provenance`], [`mod@line`] | the whole, and where each part came from |
 
 pub mod argv;
 pub mod env;

@@ -22,7 +22,8 @@ pub fn priced(
         .as_ref()
         .map(|told| &told.name)
         .into_iter()
-        .chain(asked.as_ref().map(|asked| &asked.name))
+        // The price of what was asked for says nothing of another model that is run instead.
+        .chain(asked.as_ref().filter(|_| told.is_some()).map(|asked| &asked.name))
         .collect();
     let is_known = tells_cost(def) || names.iter().any(|name| settings.prices.contains_key(*name));
     is_known.then_some(()).ok_or_else(|| unpriced(choice, names.first().copied()))
@@ -37,9 +38,12 @@ pub fn unpriced_of_run(settings: &Settings, run: Option<&ModelName>) -> Vec<Runt
         if tells_cost(def) {
             continue;
         }
+        let stands_in = runtime::only_stands_in(&choice.name, settings);
         for model in models_of_run(settings, run) {
             let mapped = model.as_ref().and_then(|model| def.models.get(model)).map(|mapped| &mapped.value);
-            let is_listed = model.iter().chain(mapped).any(|name| settings.prices.contains_key(name));
+            // A model that is not mapped is not told to a stand-in.
+            let told = model.iter().filter(|_| !stands_in || mapped.is_some());
+            let is_listed = told.chain(mapped).any(|name| settings.prices.contains_key(name));
             if !is_listed {
                 problems.push(unpriced(choice, mapped.or(model.as_ref())));
             }

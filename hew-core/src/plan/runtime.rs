@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::health::RuntimeHealth;
-use super::limits::plan_limits;
+use super::limits::{can_be_kept, plan_limits};
 use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
@@ -197,6 +197,12 @@ pub fn of_run(settings: &Settings) -> Result<Vec<RuntimeChoice>, RuntimeProblem>
     Ok(choices)
 }
 
+/// It is the fallback and nothing else.
+pub(super) fn only_stands_in(name: &RuntimeName, settings: &Settings) -> bool {
+    settings.fallback_runtime.value.as_ref() == Some(name)
+        && main_choices(settings).iter().all(|choice| choice.name != *name)
+}
+
 /// The fallback for a runtime that rests or is out.
 fn fallback(settings: &Settings, away: &RuntimeChoice, health: &RuntimeHealth) -> Option<RuntimeChoice> {
     let Sourced { value, origin } = &settings.fallback_runtime;
@@ -284,7 +290,8 @@ fn runnable(task: &Task, choice: &RuntimeChoice, settings: &Settings) -> Result<
     } else if def.command.value.is_none() {
         return Err(no_command(choice));
     }
-    plan_limits(task, settings).map(drop)
+    plan_limits(task, settings)?;
+    can_be_kept(task, choice, def)
 }
 
 /// The problem of a runtime without a command.

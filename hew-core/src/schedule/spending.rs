@@ -115,6 +115,11 @@ impl Spending {
         self.running.get(&id).map_or(0, |running| running.now.tokens)
     }
 
+    /// Money that the running agent of an iteration has told of.
+    pub fn told_usd(&self, id: IterationId) -> Usd {
+        self.running.get(&id).map_or(Usd::default(), |running| running.now.usd)
+    }
+
     /// An agent of the iteration has ended, having spent this.
     pub fn agent_ended(&mut self, id: IterationId, amount: Amount) {
         if let Some(running) = self.running.get_mut(&id) {

@@ -85,7 +85,13 @@ impl Evidence {
         self.began = true;
         self.result = None;
         self.error = None;
+        self.recovered();
+    }
+
+    /// The provider answers again: what it asked for before is over.
+    pub(super) fn recovered(&mut self) {
         self.retry = None;
+        self.asked_delay = None;
     }
 
     /// Notices of one wait are repeated with what is left of it.

@@ -95,6 +95,10 @@ impl ClaudeStream {
     }
 
     fn take_assistant(&mut self, event: &Event<'_>) {
+        // An error is told in a message, too.
+        if event.error.is_none() {
+            self.evidence.recovered();
+        }
         self.evidence.retry = None;
         let Some(message) = &event.message else { return };
         if let Some(error) = &event.error {
@@ -138,7 +142,7 @@ impl ClaudeStream {
     }
 
     fn take_user(&mut self, message: Option<&Message<'_>>) {
-        self.evidence.retry = None;
+        self.evidence.recovered();
         for block in message.into_iter().flat_map(Message::blocks) {
             if block.kind.as_deref() == Some("tool_result") && block.is_error == Some(true) {
                 self.calls.fail(block.tool_use_id.as_deref());

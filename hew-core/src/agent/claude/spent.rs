@@ -79,6 +79,8 @@ impl Spent {
             self.settled = sum(models);
             self.cost = cost(models);
         } else {
+            // No counts by model: what its messages told of is all that is known.
+            self.settled += self.open;
             self.cost = event.total_cost_usd.filter(|cost| cost.is_finite() && *cost >= 0.0);
         }
         if let Some(models) = since.or(event.model_usage.as_ref()).filter(|models| models.len() == 1) {
@@ -150,6 +152,14 @@ mod tests {
         spent.saw_message("a", tokens(10, 0));
         assert_eq!(spent.usage(), tokens(15, 7));
         assert_eq!(spent.cost_usd(), None);
+    }
+
+    #[test]
+    fn a_result_without_counts_by_model_leaves_what_was_counted() {
+        let mut spent = Spent::default();
+        spent.saw_message("a", tokens(1000, 1));
+        spent.take_result(&serde_json::from_str(r#"{"total_cost_usd":0.1}"#).unwrap());
+        assert_eq!((spent.usage(), spent.cost_usd()), (tokens(1000, 1), Some(0.1)));
     }
 
     #[test]
