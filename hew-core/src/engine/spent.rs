@@ -66,11 +66,14 @@ pub(super) fn agent_ended(
 ) {
     let tokens = report.reading.usage.total();
     if usd.is_none() && tokens > 0 && state.config.limits.spending.usd.is_some() {
-        let text = format!("nobody knows what its {tokens} tokens cost: loop.budget.usd can't count them");
+        let guessed = state.spending.guessed(tokens).max(state.spending.told_usd(id));
+        let text = format!(
+            "nobody knows what its {tokens} tokens cost: {guessed} USD is counted; loop.prices can say it"
+        );
         notice(out, Some(id), text);
     }
     let told_before = state.spending.told(id);
-    let usd = usd.unwrap_or_else(|| state.spending.told_usd(id));
+    let usd = usd.unwrap_or_else(|| state.spending.told_usd(id).max(state.spending.guessed(tokens)));
     state.spending.agent_ended(id, Amount { tokens, usd });
     tell_if_passed(state, id, (told_before, tokens), out);
 }

@@ -112,6 +112,8 @@ pub(crate) struct Findings {
 /// Why nothing starts any more, and how far the stop has gone.
 #[derive(Debug, Clone)]
 pub(crate) struct Stop {
+    /// For people.
+    pub(crate) detail: String,
     pub(crate) reason: StopReason,
     pub(crate) signal: Option<i32>,
     pub(crate) level: StopLevel,

@@ -93,13 +93,13 @@ pub(super) fn stop_if_exhausted(
 
 /// Nothing starts any more. A stop that is there already only changes its reason.
 fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Effect>) {
-    record(out, JournalEvent::StopRequested { reason, detail, now: false });
+    record(out, JournalEvent::StopRequested { reason, detail: detail.clone(), now: false });
     let before = state.stop.take();
     let level = before.as_ref().map_or(StopLevel::Draining, |stop| stop.level);
     let agents_until = before.and_then(|stop| stop.agents_until);
     let keeps_retries = reason == StopReason::MaxIter;
     let is_late = is_winding_up(state);
-    state.stop = Some(Stop { reason, signal: None, level, agents_until, is_late, keeps_retries });
+    state.stop = Some(Stop { detail, reason, signal: None, level, agents_until, is_late, keeps_retries });
     state.queue.spare.clear();
     if !keeps_retries {
         failing::end_waits(state, out);
@@ -246,10 +246,8 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
         StopLevel::KillingAgents => (stop.reason, StopRequest::Now),
         _ => (stop.reason, StopRequest::Graceful),
     };
-    record(
-        out,
-        JournalEvent::StopRequested { reason, detail: "agents are being stopped".to_owned(), now: true },
-    );
+    // Why it began stays the last word.
+    record(out, JournalEvent::StopRequested { reason, detail: stop.detail.clone(), now: true });
     for slot in &state.slots {
         if let Slot::Busy(iteration) = slot
             && matches!(iteration.stage, Stage::Running { .. } | Stage::Preparing)

@@ -120,6 +120,13 @@ impl Spending {
         self.running.get(&id).map_or(Usd::default(), |running| running.now.usd)
     }
 
+    /// What tokens are taken to cost where nobody knows it: as the first guess has it.
+    pub fn guessed(&self, tokens: u64) -> Usd {
+        let Amount { tokens: of, usd } = self.limits.first_guess;
+        let micros = u128::from(tokens) * u128::from(usd.micros()) / u128::from(of.max(1));
+        Usd::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
     /// An agent of the iteration has ended, having spent this.
     pub fn agent_ended(&mut self, id: IterationId, amount: Amount) {
         if let Some(running) = self.running.get_mut(&id) {

@@ -39,7 +39,7 @@ fn why_passed(passed: &PassedView) -> String {
     if passed.at_end {
         return format!(": the agent of {} told of what it used only at its end", passed.iteration);
     }
-    ": agents that ran when it was used up were given loop.budget.grace".to_owned()
+    ": agents that ran were given loop.budget.grace, and what they use is read once a second".to_owned()
 }
 
 /// Runtimes that rested, are out, or stood in.
