@@ -209,7 +209,7 @@ impl Spawner for FakeSpawner {
             deed(plan);
         }
         for (usage, cost_usd) in run.tells.iter().copied() {
-            progress(SpawnProgress::Used { usage, cost_usd });
+            progress(SpawnProgress::Used { usage, cost_usd, model: None });
         }
         let (exit, stopped) = await_end(&run.end, stops);
         Ok(report(run, exit, stopped))

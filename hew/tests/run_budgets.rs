@@ -180,6 +180,24 @@ fn money_is_counted_by_listed_prices_where_the_runtime_tells_only_of_tokens() {
     stage.assert_left_clean();
 }
 
+/// No model was asked for: the one that answers has a price, and its tokens count while it runs.
+#[test]
+fn money_is_counted_while_an_agent_runs_by_the_price_of_the_model_that_answers() {
+    let stage = stage("claude-stream", "loop.prices.sonnet = { input = 10, output = 50 }");
+    fs::create_dir(stage.path("heard")).unwrap();
+    stage.task("Endless", &talker(&stage, 100));
+    let mut running = stage.start(&["--budget-usd", "0.01"]);
+    running.wait_until("the run's end", || {
+        let_on(&stage);
+        stage.has_event(|entry| entry["kind"] == "run_ended")
+    });
+    let ran = running.end();
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert_eq!(stage.journal_of("used")[0]["cost_usd"], json!(0.005));
+    assert_eq!(stage.journal_of("iteration_ended")[0]["outcome"], "cancelled");
+    stage.assert_left_clean();
+}
+
 #[test]
 fn money_that_nobody_can_count_is_no_budget() {
     let stage = stage("codex-jsonl", "");

@@ -75,6 +75,8 @@ pub enum SpawnProgress {
         usage: Usage,
         /// Money so far, in USD.
         cost_usd: Option<f64>,
+        /// The model that answers, once it is known.
+        model: Option<String>,
     },
 }
 

@@ -156,6 +156,14 @@ impl StreamReader {
         }
     }
 
+    /// The model that answers, once it is known.
+    pub fn model(&self) -> Option<&str> {
+        match &self.form {
+            Form::Claude(stream) => stream.model(),
+            Form::Codex(stream) => stream.model(),
+        }
+    }
+
     /// The runtime's name of the session, once it is known.
     pub fn session_id(&self) -> Option<&str> {
         match &self.form {

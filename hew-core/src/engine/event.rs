@@ -147,6 +147,8 @@ pub enum Event {
         usage: Usage,
         /// Money so far, in USD.
         cost_usd: Option<f64>,
+        /// The model that answers, once it is known.
+        model: Option<String>,
     },
     /// Spawn ended.
     Exited {

@@ -19,7 +19,7 @@ pub(super) fn used(
     state: &mut State,
     id: IterationId,
     usage: Usage,
-    reported: Option<f64>,
+    (reported, observed): (Option<f64>, Option<String>),
     out: &mut Vec<Effect>,
 ) {
     let is_running =
@@ -27,7 +27,8 @@ pub(super) fn used(
     if !is_running || usage.total() == 0 {
         return;
     }
-    let (usd, _) = priced(state, id, &usage, reported, None);
+    let observed = observed.map(ModelName::new);
+    let (usd, _) = priced(state, id, &usage, reported, observed.as_ref());
     record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
     let told_before = state.spending.told(id);
     // A new turn tells no price for a while; what the turns before cost is spent all the same.

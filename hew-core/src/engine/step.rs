@@ -23,8 +23,8 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Spawned { iteration, pid, start_ticks } => {
             record(&mut out, JournalEvent::Spawned { iteration, pid, start_ticks });
         }
-        Event::Used { iteration, usage, cost_usd } => {
-            spent::used(state, iteration, usage, cost_usd, &mut out);
+        Event::Used { iteration, usage, cost_usd, model } => {
+            spent::used(state, iteration, usage, (cost_usd, model), &mut out);
         }
         Event::Exited { iteration, result } => iteration::exited(state, iteration, result, now, &mut out),
         Event::Collected { iteration, result } => collected::taken_in(state, iteration, result, &mut out),

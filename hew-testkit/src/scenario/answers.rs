@@ -148,8 +148,8 @@ impl World {
         let spawner = FakeSpawner::new().with(task.as_str(), attempt.run(stop.is_some(), failure));
         let used = std::cell::RefCell::new(Vec::new());
         let report = spawner.run(plan, &stops(stop), &|seen| {
-            if let SpawnProgress::Used { usage, cost_usd } = seen {
-                used.borrow_mut().push(Event::Used { iteration: id, usage, cost_usd });
+            if let SpawnProgress::Used { usage, cost_usd, model } = seen {
+                used.borrow_mut().push(Event::Used { iteration: id, usage, cost_usd, model });
             }
         });
         if attempt.closes_in_tracker && stop.is_none() {

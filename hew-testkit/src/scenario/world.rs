@@ -208,7 +208,7 @@ impl World {
         };
         let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
         let usage = Usage { input: tokens, ..Usage::default() };
-        self.tell(Event::Used { iteration, usage, cost_usd: None });
+        self.tell(Event::Used { iteration, usage, cost_usd: None, model: None });
         self
     }
 

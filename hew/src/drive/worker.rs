@@ -198,8 +198,8 @@ fn run_agent(
         SpawnProgress::Started { pid, start_ticks } => {
             super::send(events, Event::Spawned { iteration, pid, start_ticks });
         }
-        SpawnProgress::Used { usage, cost_usd } => {
-            super::send(events, Event::Used { iteration, usage, cost_usd });
+        SpawnProgress::Used { usage, cost_usd, model } => {
+            super::send(events, Event::Used { iteration, usage, cost_usd, model });
         }
         SpawnProgress::Output { .. } => {}
     };

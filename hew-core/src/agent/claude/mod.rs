@@ -190,6 +190,10 @@ impl ClaudeStream {
         (self.spent.usage(), self.spent.cost_usd())
     }
 
+    pub(super) fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
     pub(super) fn session_id(&self) -> Option<&str> {
         self.session_id.as_deref()
     }

@@ -108,6 +108,10 @@ impl CodexStream {
         if self.is_open && recorded.total() > finished.total() { recorded } else { finished }
     }
 
+    pub(super) fn model(&self) -> Option<&str> {
+        self.session.model()
+    }
+
     pub(super) fn session_id(&self) -> Option<&str> {
         self.thread_id.as_deref().or(self.resumes.as_ref().map(|session| session.id.as_str()))
     }

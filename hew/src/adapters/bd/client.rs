@@ -169,10 +169,11 @@ impl BdClient for BdTracker {
 
 impl BdTracker {
     /// The whole reason for a task that `actor` has closed already, with a reason of its own that lacks what is to be
-    /// said. Its holder tells nothing of who closed it: that stays, whoever does.
+    /// said. That it is held tells nothing of who closed it: that stays, whoever does.
     fn own_close(&self, task: &Task, reason: &str, actor: &Actor) -> Result<Option<String>, TrackerError> {
         let told = task.record.get("close_reason").and_then(serde_json::Value::as_str).unwrap_or_default();
         if task.status != Status::Closed
+            || task.assignee.as_ref() != Some(actor)
             || told.starts_with(reason)
             || self.closer(&task.id)?.as_ref() != Some(actor)
         {

@@ -39,11 +39,14 @@ impl<'a> Watched<'a> {
             let id = lock(&self.reader).session_id().map(str::to_owned);
             read(session, id.as_deref(), &mut |bytes| lock(&self.reader).feed_session(bytes));
         }
-        let used = lock(&self.reader).used();
+        let (used, model) = {
+            let reader = lock(&self.reader);
+            (reader.used(), reader.model().map(str::to_owned))
+        };
         if *self.told.borrow() != used {
             *self.told.borrow_mut() = used;
             let (usage, cost_usd) = used;
-            (self.progress)(SpawnProgress::Used { usage, cost_usd });
+            (self.progress)(SpawnProgress::Used { usage, cost_usd, model });
         }
     }
 }
