@@ -61,7 +61,7 @@ fn the_transcript_is_the_common_envelope() {
     let stage = Stage::new();
     stage.run(&stage.plan("print one\nprint\nprint-raw bad \\xff\\x00 end\nexit 3")).unwrap();
     let transcript = stage.transcript();
-    assert_eq!((&transcript[0]["type"], &transcript[0]["runtime"]), (&"system".into(), &"shell".into()));
+    assert_eq!((&transcript[0]["type"], &transcript[0]["runtime"]), (&"system".into(), &"stub".into()));
     assert_eq!(stage.texts(), ["one", "", "bad \u{fffd}\0 end"]);
     let last = transcript.last().unwrap();
     assert_eq!((&last["type"], &last["is_error"]), (&"result".into(), &true.into()));

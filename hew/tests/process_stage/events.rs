@@ -54,7 +54,7 @@ fn a_claude_stream_is_read_whole_and_its_lines_are_the_transcript() {
     let kept = stage.read("iter/transcript.jsonl");
     assert!(kept.contains(&printed), "{kept}");
     let records = stage.transcript();
-    assert_eq!(records[0]["runtime"], "shell");
+    assert_eq!(records[0]["runtime"], "stub");
     let last = records.last().unwrap();
     assert_eq!((&last["exit"]["code"], &last["usage"]["input_tokens"]), (&0.into(), &3350.into()));
     assert_eq!(last["is_error"], false);

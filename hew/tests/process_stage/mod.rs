@@ -61,7 +61,7 @@ impl Stage {
 
     pub(crate) fn plan_for(&self, argv: &[&str]) -> SpawnPlan {
         SpawnPlan {
-            runtime: "shell".into(),
+            runtime: "stub".into(),
             model: None,
             model_told: None,
             argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
