@@ -39,8 +39,12 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         ))
         .hint(format!("hew loop summary --run-id {}", run.run_id)));
     }
-    let rig =
-        Rig::new(&context, context.open_tracker()?, place(&context, &run), PromptPrefix::new("", "", &[]));
+    let rig = Rig::new(
+        &context,
+        context.open_tracker()?,
+        place(&context, &run),
+        PromptPrefix::new("", "", &[], false),
+    );
     let kept = |path: &Path, why: &str| ui.warn(&format!("worktree {} is kept: {why}", path.display()));
     let delivered = drive::deliver_once(&rig, &tip, kept).map_err(|error| {
         Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
