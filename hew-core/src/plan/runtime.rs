@@ -160,15 +160,21 @@ fn choose_among(
 
 /// Chooses the runtime of the planner: `loop.planner.runtime`, else the run's own, or what stands in for it.
 pub fn choose_for_planner(settings: &Settings, health: &RuntimeHealth) -> Choice {
-    let Sourced { value: named, origin } = &settings.planner_runtime;
-    let main = match named {
-        Some(name) => {
-            let origin = format!("{origin} loop.planner.runtime");
-            vec![RuntimeChoice { name: name.clone(), origin, instead_of: None }]
-        }
-        None => main_choices(settings),
-    };
+    let main = planner_word(settings).map_or_else(|| main_choices(settings), |choice| vec![choice]);
     choose_among(None, &main, settings, health)
+}
+
+fn planner_word(settings: &Settings) -> Option<RuntimeChoice> {
+    let Sourced { value, origin } = &settings.planner_runtime;
+    let origin = format!("{origin} loop.planner.runtime");
+    value.clone().map(|name| RuntimeChoice { name, origin, instead_of: None })
+}
+
+/// The runtime that settings name for the planner, where a run is going to ask one.
+pub fn of_planner(settings: &Settings) -> Option<RuntimeChoice> {
+    let is_asked =
+        settings.jobs.value > 1 && settings.planner_enabled.value && settings.planner_budget_tokens.value > 0;
+    planner_word(settings).filter(|_| is_asked)
 }
 
 /// A task asks for a runtime itself: it never moves to another one.
