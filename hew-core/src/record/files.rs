@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
 use crate::ids::{IterationId, WorkerId};
+pub use crate::record::event::VerifyOutcome;
 pub use iteration_file::{CostSource, GateFile, IterationFile};
-pub use run_file::{ManifestFile, ManifestWorker, RunFile, VerifyOutcome};
+pub use run_file::{ManifestFile, ManifestWorker, RunFile};
 
 /// The journal.
 pub const JOURNAL: &str = "events.jsonl";
@@ -104,7 +105,9 @@ pub fn projections(view: &RunView, event: &JournalEvent) -> Vec<String> {
             iteration().into_iter().chain(run_files()).collect()
         }
         JournalEvent::Exited { .. } | JournalEvent::Gated { .. } => iteration().into_iter().collect(),
-        JournalEvent::Landed { .. } | JournalEvent::Delivery { .. } => vec![RUN.to_owned()],
+        JournalEvent::Landed { .. } | JournalEvent::Verified { .. } | JournalEvent::Delivery { .. } => {
+            vec![RUN.to_owned()]
+        }
         _ => Vec::new(),
     }
 }

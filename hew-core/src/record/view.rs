@@ -32,7 +32,7 @@ pub use moment::Moment;
 pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
 use run::header_of;
-pub use run::{NoticeView, RunEnding, RunHeader, StopView};
+pub use run::{NoticeView, RunEnding, RunHeader, StopView, VerifyView};
 pub use runtimes::{PassedView, RuntimeView};
 pub use spent::Spent;
 pub use task::{GateProofView, TaskView};
@@ -68,6 +68,10 @@ pub struct RunView {
     pub budget_passed: Option<PassedView>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
+    /// The commit that is being verified just now.
+    pub verifying: Option<CommitId>,
+    /// What the latest verification showed.
+    pub verify: Option<VerifyView>,
     /// What is on its way to the target just now.
     pub delivering: Option<CommitId>,
     /// What came of the latest delivery.
@@ -196,6 +200,16 @@ impl RunView {
                     iteration: *iteration,
                     told: (*told_before, *told),
                     at_end: false,
+                });
+            }
+            JournalEvent::Verifying { sha } => self.verifying = Some(sha.clone()),
+            JournalEvent::Verified { sha, outcome, log, failed_tests } => {
+                self.verifying = None;
+                self.verify = Some(VerifyView {
+                    outcome: outcome.clone(),
+                    sha: Some(sha.clone()),
+                    log: log.clone(),
+                    failed_tests: failed_tests.clone(),
                 });
             }
             JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
@@ -361,6 +375,8 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Noticed { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::StopRequested { .. }
+        | JournalEvent::Verifying { .. }
+        | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
         | JournalEvent::RunEnded { .. } => None,
