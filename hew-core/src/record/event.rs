@@ -19,6 +19,7 @@ use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
 };
+pub use crate::land::verify::VerifyOutcome;
 use crate::plan::Provenance;
 pub use crate::schedule::batch_plan::{BatchSource, SkipReason};
 use crate::schedule::cost::CostSource;
@@ -469,6 +470,24 @@ pub enum JournalEvent {
         /// Agents are stopped too.
         now: bool,
     },
+    /// The verification begins on the run branch's tree.
+    Verifying {
+        /// The commit that it looks at.
+        sha: CommitId,
+    },
+    /// The verification is over, or was passed by.
+    Verified {
+        /// The commit that it is about.
+        sha: CommitId,
+        /// What it showed.
+        outcome: VerifyOutcome,
+        /// Its log, relative to the run folder; none where it did not run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
+        /// Names of the first tests that failed, as far as its output tells them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed_tests: Vec<String>,
+    },
     /// The result goes to the target.
     Delivering {
         /// The target.
@@ -507,6 +526,7 @@ impl JournalEvent {
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
+            | Self::Verified { .. }
             | Self::Delivering { .. }
             | Self::Delivery { .. }
             | Self::RunEnded { .. } => true,
@@ -530,6 +550,7 @@ impl JournalEvent {
             | Self::BudgetPassed { .. }
             | Self::PlannerStarted { .. }
             | Self::BatchPlanned { .. }
+            | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }
     }

@@ -15,3 +15,4 @@ pub mod table;
 pub mod task;
 pub mod text;
 pub mod transcript;
+pub mod verify;

@@ -6,6 +6,7 @@ mod runtimes;
 use super::figures::{count, duration_secs, grouped};
 use super::table::cut;
 use super::text::visible;
+use super::verify;
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, TaskId};
 use crate::record::event::{DeliveryRecord, GateRecord, JournalEvent};
@@ -62,6 +63,10 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::StopRequested { reason, detail, now } => {
             let how = if *now { "stopping agents" } else { "finishing what runs, starting nothing" };
             format!("stop ({}): {detail}; {how}", reason.as_str())
+        }
+        JournalEvent::Verifying { sha } => format!("verifying the result at {}", sha.short()),
+        JournalEvent::Verified { outcome, failed_tests, .. } => {
+            format!("verification {}", verify::words(outcome, failed_tests))
         }
         JournalEvent::Delivery { outcome } => delivery(outcome),
         JournalEvent::RunEnded { stop_reason, exit_code, .. } => {

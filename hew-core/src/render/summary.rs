@@ -15,6 +15,7 @@ use super::figures::{count, duration_ms, duration_secs, grouped, stamp};
 use super::style::{self, FAINT, HEADING, WARN};
 use super::table::{self, Cell};
 use super::text::visible;
+use super::verify;
 use crate::record::event::{DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord};
 use crate::record::view::{RunHeader, RunView, Spent};
 use crate::record::{IterationOutcome, RunState};
@@ -86,8 +87,11 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
         ("iterations", iterations(view)),
         ("gate", gate(header, view.baseline.as_ref())),
         ("landed", landed),
-        ("delivered", delivered(view, header)),
     ];
+    rows.extend(
+        view.verify.as_ref().map(|seen| ("verify", verify::words(&seen.outcome, &seen.failed_tests))),
+    );
+    rows.push(("delivered", delivered(view, header)));
     rows.extend(spent::facts(&view.totals.spent));
     rows.extend(limits::budget_facts(view, header));
     rows.extend(limits::waiting(view));

@@ -112,6 +112,15 @@ pub struct RunArgs {
     /// Don't run the gate on the untouched launch commit first
     #[arg(long)]
     pub no_baseline: bool,
+    /// Run all tests once on the result before it is delivered (loop.end_of_run.verify_tests)
+    #[arg(long)]
+    pub verify_tests: bool,
+    /// Don't, whatever else says so
+    #[arg(long)]
+    pub no_verify_tests: bool,
+    /// The command of that verification (loop.end_of_run.verify_command; else detected)
+    #[arg(long, value_name = "CMD")]
+    pub verify_command: Option<String>,
     /// When work is landed (loop.merge)
     #[arg(long, value_name = "WHEN")]
     pub merge: Option<MergeArg>,
