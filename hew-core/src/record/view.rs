@@ -48,6 +48,8 @@ pub const MAX_NOTICES: usize = 1000;
 pub struct RunView {
     /// What was frozen at launch; none before the first entry.
     pub header: Option<RunHeader>,
+    /// Made from the files of a run that has no journal, as older layouts have none: what files don't hold is unknown.
+    pub is_from_files: bool,
     /// How it ended; none while it runs, and for ever if it crashed.
     pub ending: Option<RunEnding>,
     /// The latest stop that was asked for.
@@ -238,7 +240,7 @@ impl RunView {
                 let remedies = remedies.clone();
                 self.ending = Some(RunEnding {
                     stop_reason: *stop_reason,
-                    exit_code: *exit_code,
+                    exit_code: Some(*exit_code),
                     remedies,
                     at: moment,
                 });

@@ -56,11 +56,7 @@ pub fn text(view: &RunView, state: RunState, now: DateTime<Utc>) -> String {
         let _ = writeln!(out, "  {FAINT}{name:<11}{FAINT:#}  {}", visible(&what));
     };
     let landed = view.tasks.values().filter(|task| task.landed_sha.is_some()).count();
-    fact(
-        &mut out,
-        "landed",
-        format!("{landed} of {} in scope", count(header.in_scope as u64, "task", "tasks")),
-    );
+    fact(&mut out, "landed", landed_of(landed, header.in_scope));
     fact(&mut out, "gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()));
     if state == RunState::Running {
         let Left { wall_ms, iterations, tokens, usd: money } = left(view, now);
@@ -87,17 +83,20 @@ pub fn text(view: &RunView, state: RunState, now: DateTime<Utc>) -> String {
         );
     }
     if let Some(ending) = &view.ending {
-        fact(
-            &mut out,
-            "stopped",
-            format!("{} (exit code {})", ending.stop_reason.as_str(), ending.exit_code),
-        );
+        fact(&mut out, "stopped", ending.words());
     } else if let Some(stop) = &view.stop {
         let _ =
             writeln!(out, "  {WARN}stopping{WARN:#}     {}: {}", stop.reason.as_str(), visible(&stop.detail));
     }
     out.push_str(&table::render(&view.in_flight().map(|iteration| row(iteration, now)).collect::<Vec<_>>()));
     out
+}
+
+fn landed_of(landed: usize, in_scope: Option<usize>) -> String {
+    match in_scope {
+        Some(in_scope) => format!("{landed} of {} in scope", count(in_scope as u64, "task", "tasks")),
+        None => count(landed as u64, "task", "tasks"),
+    }
 }
 
 fn row(iteration: &IterationView, now: DateTime<Utc>) -> Vec<Cell> {
@@ -126,7 +125,7 @@ pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
         "started_at": header.map(|header| header.started.at),
         "last_sign_of_life": view.last.map(|moment| moment.at),
         "jobs": view.jobs(),
-        "in_scope": header.map(|header| header.in_scope),
+        "in_scope": header.and_then(|header| header.in_scope),
         "ready_seen": view.ready_seen,
         "landed": view.tasks.values().filter(|task| task.landed_sha.is_some()).count(),
         "parked": view.totals.parked,
@@ -136,7 +135,7 @@ pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
         "awaiting_runtime": view.awaiting_runtime,
         "stop": view.stop.as_ref().map(|stop| json!({"reason": stop.reason, "detail": stop.detail, "now": stop.now})),
         "stop_reason": view.ending.as_ref().map(|ending| ending.stop_reason),
-        "exit_code": view.ending.as_ref().map(|ending| ending.exit_code),
+        "exit_code": view.ending.as_ref().and_then(|ending| ending.exit_code),
         "workers": view.in_flight().map(|iteration| json!({
             "worker": iteration.id.worker,
             "iter": iteration.id.iter,

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod lock;
 mod npm;
+pub mod older_run;
 pub mod owner;
 pub mod proc_tree;
 pub mod process;
