@@ -1,5 +1,6 @@
 //! One plain line an event, for whoever watches a run.
 
+mod batches;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
@@ -70,7 +71,9 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::RuntimeChanged { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::BudgetPassed { .. } => runtimes::line(event, view)?,
+        JournalEvent::BatchPlanned { .. } => return batches::line(event),
         JournalEvent::Tick { .. }
+        | JournalEvent::PlannerStarted { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Prepared { .. }
         | JournalEvent::Plan { .. }
