@@ -96,6 +96,8 @@ pub struct RunView {
     pub notice_count: u64,
     /// Ready tasks that the dispatcher saw when it last looked.
     pub ready_seen: Option<usize>,
+    /// Ready tasks that the dispatcher left when it last looked.
+    pub ready_left: Option<usize>,
     /// The latest entry: the run's last sign of life.
     pub last: Option<Moment>,
     /// Number of the latest entry.
@@ -192,7 +194,10 @@ impl RunView {
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
             JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
-            JournalEvent::Tick { ready_seen, .. } => self.ready_seen = Some(*ready_seen),
+            JournalEvent::Tick { ready_seen, assignments, .. } => {
+                self.ready_seen = Some(*ready_seen);
+                self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
+            }
             JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
             JournalEvent::StopRequested { reason, detail, now } => {
                 let detail = detail.clone();

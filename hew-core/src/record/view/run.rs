@@ -52,7 +52,13 @@ pub struct RunHeader {
 impl RunHeader {
     /// A setting that is a number; none where it is not set.
     pub fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
-        self.settings.iter().find(|setting| setting.key == key)?.value.parse().ok()
+        self.setting(key)?.parse().ok()
+    }
+
+    /// A setting as it is written, without quotes; none where it is not set.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let setting = self.settings.iter().find(|setting| setting.key == key)?;
+        Some(setting.value.trim_matches('"'))
     }
 }
 
