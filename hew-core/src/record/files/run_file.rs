@@ -1,6 +1,7 @@
 //! run.json and manifest.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::worker_subdir;
@@ -9,7 +10,7 @@ use crate::record::event::{SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReaso
 use crate::record::view::{RunHeader, RunView, WorkerTotals};
 
 /// What the verification at the end showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VerifyOutcome {
     /// It was green.
@@ -45,7 +46,7 @@ pub enum VerifyOutcome {
 }
 
 /// run.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
     /// Version of this file.
     #[serde(default)]
@@ -149,7 +150,7 @@ impl RunFile {
 }
 
 /// One worker in manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestWorker {
     /// Its number.
     pub id: WorkerId,
@@ -170,7 +171,7 @@ pub struct ManifestWorker {
 }
 
 /// manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestFile {
     /// Version of this file.
     #[serde(default)]
