@@ -336,6 +336,8 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
         stage: Stage::Preparing,
         choice: None,
         retries: 0,
+        session: None,
+        resumed: false,
         models: Vec::new(),
         taken: None,
     };

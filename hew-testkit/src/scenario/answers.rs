@@ -324,5 +324,6 @@ fn plan(
         host: &Host::default(),
         seat: &seat,
         choice,
+        resumes: None,
     })
 }

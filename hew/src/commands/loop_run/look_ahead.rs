@@ -58,6 +58,7 @@ impl<'a> LookAhead<'a> {
             host: &self.host,
             seat: &self.seat(worker),
             choice: &choice,
+            resumes: None,
         };
         plan_spawn(&request).map_err(|problem| problem.to_string())
     }
