@@ -240,9 +240,24 @@ fn a_login_that_is_refused_takes_the_runtime_out() {
     assert_eq!(ran.code, 6, "{}", ran.stderr);
     assert_eq!(stage.changes(), ["one out"]);
     assert!(!stage.0.has_label(&task, "hew:parked"));
-    assert!(ran.stderr.contains("one is out for this run"), "{}", ran.stderr);
+    let said = "it is not signed in, or its key is refused: Failed to authenticate";
+    let remedy =
+        "sh   # type /login there; or set ANTHROPIC_API_KEY to a key that is accepted; then hew loop run";
+    let told = format!("one is out for this run: {said}; to use it again: {remedy}");
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    let ended = &stage.0.journal_of("run_ended")[0];
+    assert_eq!(ended["remedies"][0], remedy);
+    assert_eq!(
+        ended["remedies"][1],
+        "hew loop run --fallback-runtime NAME   # with another runtime meanwhile"
+    );
+    let stop = &stage.0.journal_of("stop_requested")[0];
+    assert!(stop["detail"].as_str().unwrap().contains(&format!("runtime `one` (")), "{stop}");
+    assert!(stop["detail"].as_str().unwrap().contains(said), "{stop}");
     let text = stage.0.ok(&["loop", "summary"]);
-    assert!(text.contains("out for the run: "), "{text}");
+    assert!(text.contains(&format!("out for the run: {said}")) && text.contains(remedy), "{text}");
+    let summary = stage.summary();
+    assert_eq!(summary["tasks"][0]["attempts"], 0, "an attempt that did not count is not shown");
     let ran = stage.run(&["--fallback-runtime", "two"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(stage.0.status(&task), "closed");

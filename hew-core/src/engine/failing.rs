@@ -10,14 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::effect::{Effect, WorkerJob};
 use super::iteration::{begin_collecting, why_abandon};
 use super::progress::{Iteration, PendingEnd, Slot, Stage};
-use super::runtimes::PauseWish;
+use super::runtimes::{Outage, PauseWish};
 use super::state::State;
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::{AgentReading, FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
 use crate::clock::Now;
 use crate::ids::{IterationId, RuntimeName, TaskId};
-use crate::plan::ResumedSession;
+use crate::plan::{ResumedSession, how_to_find_program, how_to_sign_in};
 use crate::record::JournalEvent;
 use crate::record::event::RuntimeChange;
 use crate::schedule::backoff;
@@ -55,7 +55,9 @@ pub(super) fn failed(
             ending
         }
         FailureClass::Auth => {
-            put_out(state, id, &runtime, &failure.message, out);
+            let why = format!("it is not signed in, or its key is refused: {}", failure.message);
+            let remedy = how_to_sign_in(&runtime, &state.config.settings);
+            put_out(state, id, &runtime, Outage { why, remedy }, out);
             PendingEnd { spares_attempt: true, ..ending }
         }
         FailureClass::Spawn | FailureClass::BadRequest
@@ -208,11 +210,11 @@ pub(super) fn put_out(
     state: &mut State,
     id: IterationId,
     runtime: &RuntimeName,
-    why: &str,
+    outage: Outage,
     out: &mut Vec<Effect>,
 ) {
-    if state.runtimes.put_out(runtime, why) {
-        let change = RuntimeChange::Out { message: why.to_owned() };
+    let change = RuntimeChange::Out { message: outage.why.clone(), remedy: outage.remedy.clone() };
+    if state.runtimes.put_out(runtime, outage) {
         record(out, JournalEvent::RuntimeChanged { iteration: id, runtime: runtime.clone(), change });
     }
 }
@@ -373,7 +375,8 @@ pub(super) fn tell_choice(state: &mut State, id: IterationId, out: &mut Vec<Effe
 pub(super) fn missing(state: &mut State, id: IterationId, error: &str, out: &mut Vec<Effect>) {
     let runtime = state.iteration_mut(id).and_then(|iteration| iteration.runtime().cloned());
     if let Some(runtime) = runtime {
-        put_out(state, id, &runtime, error, out);
+        let remedy = how_to_find_program(&runtime, &state.config.settings);
+        put_out(state, id, &runtime, Outage { why: error.to_owned(), remedy }, out);
     } else {
         notice(out, Some(id), error);
     }

@@ -44,6 +44,7 @@ mod spent;
 pub mod state;
 mod step;
 mod stopping;
+mod unanswered;
 
 pub use config::{GatePlan, RunConfig, RunLimits};
 pub use effect::{Effect, LaneJob, SettleJob, WorkerJob};

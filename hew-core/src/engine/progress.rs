@@ -173,6 +173,8 @@ pub(crate) struct Settling {
     pub(crate) task: TaskId,
     pub(crate) outcome: IterationOutcome,
     pub(crate) reason: Option<String>,
+    /// The attempt does not count.
+    pub(crate) spares_attempt: bool,
     pub(crate) landed: Option<CommitId>,
     /// The state of the task once the tracker has answered.
     pub(crate) then: TaskState,

@@ -400,6 +400,12 @@ impl World {
         self.stop(StopReason::Signal, false, Some(2))
     }
 
+    /// The tracker does not answer the next lists of what is ready.
+    pub fn leave_lists_unanswered(&mut self, times: u32) -> &mut Self {
+        self.faults.unanswered_lists = times;
+        self
+    }
+
     /// The tracker says that something in it changed.
     pub fn tracker_changed(&mut self) -> &mut Self {
         self.tell(Event::TrackerChanged);

@@ -172,6 +172,16 @@ fn money_is_counted_as_reported_or_by_the_listed_price() {
 }
 
 #[test]
+fn money_that_is_known_only_at_an_agents_end_was_not_told_before() {
+    let scenario = telling_of_money().tasks(&["a"]).budget_usd("1").holding(agent_of("a"));
+    let mut run = scenario.attempts("a", [Attempt::silent().using(100).costing(1.5)]).start();
+    run.settle().agent_uses("a", 100);
+    run.release(&agent_of("a"));
+    run.to_end();
+    assert!(matches!(passed(&run)[..], [(BudgetMark::Usd { .. }, 0)]), "{:?}", passed(&run));
+}
+
+#[test]
 fn what_nobody_can_price_is_told() {
     let mut run =
         telling_of_money().tasks(&["a"]).attempts("a", [Attempt::done().using(10)]).budget_usd("1").start();
