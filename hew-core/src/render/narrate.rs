@@ -197,10 +197,11 @@ pub fn opening(header: &RunHeader) -> Vec<String> {
         _ => ", and stays there".to_owned(),
     };
     let grace = header.setting("loop.stop_grace").unwrap_or("a while");
-    vec![
+    [
         format!("  what is good lands on {}{goes}", header.run_branch),
         "  to look: hew loop status --watch, hew loop logs --follow".to_owned(),
-        format!("  to stop: hew loop cancel (what runs ends and lands), or Ctrl-C (agents have {grace}; twice: now)"),
+        "  to stop: hew loop cancel (what runs ends and lands)".to_owned(),
+        format!("       or: Ctrl-C (agents have {grace} to end; twice: now)"),
     ]
     .iter()
     .map(|line| visible(line))
