@@ -19,7 +19,8 @@ fn names(ids: &[&str]) -> String {
 }
 
 fn load(path: &Path) -> Value {
-    serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))).unwrap()
+    serde_json::from_slice(&fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())))
+        .unwrap()
 }
 
 /// Tasks in the order in which they were begun.
@@ -43,7 +44,8 @@ fn thinker(stage: &LoopStage, script: &str, more: &str) {
 fn five(stage: &LoopStage) -> [String; 5] {
     let go = stage.path("go");
     let first = stage.task("First", &writes("first"));
-    let held = ["b", "c"].map(|name| stage.task(name, &format!("wait-for {}\n{}", go.display(), writes(name))));
+    let held =
+        ["b", "c"].map(|name| stage.task(name, &format!("wait-for {}\n{}", go.display(), writes(name))));
     let [b, c] = held;
     [first, b, c, stage.task("d", &writes("d")), stage.task("e", &writes("e"))]
 }
@@ -82,7 +84,10 @@ fn an_agents_block_decides_what_is_dispatched_next() {
     assert!(ran.stderr.contains("plan 1 by the agent of w0/iter-001"), "{}", ran.stderr);
     let prompt = stage.prompt(&first, 1);
     assert!(prompt.contains("```next_iteration\n") && prompt.contains("## Ready now"), "{prompt}");
-    assert!(prompt.contains(&format!("- {named} Named\n")) && !prompt.contains(&format!("- {first} ")), "{prompt}");
+    assert!(
+        prompt.contains(&format!("- {named} Named\n")) && !prompt.contains(&format!("- {first} ")),
+        "{prompt}"
+    );
     stage.assert_left_clean();
 }
 
@@ -129,7 +134,8 @@ fn the_planners_answer_decides_what_is_dispatched_next() {
     assert_eq!(seen["stdin"].as_str().unwrap(), prompt);
     let ready: Vec<bool> = ids.iter().map(|id| prompt.contains(&format!("{{\"id\":\"{id}\""))).collect();
     assert_eq!(ready, [false, false, false, true, true], "what is ready, and not what runs: {prompt}");
-    let touched = format!("{{\"task\":\"{}\",\"files\":[\"lib.rs\"],\"symbols\":[\"fn alpha() {{\"]}}", ids[0]);
+    let touched =
+        format!("{{\"task\":\"{}\",\"files\":[\"lib.rs\"],\"symbols\":[\"fn alpha() {{\"]}}", ids[0]);
     assert!(prompt.contains(&touched), "{prompt}");
     let iteration = load(&stage.iteration_folder(&ids[0], 1).with_extension("json"));
     assert_eq!(
@@ -178,8 +184,16 @@ fn what_keeps_the_planner_from_an_answer_is_told_and_the_graph_goes_on() {
         let batch = load(&stage.run_folder().join("batch-001.json"));
         assert_eq!((&batch["source"], &batch["reason"]), (&json!("skipped"), &json!(reason)), "{batch}");
         let is_spawned = matches!(reason, "runtime_error" | "parse_error");
-        assert_eq!((mark.exists(), batch.get("planner_tokens").is_some()), (is_spawned, is_spawned), "{reason}");
-        assert_eq!(batch["detail"].to_string().contains("out of ideas"), reason == "runtime_error", "{batch}");
+        assert_eq!(
+            (mark.exists(), batch.get("planner_tokens").is_some()),
+            (is_spawned, is_spawned),
+            "{reason}"
+        );
+        assert_eq!(
+            batch["detail"].to_string().contains("out of ideas"),
+            reason == "runtime_error",
+            "{batch}"
+        );
         let fourth = load(&stage.iteration_folder(&ids[3], 1).with_extension("json"));
         assert_eq!(fourth["batch"], 1, "{fourth}");
     }
@@ -221,7 +235,11 @@ fn what_the_planner_takes_is_in_the_sums_and_in_the_budget() {
         let events = stage.path("answer.jsonl");
         let said = answer(&format!("```next_iteration\n{}\n```", json!([ids[4]])), 20_000);
         fs::write(&events, said + "\n").unwrap();
-        thinker(&stage, &format!("print-file {}", events.display()), &format!("loop.budget.first_guess = 0\n{settings}"));
+        thinker(
+            &stage,
+            &format!("print-file {}", events.display()),
+            &format!("loop.budget.first_guess = 0\n{settings}"),
+        );
         let flags = limit.map(|limit| vec!["--budget-tokens", limit]).unwrap_or_default();
         let mut run = stage.start(&[&["--jobs", "2"][..], &flags].concat());
         go_on(&stage, &mut run);

@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::agent::StopRequest;
 use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
-use crate::plan::{RuntimeChoice, SpawnPlan};
+use crate::land::verify::VerifyNote;
+use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
 use crate::prompt::{DependencyLanding, FailedAttempt, Touched};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
@@ -36,6 +37,8 @@ pub enum WorkerJob {
         choice: RuntimeChoice,
         /// The question for tasks that could be next, of which the prompt tells; none where nobody asks what is next.
         ready: Option<Box<ReadyQuery>>,
+        /// The session of the try before this one, if it had one that is worth going on with.
+        resumes: Option<ResumedSession>,
     },
     /// Spawn: the agent, to its end.
     Run {
@@ -99,6 +102,11 @@ pub enum LaneJob {
         from: CommitId,
         /// Where it goes.
         to: CommitId,
+    },
+    /// All tests on the result.
+    Verify {
+        /// The result.
+        commit: CommitId,
     },
     /// The result to the target.
     Deliver {
@@ -207,6 +215,8 @@ pub enum Effect {
     StopAgent(WorkerId, StopRequest),
     /// Stop the lane's gate.
     StopGate(StopRequest),
+    /// Tell the tracker how the verification ended; answered by `VerifyNoted`.
+    NoteVerify(VerifyNote),
     /// Ask for what is left over in scope; answered by `LeftoversListed`.
     ListLeftovers(ReadyQuery),
     /// Send `Woke` at this moment of the monotonic clock: a deadline. A later one replaces an earlier one.

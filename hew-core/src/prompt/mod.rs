@@ -5,8 +5,10 @@
 
 pub mod planner;
 pub mod prefix;
+pub mod resumed;
 pub mod tail;
 
 pub use planner::{Draft, Touched, draft};
 pub use prefix::PromptPrefix;
+pub use resumed::render_resumed;
 pub use tail::{DependencyLanding, FailedAttempt, FailedMerge, ReadyNow, TailRequest, render_tail};

@@ -18,7 +18,7 @@ use hew_core::settings::Settings;
 use super::attempt::{Attempt, GateGoes, PlannerCall};
 use super::commits::Commits;
 use super::rules::Rules;
-use super::{Delivers, Scenario, TrackerFaults};
+use super::{Delivers, Scenario, TrackerFaults, Verifies};
 use crate::fake_tracker::FakeTracker;
 use crate::manual_clock::ManualClock;
 
@@ -64,6 +64,8 @@ pub struct World {
     pub(crate) script: BTreeMap<TaskId, VecDeque<Attempt>>,
     pub(crate) attempts: BTreeMap<IterationId, (TaskId, Attempt)>,
     pub(crate) baseline: GateGoes,
+    pub(crate) verifications: VecDeque<Verifies>,
+    pub(crate) remembers: bool,
     pub(crate) deliveries: VecDeque<Delivers>,
     pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
@@ -97,6 +99,14 @@ pub struct World {
     is_watching: bool,
 }
 
+/// Jobs of the lane that run a command.
+fn may_be_stopped(job: &LaneJob) -> bool {
+    matches!(
+        job,
+        LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Verify { .. } | LaneJob::Deliver { .. }
+    )
+}
+
 fn made_ahead(index: usize) -> Event {
     let worker = WorkerId(u16::try_from(index).expect("a run has few workers"));
     Event::MadeAhead { worker, result: Ok(format!("wt/{worker}")) }
@@ -117,6 +127,8 @@ impl World {
             attempts,
             faults,
             baseline,
+            verifications,
+            remembers,
             deliveries,
             runtime_failures,
             planner_calls,
@@ -128,6 +140,8 @@ impl World {
             script: attempts,
             attempts: BTreeMap::new(),
             baseline,
+            verifications,
+            remembers,
             deliveries,
             runtime_failures,
             commits: Commits::new(config.launch.clone()),
@@ -193,7 +207,7 @@ impl World {
                 self.workers[usize::from(iteration.worker.0)].push_back((iteration, job));
             }
             Effect::Lane(job) => {
-                if matches!(job, LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) {
+                if may_be_stopped(&job) {
                     self.gate_stop = None;
                 }
                 self.lane.push_back(job);
@@ -228,12 +242,20 @@ impl World {
     /// # Panics
     /// If it has none.
     pub fn agent_uses(&mut self, task: &str, tokens: u64) -> &mut Self {
+        self.agent_tells(task, tokens, None)
+    }
+
+    /// The same, with what that cost in US dollars where the agent says so.
+    ///
+    /// # Panics
+    /// If no agent of that task runs.
+    pub fn agent_tells(&mut self, task: &str, tokens: u64, cost_usd: Option<f64>) -> &mut Self {
         let running = |(id, job): &(IterationId, WorkerJob)| {
             matches!(job, WorkerJob::Run { task: running, .. } if running.as_str() == task).then_some(*id)
         };
         let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
         let usage = Usage { input: tokens, ..Usage::default() };
-        self.tell(Event::Used { iteration, usage, cost_usd: None, model: None });
+        self.tell(Event::Used { iteration, usage, cost_usd, model: None });
         self
     }
 
@@ -256,10 +278,8 @@ impl World {
             Thread::Tracker => !self.tracker_queue.is_empty() && !self.held.contains(&Place::Tracker),
             Thread::Lane => match self.lane.front() {
                 Some(_) if !self.held.contains(&Place::Lane) => true,
-                Some(LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) => {
-                    self.gate_stop.is_some()
-                }
-                _ => false,
+                Some(job) => may_be_stopped(job) && self.gate_stop.is_some(),
+                None => false,
             },
             Thread::Planner => match self.planner_queue.front() {
                 Some(Effect::RunPlanner { .. }) => {
@@ -428,6 +448,12 @@ impl World {
     /// INT.
     pub fn interrupt(&mut self) -> &mut Self {
         self.stop(StopReason::Signal, false, Some(2))
+    }
+
+    /// The tracker does not answer the next lists of what is ready.
+    pub fn leave_lists_unanswered(&mut self, times: u32) -> &mut Self {
+        self.faults.unanswered_lists = times;
+        self
     }
 
     /// The tracker says that something in it changed.

@@ -8,4 +8,5 @@ mod landing;
 mod planning;
 mod runtimes;
 mod stopping;
+mod verifying;
 mod watching;

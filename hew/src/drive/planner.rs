@@ -60,6 +60,7 @@ fn write_draft(rig: &Rig, job: &PlannerJob) -> Result<Result<PlannerDraft, Runti
         host: &rig.host,
         seat: &seat,
         choice: &job.choice,
+        resumes: None,
     };
     let plan = match plan::plan_spawn(&request) {
         Ok(plan) => plan,

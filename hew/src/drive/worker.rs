@@ -6,8 +6,10 @@ use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
-use hew_core::plan::{self, Purpose, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
-use hew_core::prompt::{DependencyLanding, FailedAttempt, ReadyNow, TailRequest, render_tail};
+use hew_core::plan::{self, Purpose, ResumedSession, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::prompt::{
+    DependencyLanding, FailedAttempt, ReadyNow, TailRequest, render_resumed, render_tail,
+};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::plan_file::plan_json;
 use hew_core::tracker::{ReadyQuery, Task};
@@ -58,7 +60,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             let worktree = seat.path(rig).display().to_string();
             Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
         }
-        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, ready } => {
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
                 return Event::Planned { iteration, result: Err(error) };
             }
@@ -70,6 +72,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
                 dependencies: &dependencies,
                 choice: &choice,
                 ready: ready.as_deref(),
+                resumes: resumes.as_ref(),
             };
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
@@ -103,12 +106,12 @@ pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
     rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
 }
 
-/// Puts what the try before this one printed beside, as `transcript.try-1.jsonl` and so on.
+/// Puts what the try before this one was told and printed beside, as `transcript.try-1.jsonl` and so on.
 fn keep_earlier_try(folder: &std::path::Path, retry: u32) -> Result<(), String> {
     if retry == 0 {
         return Ok(());
     }
-    for (name, kind) in [("transcript", "jsonl"), ("stderr", "log"), ("plan", "json")] {
+    for (name, kind) in [("transcript", "jsonl"), ("stderr", "log"), ("plan", "json"), ("prompt", "md")] {
         let from = folder.join(format!("{name}.{kind}"));
         let to = folder.join(format!("{name}.try-{retry}.{kind}"));
         match std::fs::rename(&from, &to) {
@@ -130,6 +133,7 @@ struct PlanRequest<'a> {
     dependencies: &'a [DependencyLanding],
     choice: &'a RuntimeChoice,
     ready: Option<&'a ReadyQuery>,
+    resumes: Option<&'a ResumedSession>,
 }
 
 /// Freezes what will run and writes it down with its prompt.
@@ -163,11 +167,24 @@ fn write_plan(
         host: &rig.host,
         seat: &seat,
         choice: request.choice,
+        resumes: request.resumes,
     };
     let plan = match plan::plan_spawn(&spawn) {
         Ok(plan) => plan,
         Err(problem) => return Ok(Err(problem)),
     };
+    let prompt = match &plan.resumes {
+        Some(_) => render_resumed(&request.task.id),
+        None => whole_prompt(rig, request),
+    };
+    let plan_file = seat.folder.join("plan.json");
+    write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
+    write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
+    Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+}
+
+/// What a new session is told: the run's prefix, and all about the task.
+fn whole_prompt(rig: &Rig, request: &PlanRequest<'_>) -> String {
     let ready = request.ready.and_then(|query| ready_now(rig, query));
     let tail = render_tail(&TailRequest {
         task: request.task,
@@ -177,11 +194,7 @@ fn write_plan(
         gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
         ready: ready.as_ref(),
     });
-    let prompt = format!("{}\n{tail}", rig.prefix.text);
-    let plan_file = seat.folder.join("plan.json");
-    write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
-    write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+    format!("{}\n{tail}", rig.prefix.text)
 }
 
 /// What could be next. A tracker that does not answer just now is no reason to keep an agent waiting.

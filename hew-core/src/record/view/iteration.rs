@@ -48,6 +48,10 @@ pub struct IterationView {
     pub ended: Option<Moment>,
     /// How far it has come.
     pub phase: Phase,
+    /// When it came there.
+    pub phase_since: Option<Moment>,
+    /// Its latest event.
+    pub last: Option<Moment>,
     /// Its worktree.
     pub worktree: Option<String>,
     /// The runtime.
@@ -134,6 +138,8 @@ impl IterationView {
             started: None,
             ended: None,
             phase: Phase::Preparing,
+            phase_since: None,
+            last: None,
             worktree: None,
             runtime: None,
             model: None,
@@ -179,8 +185,27 @@ impl IterationView {
         }
     }
 
+    /// What its agents used, a running one as far as it has told.
+    pub fn spent_so_far(&self) -> Spent {
+        let mut spent = self.spent;
+        spent.usage += self.live.usage;
+        if let Some(cost) = self.live.cost_usd {
+            spent.cost_usd = Some(spent.cost_usd.unwrap_or(0.0) + cost);
+        }
+        spent
+    }
+
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
         self.started.get_or_insert(moment);
+        self.last = Some(moment);
+        let before = self.phase;
+        self.take(event, moment);
+        if self.phase != before || self.phase_since.is_none() {
+            self.phase_since = Some(moment);
+        }
+    }
+
+    fn take(&mut self, event: &JournalEvent, moment: Moment) {
         match event {
             JournalEvent::IterationStarted { .. } => self.start(event, moment),
             JournalEvent::Prepared { worktree, .. } => {
