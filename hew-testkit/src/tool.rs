@@ -17,6 +17,16 @@ pub fn tool(name: &str, variable: &str) -> Option<PathBuf> {
     found
 }
 
+/// A program that no machine has to have, where `PATH` has it. Without it one line says what is not tested.
+pub fn optional(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+    if found.is_none() {
+        say(&format!("SKIPPED: there is no {name} on PATH, and it need not be"));
+    }
+    found
+}
+
 /// Says that a test is skipped for want of this; the test is to end.
 ///
 /// # Panics
