@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use clap::CommandFactory as _;
-use hew_testkit::tool::optional;
+use hew_testkit::tool::{on_path, optional};
 
 fn hew(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_hew")).args(args).env_remove("HEW_RUN_ID").output().unwrap()
@@ -45,7 +45,7 @@ fn bash_offers(bash: &Path, file: &Path, line: &str) -> Vec<String> {
 
 #[test]
 fn bash_completes_commands_flags_and_values() {
-    let Some(bash) = optional("bash") else { return };
+    let Some(bash) = on_path("bash") else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("hew");
     fs::write(&file, printed(&["completions", "bash"])).unwrap();
