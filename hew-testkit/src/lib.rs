@@ -7,6 +7,7 @@
 pub mod bd;
 pub mod browser;
 pub mod contract;
+pub mod documented_run;
 pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
