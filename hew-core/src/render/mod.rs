@@ -8,6 +8,7 @@ pub mod graph;
 pub mod logs;
 pub mod narrate;
 pub mod plan;
+pub mod report;
 pub mod status;
 pub mod style;
 pub mod summary;

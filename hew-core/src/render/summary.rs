@@ -6,8 +6,8 @@
 pub mod json;
 mod limits;
 mod models;
-mod spent;
-mod tasks;
+pub(crate) mod spent;
+pub(crate) mod tasks;
 
 use std::fmt::Write as _;
 
@@ -103,7 +103,8 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
     table::render(&rows)
 }
 
-fn scope(scope: &ScopeRecord, in_scope: usize) -> String {
+/// The slice of the queue, and how much was in it.
+pub(crate) fn scope(scope: &ScopeRecord, in_scope: usize) -> String {
     let names =
         |ids: &[crate::ids::TaskId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let what = match scope {
@@ -145,7 +146,8 @@ fn red_reason(gate: &GateRecord) -> String {
     }
 }
 
-fn delivered(view: &RunView, header: &RunHeader) -> String {
+/// What came of the delivery, in a line.
+pub(crate) fn delivered(view: &RunView, header: &RunHeader) -> String {
     match &view.delivery {
         Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
         Some(DeliveryRecord::NotWanted { reason }) if view.totals.landed == 0 => format!("no: {reason}"),
@@ -259,7 +261,8 @@ fn notices(view: &RunView) -> String {
     out
 }
 
-fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+/// What a person should do now, one command each.
+pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
     let mut commands: Vec<String> =
         view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
     if state == RunState::Crashed {
@@ -268,6 +271,11 @@ fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
         }
         commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
     }
+    commands
+}
+
+fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+    let commands = commands(view, header, state);
     if commands.is_empty() {
         return String::new();
     }
