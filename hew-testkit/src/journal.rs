@@ -178,6 +178,7 @@ impl JournalBuilder {
             actor: self.run.actor(id),
             base_sha: self.tip.clone(),
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
+            batch: None,
         })
     }
 
@@ -260,6 +261,7 @@ impl JournalBuilder {
             file_count: 2,
             added: 10,
             removed: 3,
+            symbols_touched: Vec::new(),
         });
         self.push(JournalEvent::Queued { iteration: id })
     }

@@ -5,6 +5,7 @@
 //! adapter in the binary's crate.
 
 pub mod bd;
+pub mod browser;
 pub mod contract;
 pub mod fake_gate;
 pub mod fake_git;

@@ -40,7 +40,7 @@ impl RunState {
 
     /// The same from a view's ending.
     pub fn of_ending(ending: Option<&RunEnding>, is_held: bool) -> Self {
-        Self::of(ending.map(|ending| (ending.stop_reason, ending.exit_code)), is_held)
+        Self::of(ending.map(|ending| (ending.stop_reason, ending.exit_code.unwrap_or(0))), is_held)
     }
 
     /// The wire form.

@@ -123,7 +123,7 @@ folders and its ports.",
         ],
         USUAL,
     ),
-    row("loop status", &["hew loop status", "hew loop status --json"], USUAL),
+    row("loop status", &["hew loop status", "hew loop status --watch", "hew loop status --json"], USUAL),
     row(
         "loop summary",
         &["hew loop summary", "hew loop summary --run-id loop-20261120T193000Z-1a2b3c4d --json"],

@@ -37,6 +37,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     let drawn = report::drawn(&run.view);
     let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
     let logs = load_logs(&run, &report::logged(&run.view, &rows, run.state));
+    let verify_log = load_verify_log(&run);
     let folder = run.dir.to_string_lossy();
     let report = Report {
         view: &run.view,
@@ -46,8 +47,9 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         made_at: Utc::now(),
         tasks: &tasks,
         logs: &logs,
+        verify_log: verify_log.as_ref(),
         secrets: &load_secrets(&project),
-        gaps: &[],
+        gaps: &run.gaps,
     };
     if is_stdout {
         print(&report, ui);
@@ -68,14 +70,20 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
 fn load_logs(run: &PastRun, wanted: &[IterationId]) -> BTreeMap<IterationId, Vec<LogTail>> {
     let load = |id: &IterationId| {
         let folder = iteration_dir(run.view.jobs(), *id);
-        let tails = LOGS.iter().filter_map(|name| {
-            let file = format!("{folder}/{name}");
-            let (text, bytes_before) = log_tail::load(&run.dir.join(&file)).ok()??;
-            Some(LogTail { file, text, bytes_before })
-        });
+        let tails = LOGS.iter().filter_map(|name| load_log(run, format!("{folder}/{name}")));
         (*id, tails.collect::<Vec<_>>())
     };
     wanted.iter().map(load).collect()
+}
+
+/// That of the check at the end.
+fn load_verify_log(run: &PastRun) -> Option<LogTail> {
+    load_log(run, run.view.verify.as_ref()?.log.clone()?)
+}
+
+fn load_log(run: &PastRun, file: String) -> Option<LogTail> {
+    let (text, bytes_before) = log_tail::load(&run.dir.join(&file)).ok()??;
+    Some(LogTail { file, text, bytes_before })
 }
 
 /// Values that variables with the name of a secret have here, or are given by settings.

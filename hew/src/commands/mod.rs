@@ -29,6 +29,7 @@ pub mod past_runs;
 pub mod schema;
 pub mod shim;
 pub mod task;
+mod telling;
 pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.

@@ -175,7 +175,7 @@ impl IterationFile {
             deferred: view.deferred.clone(),
             tool_calls: view.tool_calls.iter().map(|call| json!(call)).collect(),
             stderr_tail: text(&view.stderr_tail),
-            symbols_touched: Vec::new(),
+            symbols_touched: view.symbols_touched.clone(),
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
             cooldown_engaged: view.cooldown_engaged,
@@ -188,7 +188,7 @@ impl IterationFile {
             summary: view.summary.clone(),
             exit: view.exit.as_ref().map(|exit| exit.exit),
             session_id: view.session_id.clone(),
-            batch: None,
+            batch: view.batch,
         }
     }
 }

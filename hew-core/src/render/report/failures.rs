@@ -8,9 +8,11 @@ use super::{Report, frame};
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, TaskId};
 use crate::record::RunState;
+use crate::record::event::VerifyOutcome;
 use crate::record::view::{IterationRow, RunView};
 use crate::render::figures::{count, duration_ms, grouped, stamp};
 use crate::render::style::glyph;
+use crate::render::verify;
 
 /// Most iterations whose logs are shown.
 pub const MAX_LOGGED: usize = 40;
@@ -52,6 +54,7 @@ pub fn logged(view: &RunView, rows: &[IterationRow], state: RunState) -> Vec<Ite
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     frame::section(page, "failures", "Failures")?;
     let failures = failures(report.view, report.rows, report.state);
+    verify(page, report)?;
     if failures.is_empty() {
         page.raw("<p class=\"none\">Every iteration that ended closed its task.</p>\n")?;
         return frame::end_section(page);
@@ -67,6 +70,30 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         table(page, number * CHUNK, chunk, rest.len())?;
     }
     frame::end_section(page)
+}
+
+/// The check of the whole at the end, where it was red.
+fn verify(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let Some(seen) = &report.view.verify else { return Ok(()) };
+    if seen.outcome.why_red(&seen.failed_tests).is_none() {
+        return Ok(());
+    }
+    page.raw("<details class=\"failure\" open>\n<summary><span class=\"w o-runtime_error\">")?;
+    frame::mark(page, "✗")?;
+    page.around(
+        " verify</span> The check of the whole at the end<span class=\"why\">",
+        verify::words(&seen.outcome, &seen.failed_tests),
+        "</span></summary>\n",
+    )?;
+    match (report.verify_log, &seen.outcome) {
+        (Some(log), _) => tail(page, log)?,
+        (None, VerifyOutcome::Failed { stderr_tail, .. }) => {
+            let text = stderr_tail.clone();
+            tail(page, &LogTail { file: "stderr".to_owned(), text, bytes_before: 0 })?;
+        }
+        (None, _) => {}
+    }
+    page.raw("</details>\n")
 }
 
 fn outcome(page: &mut Page<'_>, row: &IterationRow) -> fmt::Result {

@@ -7,7 +7,7 @@ use super::{Report, frame};
 use crate::record::view::{RunHeader, TaskView};
 use crate::record::{RunState, StopReason};
 use crate::render::figures::{count, duration_ms, grouped, stamp, usd};
-use crate::render::summary;
+use crate::render::{summary, verify};
 
 /// Open ends that are shown at once; the others are folded.
 const SHOWN: usize = 20;
@@ -125,12 +125,13 @@ fn happened(report: &Report<'_>) -> (Tone, String) {
         (Some(ending), state) => {
             let detail = view.stop.as_ref().map(|stop| format!(" ({})", stop.detail)).unwrap_or_default();
             let tone = match (state, ending.exit_code) {
-                (RunState::Completed, 0) => Tone::Good,
+                (RunState::Completed, Some(0)) => Tone::Good,
                 (RunState::Failed | RunState::Crashed, _) => Tone::Bad,
                 _ => Tone::Look,
             };
             let why = stop_words(ending.stop_reason);
-            (tone, format!("{why}{detail}: exit code {}. {work}", ending.exit_code))
+            let code = ending.exit_code.map(|code| format!("; exit code {code}")).unwrap_or_default();
+            (tone, format!("{why}{detail}{code}. {work}"))
         }
         (None, RunState::Running) => {
             (Tone::Good, format!("It goes on; this page shows it as of {}. {work}", stamp(report.made_at)))
@@ -155,7 +156,17 @@ fn stop_words(reason: StopReason) -> &'static str {
     }
 }
 
+/// The check of the whole, where there was one, comes after what each landing passed.
 fn safe(report: &Report<'_>) -> (Tone, String) {
+    use crate::record::event::VerifyOutcome::{Failed, TimedOut};
+    let (tone, words) = gated(report);
+    let Some(seen) = &report.view.verify else { return (tone, words) };
+    let verified = verify::words(&seen.outcome, &seen.failed_tests);
+    let is_red = matches!(seen.outcome, Failed { .. } | TimedOut { .. });
+    (if is_red { Tone::Bad } else { tone }, format!("{words} The check of the whole at the end: {verified}."))
+}
+
+fn gated(report: &Report<'_>) -> (Tone, String) {
     let view = report.view;
     let landed: Vec<&TaskView> = view.tasks.values().filter(|task| task.landed_sha.is_some()).collect();
     if landed.is_empty() {

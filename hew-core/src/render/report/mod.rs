@@ -17,6 +17,7 @@
 //! | `failures` | what went wrong, with the ends of logs |
 //! | `dependencies` | the graph of tasks |
 //! | `costs` | tokens and money by model, worker and task |
+//! | `plans` | what was said to be next |
 //! | `settings` | what was in force, and where it came from |
 
 mod blocks;
@@ -27,6 +28,7 @@ mod frame;
 mod headline;
 mod iterations;
 mod page;
+mod plans;
 mod scale;
 mod settings;
 mod sums;
@@ -66,6 +68,8 @@ pub struct Report<'a> {
     pub tasks: &'a Graph,
     /// Ends of logs of the iterations that [`logged`] names.
     pub logs: &'a BTreeMap<IterationId, Vec<LogTail>>,
+    /// The end of the log of the check at the end, where that was red.
+    pub verify_log: Option<&'a LogTail>,
     /// What may not be shown.
     pub secrets: &'a SecretValues,
     /// What could not be read, for people.
@@ -84,6 +88,7 @@ impl Report<'_> {
         failures::write(&mut page, self)?;
         dependencies::write(&mut page, self)?;
         costs::write(&mut page, self, &sums)?;
+        plans::write(&mut page, self)?;
         settings::write(&mut page, self)?;
         frame::end(&mut page, self)
     }

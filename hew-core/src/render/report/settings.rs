@@ -73,10 +73,11 @@ fn logs(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
 fn places(header: &RunHeader) -> Vec<(&'static str, String)> {
     let mut places = vec![
         ("project", header.project.clone()),
-        ("scope", summary::scope(&header.scope, header.in_scope)),
-        ("launched", format!("{} at {}", stamp(header.started.at), header.launch_sha)),
-        ("run branch", header.run_branch.to_string()),
+        ("scope", summary::scope(header)),
+        ("launched", stamp(header.started.at)),
     ];
+    places.extend(header.launch_sha.as_ref().map(|sha| ("from commit", sha.to_string())));
+    places.extend(header.run_branch.as_ref().map(|branch| ("run branch", branch.to_string())));
     places.extend(header.target_branch.as_ref().map(|target| ("target", target.to_string())));
     places.extend(header.tracker.as_ref().map(|tracker| ("tracker", tracker.words())));
     places.push(("hew", header.hew_version.clone()));
