@@ -5,6 +5,7 @@
 //! one its default and leaves an unknown one alone.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
@@ -30,7 +31,7 @@ use crate::usage::Usage;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEntry {
     /// Its number, from 1, without gaps.
     pub seq: u64,
@@ -44,7 +45,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalEvent {
     /// The run is launched: everything that is frozen for it.
@@ -345,6 +346,9 @@ pub enum JournalEvent {
         /// What landed.
         #[serde(default)]
         landed_sha: Option<CommitId>,
+        /// It was not the task's fault: the attempt does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spares_attempt: bool,
     },
     /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
     Noticed {

@@ -205,7 +205,7 @@ pub fn opening(header: &RunHeader) -> Vec<String> {
         _ => ", and stays there".to_owned(),
     };
     let grace = header.setting("loop.stop_grace").unwrap_or("a while");
-    let branch = header.run_branch.as_ref().map_or("?", |branch| branch.as_str());
+    let branch = header.run_branch.as_ref().map_or("the run's own branch", |branch| branch.as_str());
     vec![
         format!("  what is good lands on {branch}{goes}"),
         "  to look: hew loop status --watch, hew loop logs --follow".to_owned(),

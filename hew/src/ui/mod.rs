@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hew_core::output::{Output, Printed};
 use hew_core::render::text;
 use serde::Serialize;
 
@@ -81,6 +82,11 @@ impl Ui {
         }
     }
 
+    /// One object of `--json` on a line of its own.
+    pub fn print_output(&self, output: &impl Output) {
+        self.print_json(&Printed::of(output));
+    }
+
     /// One JSON object on a line of its own.
     ///
     /// # Panics
@@ -123,7 +129,7 @@ impl Ui {
     /// Prints a failure in the form asked for and answers its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
-            self.print_json(&failure.to_json());
+            self.print_output(failure);
         } else {
             let _ = anstream::stderr().lock().write_all(render_failure(failure).as_bytes());
         }

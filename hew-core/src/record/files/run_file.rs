@@ -1,6 +1,7 @@
 //! run.json and manifest.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::worker_subdir;
@@ -11,7 +12,7 @@ use crate::record::event::{
 use crate::record::view::{RunHeader, RunView, WorkerTotals};
 
 /// run.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
     /// Version of this file.
     #[serde(default)]
@@ -115,7 +116,7 @@ impl RunFile {
 }
 
 /// One worker in manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestWorker {
     /// Its number.
     pub id: WorkerId,
@@ -136,7 +137,7 @@ pub struct ManifestWorker {
 }
 
 /// manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestFile {
     /// Version of this file.
     #[serde(default)]

@@ -5,7 +5,7 @@ use std::fmt;
 use super::page::Page;
 use super::sums::{TaskSum, TaskSums};
 use super::{Report, frame, tasks};
-use crate::ids::TaskId;
+use crate::ids::{RuntimeName, TaskId};
 use crate::record::view::{ModelTotals, Spent, WorkerTotals};
 use crate::render::figures::{count, duration_ms, grouped, usd};
 use crate::render::summary::spent::facts;
@@ -120,7 +120,7 @@ fn worker_row(page: &mut Page<'_>, id: u16, totals: &WorkerTotals) -> fmt::Resul
     let tokens = totals.spent.usage.total();
     frame::figure_cell(page, tokens, grouped(tokens))?;
     money(page, &totals.spent)?;
-    let runtimes: Vec<&str> = totals.runtimes.iter().map(|runtime| runtime.as_str()).collect();
+    let runtimes: Vec<&str> = totals.runtimes.iter().map(RuntimeName::as_str).collect();
     page.around("<td>", runtimes.join(", "), "</td></tr>\n")
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::page::Page;
 use super::{Report, frame};
-use crate::record::view::{RunHeader, TaskView};
+use crate::record::view::{GateProofView, RunHeader, TaskView};
 use crate::record::{RunState, StopReason};
 use crate::render::figures::{count, duration_ms, grouped, stamp, usd};
 use crate::render::{summary, verify};
@@ -173,7 +173,7 @@ fn gated(report: &Report<'_>) -> (Tone, String) {
         return (Tone::Good, "Nothing landed, so nothing changed.".to_owned());
     }
     let all = landed.len();
-    let green = landed.iter().filter(|task| task.gate.as_ref().is_some_and(|gate| gate.is_green())).count();
+    let green = landed.iter().filter(|task| task.gate.as_ref().is_some_and(GateProofView::is_green)).count();
     let gate = view.header.as_ref().and_then(|header| header.gate.as_ref());
     match gate {
         Some(command) if green == all => {

@@ -1,6 +1,6 @@
 //! Batch plans: what was said to be next, by whom, and what that took.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use super::page::Page;
 use super::{Report, frame};
@@ -41,7 +41,7 @@ fn words(report: &Report<'_>) -> String {
     );
     if planner.usage.total() > 0 {
         let cost = planner.cost_usd.map(|cost| format!(", {}", usd(cost))).unwrap_or_default();
-        words += &format!(" The planner used {} tokens{cost}.", grouped(planner.usage.total()));
+        let _ = write!(words, " The planner used {} tokens{cost}.", grouped(planner.usage.total()));
     }
     words
 }

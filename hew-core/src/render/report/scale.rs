@@ -82,12 +82,12 @@ fn ms_between(from: DateTime<Utc>, to: DateTime<Utc>) -> u64 {
 pub(super) fn tick_label(ms: u64) -> String {
     match ms {
         0 => "0".to_owned(),
-        _ if ms % 86_400_000 == 0 => format!("{}d", ms / 86_400_000),
-        _ if ms % 3_600_000 == 0 => format!("{}h", ms / 3_600_000),
-        _ if ms % 60_000 == 0 && ms < 3_600_000 => format!("{}m", ms / 60_000),
-        _ if ms % 60_000 == 0 => format!("{}h{:02}m", ms / 3_600_000, ms / 60_000 % 60),
-        _ if ms % 1000 == 0 && ms < 60_000 => format!("{}s", ms / 1000),
-        _ if ms % 1000 == 0 => format!("{}m{:02}s", ms / 60_000, ms / 1000 % 60),
+        _ if ms.is_multiple_of(86_400_000) => format!("{}d", ms / 86_400_000),
+        _ if ms.is_multiple_of(3_600_000) => format!("{}h", ms / 3_600_000),
+        _ if ms.is_multiple_of(60_000) && ms < 3_600_000 => format!("{}m", ms / 60_000),
+        _ if ms.is_multiple_of(60_000) => format!("{}h{:02}m", ms / 3_600_000, ms / 60_000 % 60),
+        _ if ms.is_multiple_of(1000) && ms < 60_000 => format!("{}s", ms / 1000),
+        _ if ms.is_multiple_of(1000) => format!("{}m{:02}s", ms / 60_000, ms / 1000 % 60),
         _ if ms < 1000 => format!("{ms}ms"),
         _ => format!("{}.{}s", ms / 1000, ms % 1000 / 100),
     }
