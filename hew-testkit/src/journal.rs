@@ -11,6 +11,7 @@ use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
+pub use crate::sample_night::night;
 pub use crate::sample_runs::{HOSTILE_TITLE, every_outcome, in_the_middle};
 
 /// 2026-11-20 19:30 UTC, in seconds since the epoch.
@@ -29,6 +30,8 @@ pub struct JournalBuilder {
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
+    runtime: &'static str,
+    model: Option<&'static str>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -84,6 +87,8 @@ impl JournalBuilder {
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
+            runtime: "shell",
+            model: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -181,11 +186,12 @@ impl JournalBuilder {
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
         self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
+        let (runtime, model) = (self.runtime, self.model);
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
-            runtime: "shell".into(),
-            model: None,
-            model_told: None,
+            runtime: runtime.into(),
+            model: model.map(Into::into),
+            model_told: model.map(Into::into),
             line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
             prompt_prefix_hash: "9f86d081".to_owned(),
@@ -229,6 +235,17 @@ impl JournalBuilder {
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
         self
+    }
+
+    /// What agents are and are asked for that are started from here on.
+    pub fn agents_are(&mut self, runtime: &'static str, model: Option<&'static str>) -> &mut Self {
+        (self.runtime, self.model) = (runtime, model);
+        self
+    }
+
+    /// Milliseconds since launch.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
     }
 
     /// Its work is anchored: two files, +10 -3.

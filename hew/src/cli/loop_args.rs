@@ -25,6 +25,8 @@ pub enum LoopCommand {
     Summary(RunSelection),
     /// A run as a picture
     Graph(GraphArgs),
+    /// A run as one HTML page that needs nothing else
+    Report(ReportArgs),
     /// Worktrees that finished or crashed runs left, and whether they may go
     PruneWorktrees(PruneArgs),
 }
@@ -248,6 +250,17 @@ pub struct GraphArgs {
     /// The tasks and their dependencies, by outcome
     #[arg(long)]
     pub tasks: bool,
+}
+
+/// Flags of `hew loop report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Write it to this file; - is stdout
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
 }
 
 /// Flags of `hew loop prune-worktrees`.

@@ -51,11 +51,16 @@ fn run_graph(runs: Vec<RunWithRows>) -> Graph {
 
 fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {
     let views: Vec<&RunView> = runs.iter().map(|(run, _)| &run.view).collect();
-    let edges = tracker_edges(project, &views).unwrap_or_else(|failure| {
+    tasks_of(project, &views, ui)
+}
+
+/// The tasks of these views with what they depend on, as far as the tracker can be asked.
+pub(crate) fn tasks_of(project: &Project, views: &[&RunView], ui: &Ui) -> Graph {
+    let edges = tracker_edges(project, views).unwrap_or_else(|failure| {
         ui.warn(&format!("the tracker was not asked for dependencies: {failure}"));
         Vec::new()
     });
-    tasks::graph(&views, &edges)
+    tasks::graph(views, &edges)
 }
 
 /// What the tracker knows of dependencies among the tasks of these runs.
