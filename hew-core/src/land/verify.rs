@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::gate::{GateReport, GateStop};
@@ -34,7 +35,7 @@ pub fn detect_verify(files: &GateFiles) -> Option<GateCommand> {
 }
 
 /// What the verification at the end showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum VerifyOutcome {
     /// It was green.

@@ -20,7 +20,7 @@ pub enum LoopCommand {
     /// Iterations of a run, or an agent's transcript
     Logs(LogsArgs),
     /// Where a run stands
-    Status(RunSelection),
+    Status(StatusArgs),
     /// What a run did: landed, proofs, failures, leftovers
     Summary(RunSelection),
     /// A run as a picture
@@ -174,6 +174,17 @@ pub struct CancelArgs {
     /// Stop running agents too
     #[arg(long)]
     pub now: bool,
+}
+
+/// Flags of `hew loop status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Go on as the run goes on, and end with it
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// Flags of `hew loop list`.

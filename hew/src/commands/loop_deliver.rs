@@ -5,12 +5,14 @@ use std::path::Path;
 use chrono::Utc;
 use hew_core::ids::{CommitId, RunId};
 use hew_core::land::gate_detect::GateCommand;
+use hew_core::output::Output;
 use hew_core::prompt::PromptPrefix;
-use hew_core::record::event::DeliveryRecord;
+use hew_core::record::event::{DeliveryRecord, VerifyOutcome};
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
 use hew_core::record::view::VerifyView;
 use hew_core::worktree::GitClient;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::loop_run::find_gate;
@@ -24,6 +26,24 @@ use crate::drive::rig::RunPlace;
 use crate::drive::{self, Rig};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A run whose result its target has now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Delivered<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// The branch.
+    target: &'a str,
+    /// Where it is now.
+    sha: &'a CommitId,
+    /// What all tests showed at the run's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_outcome: Option<&'a VerifyOutcome>,
+}
+
+impl Output for Delivered<'_> {
+    const KIND: &'static str = "delivery";
+}
 
 /// Delivers one run.
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
@@ -94,10 +114,8 @@ fn verification(run: &LedgerRun) -> Option<VerifyView> {
 
 fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId, verify: Option<&VerifyView>) {
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "delivery", "run_id": run, "target": target, "sha": sha,
-            "verify_outcome": verify.map(|seen| &seen.outcome),
-        }));
+        let verify_outcome = verify.map(|seen| &seen.outcome);
+        ui.print_output(&Delivered { run_id: run, target, sha, verify_outcome });
     } else {
         ui.print(&format!("{target} is at {} now: run {run} is delivered\n", sha.short()));
     }
