@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
 use crate::ids::{IterationId, WorkerId};
-pub use batch_file::BatchFile;
 pub use crate::record::event::VerifyOutcome;
+pub use batch_file::BatchFile;
 pub use iteration_file::{CostSource, GateFile, IterationFile};
 pub use run_file::{ManifestFile, ManifestWorker, RunFile};
 
