@@ -4,15 +4,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
 use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
 use hew_core::record::event::{
-    DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
-    SettingRecord, StopReason, TaskChange,
+    BatchSource, DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION,
+    ScopeRecord, SettingRecord, SkipReason, StopReason, TaskChange, VerifyOutcome,
 };
 use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
 pub use crate::sample_night::night;
-pub use crate::sample_runs::{HOSTILE_TITLE, every_outcome, in_the_middle};
+pub use crate::sample_runs::{
+    HOSTILE_TITLE, HOSTILE_TITLES, every_outcome, every_path, in_the_middle, with_titles,
+};
 
 /// 2026-11-20 19:30 UTC, in seconds since the epoch.
 const LAUNCHED: i64 = 1_795_203_000;
@@ -32,6 +34,8 @@ pub struct JournalBuilder {
     cost_usd: Option<f64>,
     runtime: &'static str,
     model: Option<&'static str>,
+    batches: u32,
+    batch: Option<u32>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -89,6 +93,8 @@ impl JournalBuilder {
             cost_usd: None,
             runtime: "shell",
             model: None,
+            batches: 0,
+            batch: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -178,7 +184,7 @@ impl JournalBuilder {
             actor: self.run.actor(id),
             base_sha: self.tip.clone(),
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
-            batch: None,
+            batch: self.batch,
         })
     }
 
@@ -246,6 +252,39 @@ impl JournalBuilder {
     /// Milliseconds since launch.
     pub fn elapsed_ms(&self) -> u64 {
         self.elapsed_ms
+    }
+
+    /// After an iteration this is said to be next. What begins from here on is picked under it.
+    pub fn plan(&mut self, after: IterationId, source: BatchSource, task_ids: &[&str]) -> &mut Self {
+        self.batches += 1;
+        self.batch = Some(self.batches);
+        let reason = (source == BatchSource::Skipped).then_some(SkipReason::RuntimeError);
+        let number = self.batches;
+        self.after_ms(1).push(JournalEvent::BatchPlanned {
+            number,
+            iteration: after,
+            source,
+            task_ids: task_ids.iter().map(|task| TaskId::from(*task)).collect(),
+            dropped: Vec::new(),
+            reason,
+            detail: None,
+            planner_tokens: None,
+            cost_usd: None,
+            cost_source: None,
+        })
+    }
+
+    /// What begins from here on is picked under nobody's plan.
+    pub fn unplanned(&mut self) -> &mut Self {
+        self.batch = None;
+        self
+    }
+
+    /// The verification at the end is over.
+    pub fn verified(&mut self, outcome: VerifyOutcome, failed_tests: &[&str]) -> &mut Self {
+        let sha = self.tip.clone();
+        let failed_tests = failed_tests.iter().map(|name| (*name).to_owned()).collect();
+        self.after_ms(2_000).push(JournalEvent::Verified { sha, outcome, log: None, failed_tests })
     }
 
     /// Its work is anchored: two files, +10 -3.

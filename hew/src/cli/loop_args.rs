@@ -228,8 +228,14 @@ pub struct LogsArgs {
 pub enum GraphFormat {
     /// For GitHub, GitLab and mermaid.live
     Mermaid,
+    /// For Graphviz
+    Dot,
     /// For the terminal
     Ascii,
+    /// A picture that stands by itself
+    Svg,
+    /// For programs
+    Json,
 }
 
 /// Flags of `hew loop graph`.
@@ -238,9 +244,9 @@ pub struct GraphArgs {
     /// Which run
     #[command(flatten)]
     pub run: RunSelection,
-    /// The form
-    #[arg(long, value_name = "FORMAT", default_value = "ascii")]
-    pub format: GraphFormat,
+    /// The form; without it the one that the file's name ends with (.md, .mmd, .dot, .gv, .svg, .json), else ascii
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GraphFormat>,
     /// Write it to this file; mermaid in a .md file is fenced
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
