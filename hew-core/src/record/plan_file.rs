@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::event::SCHEMA_VERSION;
 use crate::plan::{AgentStdin, SpawnPlan};
-use crate::settings::secret::{LEFT_OUT, is_secret_name};
+use crate::settings::secret::{LEFT_OUT, is_secret_name, shown_args};
 use crate::settings::usd::Usd;
 
 /// The plan as JSON.
@@ -22,7 +22,7 @@ pub fn plan_value(plan: &SpawnPlan) -> Value {
         "model_told": plan.model_told,
         // Runtimes that go to a server of their own choice have none of hew's.
         "endpoint": null,
-        "argv": plan.argv,
+        "argv": shown_args(&plan.argv),
         "cwd": plan.cwd,
         "stdin": stdin,
         "env": env,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use hew_core::ids::TaskId;
 use hew_core::render::task::headline;
 use hew_core::render::text::visible;
-use hew_core::tracker::{DependencyKind, Task};
+use hew_core::tracker::{DependencyKind, Task, TaskLine};
 use serde_json::json;
 
 use super::Desk;
@@ -90,7 +90,7 @@ fn print(desk: &Desk<'_>, branch: &Branch, task: Option<&Task>, is_new: bool) {
     }
     let kind = kind.filter(|kind| *kind != "blocks").map(|kind| format!("({kind}) ")).unwrap_or_default();
     let again = if is_new { "" } else { " (see above)" };
-    let text = task.map_or_else(|| "not in this tracker".to_owned(), headline);
+    let text = task.map_or_else(|| "not in this tracker".to_owned(), |task| headline(&TaskLine::from(task)));
     let indent = "  ".repeat(branch.depth);
     desk.ui.print(&format!("{indent}{}{}  {text}{again}\n", visible(&kind), visible(branch.id.as_str())));
 }
