@@ -173,6 +173,7 @@ impl JournalBuilder {
             actor: self.run.actor(id),
             base_sha: self.tip.clone(),
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
+            batch: None,
         })
     }
 
@@ -243,6 +244,7 @@ impl JournalBuilder {
             file_count: 2,
             added: 10,
             removed: 3,
+            symbols_touched: Vec::new(),
         });
         self.push(JournalEvent::Queued { iteration: id })
     }

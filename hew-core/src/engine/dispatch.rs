@@ -16,7 +16,7 @@ use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
-use crate::record::event::AssignmentRecord;
+use crate::record::event::{AssignmentRecord, BatchSource};
 use crate::schedule::budget::Budget;
 use crate::schedule::dispatcher::{self, Fitness};
 use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
@@ -182,7 +182,14 @@ fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effec
     let claim_failures = std::mem::take(&mut state.claim_failures);
     record(
         out,
-        JournalEvent::Tick { ready_seen, batch_source: "skipped".to_owned(), assignments, claim_failures },
+        JournalEvent::Tick {
+            ready_seen,
+            batch_source: BatchSource::Skipped,
+            batch: None,
+            held_by_plan: 0,
+            assignments,
+            claim_failures,
+        },
     );
     for (worker, task) in choice.assignments {
         claim(state, worker, task, out);
@@ -248,8 +255,15 @@ pub(super) fn record_lost_claims(state: &mut State, ready_seen: usize, out: &mut
     if claim_failures.is_empty() {
         return;
     }
-    let batch_source = "skipped".to_owned();
-    record(out, JournalEvent::Tick { ready_seen, batch_source, assignments: Vec::new(), claim_failures });
+    let tick = JournalEvent::Tick {
+        ready_seen,
+        batch_source: BatchSource::Skipped,
+        batch: None,
+        held_by_plan: 0,
+        assignments: Vec::new(),
+        claim_failures,
+    };
+    record(out, tick);
 }
 
 fn next_id(state: &State, worker: WorkerId) -> IterationId {
@@ -326,6 +340,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
             actor: actor.clone(),
             base_sha: base.clone(),
             builds_on: dependencies.iter().map(|landing| landing.task.clone()).collect(),
+            batch: None,
         },
     );
     let iteration = Iteration {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::agent::StopRequest;
 use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
+use crate::land::verify::VerifyNote;
 use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::JournalEvent;
@@ -100,6 +101,11 @@ pub enum LaneJob {
         /// Where it goes.
         to: CommitId,
     },
+    /// All tests on the result.
+    Verify {
+        /// The result.
+        commit: CommitId,
+    },
     /// The result to the target.
     Deliver {
         /// The result.
@@ -179,6 +185,8 @@ pub enum Effect {
     StopAgent(WorkerId, StopRequest),
     /// Stop the lane's gate.
     StopGate(StopRequest),
+    /// Tell the tracker how the verification ended; answered by `VerifyNoted`.
+    NoteVerify(VerifyNote),
     /// Ask for what is left over in scope; answered by `LeftoversListed`.
     ListLeftovers(ReadyQuery),
     /// Send `Woke` at this moment of the monotonic clock: a deadline. A later one replaces an earlier one.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
-use super::state::{Course, State, Stop, StopLevel};
+use super::state::{Course, Moment, State, Stop, StopLevel};
 use super::step::record;
 use super::{dispatch, failing, unanswered};
 use crate::agent::StopRequest;
@@ -100,10 +100,12 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
     record(out, JournalEvent::StopRequested { reason, detail: detail.clone(), now: false });
     let before = state.stop.take();
     let level = before.as_ref().map_or(StopLevel::Draining, |stop| stop.level);
+    let by_person = before.as_ref().is_some_and(|stop| stop.by_person);
     let agents_until = before.and_then(|stop| stop.agents_until);
     let keeps_retries = reason == StopReason::MaxIter;
     let is_late = is_winding_up(state);
-    state.stop = Some(Stop { detail, reason, signal: None, level, agents_until, is_late, keeps_retries });
+    state.stop =
+        Some(Stop { detail, reason, signal: None, level, by_person, agents_until, is_late, keeps_retries });
     state.queue.spare.clear();
     if !keeps_retries {
         failing::end_waits(state, out);
@@ -123,7 +125,14 @@ fn end_retries(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 fn is_winding_up(state: &State) -> bool {
-    matches!(state.course, Course::Closing | Course::ListingLeftovers | Course::Delivering)
+    matches!(
+        state.course,
+        Course::Closing
+            | Course::ListingLeftovers
+            | Course::Verifying(Moment::End)
+            | Course::NotingVerify(Moment::End)
+            | Course::Delivering
+    )
 }
 
 /// A request from outside: a signal, a stop file, `hew loop cancel`. Another one goes further.
@@ -137,6 +146,9 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
         stop(state, request.reason, request.detail.clone(), out);
     }
     end_retries(state, out);
+    if let Some(stop) = &mut state.stop {
+        stop.by_person = true;
+    }
     if let (true, Some(stop)) = (first_signal, &mut state.stop) {
         stop.signal = request.signal;
         stop.is_late = false;
@@ -265,12 +277,10 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
 
 /// A gate is stopped where nothing can come of it any more, or where a person who waits has asked twice.
 fn stops_gate(state: &State) -> bool {
-    let by_person = state.stop.as_ref().is_some_and(|stop| {
-        matches!(stop.reason, StopReason::Signal | StopReason::Cancelled | StopReason::StopFile)
-    });
+    let by_person = state.stop.as_ref().is_some_and(|stop| stop.by_person);
     match state.course {
         Course::Baseline => true,
-        Course::Delivering | Course::DeliveringIdle => by_person,
+        Course::Verifying(_) | Course::Delivering | Course::DeliveringIdle => by_person,
         _ => state.is_signalled() && matches!(state.lane.current, Some((_, LaneStage::Gating { .. }))),
     }
 }

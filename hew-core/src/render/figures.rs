@@ -13,6 +13,16 @@ pub fn duration_ms(ms: u64) -> String {
     }
 }
 
+/// Milliseconds from a stamp to now, never below 0.
+pub fn since_ms(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
+    u64::try_from(now.signed_duration_since(since).num_milliseconds()).unwrap_or(0)
+}
+
+/// A duration without tenths of a second, for what is told once a second.
+pub fn age_ms(ms: u64) -> String {
+    if ms < 60_000 { format!("{}s", ms / 1000) } else { duration_ms(ms) }
+}
+
 /// The same from seconds; what is no duration is 0.
 pub fn duration_secs(secs: f64) -> String {
     duration_ms(whole_ms(secs))
@@ -32,6 +42,18 @@ pub fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
     groups.collect::<Vec<_>>().join(",")
+}
+
+/// A count in at most five columns: `999`, `1.2k`, `12.3k`, `123k`, `1.2M`.
+pub fn compact(number: u64) -> String {
+    let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit / (unit / 10));
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..100_000 => tenths(1_000) + "k",
+        100_000..1_000_000 => format!("{}k", number / 1_000),
+        1_000_000..100_000_000 => tenths(1_000_000) + "M",
+        _ => format!("{}M", number / 1_000_000),
+    }
 }
 
 /// Money in USD: `$0.02`, and `$0.0049` where cents would say too little.
@@ -57,6 +79,14 @@ mod tests {
     fn counts_are_grouped_and_small_money_keeps_its_figures() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.004_882, 0.25, 1234.5].map(usd), ["$0.00", "$0.0049", "$0.25", "$1234.50"]);
+    }
+
+    #[test]
+    fn a_compact_count_keeps_three_figures_and_an_age_whole_seconds() {
+        let counts = [0, 999, 1_000, 12_345, 99_999, 123_456, 999_999, 1_000_000, 45_600_000, 123_000_000];
+        let words = ["0", "999", "1.0k", "12.3k", "99.9k", "123k", "999k", "1.0M", "45.6M", "123M"];
+        assert_eq!(counts.map(compact), words);
+        assert_eq!([0, 59_999, 60_000].map(age_ms), ["0s", "59s", "1m00s"]);
     }
 
     #[test]

@@ -21,11 +21,16 @@ pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
     let holder = lock::holder(&project.shared_dir);
     let mut rows = Vec::new();
     for entry in run_index::list(&project.state_dir)?.into_iter().take(args.count) {
-        let file = past_runs::brief(&entry).unwrap_or_else(|error| {
-            ui.warn(&error.to_string());
-            None
-        });
-        let state = past_runs::state_of(&entry.id, file.as_ref(), holder.as_ref());
+        let (file, state) = match past_runs::brief(&entry) {
+            Ok(file) => {
+                let state = past_runs::state_of(&entry.id, file.as_ref(), holder.as_ref());
+                (file, Some(state))
+            }
+            Err(error) => {
+                ui.warn(&error.to_string());
+                (None, None)
+            }
+        };
         if ui.is_json() {
             ui.print_json(&as_json(&entry, state, file.as_ref()));
         } else {
@@ -47,9 +52,12 @@ fn took_ms(file: &RunFile) -> u64 {
     u64::try_from(took.num_milliseconds()).unwrap_or(0)
 }
 
-fn row(entry: &RunEntry, state: RunState, file: Option<&RunFile>) -> Vec<Cell> {
+fn row(entry: &RunEntry, state: Option<RunState>, file: Option<&RunFile>) -> Vec<Cell> {
     let id = Cell::text(entry.id.as_str());
-    let state = Cell::text(state.as_str()).styled(style::of_state(state));
+    let state = match state {
+        Some(state) => Cell::text(state.as_str()).styled(style::of_state(state)),
+        None => Cell::text("unreadable").styled(style::BAD),
+    };
     let Some(file) = file else { return vec![id, state] };
     vec![
         id,
@@ -63,7 +71,7 @@ fn row(entry: &RunEntry, state: RunState, file: Option<&RunFile>) -> Vec<Cell> {
     ]
 }
 
-fn as_json(entry: &RunEntry, state: RunState, file: Option<&RunFile>) -> Value {
+fn as_json(entry: &RunEntry, state: Option<RunState>, file: Option<&RunFile>) -> Value {
     json!({
         "schema": 1,
         "kind": "run",

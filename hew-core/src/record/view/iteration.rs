@@ -2,7 +2,7 @@
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
-use crate::record::event::{GateRecord, JournalEvent, RuntimeChange};
+use crate::record::event::{BatchSource, GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 
 /// Most tool calls of an iteration that are kept.
@@ -38,12 +38,20 @@ pub struct IterationView {
     pub base_sha: Option<CommitId>,
     /// Dependencies landed in this run that the base contains.
     pub builds_on: Vec<TaskId>,
+    /// Number of the batch that it was picked under.
+    pub batch: Option<u32>,
+    /// Whose batch that is.
+    pub batch_source: Option<BatchSource>,
     /// When it began: its first event.
     pub started: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
     /// How far it has come.
     pub phase: Phase,
+    /// When it came there.
+    pub phase_since: Option<Moment>,
+    /// Its latest event.
+    pub last: Option<Moment>,
     /// Its worktree.
     pub worktree: Option<String>,
     /// The runtime.
@@ -84,6 +92,8 @@ pub struct IterationView {
     pub committed_leftovers: bool,
     /// Files that differ from the base, as many as the journal names.
     pub files_touched: Vec<String>,
+    /// Functions and the like that differ from the base, as many as the journal names.
+    pub symbols_touched: Vec<String>,
     /// Number of files that differ.
     pub file_count: u64,
     /// Lines added.
@@ -123,9 +133,13 @@ impl IterationView {
             actor: None,
             base_sha: None,
             builds_on: Vec::new(),
+            batch: None,
+            batch_source: None,
             started: None,
             ended: None,
             phase: Phase::Preparing,
+            phase_since: None,
+            last: None,
             worktree: None,
             runtime: None,
             model: None,
@@ -146,6 +160,7 @@ impl IterationView {
             anchor: None,
             committed_leftovers: false,
             files_touched: Vec::new(),
+            symbols_touched: Vec::new(),
             file_count: 0,
             added: 0,
             removed: 0,
@@ -170,8 +185,27 @@ impl IterationView {
         }
     }
 
+    /// What its agents used, a running one as far as it has told.
+    pub fn spent_so_far(&self) -> Spent {
+        let mut spent = self.spent;
+        spent.usage += self.live.usage;
+        if let Some(cost) = self.live.cost_usd {
+            spent.cost_usd = Some(spent.cost_usd.unwrap_or(0.0) + cost);
+        }
+        spent
+    }
+
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
         self.started.get_or_insert(moment);
+        self.last = Some(moment);
+        let before = self.phase;
+        self.take(event, moment);
+        if self.phase != before || self.phase_since.is_none() {
+            self.phase_since = Some(moment);
+        }
+    }
+
+    fn take(&mut self, event: &JournalEvent, moment: Moment) {
         match event {
             JournalEvent::IterationStarted { .. } => self.start(event, moment),
             JournalEvent::Prepared { worktree, .. } => {
@@ -242,7 +276,15 @@ impl IterationView {
 
     fn start(&mut self, event: &JournalEvent, moment: Moment) {
         let JournalEvent::IterationStarted {
-            number, task, title, attempt, actor, base_sha, builds_on, ..
+            number,
+            task,
+            title,
+            attempt,
+            actor,
+            base_sha,
+            builds_on,
+            batch,
+            ..
         } = event
         else {
             return;
@@ -254,6 +296,7 @@ impl IterationView {
         self.actor = Some(actor.clone());
         self.base_sha = Some(base_sha.clone());
         self.builds_on.clone_from(builds_on);
+        self.batch = *batch;
         self.started = Some(moment);
     }
 
@@ -325,6 +368,7 @@ impl IterationView {
             file_count,
             added,
             removed,
+            symbols_touched,
             ..
         } = event
         else {
@@ -335,6 +379,7 @@ impl IterationView {
         self.committed_leftovers = *committed_leftovers;
         self.files_touched.clone_from(files_touched);
         self.file_count = u64::try_from(*file_count).unwrap_or(u64::MAX);
+        self.symbols_touched.clone_from(symbols_touched);
         self.added = *added;
         self.removed = *removed;
     }

@@ -26,6 +26,7 @@ mod old_refs;
 mod preflight;
 mod scope;
 
+pub(super) use dry_run::DryRun;
 pub(crate) use look_ahead::LookAhead;
 pub(crate) use preflight::{find_gate, missing_program, worktree_root};
 
