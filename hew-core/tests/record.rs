@@ -33,7 +33,7 @@ fn a_run_with_every_outcome_adds_up() {
     assert_eq!(by_worker, [(4, 4, 2, 2), (5, 5, 1, 1), (3, 3, 0, 0)]);
     assert_eq!(view.tip, Some(commit(103)));
     assert_eq!((view.leftovers.len(), view.notice_count), (3, 1));
-    assert_eq!(view.ending.as_ref().map(|ending| ending.exit_code), Some(3));
+    assert_eq!(view.ending.as_ref().and_then(|ending| ending.exit_code), Some(3));
     assert_eq!(view.in_flight().count(), 0);
 }
 

@@ -5,7 +5,9 @@
 //! adapter in the binary's crate.
 
 pub mod bd;
+pub mod browser;
 pub mod contract;
+pub mod documented_run;
 pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
@@ -14,6 +16,7 @@ pub mod fake_tracker;
 mod git_settings;
 pub mod glass;
 pub mod journal;
+pub mod json_schema;
 pub mod loop_stage;
 pub mod loopback;
 pub mod manual_clock;
@@ -22,6 +25,7 @@ pub mod real_agent;
 pub mod repo;
 pub mod run_check;
 mod running;
+mod sample_night;
 mod sample_runs;
 pub mod scenario;
 pub mod stub_agent;

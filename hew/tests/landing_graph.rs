@@ -78,7 +78,7 @@ fn a_dependency_that_was_closed_without_a_commit_is_satisfied() {
     let reason = ran.task(&nothing)["close_reason"].as_str().unwrap();
     assert!(reason.contains("it is there already"), "{reason}");
     let launch = ran.view.header.as_ref().unwrap().launch_sha.clone();
-    assert_eq!(ran.iterations(&after)[0].base_sha, Some(launch));
+    assert_eq!(ran.iterations(&after)[0].base_sha, launch);
 }
 
 /// What never lands holds back what waits for it, and nothing else.

@@ -129,6 +129,7 @@ fn record_work(id: IterationId, work: &CollectedWork, anchor: &RefName, out: &mu
             file_count: work.changes.len(),
             added: work.changes.iter().map(|change| u64::from(change.added)).sum(),
             removed: work.changes.iter().map(|change| u64::from(change.removed)).sum(),
+            symbols_touched: Vec::new(),
         },
     );
 }

@@ -5,6 +5,7 @@
 //! one its default and leaves an unknown one alone.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
@@ -19,7 +20,9 @@ use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
 };
+pub use crate::land::verify::VerifyOutcome;
 use crate::plan::Provenance;
+pub use crate::schedule::batch_plan::{BatchSource, SkipReason};
 use crate::schedule::cost::CostSource;
 pub use crate::tracker::change::TaskChange;
 use crate::usage::Usage;
@@ -28,7 +31,7 @@ use crate::usage::Usage;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEntry {
     /// Its number, from 1, without gaps.
     pub seq: u64,
@@ -42,7 +45,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalEvent {
     /// The run is launched: everything that is frozen for it.
@@ -97,7 +100,13 @@ pub enum JournalEvent {
         /// Ready tasks seen, after filters. At least this many where the queue was asked with a limit.
         ready_seen: usize,
         /// Where the choice came from; `skipped` is the graph's own order.
-        batch_source: String,
+        batch_source: BatchSource,
+        /// Number of the plan that was in force; none where the graph was trusted.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<u32>,
+        /// Free workers that wait because the plan names nothing else that is ready.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        held_by_plan: usize,
         /// What was chosen.
         assignments: Vec<AssignmentRecord>,
         /// Claims that were lost since the last tick, with the holder.
@@ -123,6 +132,9 @@ pub enum JournalEvent {
         /// Dependencies landed in this run that the base contains.
         #[serde(default)]
         builds_on: Vec<TaskId>,
+        /// Number of the batch that it was picked under: a plan, or a planner's silence; none where nobody was asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        batch: Option<u32>,
     },
     /// A worker's worktree was made before there was a task for it.
     MadeAhead {
@@ -247,6 +259,9 @@ pub enum JournalEvent {
         added: u64,
         /// Lines removed.
         removed: u64,
+        /// Functions and the like that differ from the base, as git's hunk headers name them; at most 200.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        symbols_touched: Vec<String>,
     },
     /// The result waits for the lane; the worker is free.
     Queued {
@@ -331,6 +346,9 @@ pub enum JournalEvent {
         /// What landed.
         #[serde(default)]
         landed_sha: Option<CommitId>,
+        /// It was not the task's fault: the attempt does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spares_attempt: bool,
     },
     /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
     Noticed {
@@ -398,6 +416,55 @@ pub enum JournalEvent {
         /// Tokens that it told of then, in all.
         told: u64,
     },
+    /// The planner is asked what is next. What came of it follows as a `BatchPlanned` of the same number.
+    PlannerStarted {
+        /// The number of the batch.
+        number: u32,
+        /// The iteration that just ended.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The runtime.
+        runtime: RuntimeName,
+        /// The model that is asked for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        /// Runtime, model and endpoint with where they came from, for people.
+        line: String,
+        /// Program and arguments.
+        argv: Vec<String>,
+        /// Where each field came from.
+        provenance: Vec<Provenance>,
+    },
+    /// What is next, or that nobody says so.
+    BatchPlanned {
+        /// Its number in the run, from 1.
+        number: u32,
+        /// The iteration that just ended.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Who says so.
+        source: BatchSource,
+        /// The tasks. None of them, from an agent: nothing is narrowed.
+        task_ids: Vec<TaskId>,
+        /// Names that are no task's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        dropped: Vec<String>,
+        /// Why the planner said nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<SkipReason>,
+        /// The same in more words, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        detail: Option<String>,
+        /// Tokens that the planner used; none where it was not run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        planner_tokens: Option<Usage>,
+        /// Money in USD that the planner cost: as its runtime reckons it, else by the listed price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
+    },
     /// No new iteration starts from here on.
     StopRequested {
         /// Why.
@@ -406,6 +473,24 @@ pub enum JournalEvent {
         detail: String,
         /// Agents are stopped too.
         now: bool,
+    },
+    /// The verification begins on the run branch's tree.
+    Verifying {
+        /// The commit that it looks at.
+        sha: CommitId,
+    },
+    /// The verification is over, or was passed by.
+    Verified {
+        /// The commit that it is about.
+        sha: CommitId,
+        /// What it showed.
+        outcome: VerifyOutcome,
+        /// Its log, relative to the run folder; none where it did not run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
+        /// Names of the first tests that failed, as far as its output tells them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed_tests: Vec<String>,
     },
     /// The result goes to the target.
     Delivering {
@@ -445,6 +530,7 @@ impl JournalEvent {
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
+            | Self::Verified { .. }
             | Self::Delivering { .. }
             | Self::Delivery { .. }
             | Self::RunEnded { .. } => true,
@@ -466,7 +552,15 @@ impl JournalEvent {
             | Self::RuntimeChanged { .. }
             | Self::AwaitingRuntime { .. }
             | Self::BudgetPassed { .. }
+            | Self::PlannerStarted { .. }
+            | Self::BatchPlanned { .. }
+            | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }

@@ -1,9 +1,10 @@
-//! The files of a run, as they are on disk: run.json, manifest.json, iter-NNN.json.
+//! The files of a run, as they are on disk: run.json, manifest.json, iter-NNN.json, batch-NNN.json.
 //!
 //! They are projections of the journal, made from a [`RunView`] by plain functions and rebuilt from it at any time. Every
 //! field is additive: a reader gives a missing one its default and leaves an unknown one alone; a file of a newer
 //! `schema_version` is an error that names both versions. Nothing here reads or writes a file.
 
+pub mod batch_file;
 pub mod iteration_file;
 pub mod run_file;
 
@@ -13,8 +14,10 @@ use serde::de::DeserializeOwned;
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
 use crate::ids::{IterationId, WorkerId};
+pub use crate::record::event::VerifyOutcome;
+pub use batch_file::BatchFile;
 pub use iteration_file::{CostSource, GateFile, IterationFile};
-pub use run_file::{ManifestFile, ManifestWorker, RunFile, VerifyOutcome};
+pub use run_file::{ManifestFile, ManifestWorker, RunFile};
 
 /// The journal.
 pub const JOURNAL: &str = "events.jsonl";
@@ -91,6 +94,21 @@ pub fn iteration_file_name(jobs: u16, iteration: IterationId) -> String {
     format!("{}.json", iteration_dir(jobs, iteration))
 }
 
+/// A batch's folder, relative to the run folder: what the planner was told and said, where it was asked.
+pub fn batch_dir(number: u32) -> String {
+    format!("batch-{number:03}")
+}
+
+/// A batch's file, relative to the run folder: its folder's name with `.json`.
+pub fn batch_file_name(number: u32) -> String {
+    format!("{}.json", batch_dir(number))
+}
+
+/// The batch that a batch's file belongs to.
+pub fn batch_of_name(name: &str) -> Option<u32> {
+    name.strip_prefix("batch-")?.strip_suffix(".json")?.parse().ok()
+}
+
 /// Which files are no longer up to date after this event, which the view has taken in already.
 ///
 /// An iteration's file is due when somebody may want to read it: at its start, when its agent has ended, when its gate
@@ -104,7 +122,10 @@ pub fn projections(view: &RunView, event: &JournalEvent) -> Vec<String> {
             iteration().into_iter().chain(run_files()).collect()
         }
         JournalEvent::Exited { .. } | JournalEvent::Gated { .. } => iteration().into_iter().collect(),
-        JournalEvent::Landed { .. } | JournalEvent::Delivery { .. } => vec![RUN.to_owned()],
+        JournalEvent::BatchPlanned { number, .. } => vec![batch_file_name(*number)],
+        JournalEvent::Landed { .. } | JournalEvent::Verified { .. } | JournalEvent::Delivery { .. } => {
+            vec![RUN.to_owned()]
+        }
         _ => Vec::new(),
     }
 }
@@ -115,6 +136,9 @@ pub fn render(view: &RunView, name: &str) -> Option<String> {
         RUN => RunFile::of(view).map(|file| to_json(&file)),
         MANIFEST => ManifestFile::of(view).map(|file| to_json(&file)),
         _ => {
+            if let Some(number) = batch_of_name(name) {
+                return view.batches.get(&number).map(|batch| to_json(&BatchFile::of(batch, view.jobs())));
+            }
             let id = iteration_of_name(view.jobs(), name)?;
             let iteration = view.iterations.get(&id)?;
             Some(to_json(&IterationFile::of(iteration, view.jobs())))

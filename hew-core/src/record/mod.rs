@@ -3,6 +3,7 @@
 pub mod event;
 pub mod files;
 pub mod ledger;
+pub mod older;
 mod parts;
 pub mod plan_file;
 mod runtime_change;

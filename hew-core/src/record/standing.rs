@@ -1,12 +1,13 @@
 //! How a run stands: what its journal says, with what only the project's lock knows.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::StopReason;
 use super::view::RunEnding;
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// It goes on.
@@ -40,7 +41,7 @@ impl RunState {
 
     /// The same from a view's ending.
     pub fn of_ending(ending: Option<&RunEnding>, is_held: bool) -> Self {
-        Self::of(ending.map(|ending| (ending.stop_reason, ending.exit_code)), is_held)
+        Self::of(ending.map(|ending| (ending.stop_reason, ending.exit_code.unwrap_or(0))), is_held)
     }
 
     /// The wire form.

@@ -5,6 +5,7 @@
 //! totals as one that keeps them. A view does not know whether its run still lives: the project's lock does.
 
 pub mod agent;
+pub mod batch;
 pub mod iteration;
 pub mod models;
 pub mod moment;
@@ -26,13 +27,14 @@ use super::event::{
 use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
+pub use batch::{BatchCounts, BatchView, PlannerView};
 pub use iteration::{ConflictView, IterationView};
 pub use models::{ModelTotals, Models};
 pub use moment::Moment;
 pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
 use run::header_of;
-pub use run::{NoticeView, RunEnding, RunHeader, StopView};
+pub use run::{NoticeView, RunEnding, RunHeader, StopView, VerifyView};
 pub use runtimes::{PassedView, RuntimeView};
 pub use spent::Spent;
 pub use task::{GateProofView, TaskView};
@@ -46,6 +48,8 @@ pub const MAX_NOTICES: usize = 1000;
 pub struct RunView {
     /// What was frozen at launch; none before the first entry.
     pub header: Option<RunHeader>,
+    /// Made from the files of a run that has no journal, as older layouts have none: what files don't hold is unknown.
+    pub is_from_files: bool,
     /// How it ended; none while it runs, and for ever if it crashed.
     pub ending: Option<RunEnding>,
     /// The latest stop that was asked for.
@@ -66,8 +70,16 @@ pub struct RunView {
     pub awaiting_runtime: Option<DateTime<Utc>>,
     /// The budget that was passed.
     pub budget_passed: Option<PassedView>,
+    /// What is next, as it was said, by number.
+    pub batches: BTreeMap<u32, BatchView>,
+    /// The planner that is being asked.
+    pub planner: Option<PlannerView>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
+    /// The commit that is being verified just now.
+    pub verifying: Option<CommitId>,
+    /// What the latest verification showed.
+    pub verify: Option<VerifyView>,
     /// What is on its way to the target just now.
     pub delivering: Option<CommitId>,
     /// What came of the latest delivery.
@@ -161,6 +173,13 @@ impl RunView {
         }
     }
 
+    /// Drops the tasks that a batch names; who said it stays, for what is picked under it.
+    pub fn forget_batch(&mut self, number: u32) {
+        if let Some(batch) = self.batches.get_mut(&number) {
+            batch.forget();
+        }
+    }
+
     /// Takes in the next entry.
     pub fn apply(&mut self, entry: &JournalEntry) {
         let moment = Moment { at: entry.at, elapsed_ms: entry.elapsed_ms };
@@ -203,6 +222,22 @@ impl RunView {
                     at_end: false,
                 });
             }
+            JournalEvent::PlannerStarted { number, iteration, runtime, .. } => {
+                let runtime = runtime.clone();
+                self.planner =
+                    Some(PlannerView { number: *number, after: *iteration, runtime, since: moment });
+            }
+            JournalEvent::BatchPlanned { .. } => self.take_batch(event, moment),
+            JournalEvent::Verifying { sha } => self.verifying = Some(sha.clone()),
+            JournalEvent::Verified { sha, outcome, log, failed_tests } => {
+                self.verifying = None;
+                self.verify = Some(VerifyView {
+                    outcome: outcome.clone(),
+                    sha: Some(sha.clone()),
+                    log: log.clone(),
+                    failed_tests: failed_tests.clone(),
+                });
+            }
             JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
             JournalEvent::Delivery { outcome } => self.take_delivery(outcome),
             JournalEvent::RunEnded { stop_reason, exit_code, leftovers, remedies } => {
@@ -210,13 +245,23 @@ impl RunView {
                 let remedies = remedies.clone();
                 self.ending = Some(RunEnding {
                     stop_reason: *stop_reason,
-                    exit_code: *exit_code,
+                    exit_code: Some(*exit_code),
                     remedies,
                     at: moment,
                 });
             }
             _ => {}
         }
+    }
+
+    fn take_batch(&mut self, event: &JournalEvent, moment: Moment) {
+        let Some(batch) = BatchView::of(event, moment) else { return };
+        self.planner.take_if(|planner| planner.number == batch.number);
+        if self.batches.contains_key(&batch.number) {
+            return;
+        }
+        self.totals.add_batch(&batch);
+        self.batches.insert(batch.number, batch);
     }
 
     fn note(&mut self, at: DateTime<Utc>, about: Option<IterationId>, text: &str) {
@@ -257,6 +302,14 @@ impl RunView {
         let was_planned = iteration.runtime.is_some();
         iteration.apply(event, moment);
         match event {
+            JournalEvent::IterationStarted { batch: Some(number), .. }
+                if iteration.batch_source.is_none() =>
+            {
+                iteration.batch_source = self.batches.get(number).map(|batch| batch.source);
+                if let Some(source) = iteration.batch_source {
+                    self.totals.picked.count(source);
+                }
+            }
             JournalEvent::Exited { usage, cost_usd, cost_source, .. } if !has_ended => {
                 self.totals.spent.add(*usage, *cost_usd, *cost_source);
                 worker.spent.add(*usage, *cost_usd, *cost_source);
@@ -365,7 +418,11 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Noticed { .. }
         | JournalEvent::AwaitingRuntime { .. }
+        | JournalEvent::PlannerStarted { .. }
+        | JournalEvent::BatchPlanned { .. }
         | JournalEvent::StopRequested { .. }
+        | JournalEvent::Verifying { .. }
+        | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
         | JournalEvent::RunEnded { .. } => None,

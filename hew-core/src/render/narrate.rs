@@ -1,11 +1,13 @@
 //! One plain line an event, for whoever watches a run.
 
+mod batches;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
 use super::stopping;
 use super::table::cut;
 use super::text::visible;
+use super::verify;
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, RefName, TaskId};
 use crate::record::event::{DeliveryRecord, GateRecord, JournalEvent};
@@ -63,6 +65,10 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             let what = view.stop.as_ref().map(|stop| stopping::words(view, stop));
             format!("stop ({}): {detail}: {}", reason.as_str(), what.unwrap_or_default())
         }
+        JournalEvent::Verifying { sha } => format!("verifying the result at {}", sha.short()),
+        JournalEvent::Verified { outcome, failed_tests, .. } => {
+            format!("verification {}", verify::words(outcome, failed_tests))
+        }
         JournalEvent::Delivery { outcome } => delivery(outcome),
         JournalEvent::RunEnded { stop_reason, exit_code, .. } => {
             format!("run ended: {} (exit code {exit_code})", stop_reason.as_str())
@@ -71,7 +77,9 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::RuntimeChanged { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::BudgetPassed { .. } => runtimes::line(event, view)?,
+        JournalEvent::BatchPlanned { .. } => return batches::line(event),
         JournalEvent::Tick { .. }
+        | JournalEvent::PlannerStarted { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Prepared { .. }
         | JournalEvent::Plan { .. }
@@ -197,8 +205,9 @@ pub fn opening(header: &RunHeader) -> Vec<String> {
         _ => ", and stays there".to_owned(),
     };
     let grace = header.setting("loop.stop_grace").unwrap_or("a while");
+    let branch = header.run_branch.as_ref().map_or("the run's own branch", |branch| branch.as_str());
     [
-        format!("  what is good lands on {}{goes}", header.run_branch),
+        format!("  what is good lands on {branch}{goes}"),
         "  to look: hew loop status --watch, hew loop logs --follow".to_owned(),
         "  to stop: hew loop cancel (what runs ends and lands)".to_owned(),
         format!("       or: Ctrl-C (agents have {grace} to end; twice: now)"),

@@ -6,8 +6,8 @@
 pub mod json;
 mod limits;
 mod models;
-mod spent;
-mod tasks;
+pub(crate) mod spent;
+pub(crate) mod tasks;
 
 use std::fmt::Write as _;
 
@@ -15,6 +15,7 @@ use super::figures::{count, duration_ms, duration_secs, grouped, stamp};
 use super::style::{self, FAINT, HEADING, WARN};
 use super::table::{self, Cell};
 use super::text::visible;
+use super::verify;
 use crate::record::event::{DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord};
 use crate::record::view::{RunHeader, RunView, Spent};
 use crate::record::{IterationOutcome, RunState};
@@ -82,17 +83,20 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
     );
     let mut rows = vec![
         ("started", started),
-        ("scope", scope(&header.scope, header.in_scope)),
+        ("scope", scope(header)),
         ("iterations", iterations(view)),
         ("gate", gate(header, view.baseline.as_ref())),
         ("landed", landed),
-        ("delivered", delivered(view, header)),
     ];
+    rows.extend(
+        view.verify.as_ref().map(|seen| ("verify", verify::words(&seen.outcome, &seen.failed_tests))),
+    );
+    rows.push(("delivered", delivered(view, header)));
     rows.extend(spent::facts(&view.totals.spent));
     rows.extend(limits::budget_facts(view, header));
     rows.extend(limits::waiting(view));
     if let Some(ending) = &view.ending {
-        let stopped = format!("{} (exit code {})", ending.stop_reason.as_str(), ending.exit_code);
+        let stopped = ending.words();
         let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
         rows.push(("stopped", stopped + &why));
     } else if let Some(stop) = &view.stop {
@@ -103,15 +107,18 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
     table::render(&rows)
 }
 
-fn scope(scope: &ScopeRecord, in_scope: usize) -> String {
+/// The slice of the queue, and how much was in it.
+pub(crate) fn scope(header: &RunHeader) -> String {
     let names =
         |ids: &[crate::ids::TaskId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let what = match scope {
-        ScopeRecord::Ready => "everything that is ready".to_owned(),
-        ScopeRecord::Epics { epic_ids } => format!("epics {}", names(epic_ids)),
-        ScopeRecord::Tasks { task_ids } => format!("tasks {}", names(task_ids)),
+    let what = match &header.scope {
+        Some(ScopeRecord::Ready) => "everything that is ready".to_owned(),
+        Some(ScopeRecord::Epics { epic_ids }) => format!("epics {}", names(epic_ids)),
+        Some(ScopeRecord::Tasks { task_ids }) => format!("tasks {}", names(task_ids)),
+        None => "not recorded".to_owned(),
     };
-    format!("{what}; {} open at launch", count(in_scope as u64, "task", "tasks"))
+    let open = header.in_scope.map(|number| count(number as u64, "task", "tasks"));
+    what + &open.map(|open| format!("; {open} open at launch")).unwrap_or_default()
 }
 
 fn iterations(view: &RunView) -> String {
@@ -145,15 +152,17 @@ fn red_reason(gate: &GateRecord) -> String {
     }
 }
 
-fn delivered(view: &RunView, header: &RunHeader) -> String {
+/// What came of the delivery, in a line.
+pub(crate) fn delivered(view: &RunView, header: &RunHeader) -> String {
+    let branch = header.run_branch.as_ref().map_or("?", |branch| branch.as_str());
     match &view.delivery {
         Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
         Some(DeliveryRecord::NotWanted { reason }) if view.totals.landed == 0 => format!("no: {reason}"),
-        Some(DeliveryRecord::NotWanted { reason }) => format!("no: {reason}; see {}", header.run_branch),
+        Some(DeliveryRecord::NotWanted { reason }) => format!("no: {reason}; see {branch}"),
         Some(DeliveryRecord::Refused { target, reason, .. }) => {
-            format!("not to {target}: {reason}; the result is on {}", header.run_branch)
+            format!("not to {target}: {reason}; the result is on {branch}")
         }
-        None => format!("not yet; the result is on {}", header.run_branch),
+        None => format!("not yet; the result is on {branch}"),
     }
 }
 
@@ -259,7 +268,8 @@ fn notices(view: &RunView) -> String {
     out
 }
 
-fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+/// What a person should do now, one command each.
+pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
     let mut commands: Vec<String> =
         view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
     if state == RunState::Crashed {
@@ -268,6 +278,11 @@ fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
         }
         commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
     }
+    commands
+}
+
+fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+    let commands = commands(view, header, state);
     if commands.is_empty() {
         return String::new();
     }

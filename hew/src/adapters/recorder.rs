@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew_core::ids::IterationId;
-use hew_core::record::files::{iteration_file_name, projections, render};
+use hew_core::record::files::{batch_of_name, iteration_file_name, projections, render};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
 /// How long lines are gathered before the files that they change are written: every file is synced twice (itself and its
@@ -96,6 +96,8 @@ impl Writing {
             if let Err(error) = self.store.write(&name, content.as_bytes()) {
                 errors.push(error);
                 self.due.insert(name);
+            } else if let Some(number) = batch_of_name(&name) {
+                self.view.forget_batch(number);
             }
         }
         for id in std::mem::take(&mut self.ended) {

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::ui::Ui;
 
 pub mod agent_words;
+pub mod completions;
 pub mod config;
 mod config_write;
 pub mod context;
@@ -20,13 +21,14 @@ pub mod loop_list;
 pub mod loop_logs;
 mod loop_logs_transcript;
 pub mod loop_prune;
+pub mod loop_report;
 pub mod loop_run;
 pub mod loop_status;
 pub mod loop_summary;
+pub mod manpage;
 pub mod nested;
 pub mod past_runs;
 pub mod schema;
-pub mod shim;
 pub mod task;
 mod telling;
 pub mod trust;
@@ -41,11 +43,12 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Init(args) => init::run(&args, ui),
         Command::Trust(args) => trust::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Completions(args) => Ok(completions::run(&args, ui)),
+        Command::Manpage(args) => manpage::run(&args, ui),
         Command::Demo(args) => demo::run(&args, ui),
         Command::Done(args) => agent_words::done(args, ui),
         Command::Blocked(args) => agent_words::blocked(args, ui),
         Command::Fail(args) => agent_words::fail(args, ui),
-        Command::Shim => shim::run(),
     }
 }
 
@@ -60,6 +63,7 @@ fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
         LoopCommand::Summary(args) => loop_summary::run(&args, ui),
         LoopCommand::Explain(args) => loop_explain::run(&args, ui),
         LoopCommand::Graph(args) => loop_graph::run(&args, ui),
+        LoopCommand::Report(args) => loop_report::run(&args, ui),
         LoopCommand::PruneWorktrees(args) => loop_prune::run(&args, ui),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::RunId;
-use hew_core::record::files::{self, JOURNAL, RUN, RunFile};
+use hew_core::record::files::{self, FileError, JOURNAL, RUN, RunFile};
 use hew_core::record::view::{IterationRow, RunView};
 use hew_core::record::{RunState, StoreError};
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use serde::Deserialize;
 use crate::adapters::lock::{self, Holder};
 use crate::adapters::project::Project;
 use crate::adapters::run_index::{self, RunEntry};
-use crate::adapters::{jsonl, store};
+use crate::adapters::{jsonl, older_run, store};
 use crate::failure::Failure;
 use crate::ui::Ui;
 
@@ -28,6 +28,8 @@ pub struct PastRun {
     pub state: RunState,
     /// What its journal says.
     pub view: RunView,
+    /// What of it could not be read, for people.
+    pub gaps: Vec<String>,
 }
 
 /// A run with every iteration in brief.
@@ -40,12 +42,7 @@ pub fn unreadable(error: StoreError) -> Failure {
 
 /// The run that is meant, without details of what ended.
 pub fn open(project: &Project, wanted: Option<&str>, ui: &Ui) -> Result<PastRun, Failure> {
-    let entry = run_index::select(&project.state_dir, wanted)?;
-    let (view, warning) = store::fold(&entry.dir, false).map_err(unreadable)?;
-    if let Some(warning) = warning {
-        ui.warn(&warning);
-    }
-    Ok(past_run(project, entry, view))
+    open_with_rows(project, wanted, ui).map(|(run, _)| run)
 }
 
 /// The run that is meant, with its iterations in brief.
@@ -62,16 +59,25 @@ pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>
 }
 
 fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
-    let (view, rows, warning) = store::fold_rows(&entry.dir).map_err(unreadable)?;
-    if let Some(warning) = warning {
-        ui.warn(&warning);
-    }
-    Ok((past_run(project, entry, view), rows))
+    let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
+    gaps.iter().for_each(|gap| ui.warn(gap));
+    Ok((past_run(project, entry, view, gaps), rows))
 }
 
-fn past_run(project: &Project, entry: RunEntry, view: RunView) -> PastRun {
+/// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
+fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
+    if entry.dir.join(JOURNAL).exists() {
+        let (view, rows, warning) = store::fold_rows(&entry.dir)?;
+        return Ok((view, rows, warning.into_iter().collect()));
+    }
+    let (files, warnings) = older_run::read(&entry.dir)?;
+    let (view, rows) = files.fold(&entry.id);
+    Ok((view, rows, warnings))
+}
+
+fn past_run(project: &Project, entry: RunEntry, view: RunView, gaps: Vec<String>) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held(project, &entry.id));
-    PastRun { id: entry.id, dir: entry.dir, state, view }
+    PastRun { id: entry.id, dir: entry.dir, state, view, gaps }
 }
 
 /// A living process of this run holds the project.
@@ -83,15 +89,20 @@ pub fn is_held(project: &Project, run: &RunId) -> bool {
 /// is folded; `None` if the run never wrote anything.
 pub fn brief(entry: &RunEntry) -> Result<Option<RunFile>, StoreError> {
     let journal = entry.dir.join(JOURNAL);
+    let path = entry.dir.join(RUN);
+    let file = fs::read_to_string(&path).ok().map(|text| files::parse::<RunFile>(&text));
+    if let Some(Err(newer @ FileError::Newer { .. })) = &file {
+        return Err(StoreError { path, reason: newer.to_string() });
+    }
+    let file = file.and_then(Result::ok);
+    if !journal.exists() && file.is_some() {
+        return Ok(file);
+    }
     let last = jsonl::last_line(&journal).ok().flatten();
     let last_at = last.and_then(|line| serde_json::from_str::<At>(&line).ok()).map(|line| line.at);
-    let file = fs::read_to_string(entry.dir.join(RUN)).ok();
-    let file = file.and_then(|text| files::parse::<RunFile>(&text).ok());
-    match (file, last_at) {
-        (Some(file), Some(at)) if file.last_updated_at == at => Ok(Some(file)),
-        (Some(file), None) if !journal.exists() => Ok(Some(file)),
-        _ if !journal.exists() => Ok(None),
-        _ => Ok(RunFile::of(&store::fold(&entry.dir, false)?.0)),
+    match file {
+        Some(file) if last_at == Some(file.last_updated_at) => Ok(Some(file)),
+        _ => Ok(RunFile::of(&load(entry)?.0)),
     }
 }
 

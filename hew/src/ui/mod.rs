@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use hew_core::output::{Output, Printed};
 use hew_core::render::text;
 use serde::Serialize;
 
@@ -20,6 +21,15 @@ use crate::failure::{Failure, code};
 pub fn can_ask() -> bool {
     let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     stdin().is_terminal() && stderr().is_terminal() && !is_set("CI") && !is_set("HEW_NON_INTERACTIVE")
+}
+
+/// One object of `--json` with the end of its line.
+///
+/// # Panics
+/// If a map in it has keys that are no strings.
+pub fn json_line(output: &impl Output) -> String {
+    let line = serde_json::to_string(&Printed::of(output)).expect("outputs have string keys");
+    text::visible_json(line) + "\n"
 }
 
 /// How this invocation prints. A copy prints to the same streams and knows the same of them.
@@ -81,6 +91,11 @@ impl Ui {
         }
     }
 
+    /// One object of `--json` on a line of its own.
+    pub fn print_output(&self, output: &impl Output) {
+        self.print(&json_line(output));
+    }
+
     /// One JSON object on a line of its own.
     ///
     /// # Panics
@@ -123,7 +138,7 @@ impl Ui {
     /// Prints a failure in the form asked for and answers its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
-            self.print_json(&failure.to_json());
+            self.print_output(failure);
         } else {
             let _ = anstream::stderr().lock().write_all(render_failure(failure).as_bytes());
         }

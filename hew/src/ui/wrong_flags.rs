@@ -13,9 +13,9 @@ use crate::failure::Failure;
 /// Never: clap's exit codes are 0 and 2.
 pub fn tell(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> ExitCode {
     if error.use_stderr() && args.any(|arg| arg == "--json") {
-        let object = failure(&error.to_string()).to_json();
+        let line = super::json_line(&failure(&error.to_string()));
         // A closed stdout changes nothing about the exit code.
-        let _ = writeln!(anstream::stdout().lock(), "{object}");
+        let _ = write!(anstream::stdout().lock(), "{line}");
     } else {
         let _ = error.print();
     }

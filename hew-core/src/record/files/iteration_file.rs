@@ -1,6 +1,7 @@
 //! iter-NNN.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::record::view::{IterationView, Moment};
 pub use crate::schedule::cost::CostSource;
 
 /// What the gate showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateFile {
     /// The command.
     pub command: String,
@@ -53,7 +54,7 @@ impl GateFile {
 }
 
 /// iter-NNN.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IterationFile {
     /// Version of this file.
     #[serde(default)]
@@ -175,7 +176,7 @@ impl IterationFile {
             deferred: view.deferred.clone(),
             tool_calls: view.tool_calls.iter().map(|call| json!(call)).collect(),
             stderr_tail: text(&view.stderr_tail),
-            symbols_touched: Vec::new(),
+            symbols_touched: view.symbols_touched.clone(),
             files_touched: view.files_touched.clone(),
             runtime_used: view.runtime.clone(),
             cooldown_engaged: view.cooldown_engaged,
@@ -188,7 +189,7 @@ impl IterationFile {
             summary: view.summary.clone(),
             exit: view.exit.as_ref().map(|exit| exit.exit),
             session_id: view.session_id.clone(),
-            batch: None,
+            batch: view.batch,
         }
     }
 }

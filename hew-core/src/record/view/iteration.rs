@@ -2,7 +2,7 @@
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
-use crate::record::event::{GateRecord, JournalEvent, RuntimeChange};
+use crate::record::event::{BatchSource, GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 
 /// Most tool calls of an iteration that are kept.
@@ -38,6 +38,10 @@ pub struct IterationView {
     pub base_sha: Option<CommitId>,
     /// Dependencies landed in this run that the base contains.
     pub builds_on: Vec<TaskId>,
+    /// Number of the batch that it was picked under.
+    pub batch: Option<u32>,
+    /// Whose batch that is.
+    pub batch_source: Option<BatchSource>,
     /// When it began: its first event.
     pub started: Option<Moment>,
     /// When it ended.
@@ -88,6 +92,8 @@ pub struct IterationView {
     pub committed_leftovers: bool,
     /// Files that differ from the base, as many as the journal names.
     pub files_touched: Vec<String>,
+    /// Functions and the like that differ from the base, as many as the journal names.
+    pub symbols_touched: Vec<String>,
     /// Number of files that differ.
     pub file_count: u64,
     /// Lines added.
@@ -127,6 +133,8 @@ impl IterationView {
             actor: None,
             base_sha: None,
             builds_on: Vec::new(),
+            batch: None,
+            batch_source: None,
             started: None,
             ended: None,
             phase: Phase::Preparing,
@@ -152,6 +160,7 @@ impl IterationView {
             anchor: None,
             committed_leftovers: false,
             files_touched: Vec::new(),
+            symbols_touched: Vec::new(),
             file_count: 0,
             added: 0,
             removed: 0,
@@ -267,7 +276,15 @@ impl IterationView {
 
     fn start(&mut self, event: &JournalEvent, moment: Moment) {
         let JournalEvent::IterationStarted {
-            number, task, title, attempt, actor, base_sha, builds_on, ..
+            number,
+            task,
+            title,
+            attempt,
+            actor,
+            base_sha,
+            builds_on,
+            batch,
+            ..
         } = event
         else {
             return;
@@ -279,6 +296,7 @@ impl IterationView {
         self.actor = Some(actor.clone());
         self.base_sha = Some(base_sha.clone());
         self.builds_on.clone_from(builds_on);
+        self.batch = *batch;
         self.started = Some(moment);
     }
 
@@ -350,6 +368,7 @@ impl IterationView {
             file_count,
             added,
             removed,
+            symbols_touched,
             ..
         } = event
         else {
@@ -360,6 +379,7 @@ impl IterationView {
         self.committed_leftovers = *committed_leftovers;
         self.files_touched.clone_from(files_touched);
         self.file_count = u64::try_from(*file_count).unwrap_or(u64::MAX);
+        self.symbols_touched.clone_from(symbols_touched);
         self.added = *added;
         self.removed = *removed;
     }

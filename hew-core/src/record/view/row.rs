@@ -1,16 +1,18 @@
 //! What lists and pictures need of an iteration: small enough to keep for a run of a hundred thousand.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, ModelName, RuntimeName, TaskId};
-use crate::record::event::{JournalEntry, JournalEvent};
+use crate::output::Output;
+use crate::record::event::{BatchSource, JournalEntry, JournalEvent};
 use crate::usage::Usage;
 
 /// One iteration, briefly.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct IterationRow {
     /// The iteration.
     #[serde(flatten)]
@@ -51,8 +53,16 @@ pub struct IterationRow {
     pub landed_sha: Option<CommitId>,
     /// Dependencies landed in this run that its base contains.
     pub builds_on: Vec<TaskId>,
+    /// Number of the batch that it was picked under.
+    pub batch: Option<u32>,
+    /// Whose batch that is; none where nobody was asked what is next.
+    pub batch_source: Option<BatchSource>,
     /// Its agent ended and had written nothing to its standard error.
     pub is_stderr_empty: bool,
+}
+
+impl Output for IterationRow {
+    const KIND: &'static str = "iteration";
 }
 
 impl IterationRow {
@@ -78,6 +88,8 @@ impl IterationRow {
             base_sha: view.base_sha.clone(),
             landed_sha: view.landed_sha.clone(),
             builds_on: view.builds_on.clone(),
+            batch: view.batch,
+            batch_source: view.batch_source,
             is_stderr_empty: view.exit.is_some() && view.stderr_tail.trim().is_empty(),
         }
     }

@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::Moment;
 use crate::ids::{BranchName, CommitId, IterationId, RunId};
-use crate::record::event::{JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord};
+use crate::record::event::{
+    JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
+};
 
 /// What was frozen at launch.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,14 +23,14 @@ pub struct RunHeader {
     pub project: String,
     /// The branch that was checked out; none for a detached HEAD.
     pub target_branch: Option<BranchName>,
-    /// The commit that everything starts from.
-    pub launch_sha: CommitId,
-    /// Where results land.
-    pub run_branch: BranchName,
+    /// The commit that everything starts from; unknown in an older layout.
+    pub launch_sha: Option<CommitId>,
+    /// Where results land; unknown in an older layout.
+    pub run_branch: Option<BranchName>,
     /// Number of workers.
     pub jobs: u16,
-    /// The slice of the queue.
-    pub scope: ScopeRecord,
+    /// The slice of the queue; unknown in an older layout.
+    pub scope: Option<ScopeRecord>,
     /// The gate's command; none where no gate was found.
     pub gate: Option<String>,
     /// Where the tasks live; unknown in older journals.
@@ -41,8 +43,8 @@ pub struct RunHeader {
     pub worktrees: String,
     /// Every effective setting.
     pub settings: Vec<SettingRecord>,
-    /// Tasks in scope that were open at launch.
-    pub in_scope: usize,
+    /// Tasks in scope that were open at launch; unknown in an older layout.
+    pub in_scope: Option<usize>,
     /// When it was launched.
     pub started: Moment,
 }
@@ -65,12 +67,20 @@ impl RunHeader {
 pub struct RunEnding {
     /// Why.
     pub stop_reason: StopReason,
-    /// The process's exit code.
-    pub exit_code: u8,
+    /// The process's exit code; unknown in an older layout.
+    pub exit_code: Option<u8>,
     /// What a person should do now, one command each.
     pub remedies: Vec<String>,
     /// When.
     pub at: Moment,
+}
+
+impl RunEnding {
+    /// Why, and the exit code where it is known, for people.
+    pub fn words(&self) -> String {
+        let code = self.exit_code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+        format!("{}{code}", self.stop_reason.as_str())
+    }
 }
 
 /// A stop that was asked for.
@@ -84,6 +94,19 @@ pub struct StopView {
     pub now: bool,
     /// When.
     pub at: Moment,
+}
+
+/// What the verification at the end showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifyView {
+    /// What it showed.
+    pub outcome: VerifyOutcome,
+    /// The commit that it is about; unknown in older runs.
+    pub sha: Option<CommitId>,
+    /// Its log, relative to the run folder; none where it did not run.
+    pub log: Option<String>,
+    /// Names of the first tests that failed, as far as its output tells them.
+    pub failed_tests: Vec<String>,
 }
 
 /// Something that a person should know.
@@ -128,17 +151,17 @@ pub(super) fn header_of(event: &JournalEvent, started: Moment) -> Option<RunHead
         pid,
         project,
         target_branch,
-        launch_sha,
-        run_branch,
+        launch_sha: Some(launch_sha),
+        run_branch: Some(run_branch),
         jobs,
-        scope,
+        scope: Some(scope),
         gate,
         tracker: tracker.map(|tracker| *tracker),
         max_iter,
         budget_wall_secs,
         worktrees,
         settings,
-        in_scope,
+        in_scope: Some(in_scope),
         started,
     })
 }

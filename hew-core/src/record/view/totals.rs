@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{IterationView, Spent};
+use super::{BatchCounts, BatchView, IterationView, Spent};
 use crate::agent::IterationOutcome;
 use crate::ids::RuntimeName;
 
@@ -27,8 +27,15 @@ pub struct Totals {
     pub parked: u64,
     /// Milliseconds from start to end, summed over the ended iterations.
     pub busy_ms: u64,
-    /// What agents used.
+    /// What agents and the planner used.
     pub spent: Spent,
+    /// The planner's part of it.
+    pub planner: Spent,
+    /// Batches, by who said what is next.
+    pub batches: BatchCounts,
+    /// Iterations by the source of the batch that they were picked under; those that were picked under none are not counted.
+    /// The summary's `planner: agent=N, runtime=M, fallback=K`, where runtime is the planner and fallback its silence.
+    pub picked: BatchCounts,
 }
 
 impl Totals {
@@ -51,6 +58,14 @@ impl Totals {
             *count = count.saturating_sub(1);
         }
         self.outcomes.retain(|_, count| *count > 0);
+    }
+
+    pub(super) fn add_batch(&mut self, batch: &BatchView) {
+        self.batches.count(batch.source);
+        if let Some(usage) = batch.planner_tokens {
+            self.spent.add(usage, batch.cost_usd, batch.cost_source);
+            self.planner.add(usage, batch.cost_usd, batch.cost_source);
+        }
     }
 
     pub(super) fn add_landing(&mut self, iteration: &IterationView) {

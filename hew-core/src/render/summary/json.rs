@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{SummaryPlace, leftover_command, limits, models, spent, tasks};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
-use crate::record::view::{GateProofView, IterationView, RunView, TaskView, WorkerTotals};
+use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView, WorkerTotals};
 
 /// The whole summary, to be written as one object: `"schema": 1, "kind": "summary"`. Tasks are made as they are written,
 /// so that a run of very many needs little memory.
@@ -27,6 +27,9 @@ impl Serialize for SummaryJson<'_> {
                 map.serialize_entry(name, figure)?;
             }
         }
+        let verify = self.view.verify.as_ref();
+        map.serialize_entry("verify_outcome", &verify.map(|seen| &seen.outcome))?;
+        map.serialize_entry("verify", &verify.map(verified))?;
         map.serialize_entry("tasks", &Tasks(self.view))?;
         map.end()
     }
@@ -56,11 +59,11 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
         "duration_ms": view.duration_ms(),
         "hew_version": header.map(|header| &header.hew_version),
         "jobs": view.jobs(),
-        "scope": header.map(|header| &header.scope),
-        "in_scope": header.map(|header| header.in_scope),
+        "scope": header.and_then(|header| header.scope.as_ref()),
+        "in_scope": header.and_then(|header| header.in_scope),
         "target_branch": header.and_then(|header| header.target_branch.as_ref()),
-        "launch_sha": header.map(|header| &header.launch_sha),
-        "run_branch": header.map(|header| &header.run_branch),
+        "launch_sha": header.and_then(|header| header.launch_sha.as_ref()),
+        "run_branch": header.and_then(|header| header.run_branch.as_ref()),
         "tip_sha": view.tip,
         "gate": header.and_then(|header| header.gate.as_ref()),
         "baseline": view.baseline.as_ref().map(gate_record),
@@ -84,7 +87,7 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "reason": stop.reason, "detail": stop.detail, "now": stop.now, "at": stop.at.at,
         })),
         "stop_reason": ending.map(|ending| ending.stop_reason),
-        "exit_code": ending.map(|ending| ending.exit_code),
+        "exit_code": ending.and_then(|ending| ending.exit_code),
         "workers": view.workers.iter().map(|(id, totals)| worker(id.0, totals)).collect::<Vec<_>>(),
         "in_flight": view.in_flight().map(in_flight).collect::<Vec<_>>(),
         "leftovers": view.leftovers.iter().map(|left| json!({
@@ -96,6 +99,10 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
         "notice_count": view.notice_count,
         "remedies": ending.map(|ending| ending.remedies.clone()).unwrap_or_default(),
     })
+}
+
+fn verified(seen: &VerifyView) -> Value {
+    json!({ "sha": seen.sha, "log": seen.log, "failed_tests": seen.failed_tests })
 }
 
 fn outcomes(view: &RunView) -> Map<String, Value> {

@@ -1,6 +1,7 @@
 //! Flags of `hew loop run` as settings, so that both have one meaning and an origin.
 
 use hew_core::ids::ModelName;
+use hew_core::settings::Settings;
 
 use crate::cli::loop_args::{MergeArg, RunArgs};
 
@@ -10,6 +11,11 @@ pub(super) const MODEL_FLAG: &str = "--model";
 /// The model that the run asks for.
 pub(super) fn model(args: &RunArgs) -> Option<ModelName> {
     args.model.as_deref().map(ModelName::new)
+}
+
+/// A command is named for a verification that nobody has asked for.
+pub(super) fn has_idle_verify_command(args: &RunArgs, settings: &Settings) -> bool {
+    args.verify_command.is_some() && !settings.verify_tests.value && !args.no_verify_tests
 }
 
 /// Key, text and flag of everything that was given.
@@ -30,6 +36,12 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");
     add("loop.gate.command", args.gate.clone(), "--gate");
     add("loop.gate.baseline", args.no_baseline.then(|| "false".to_owned()), "--no-baseline");
+    let (verify, flag) = match (args.no_verify_tests, args.verify_tests) {
+        (true, _) => (Some("false".to_owned()), "--no-verify-tests"),
+        (false, given) => (given.then(|| "true".to_owned()), "--verify-tests"),
+    };
+    add("loop.end_of_run.verify_tests", verify, flag);
+    add("loop.end_of_run.verify_command", args.verify_command.clone(), "--verify-command");
     add("loop.deliver", args.no_deliver.then(|| "false".to_owned()), "--no-deliver");
     let merge = args.merge.map(|merge| match merge {
         MergeArg::Task => "task".to_owned(),
