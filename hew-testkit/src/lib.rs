@@ -7,6 +7,7 @@
 pub mod bd;
 pub mod browser;
 pub mod contract;
+pub mod documented_run;
 pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
@@ -23,6 +24,7 @@ pub mod real_agent;
 pub mod repo;
 pub mod run_check;
 mod running;
+mod sample_night;
 mod sample_runs;
 pub mod scenario;
 pub mod stub_agent;
