@@ -4,9 +4,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
 use hew_core::record::view::{IterationRow, RowFold, RunView};
 use hew_core::record::{JournalEntry, RunState};
+use hew_core::render::live::Signs;
 use hew_core::render::logs::{self, RowFilter};
 use hew_core::render::narrate::narrate;
-use hew_core::render::status;
+use hew_core::render::status::{self, Seen};
 use hew_core::render::summary::{self, SummaryPlace};
 use hew_core::usage::Usage;
 use hew_testkit::journal::{self, HOSTILE_TITLE, JournalBuilder, iteration};
@@ -74,7 +75,8 @@ fn summary_of_every_prefix_renders() {
         let place = SummaryPlace { state: RunState::Crashed, folder: "x" };
         assert!(summary::text(&view, place).contains('x'));
         assert_eq!(json(&view, place)["kind"], "summary");
-        status::text(&view, RunState::Crashed, now(&journal));
+        let seen = Seen { state: RunState::Crashed, signs: &Signs::new(), now: now(&journal) };
+        status::text(&view, seen, 80);
     }
 }
 
@@ -112,18 +114,6 @@ fn summary_and_logs_show_tokens_and_money_where_a_runtime_told_of_them() {
         (&value["tokens"]["total"], &value["tokens"]["cost_source"]),
         (&13_400.into(), &"reported".into())
     );
-}
-
-#[test]
-fn status_of_a_run_in_flight() {
-    let journal = journal::in_the_middle();
-    let view = RunView::of(journal.entries());
-    let now = now(&journal);
-    insta::assert_snapshot!(plain(&status::text(&view, RunState::Running, now)));
-    let json = status::json(&view, RunState::Running, now);
-    assert_eq!(json["budget_left"]["iterations"], 37);
-    assert_eq!(json["workers"][1]["phase"], "running");
-    assert_eq!(json["workers"][1]["agent_pid"], 5001);
 }
 
 #[test]

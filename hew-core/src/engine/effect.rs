@@ -6,7 +6,7 @@ use crate::agent::StopRequest;
 use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
 use crate::land::verify::VerifyNote;
-use crate::plan::{RuntimeChoice, SpawnPlan};
+use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
@@ -35,6 +35,8 @@ pub enum WorkerJob {
         dependencies: Vec<DependencyLanding>,
         /// The runtime that was chosen for it.
         choice: RuntimeChoice,
+        /// The session of the try before this one, if it had one that is worth going on with.
+        resumes: Option<ResumedSession>,
     },
     /// Spawn: the agent, to its end.
     Run {

@@ -45,6 +45,7 @@ mod spent;
 pub mod state;
 mod step;
 mod stopping;
+mod unanswered;
 mod verifying;
 
 pub use crate::land::verify::VerifyNote;

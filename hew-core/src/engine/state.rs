@@ -32,6 +32,18 @@ pub(crate) struct QueueView {
     pub(crate) whole: bool,
     /// The rest that an idle run waits for, once that was told.
     pub(crate) waiting_until: Option<Duration>,
+    /// Lists that were not answered, since one was.
+    pub(crate) unanswered: Option<UnansweredLists>,
+}
+
+/// Lists in a row that the tracker did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnansweredLists {
+    /// When the first of them failed.
+    pub(crate) since: Duration,
+    pub(crate) times: u32,
+    /// Not asked again before.
+    pub(crate) ask_at: Duration,
 }
 
 /// Why ready tasks can't be begun.
@@ -255,6 +267,7 @@ impl QueueView {
             held_back: None,
             whole: false,
             waiting_until: None,
+            unanswered: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, Moment, State, Stop, StopLevel};
 use super::step::record;
-use super::{dispatch, failing};
+use super::{dispatch, failing, unanswered};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;
@@ -51,8 +51,12 @@ fn next_deadline(state: &State) -> Option<Duration> {
     }
     match &state.stop {
         None => {
-            let moments =
-                [state.config.limits.wall, failing::next_retry(state), failing::next_rest_end(state)];
+            let moments = [
+                state.config.limits.wall,
+                failing::next_retry(state),
+                failing::next_rest_end(state),
+                unanswered::next_ask(state),
+            ];
             moments.into_iter().flatten().min()
         }
         Some(stop) if stop.level == StopLevel::Draining => {
@@ -172,13 +176,11 @@ pub(super) fn no_runtime_left(
     rest_ends: Option<DateTime<Utc>>,
     out: &mut Vec<Effect>,
 ) {
-    let remedies: Vec<String> = state
-        .runtimes
-        .all_out()
-        .map(|(name, why)| {
-            format!("hew loop run --fallback-runtime NAME   # or once {name} works again: {why}")
-        })
-        .collect();
+    let mut remedies: Vec<String> =
+        state.runtimes.all_out().filter_map(|(_, outage)| outage.remedy.clone()).collect();
+    if state.runtimes.all_out().next().is_some() && state.config.settings.fallback_runtime.value.is_none() {
+        remedies.push("hew loop run --fallback-runtime NAME   # with another runtime meanwhile".to_owned());
+    }
     let after_rest =
         rest_ends.map(|at| format!("hew loop run   # after {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
     state.findings.remedies.extend(remedies.into_iter().chain(after_rest));

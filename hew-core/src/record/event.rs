@@ -346,6 +346,9 @@ pub enum JournalEvent {
         /// What landed.
         #[serde(default)]
         landed_sha: Option<CommitId>,
+        /// It was not the task's fault: the attempt does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spares_attempt: bool,
     },
     /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
     Noticed {

@@ -26,6 +26,9 @@ pub enum RuntimeChange {
     Out {
         /// Why.
         message: String,
+        /// What a person does about it, where anything is known to help.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<String>,
     },
     /// The iteration tries whether it is fit again.
     Tried,

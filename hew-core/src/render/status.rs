@@ -34,13 +34,18 @@ impl Seen<'_> {
     }
 }
 
-/// For people.
+/// For people. What is said in sentences is said whole, however wide they are.
 pub fn text(view: &RunView, seen: Seen<'_>, columns: usize) -> String {
-    lines(view, seen, columns).iter().map(|line| format!("{line}\n")).collect()
+    page(view, seen, usize::MAX, columns).join("\n") + "\n"
 }
 
 /// The same in lines, none wider than this.
 pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
+    page(view, seen, columns, columns)
+}
+
+/// What is known of the run as a whole, then a row for each worker.
+fn page(view: &RunView, seen: Seen<'_>, columns: usize, row_columns: usize) -> Vec<String> {
     let line = || Line::new(columns);
     let Some(header) = &view.header else {
         return vec![line().add("the run has not written anything yet", FAINT).text()];
@@ -52,8 +57,9 @@ pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
         line().add("  ", FAINT).cell(name, 11, style).add(what, Style::new()).text()
     }));
     if seen.state == RunState::Running {
-        let work = live::work(view, seen.signs, seen.now, columns.saturating_sub(2));
-        lines.extend(work.iter().map(|row| format!("  {row}")));
+        let indent = " ".repeat(row_columns.min(2));
+        let work = live::work(view, seen.signs, seen.now, row_columns - indent.len());
+        lines.extend(work.iter().map(|row| format!("{indent}{row}")));
     } else if view.ending.is_none() {
         lines.extend(view.in_flight().map(|iteration| cut_off(line(), iteration)));
     }
@@ -62,11 +68,11 @@ pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
 
 /// What was under way when a run died.
 fn cut_off(line: Line, iteration: &IterationView) -> String {
-    let phase = format!("cut off while {}", iteration.phase.as_str());
+    let phase = format!("cut off: {}", iteration.phase.as_str());
     line.add("  ", FAINT)
         .cell(&iteration.id.worker.to_string(), 4, Style::new())
         .cell(iteration.task.as_ref().map_or("?", |task| task.as_str()), 16, Style::new())
-        .cell(&phase, 24, BAD)
+        .cell(&phase, 25, BAD)
         .add(&iteration.title, Style::new())
         .text()
 }
@@ -98,7 +104,7 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
         Some(ending) => facts.push(("stopped", ending.words())),
         None if seen.state == RunState::Crashed => {
             facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
-            facts.push(("next", "hew loop run gives back what it had claimed and goes on".to_owned()));
+            facts.push(("next", "hew loop run gives back what it had claimed".to_owned()));
         }
         None => {}
     }

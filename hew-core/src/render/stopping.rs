@@ -10,9 +10,8 @@ pub(super) fn words(view: &RunView, stop: &StopView) -> String {
     let agents = agents(view, stop);
     let kept = kept(view);
     let further = match (stop.reason, stop.now) {
-        (_, true) => String::new(),
         (StopReason::Signal, false) => "; the same signal again stops them now".to_owned(),
-        (StopReason::BudgetTokens | StopReason::BudgetUsd, false) => String::new(),
+        (_, true) | (StopReason::BudgetTokens | StopReason::BudgetUsd, false) => String::new(),
         _ => "; to stop them now: hew loop cancel --now".to_owned(),
     };
     match (stop.reason, stop.now) {

@@ -46,7 +46,10 @@ fn stops(request: Option<StopRequest>) -> Receiver<StopRequest> {
 impl World {
     pub(super) fn ask_tracker(&mut self, call: Effect) -> Event {
         match call {
-            Effect::ListReady(_) if self.faults.deaf => Event::ReadyListed(Err("database locked".to_owned())),
+            Effect::ListReady(_) if self.faults.unanswered_lists > 0 => {
+                self.faults.unanswered_lists -= 1;
+                Event::ReadyListed(Err("database locked".to_owned()))
+            }
             Effect::ListReady(query) => {
                 Event::ReadyListed(self.tracker.ready(&query).map_err(|error| error.to_string()))
             }
@@ -341,5 +344,6 @@ fn plan(
         host: &Host::default(),
         seat: &seat,
         choice,
+        resumes: None,
     })
 }

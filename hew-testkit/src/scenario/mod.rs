@@ -56,8 +56,8 @@ pub(crate) struct TrackerFaults {
     pub(crate) refused_closes: BTreeMap<TaskId, u32>,
     /// Releases that get no answer.
     pub(crate) unanswered_releases: BTreeSet<TaskId>,
-    /// No ready list is answered.
-    pub(crate) deaf: bool,
+    /// Ready lists that get no answer, so many.
+    pub(crate) unanswered_lists: u32,
 }
 
 /// What there is when a run begins.
@@ -308,7 +308,7 @@ impl Scenario {
     /// The tracker never answers what is ready.
     #[must_use]
     pub fn deaf_tracker(mut self) -> Self {
-        self.faults.deaf = true;
+        self.faults.unanswered_lists = u32::MAX;
         self
     }
 

@@ -225,12 +225,20 @@ impl World {
     /// # Panics
     /// If it has none.
     pub fn agent_uses(&mut self, task: &str, tokens: u64) -> &mut Self {
+        self.agent_tells(task, tokens, None)
+    }
+
+    /// The same, with what that cost in US dollars where the agent says so.
+    ///
+    /// # Panics
+    /// If no agent of that task runs.
+    pub fn agent_tells(&mut self, task: &str, tokens: u64, cost_usd: Option<f64>) -> &mut Self {
         let running = |(id, job): &(IterationId, WorkerJob)| {
             matches!(job, WorkerJob::Run { task: running, .. } if running.as_str() == task).then_some(*id)
         };
         let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
         let usage = Usage { input: tokens, ..Usage::default() };
-        self.tell(Event::Used { iteration, usage, cost_usd: None, model: None });
+        self.tell(Event::Used { iteration, usage, cost_usd, model: None });
         self
     }
 
@@ -410,6 +418,12 @@ impl World {
     /// INT.
     pub fn interrupt(&mut self) -> &mut Self {
         self.stop(StopReason::Signal, false, Some(2))
+    }
+
+    /// The tracker does not answer the next lists of what is ready.
+    pub fn leave_lists_unanswered(&mut self, times: u32) -> &mut Self {
+        self.faults.unanswered_lists = times;
+        self
     }
 
     /// The tracker says that something in it changed.

@@ -106,7 +106,7 @@ impl Watching<'_> {
                 (Some(_), RunState::Running) => self.draw(state),
                 (None, RunState::Running) if self.ui.is_json() && told => self.print(),
                 (None, RunState::Running) => {
-                    lines.into_iter().flatten().for_each(|line| self.ui.print(&(line + "\n")))
+                    lines.into_iter().flatten().for_each(|line| self.ui.print(&(line + "\n")));
                 }
                 (..) => {
                     self.screen = None;
@@ -162,7 +162,7 @@ impl Watching<'_> {
             lines.extend(status::lines(&self.view, seen, room.columns));
             lines.truncate(room.rows);
         }
-        screen.show(&[], lines);
+        screen.show(&[], &lines);
     }
 
     fn hear(&mut self, news: TerminalNews) {

@@ -168,6 +168,11 @@ pub fn describe(project: &Project, layer: &ProjectLayer) -> Result<Vec<String>, 
     Ok(recorded_changes(project, layer)?.iter().map(line).collect())
 }
 
+/// Settings of the project that keep a run from starting, a line each, for people.
+pub fn not_trusted(context: &Context) -> Result<Vec<String>, Failure> {
+    Ok(standing_changes(context)?.iter().map(line).collect())
+}
+
 /// Records that the content of a project's file is trusted.
 pub fn record(project: &Project, layer: &ProjectLayer) -> Result<(), Failure> {
     let content = TrustedContent::of(&layer.values);

@@ -160,6 +160,7 @@ fn after_the_agent(file: &IterationFile, iteration: IterationId) -> Vec<JournalE
         outcome,
         reason: file.reason.clone(),
         landed_sha: file.landed_sha.clone(),
+        spares_attempt: false,
     });
     events
 }

@@ -45,6 +45,9 @@ pub struct Screen {
 
 impl Screen {
     /// Begins at the row in which the cursor is; nothing is drawn yet.
+    ///
+    /// # Panics
+    /// Never: the template is a constant.
     pub fn new(stream: Stream, size: Size) -> Self {
         let glass = Arc::new(Glass::new(size));
         let style = ProgressStyle::with_template("{msg}").expect("the template is well formed");
@@ -58,7 +61,7 @@ impl Screen {
     }
 
     /// Lets lines scroll away, and draws the frame below them.
-    pub fn show(&mut self, told: &[String], frame: Vec<String>) {
+    pub fn show(&mut self, told: &[String], frame: &[String]) {
         let frame: Vec<String> = frame.iter().map(|line| self.dressed(line)).collect();
         if !told.is_empty() {
             let told: Vec<String> = told.iter().map(|line| self.dressed(line)).collect();
@@ -66,8 +69,7 @@ impl Screen {
         }
         if frame != self.frame {
             // The empty row below the lines is the cursor's.
-            let rows: String = frame.iter().map(|line| format!("{line}\n")).collect();
-            self.bar.set_message(rows);
+            self.bar.set_message(frame.join("\n") + "\n");
             self.frame = frame;
         }
         self.commit();
