@@ -105,7 +105,7 @@ fn the_browser_opens_every_graph_in_svg_and_no_text_lies_on_another() {
         assert_eq!((svg.outside, svg.overlapping), (vec![], vec![]), "{name}");
         if svg.file.ends_with("titles.svg") {
             for (number, title) in (1..).zip(HOSTILE_TITLES) {
-                let line = cut(&visible(&format!("app-{number} {title}")), 34);
+                let line = cut(&visible(&format!("app-{number} {title}")), 40);
                 assert!(svg.texts.contains(&line), "{line} in {:?}", svg.texts);
             }
         }
