@@ -11,6 +11,7 @@ use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
+pub use crate::sample_night::night;
 pub use crate::sample_runs::{
     HOSTILE_TITLE, HOSTILE_TITLES, every_outcome, every_path, in_the_middle, with_titles,
 };
@@ -31,6 +32,8 @@ pub struct JournalBuilder {
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
+    runtime: &'static str,
+    model: Option<&'static str>,
     batches: u32,
     batch: Option<u32>,
 }
@@ -88,6 +91,8 @@ impl JournalBuilder {
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
+            runtime: "shell",
+            model: None,
             batches: 0,
             batch: None,
         };
@@ -130,6 +135,14 @@ impl JournalBuilder {
     /// The entries as `events.jsonl` holds them.
     pub fn to_jsonl(&self) -> String {
         to_jsonl(&self.entries)
+    }
+
+    /// Says otherwise what the run was launched with.
+    pub fn launched_with(&mut self, edit: impl FnOnce(&mut JournalEvent)) -> &mut Self {
+        if let Some(entry) = self.entries.first_mut() {
+            edit(&mut entry.event);
+        }
+        self
     }
 
     /// Lets time pass.
@@ -187,11 +200,12 @@ impl JournalBuilder {
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
         self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
+        let (runtime, model) = (self.runtime, self.model);
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
-            runtime: "shell".into(),
-            model: None,
-            model_told: None,
+            runtime: runtime.into(),
+            model: model.map(Into::into),
+            model_told: model.map(Into::into),
             line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
             prompt_prefix_hash: "9f86d081".to_owned(),
@@ -235,6 +249,17 @@ impl JournalBuilder {
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
         self
+    }
+
+    /// What agents are and are asked for that are started from here on.
+    pub fn agents_are(&mut self, runtime: &'static str, model: Option<&'static str>) -> &mut Self {
+        (self.runtime, self.model) = (runtime, model);
+        self
+    }
+
+    /// Milliseconds since launch.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
     }
 
     /// After an iteration this is said to be next. What begins from here on is picked under it.
@@ -351,11 +376,15 @@ impl JournalBuilder {
 
     /// The result is on the target and the run is over.
     pub fn deliver_and_end(&mut self) -> &mut Self {
+        self.deliver().run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+    }
+
+    /// The result is on the target.
+    pub fn deliver(&mut self) -> &mut Self {
         let sha = self.tip.clone();
         self.push(JournalEvent::Delivering { target: "main".into(), sha: sha.clone() });
         let outcome = DeliveryRecord::Delivered { target: "main".into(), sha };
-        self.after_ms(15).push(JournalEvent::Delivery { outcome });
-        self.run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+        self.after_ms(15).push(JournalEvent::Delivery { outcome })
     }
 
     /// The run is over.

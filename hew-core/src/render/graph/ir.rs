@@ -4,6 +4,7 @@
 //! text; labels hold outside text as it is, and each format makes it safe in its own way.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::class::NodeClass;
@@ -48,7 +49,7 @@ impl Place {
 }
 
 /// Figures of a node, as far as it has them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Facts {
     /// The worker's number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -113,7 +114,7 @@ impl Picked {
 }
 
 /// What an edge says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// The same worker's next iteration; nobody had said what is next.
@@ -179,7 +180,7 @@ impl EdgeKind {
 }
 
 /// One edge, by keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Edge {
     /// From this node.
     pub from: String,
