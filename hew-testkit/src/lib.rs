@@ -14,6 +14,7 @@ pub mod fake_spawner;
 pub mod fake_store;
 pub mod fake_tracker;
 mod git_settings;
+pub mod glass;
 pub mod journal;
 pub mod json_schema;
 pub mod loop_stage;
