@@ -103,7 +103,9 @@ fn every_kind_has_a_schema() {
                     .skip(1)
                     .map(|rest| rest.split('"').next().unwrap().to_owned()),
             );
-            let by_hand = own.contains("\"kind\": \"") && !own.contains("const KIND");
+            let code = own.lines().filter(|line| !line.trim_start().starts_with("//"));
+            let is_of_summary = file.ends_with("summary/json.rs");
+            let by_hand = !is_of_summary && code.into_iter().any(|line| line.contains("\"kind\": \""));
             assert!(!by_hand, "{} makes an object by hand that no schema is made from", file.display());
         }
     }
