@@ -65,6 +65,7 @@ impl StandIn {
 
 fn everything() -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope: Scope::Ready,
         exclude: [].into(),
         hold_open: [].into(),

@@ -32,7 +32,7 @@ fn store() -> (TempDir, PathBuf) {
 }
 
 fn query(scope: Scope, hold_open: BTreeSet<TaskId>) -> ReadyQuery {
-    ReadyQuery { scope, exclude: BTreeSet::new(), hold_open, with_parked: false, limit: None }
+    ReadyQuery { scope, only: None, exclude: BTreeSet::new(), hold_open, with_parked: false, limit: None }
 }
 
 // --- agreement with the model ---

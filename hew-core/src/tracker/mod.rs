@@ -38,6 +38,8 @@ pub enum Scope {
 pub struct ReadyQuery {
     /// The slice of the queue.
     pub scope: Scope,
+    /// Answer only these; none is all.
+    pub only: Option<BTreeSet<TaskId>>,
     /// Never answer these (running, waiting for a retry time, filed by this run).
     pub exclude: BTreeSet<TaskId>,
     /// Count these as open whatever the tracker says: touched by this run and not yet settled by its own close.
@@ -46,6 +48,17 @@ pub struct ReadyQuery {
     pub with_parked: bool,
     /// Answer at most this many; `None` is all of them.
     pub limit: Option<usize>,
+}
+
+impl ReadyQuery {
+    /// The scope with `only` taken into it where that can be: so few tasks are found without looking at all.
+    pub fn narrowed_scope(&self) -> Scope {
+        match (&self.scope, &self.only) {
+            (Scope::Ready, Some(only)) => Scope::Tasks(only.clone()),
+            (Scope::Tasks(tasks), Some(only)) => Scope::Tasks(tasks.intersection(only).cloned().collect()),
+            (scope, _) => scope.clone(),
+        }
+    }
 }
 
 /// The label of a task that has used up its attempts.

@@ -30,7 +30,7 @@ pub use merging::{
     a_kept_folder_has_the_tips_version_and_never_conflicts, a_merge_has_two_parents_and_both_sides,
     a_merge_of_a_direct_descendant_has_two_parents_too, a_missing_commit_is_no_conflict,
     a_place_for_merging_holds_attributes_only, changes_count_lines, leftovers_become_a_commit_and_head_stays,
-    nothing_but_what_is_left_out_is_head_itself,
+    nothing_but_what_is_left_out_is_head_itself, symbols_are_the_functions_around_a_change,
 };
 pub use refs::{
     a_branch_in_the_way_is_named, ancestors_are_told_in_one_answer,
@@ -114,6 +114,7 @@ macro_rules! git_contract {
             a_missing_commit_is_no_conflict,
             a_checkout_makes_the_files_that_commits,
             changes_count_lines,
+            symbols_are_the_functions_around_a_change,
             a_persons_checkout_comes_forward_with_their_files_kept,
             a_colliding_checkout_is_refused_untouched,
             only_a_fast_forward_of_the_named_branch_is_done,

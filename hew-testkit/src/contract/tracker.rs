@@ -127,6 +127,7 @@ pub fn tracker_contract(ways: &Ways, make: &dyn Fn() -> Box<dyn TaskEditor>) {
 
 fn everything() -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope: Scope::Ready,
         exclude: BTreeSet::new(),
         hold_open: BTreeSet::new(),

@@ -25,6 +25,8 @@ pub enum LoopCommand {
     Summary(RunSelection),
     /// A run as a picture
     Graph(GraphArgs),
+    /// A run as one HTML page that needs nothing else
+    Report(ReportArgs),
     /// Worktrees that finished or crashed runs left, and whether they may go
     PruneWorktrees(PruneArgs),
 }
@@ -103,6 +105,15 @@ pub struct RunArgs {
     /// The model of this run, where a task names none itself; goes before loop.model.*
     #[arg(long, value_name = "NAME", value_parser = model_name)]
     pub model: Option<String>,
+    /// Don't ask a planner which of the ready tasks are next (loop.planner.enabled)
+    #[arg(long)]
+    pub no_planner: bool,
+    /// Longest prompt of the planner, in tokens; where it would be longer the planner is not asked (loop.planner.budget_tokens, 10000)
+    #[arg(long, value_name = "N")]
+    pub planner_budget: Option<u64>,
+    /// The planner's runtime (loop.planner.runtime; else the run's own)
+    #[arg(long, value_name = "NAME")]
+    pub planner_runtime: Option<String>,
     /// The command that decides whether a tree is good (loop.gate.command; else detected)
     #[arg(long, value_name = "CMD", conflicts_with = "no_gate")]
     pub gate: Option<String>,
@@ -226,8 +237,14 @@ pub struct LogsArgs {
 pub enum GraphFormat {
     /// For GitHub, GitLab and mermaid.live
     Mermaid,
+    /// For Graphviz
+    Dot,
     /// For the terminal
     Ascii,
+    /// A picture that stands by itself
+    Svg,
+    /// For programs
+    Json,
 }
 
 /// Flags of `hew loop graph`.
@@ -236,9 +253,9 @@ pub struct GraphArgs {
     /// Which run
     #[command(flatten)]
     pub run: RunSelection,
-    /// The form
-    #[arg(long, value_name = "FORMAT", default_value = "ascii")]
-    pub format: GraphFormat,
+    /// The form; without it the one that the file's name ends with (.md, .mmd, .dot, .gv, .svg, .json), else ascii
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GraphFormat>,
     /// Write it to this file; mermaid in a .md file is fenced
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
@@ -248,6 +265,17 @@ pub struct GraphArgs {
     /// The tasks and their dependencies, by outcome
     #[arg(long)]
     pub tasks: bool,
+}
+
+/// Flags of `hew loop report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Write it to this file; - is stdout
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
 }
 
 /// Flags of `hew loop prune-worktrees`.

@@ -43,7 +43,7 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
 
 fn print(view: &RunView, seen: Seen<'_>, ui: &Ui) {
     if ui.is_json() {
-        ui.print_json(&status::json(view, seen));
+        ui.print_output(&status::json::object(view, seen));
     } else {
         ui.print(&status::text(view, seen, Stream::Stdout.columns()));
     }

@@ -47,6 +47,7 @@ fn ready_sql(scope: &Scope) -> String {
     let _ = write!(
         sql,
         " SELECT t.record FROM {} WHERE t.startable = 1 AND t.blocked = 0 AND (:with_parked OR t.parked = 0)
+          AND (:only IS NULL OR t.id IN (SELECT value FROM json_each(:only)))
           AND t.id NOT IN (SELECT value FROM json_each(:exclude)) AND t.id NOT IN (SELECT id FROM held_up)
           AND {NOT_DEFERRED} AND :scope IS NOT NULL {ORDER} LIMIT :limit",
         tasks_in(scope)
@@ -132,12 +133,14 @@ fn ready_as<T>(
     now: DateTime<Utc>,
     read: impl Fn(&str) -> Result<T, Trouble>,
 ) -> Result<Vec<T>, Trouble> {
+    let scope = query.narrowed_scope();
     records(
         db,
-        &ready_sql(&query.scope),
+        &ready_sql(&scope),
         named_params! {
-            ":scope": scope_ids(&query.scope), ":held": json(&query.hold_open), ":exclude": json(&query.exclude),
+            ":scope": scope_ids(&scope), ":held": json(&query.hold_open), ":exclude": json(&query.exclude),
             ":with_parked": query.with_parked, ":now": sortable(now), ":limit": sql_limit(query.limit),
+            ":only": query.only.as_ref().map(json),
         },
         read,
     )

@@ -1,6 +1,7 @@
 //! Flags of `hew loop run` as settings, so that both have one meaning and an origin.
 
 use hew_core::ids::ModelName;
+use hew_core::settings::Settings;
 
 use crate::cli::loop_args::{MergeArg, RunArgs};
 
@@ -10,6 +11,11 @@ pub(super) const MODEL_FLAG: &str = "--model";
 /// The model that the run asks for.
 pub(super) fn model(args: &RunArgs) -> Option<ModelName> {
     args.model.as_deref().map(ModelName::new)
+}
+
+/// A command is named for a verification that nobody has asked for.
+pub(super) fn has_idle_verify_command(args: &RunArgs, settings: &Settings) -> bool {
+    args.verify_command.is_some() && !settings.verify_tests.value && !args.no_verify_tests
 }
 
 /// Key, text and flag of everything that was given.
@@ -28,6 +34,9 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.max_attempts", args.max_attempts.map(|max| max.to_string()), "--max-attempts");
     add("loop.timeout", args.timeout.clone(), "--timeout");
     add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");
+    add("loop.planner.enabled", args.no_planner.then(|| "false".to_owned()), "--no-planner");
+    add("loop.planner.budget_tokens", args.planner_budget.map(|most| most.to_string()), "--planner-budget");
+    add("loop.planner.runtime", args.planner_runtime.clone(), "--planner-runtime");
     add("loop.gate.command", args.gate.clone(), "--gate");
     add("loop.gate.baseline", args.no_baseline.then(|| "false".to_owned()), "--no-baseline");
     let (verify, flag) = match (args.no_verify_tests, args.verify_tests) {

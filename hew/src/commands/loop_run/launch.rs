@@ -44,6 +44,9 @@ pub(super) fn launch(
     checked: &Checked,
     ui: &Ui,
 ) -> Result<u8, Failure> {
+    if flags::has_idle_verify_command(args, &context.settings) {
+        ui.warn("--verify-command is of no use without --verify-tests");
+    }
     let run = new_run_id()?;
     let lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
     let target = checked.target.as_ref();
@@ -55,7 +58,12 @@ pub(super) fn launch(
         }
     }
     let memories = tracker.tasks.memories().map_err(|error| tracker_failure(&error))?;
-    let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
+    let prefix = PromptPrefix::new(
+        skills::body(skills::EXECUTE),
+        skills::PRIMER,
+        &memories,
+        context.settings.jobs.value > 1,
+    );
     let place = take_place(context, args, checked, run)?;
     let (events_in, outside) = unbounded();
     let _watch = listen(context, args, &place, tracker, &events_in)?;

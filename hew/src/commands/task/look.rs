@@ -52,6 +52,7 @@ pub(super) fn show(desk: &Desk<'_>, args: &IdArg) -> Result<u8, Failure> {
 
 fn query(scope: Scope) -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope,
         exclude: BTreeSet::new(),
         hold_open: BTreeSet::new(),
