@@ -4,14 +4,17 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
 use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
 use hew_core::record::event::{
-    DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
-    SettingRecord, StopReason, TaskChange,
+    BatchSource, DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION,
+    ScopeRecord, SettingRecord, SkipReason, StopReason, TaskChange, VerifyOutcome,
 };
 use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
-pub use crate::sample_runs::{HOSTILE_TITLE, every_outcome, in_the_middle};
+pub use crate::sample_night::night;
+pub use crate::sample_runs::{
+    HOSTILE_TITLE, HOSTILE_TITLES, every_outcome, every_path, in_the_middle, with_titles,
+};
 
 /// 2026-11-20 19:30 UTC, in seconds since the epoch.
 const LAUNCHED: i64 = 1_795_203_000;
@@ -26,9 +29,14 @@ pub struct JournalBuilder {
     landings: u64,
     iterations: u64,
     pub(crate) tip: CommitId,
+    seq: u64,
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
+    runtime: &'static str,
+    model: Option<&'static str>,
+    batches: u32,
+    batch: Option<u32>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -81,9 +89,14 @@ impl JournalBuilder {
             landings: 0,
             iterations: 0,
             tip: launch_commit(),
+            seq: 0,
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
+            runtime: "shell",
+            model: None,
+            batches: 0,
+            batch: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -121,9 +134,22 @@ impl JournalBuilder {
         &self.entries
     }
 
+    /// The entries since this was asked for last, so that a long run need not be in memory as a whole.
+    pub fn take_entries(&mut self) -> Vec<JournalEntry> {
+        std::mem::take(&mut self.entries)
+    }
+
     /// The entries as `events.jsonl` holds them.
     pub fn to_jsonl(&self) -> String {
         to_jsonl(&self.entries)
+    }
+
+    /// Says otherwise what the run was launched with.
+    pub fn launched_with(&mut self, edit: impl FnOnce(&mut JournalEvent)) -> &mut Self {
+        if let Some(entry) = self.entries.first_mut() {
+            edit(&mut entry.event);
+        }
+        self
     }
 
     /// Lets time pass.
@@ -135,8 +161,9 @@ impl JournalBuilder {
     /// Adds an event.
     pub fn push(&mut self, event: JournalEvent) -> &mut Self {
         let ms = TimeDelta::milliseconds(i64::try_from(self.elapsed_ms).unwrap_or(i64::MAX));
+        self.seq += 1;
         self.entries.push(JournalEntry {
-            seq: self.entries.len() as u64 + 1,
+            seq: self.seq,
             at: self.launched + ms,
             elapsed_ms: self.elapsed_ms,
             event,
@@ -173,19 +200,29 @@ impl JournalBuilder {
             actor: self.run.actor(id),
             base_sha: self.tip.clone(),
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
-            batch: None,
+            batch: self.batch,
         })
+    }
+
+    /// The iteration that just began was picked under this batch.
+    pub fn under_batch(&mut self, number: u32) -> &mut Self {
+        let last = self.entries.last_mut().map(|entry| &mut entry.event);
+        if let Some(JournalEvent::IterationStarted { batch, .. }) = last {
+            *batch = Some(number);
+        }
+        self
     }
 
     /// Its worktree stands, its plan is made, its agent runs.
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
         self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
+        let (runtime, model) = (self.runtime, self.model);
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
-            runtime: "shell".into(),
-            model: None,
-            model_told: None,
+            runtime: runtime.into(),
+            model: model.map(Into::into),
+            model_told: model.map(Into::into),
             line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
             prompt_prefix_hash: "9f86d081".to_owned(),
@@ -229,6 +266,50 @@ impl JournalBuilder {
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
         self
+    }
+
+    /// What agents are and are asked for that are started from here on.
+    pub fn agents_are(&mut self, runtime: &'static str, model: Option<&'static str>) -> &mut Self {
+        (self.runtime, self.model) = (runtime, model);
+        self
+    }
+
+    /// Milliseconds since launch.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
+    }
+
+    /// After an iteration this is said to be next. What begins from here on is picked under it.
+    pub fn plan(&mut self, after: IterationId, source: BatchSource, task_ids: &[&str]) -> &mut Self {
+        self.batches += 1;
+        self.batch = Some(self.batches);
+        let reason = (source == BatchSource::Skipped).then_some(SkipReason::RuntimeError);
+        let number = self.batches;
+        self.after_ms(1).push(JournalEvent::BatchPlanned {
+            number,
+            iteration: after,
+            source,
+            task_ids: task_ids.iter().map(|task| TaskId::from(*task)).collect(),
+            dropped: Vec::new(),
+            reason,
+            detail: None,
+            planner_tokens: None,
+            cost_usd: None,
+            cost_source: None,
+        })
+    }
+
+    /// What begins from here on is picked under nobody's plan.
+    pub fn unplanned(&mut self) -> &mut Self {
+        self.batch = None;
+        self
+    }
+
+    /// The verification at the end is over.
+    pub fn verified(&mut self, outcome: VerifyOutcome, failed_tests: &[&str]) -> &mut Self {
+        let sha = self.tip.clone();
+        let failed_tests = failed_tests.iter().map(|name| (*name).to_owned()).collect();
+        self.after_ms(2_000).push(JournalEvent::Verified { sha, outcome, log: None, failed_tests })
     }
 
     /// Its work is anchored: two files, +10 -3.
@@ -312,11 +393,15 @@ impl JournalBuilder {
 
     /// The result is on the target and the run is over.
     pub fn deliver_and_end(&mut self) -> &mut Self {
+        self.deliver().run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+    }
+
+    /// The result is on the target.
+    pub fn deliver(&mut self) -> &mut Self {
         let sha = self.tip.clone();
         self.push(JournalEvent::Delivering { target: "main".into(), sha: sha.clone() });
         let outcome = DeliveryRecord::Delivered { target: "main".into(), sha };
-        self.after_ms(15).push(JournalEvent::Delivery { outcome });
-        self.run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+        self.after_ms(15).push(JournalEvent::Delivery { outcome })
     }
 
     /// The run is over.

@@ -20,6 +20,7 @@ use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
+use crate::settings::secret::shown_args;
 use crate::tracker::{Status, Task};
 
 /// Ends an iteration whose agent does not run.
@@ -185,7 +186,7 @@ pub(super) fn planned(
             model: plan.model.clone(),
             model_told: plan.model_told.clone(),
             line: provenance_line(id, &task, &plan.provenance),
-            argv: plan.argv.clone(),
+            argv: shown_args(&plan.argv),
             prompt_prefix_hash,
             provenance: plan.provenance.clone(),
         },

@@ -21,6 +21,7 @@ use super::runtime::{self, RuntimeProblem, SHELL};
 use super::spawn_plan::{ResumedSession, SpawnRequest, prompt_file};
 use super::{Provenance, provenance::entry};
 use crate::settings::RuntimeDef;
+use crate::settings::secret::shown_args;
 
 /// Claude's name for a tool that agents are kept from.
 const PUSH_RULE: &str = "Bash(git push *)";
@@ -75,7 +76,7 @@ pub(super) fn plan_argv(
     let args = fill(&form.value, &placeholders(request, model, limits, resumes));
     let provenance = vec![
         entry("program", &program, &command_origin),
-        entry("argv", &args.join(" "), &format!("{} {start}.{key}", form.origin)),
+        entry("argv", &shown_args(&args).join(" "), &format!("{} {start}.{key}", form.origin)),
     ];
     let names_model = model.is_some() && names(MODEL);
     let words = std::iter::once(program).chain(args).collect();

@@ -11,6 +11,7 @@ pub mod live;
 pub mod logs;
 pub mod narrate;
 pub mod plan;
+pub mod report;
 pub mod status;
 mod stopping;
 pub mod style;

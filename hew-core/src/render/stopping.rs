@@ -42,8 +42,8 @@ pub(super) fn agents(view: &RunView, stop: &StopView) -> String {
     }
     let what = match stop.reason {
         StopReason::Signal => match setting("loop.stop_grace") {
-            Some(grace) => format!("{agents} may end within {grace}, then they are stopped"),
-            None => format!("{agents} may end for a while, then they are stopped"),
+            Some(grace) => format!("{agents} may end within {grace}, and what runs then is stopped"),
+            None => format!("{agents} may end for a while, and what runs then is stopped"),
         },
         StopReason::BudgetWall | StopReason::BudgetTokens | StopReason::BudgetUsd => {
             let grace = setting("loop.budget.grace").unwrap_or("0%");

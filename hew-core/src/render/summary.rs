@@ -6,8 +6,9 @@
 pub mod json;
 mod limits;
 mod models;
-mod spent;
-mod tasks;
+pub mod shape;
+pub(crate) mod spent;
+pub(crate) mod tasks;
 
 use std::fmt::Write as _;
 
@@ -107,7 +108,8 @@ fn facts(view: &RunView, header: &RunHeader) -> String {
     table::render(&rows)
 }
 
-fn scope(header: &RunHeader) -> String {
+/// The slice of the queue, and how much was in it.
+pub(crate) fn scope(header: &RunHeader) -> String {
     let names =
         |ids: &[crate::ids::TaskId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let what = match &header.scope {
@@ -151,7 +153,8 @@ fn red_reason(gate: &GateRecord) -> String {
     }
 }
 
-fn delivered(view: &RunView, header: &RunHeader) -> String {
+/// What came of the delivery, in a line.
+pub(crate) fn delivered(view: &RunView, header: &RunHeader) -> String {
     let branch = header.run_branch.as_ref().map_or("?", |branch| branch.as_str());
     match &view.delivery {
         Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
@@ -266,7 +269,8 @@ fn notices(view: &RunView) -> String {
     out
 }
 
-fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+/// What a person should do now, one command each.
+pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
     let mut commands: Vec<String> =
         view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
     if state == RunState::Crashed {
@@ -275,6 +279,11 @@ fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
         }
         commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
     }
+    commands
+}
+
+fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
+    let commands = commands(view, header, state);
     if commands.is_empty() {
         return String::new();
     }

@@ -28,6 +28,8 @@ pub struct PastRun {
     pub state: RunState,
     /// What its journal says.
     pub view: RunView,
+    /// What of it could not be read, for people.
+    pub gaps: Vec<String>,
 }
 
 /// A run with every iteration in brief.
@@ -57,9 +59,9 @@ pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>
 }
 
 fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
-    let (view, rows, warnings) = load(&entry).map_err(unreadable)?;
-    warnings.iter().for_each(|warning| ui.warn(warning));
-    Ok((past_run(project, entry, view), rows))
+    let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
+    gaps.iter().for_each(|gap| ui.warn(gap));
+    Ok((past_run(project, entry, view, gaps), rows))
 }
 
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
@@ -73,9 +75,9 @@ fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), S
     Ok((view, rows, warnings))
 }
 
-fn past_run(project: &Project, entry: RunEntry, view: RunView) -> PastRun {
+fn past_run(project: &Project, entry: RunEntry, view: RunView, gaps: Vec<String>) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held(project, &entry.id));
-    PastRun { id: entry.id, dir: entry.dir, state, view }
+    PastRun { id: entry.id, dir: entry.dir, state, view, gaps }
 }
 
 /// A living process of this run holds the project.

@@ -6,7 +6,7 @@ use crate::record::view::Spent;
 use crate::render::figures::{grouped, usd};
 
 /// Rows for people; none where no runtime told of tokens.
-pub(super) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
+pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
     let usage = spent.usage;
     let total = usage.total();
     if total == 0 {

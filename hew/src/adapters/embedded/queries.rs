@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use hew_core::ids::TaskId;
 use hew_core::tracker::jsonl::Memory;
 use hew_core::tracker::ready::leftover_reason;
-use hew_core::tracker::{Leftover, ReadyQuery, Scope, Status, Task, TaskFilter};
+use hew_core::tracker::{Leftover, ReadyQuery, Scope, Status, Task, TaskFilter, TaskLine};
 use rusqlite::{Connection, Params, named_params};
 
-use super::row::{sortable, task_of};
+use super::row::{line_of, sortable, task_of};
 use super::trouble::Trouble;
 
 const ORDER: &str = "ORDER BY t.priority, t.created_at, t.id";
@@ -88,11 +88,21 @@ fn sql_limit(limit: Option<usize>) -> i64 {
 }
 
 fn tasks(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Task>, Trouble> {
+    records(db, sql, params, task_of)
+}
+
+/// What `read` makes of each record.
+fn records<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&str) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(task_of(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+        found.push(read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
     }
     Ok(found)
 }
@@ -105,8 +115,26 @@ fn texts(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<String>,
 
 /// Tasks that could start now.
 pub(super) fn ready(db: &Connection, query: &ReadyQuery, now: DateTime<Utc>) -> Result<Vec<Task>, Trouble> {
+    ready_as(db, query, now, task_of)
+}
+
+/// The same, as lines of a list show them: of each record no more is read than that.
+pub(super) fn ready_lines(
+    db: &Connection,
+    query: &ReadyQuery,
+    now: DateTime<Utc>,
+) -> Result<Vec<TaskLine>, Trouble> {
+    ready_as(db, query, now, line_of)
+}
+
+fn ready_as<T>(
+    db: &Connection,
+    query: &ReadyQuery,
+    now: DateTime<Utc>,
+    read: impl Fn(&str) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
     let scope = query.narrowed_scope();
-    tasks(
+    records(
         db,
         &ready_sql(&scope),
         named_params! {
@@ -114,6 +142,7 @@ pub(super) fn ready(db: &Connection, query: &ReadyQuery, now: DateTime<Utc>) -> 
             ":with_parked": query.with_parked, ":now": sortable(now), ":limit": sql_limit(query.limit),
             ":only": query.only.as_ref().map(json),
         },
+        read,
     )
 }
 
