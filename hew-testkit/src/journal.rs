@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
-use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
+use hew_core::ids::{CommitId, IterationId, ModelName, RunId, TaskId, TreeId, WorkerId};
 use hew_core::record::event::{
     DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
     SettingRecord, StopReason, TaskChange,
@@ -29,6 +29,8 @@ pub struct JournalBuilder {
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
+    model: Option<ModelName>,
+    model_observed: Option<String>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -84,6 +86,8 @@ impl JournalBuilder {
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
+            model: None,
+            model_observed: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -181,10 +185,11 @@ impl JournalBuilder {
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
         self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
+        let model = self.model.clone();
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
             runtime: "shell".into(),
-            model: None,
+            model,
             model_told: None,
             line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
@@ -203,6 +208,7 @@ impl JournalBuilder {
     #[expect(clippy::cast_precision_loss, reason = "made-up durations are small")]
     pub fn exit_stopped(&mut self, id: IterationId, exit: Exit, ms: u64, stopped: Option<&str>) -> &mut Self {
         let (usage, cost_usd) = (self.usage, self.cost_usd);
+        let model_observed = self.model_observed.clone();
         self.after_ms(ms).push(JournalEvent::Exited {
             iteration: id,
             exit,
@@ -219,7 +225,7 @@ impl JournalBuilder {
             cost_usd,
             cost_source: cost_usd.map(|_| CostSource::Reported),
             session_id: None,
-            model_observed: None,
+            model_observed,
             tool_calls: Vec::new(),
             failure: None,
         })
@@ -228,6 +234,12 @@ impl JournalBuilder {
     /// What agents use that end from here on, and what it costs where the runtime says so.
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
+        self
+    }
+
+    /// Which model iterations ask for that are planned from here on, and which one answers.
+    pub fn models(&mut self, asked: Option<&str>, observed: Option<&str>) -> &mut Self {
+        (self.model, self.model_observed) = (asked.map(ModelName::new), observed.map(ToOwned::to_owned));
         self
     }
 

@@ -34,6 +34,22 @@ pub fn grouped(number: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
+/// A count in at most five columns: `999`, `1.23k`, `13.4k`, `134k`, `1.34M`. What is left out is not rounded up.
+pub fn compact(number: u64) -> String {
+    let (unit, sign) = match number {
+        0..1_000 => return number.to_string(),
+        1_000..1_000_000 => (1_000, 'k'),
+        1_000_000..1_000_000_000 => (1_000_000, 'M'),
+        _ => (1_000_000_000, 'G'),
+    };
+    let (whole, thousandths) = (number / unit, u128::from(number % unit) * 1000 / u128::from(unit));
+    match whole {
+        0..10 => format!("{whole}.{:02}{sign}", thousandths / 10),
+        10..100 => format!("{whole}.{}{sign}", thousandths / 100),
+        _ => format!("{whole}{sign}"),
+    }
+}
+
 /// Money in USD: `$0.02`, and `$0.0049` where cents would say too little.
 pub fn usd(amount: f64) -> String {
     if amount > 0.0 && amount < 0.1 { format!("${amount:.4}") } else { format!("${amount:.2}") }
@@ -57,6 +73,12 @@ mod tests {
     fn counts_are_grouped_and_small_money_keeps_its_figures() {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([0.0, 0.004_882, 0.25, 1234.5].map(usd), ["$0.00", "$0.0049", "$0.25", "$1234.50"]);
+    }
+
+    #[test]
+    fn large_counts_keep_three_figures() {
+        let counts = [0, 999, 1_234, 13_499, 999_999, 1_340_000, 4_200_000_000];
+        assert_eq!(counts.map(compact), ["0", "999", "1.23k", "13.4k", "999k", "1.34M", "4.20G"]);
     }
 
     #[test]

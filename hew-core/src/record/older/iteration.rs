@@ -69,6 +69,7 @@ fn started(file: &IterationFile, place: Place) -> JournalEvent {
         actor: Actor::new(""),
         base_sha: file.base_sha.clone().unwrap_or_else(|| CommitId::new("")),
         builds_on: Vec::new(),
+        batch: None,
     }
 }
 

@@ -8,6 +8,9 @@ use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 /// Most tool calls of an iteration that are kept.
 const MAX_TOOL_CALLS: usize = 500;
 
+/// Names of a project's settings, at its root.
+const PROJECT_SETTINGS: [&str; 2] = [".hew.toml", "hew.toml"];
+
 /// Work that did not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictView {
@@ -177,6 +180,18 @@ impl IterationView {
             (Some(started), Some(ended)) => started.until_ms(ended),
             _ => 0,
         }
+    }
+
+    /// What its agents used, with what a running one has told of.
+    pub fn spent_so_far(&self) -> Spent {
+        let mut spent = self.spent;
+        spent.add_live(&self.live);
+        spent
+    }
+
+    /// Its work changes the project's settings, as far as the journal names the files that it touched.
+    pub(super) fn changes_settings(&self) -> bool {
+        self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
     }
 
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
