@@ -145,6 +145,7 @@ fn config() -> Result<RunConfig, Problem> {
             stop_grace: Duration::from_secs(60),
         },
         deliver: false,
+        verify: None,
         watch: false,
         model: None,
         settings: Arc::new(settings),

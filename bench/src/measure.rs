@@ -42,9 +42,10 @@ fn micros(time: TimeVal) -> u64 {
     u64::try_from(time.tv_sec()).unwrap_or(0) * 1_000_000 + u64::try_from(time.tv_usec()).unwrap_or(0)
 }
 
-/// This process's own largest resident size, in KiB.
+/// This process's own largest resident size, in KiB. Not the one of `getrusage`: that keeps, beyond `exec`, what the
+/// process was when it was still a copy of its parent.
 pub(crate) fn own_peak_kib() -> u64 {
-    getrusage(UsageWho::RUSAGE_SELF).map_or(0, |usage| u64::try_from(usage.max_rss()).unwrap_or(0))
+    high_water("/proc/self/status").unwrap_or(0)
 }
 
 /// Waits for a program; answers whether it succeeded and its largest resident size in KiB.

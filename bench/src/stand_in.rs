@@ -66,6 +66,7 @@ impl StandIn {
             | Effect::StopGate(_)
             | Effect::WakeAt(_)
             | Effect::WakeIn(_)
+            | Effect::NoteVerify(_)
             | Effect::Finish(_) => Vec::new(),
         })
     }
@@ -129,6 +130,7 @@ impl StandIn {
             LaneJob::CleanUp => Event::CleanedUp(Vec::new()),
             LaneJob::Baseline { .. }
             | LaneJob::Gate { .. }
+            | LaneJob::Verify { .. }
             | LaneJob::Deliver { .. }
             | LaneJob::KeepConflict { .. } => {
                 return None;

@@ -3,6 +3,7 @@
 //! | module | holds |
 //! | --- | --- |
 //! | [`ids`], [`exit`], [`clock`], [`usage`] | names, how programs end, time as an argument, tokens |
+//! | [`output`] | objects of `--json`, and JSON Schemas of what is written |
 //! | [`settings`] | the one table of keys; layers merged with origins |
 //! | [`tracker`] | tasks, where they live, and the rule that makes one ready |
 //! | [`schedule`] | which task next |
@@ -24,6 +25,7 @@ pub mod engine;
 pub mod exit;
 pub mod ids;
 pub mod land;
+pub mod output;
 pub mod plan;
 pub mod prompt;
 pub mod record;

@@ -403,3 +403,23 @@ fn the_agents_own_words_are_found_in_what_it_says_and_nowhere_else() {
     assert_eq!(findings.summary.as_deref(), Some("All done."));
     assert_eq!(findings.last_line, "All done.");
 }
+
+#[test]
+fn a_wait_that_was_of_use_says_nothing_of_a_later_failure() {
+    let notice =
+        r#"{"type":"system","subtype":"api_retry","attempt":1,"error_status":429,"retry_delay_ms":60000}"#;
+    let answer = r#"{"type":"assistant","message":{"id":"m","content":[]}}"#;
+    let refused = r#"{"type":"assistant","error":"rate_limit","message":{"model":"<synthetic>"}}"#;
+    let result = r#"{"type":"result","is_error":true,"api_error_status":429}"#;
+    let asked = Some(RetryAt::After(std::time::Duration::from_secs(60)));
+    for (lines, expected) in [
+        (&[notice, refused, result][..], asked),
+        (&[notice, answer, refused, result], None),
+        (&[notice, r#"{"type":"system","subtype":"init"}"#, refused, result], None),
+    ] {
+        let mut reader = StreamReader::new(OutputForm::ClaudeStream, None).unwrap();
+        reader.feed((lines.join("\n") + "\n").as_bytes(), &mut |_| {});
+        let (reading, _) = reader.finish(&StreamEnd::new(Exit::Code(1), None, ""));
+        assert_eq!(reading.failure.unwrap().retry_at, expected, "{lines:?}");
+    }
+}

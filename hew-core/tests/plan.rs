@@ -10,8 +10,8 @@ use hew_core::ids::{IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId
 use hew_core::plan::priced::{priced, unpriced_of_run};
 use hew_core::plan::runtime::{self, Choice, RuntimeChoice};
 use hew_core::plan::{
-    AgentStdin, Host, PoliteSignal, Purpose, Rest, RuntimeHealth, RuntimeProblem, Seat, SpawnPlan,
-    SpawnRequest, plan_spawn, provenance_line,
+    AgentStdin, Host, PoliteSignal, Purpose, Rest, ResumedSession, RuntimeHealth, RuntimeProblem, Seat,
+    SpawnPlan, SpawnRequest, plan_spawn, provenance_line,
 };
 use hew_core::settings::layers::{read_file, read_flags};
 use hew_core::settings::{OutputForm, Settings, Values};
@@ -75,6 +75,7 @@ struct Around {
     host: Host,
     model: Option<ModelName>,
     health: RuntimeHealth,
+    resumes: Option<ResumedSession>,
 }
 
 fn plan_in(task: &Task, settings: &Settings, around: &Around) -> Result<SpawnPlan, RuntimeProblem> {
@@ -85,6 +86,7 @@ fn plan_in(task: &Task, settings: &Settings, around: &Around) -> Result<SpawnPla
         host: &around.host,
         seat: &seat(),
         choice: &chosen(task, settings, &around.health),
+        resumes: around.resumes.as_ref(),
     })
 }
 
@@ -473,4 +475,30 @@ fn a_tasks_limit_of_money_needs_a_runtime_that_keeps_it() {
     assert!(matches!(choose("claude"), Choice::Use(_)));
     let Choice::Unusable(problem) = choose("codex") else { panic!("codex can't be told of money") };
     assert!(problem.to_string().contains("{budget_usd}"), "{problem}");
+}
+
+#[test]
+fn a_session_goes_on_where_the_runtimes_arguments_can_say_so() {
+    let session = ResumedSession { id: "s-1".to_owned(), counted: None };
+    let around = Around { resumes: Some(session.clone()), ..Around::default() };
+    let plan_on = |runtime: &str| {
+        let text = format!(
+            "loop.runtime = \"{runtime}\"\nloop.runtime_defs.own.command = \"own\"\n\
+             loop.runtime_defs.own.args = [\"--as\", \"{{session_id}}\"]\n"
+        );
+        plan_in(&plain(), &settings(&text), &around).unwrap()
+    };
+    let has = |plan: &SpawnPlan, words: &[&str]| plan.argv.windows(words.len()).any(|found| found == words);
+    let claude = plan_on("claude");
+    assert!(has(&claude, &["--resume", "s-1"]) && !has(&claude, &["--session-id"]), "{:?}", claude.argv);
+    assert_eq!(claude.resumes.as_ref(), Some(&session));
+    assert_eq!(origin(&claude, "session"), "the try before this one, which broke off");
+    let codex = plan_on("codex");
+    assert!(
+        codex.argv.ends_with(&["resume".to_owned(), "s-1".to_owned(), "-".to_owned()]),
+        "{:?}",
+        codex.argv
+    );
+    let own = plan_on("own");
+    assert_eq!((&own.argv[1..], &own.resumes), (&["--as".to_owned(), uuid4(7)][..], &None));
 }

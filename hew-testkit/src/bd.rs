@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-use crate::tool::skip;
+use crate::tool::on_path;
 
 /// What keeps bd to the folder that it is given.
 const QUIET: [(&str, &str); 5] = [
@@ -22,13 +22,7 @@ const QUIET: [(&str, &str); 5] = [
 
 /// The program, if there is one. Without it the test says so and is over, unless `HEW_REQUIRE_TOOLS=1`.
 pub fn program() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).map(|folder| folder.join("bd")).find(|program| program.is_file());
-    if found.is_none() {
-        skip("bd on PATH");
-    }
-    found
+    on_path("bd")
 }
 
 /// Puts an empty store with the prefix `app` into `<folder>/.beads`.

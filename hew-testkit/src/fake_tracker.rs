@@ -238,6 +238,16 @@ impl BdClient for FakeTracker {
         let state = self.lock();
         Ok(state.memories.values().map(|memory| (memory.key.clone(), memory.value.clone())).collect())
     }
+
+    fn remember(&self, key: &str, text: &str) -> Result<(), TrackerError> {
+        self.lock().memories.insert(key.to_owned(), Memory::new(key, text));
+        Ok(())
+    }
+
+    fn forget(&self, key: &str) -> Result<(), TrackerError> {
+        self.lock().memories.remove(key);
+        Ok(())
+    }
 }
 
 impl TaskEditor for FakeTracker {

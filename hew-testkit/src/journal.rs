@@ -295,6 +295,7 @@ impl JournalBuilder {
             outcome: IterationOutcome::Closed,
             reason: None,
             landed_sha: Some(sha),
+            spares_attempt: false,
         })
     }
 
@@ -311,6 +312,7 @@ impl JournalBuilder {
             outcome,
             reason: Some(reason.to_owned()),
             landed_sha: None,
+            spares_attempt: false,
         })
     }
 

@@ -5,6 +5,7 @@
 //! adapter in the binary's crate.
 
 pub mod bd;
+pub mod browser;
 pub mod contract;
 pub mod fake_gate;
 pub mod fake_git;
@@ -13,6 +14,7 @@ pub mod fake_store;
 pub mod fake_tracker;
 mod git_settings;
 pub mod journal;
+pub mod json_schema;
 pub mod loop_stage;
 pub mod loopback;
 pub mod manual_clock;

@@ -359,3 +359,34 @@ fn the_program_serves_a_script_and_tells_what_it_was_asked() {
     let output = Command::new(env!("CARGO_BIN_EXE_hew-mock-model")).arg(&file).output().unwrap();
     assert!(!output.status.success() && String::from_utf8_lossy(&output.stderr).contains("script.json"));
 }
+
+#[test]
+fn a_call_that_no_tool_of_the_agents_can_do_is_an_error_of_the_wire() {
+    let server = server(vec![Answer::shell("true")]);
+    for path in PATHS {
+        let mut body = question(path, "Do it", true);
+        body["tools"] = json!([]);
+        let (head, body) = ask(&server, path, &body);
+        assert!(head.starts_with("HTTP/1.1 400"), "{head}");
+        let error: Value = serde_json::from_str(&body).unwrap();
+        let words = error["error"]["message"].as_str().unwrap();
+        assert!(words.contains("no tool that is known can do it"), "{path}: {words}");
+    }
+}
+
+#[test]
+fn a_file_is_written_by_the_shell_where_there_is_no_other_tool() {
+    let server = server(vec![Answer::write("it's/a.txt", "one 'two'\n")]);
+    let mut body = question(PATHS[1], "Do it", false);
+    body["tools"] = json!([{"name": "exec_command"}]);
+    let (_, body) = ask(&server, PATHS[1], &body);
+    let answer: Value = serde_json::from_str(&body).unwrap();
+    let calls = answer["output"].as_array().unwrap();
+    let call = calls.iter().find(|item| item["type"] == "function_call").unwrap();
+    let input: Value = serde_json::from_str(call["arguments"].as_str().unwrap()).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut shell = Command::new("sh");
+    let ran = shell.args(["-c", input["cmd"].as_str().unwrap()]).current_dir(dir.path()).status().unwrap();
+    assert!(ran.success());
+    assert_eq!(std::fs::read_to_string(dir.path().join("it's/a.txt")).unwrap(), "one 'two'\n");
+}

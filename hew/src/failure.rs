@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use serde_json::{Value, json};
+use hew_core::output::Output;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// Exit codes that a person may rely on; `docs/loop.md` has the whole table.
 pub mod code {
@@ -25,7 +27,7 @@ pub mod code {
 }
 
 /// What failed (naming the object), the causes, and one command to run next.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
     /// The process's exit code.
     pub code: u8,
@@ -66,14 +68,10 @@ impl Failure {
         self.hint = Some(hint.into());
         self
     }
+}
 
-    /// The form for `--json`.
-    pub fn to_json(&self) -> Value {
-        json!({
-            "schema": 1, "kind": "error",
-            "code": self.code, "message": self.message, "causes": self.causes, "hint": self.hint,
-        })
-    }
+impl Output for Failure {
+    const KIND: &'static str = "error";
 }
 
 impl fmt::Display for Failure {

@@ -76,6 +76,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         launch: git.base(),
         run_branch,
         gate: None,
+        verify: None,
         limits: RunLimits {
             max_attempts: 1,
             max_iter: None,

@@ -155,3 +155,20 @@ fn a_provider_that_is_too_busy_for_a_while_costs_no_attempt() {
         real.assert_tokens_are_those_reported();
     });
 }
+
+#[test]
+fn a_session_that_broke_off_goes_on_and_is_counted_once() {
+    on_stage(CODEX, |real| {
+        let busy = Answer::Refuse(Refusal::RateLimit { retry_after: None });
+        let [first, rest @ ..] = &work("late")[..] else { panic!("it is some work") };
+        let answers = [&[first.clone(), busy][..], rest].concat();
+        let id = real.task("Broken off", &[], answers);
+        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1"]].concat());
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        let asked = real.asked(&id);
+        assert_eq!(asked.len(), 4);
+        assert!(asked[2].prompt.contains("Go on with this task where you stopped"));
+        assert!(asked[2].prompt.contains(&format!("# Your task: {id}\n\nBroken off")), "{}", asked[2].prompt);
+        real.assert_tokens_are_those_reported();
+    });
+}

@@ -97,6 +97,68 @@ fn what_may_pass_is_tried_again_in_the_same_worktree_and_iteration() {
     stage.0.assert_left_clean();
 }
 
+/// Lines of claude's form: one answer of so many tokens in a session, and the end of a turn that a busy provider broke off.
+fn broken_off(session: &str, tokens: u32) -> String {
+    let begins = json!({"type": "system", "subtype": "init", "session_id": session, "model": "m"});
+    let breaks = json!({
+        "type": "result", "subtype": "success", "is_error": true, "api_error_status": 529, "session_id": session,
+        "result": "Overloaded", "modelUsage": {"m": {"inputTokens": tokens, "outputTokens": 0}},
+    });
+    format!("echo '{begins}'\necho '{breaks}'\nexit 1")
+}
+
+/// A runtime that can go on with a session, in claude's form, after lines of a shell script.
+fn with_sessions(first: impl FnOnce(&str) -> String) -> Stage {
+    let stage = Stage::with_output("claude-stream", "loop.prices = {}");
+    let file = stage.0.path("home/.config/hew/config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let script = stage.script("one").display().to_string();
+    let flags = "\"--session-id\", \"{session_id}\", \"--resume\", \"{resumed_session}\"";
+    let text = text.replacen(&format!("[\"{script}\"]"), &format!("[\"{script}\", {flags}]"), 1);
+    fs::write(&file, text).unwrap();
+    let ends = json!({
+        "type": "result", "is_error": false, "result": "done", "session_id": "s-1",
+        "model_usage_since_last_result": {"m": {"inputTokens": 5, "outputTokens": 0}},
+    });
+    let seen = stage.0.path("seen").display().to_string();
+    stage.works("one", &format!("echo \"$1\" >> '{seen}'\n{}\necho '{ends}'", first(&seen)));
+    stage
+}
+
+#[test]
+fn another_try_goes_on_with_the_session_and_no_token_is_counted_twice() {
+    let broken = broken_off("s-1", 100);
+    let stage = with_sessions(|_| format!("if [ \"$1\" = --session-id ]; then\n{broken}\nfi"));
+    let task = stage.0.task("Draw", "");
+    let ran = stage.run(&[]);
+    assert_eq!((ran.code, stage.0.outcomes(&task)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(stage.0.path("seen")).unwrap(), "--session-id\n--resume\n");
+    assert_eq!(stage.summary()["tokens"]["input"], 105);
+    let folder = stage.0.iteration_folder(&task, 1);
+    let read = |name: &str| fs::read_to_string(folder.join(name)).unwrap();
+    assert!(read("prompt.try-1.md").contains("Draw") && !read("prompt.md").contains("Draw"));
+    assert!(read("prompt.md").contains("Go on with this task where you stopped"));
+    let plan: Value = serde_json::from_str(&read("plan.json")).unwrap();
+    assert_eq!((&plan["resumes"], &plan["argv"][3]), (&json!("s-1"), &json!("s-1")));
+    stage.0.assert_left_clean();
+}
+
+#[test]
+fn a_session_that_is_lost_is_begun_anew() {
+    let broken = broken_off("s-1", 100);
+    let stage = with_sessions(|seen| {
+        format!(
+            "if [ \"$1\" = --resume ]; then echo 'Error: no such session' >&2; exit 1; fi\n\
+             if [ $(wc -l < '{seen}') = 1 ]; then\n{broken}\nfi"
+        )
+    });
+    let task = stage.0.task("Draw", "");
+    let ran = stage.run(&["--max-attempts", "1"]);
+    assert_eq!((ran.code, stage.0.outcomes(&task)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    assert_eq!(fs::read_to_string(stage.0.path("seen")).unwrap(), "--session-id\n--resume\n--session-id\n");
+    assert_eq!(stage.0.journal_of("iteration_started").len(), 1);
+}
+
 #[test]
 fn a_used_up_allowance_leads_to_the_fallback_and_back() {
     let stage = Stage::new("");
@@ -178,9 +240,24 @@ fn a_login_that_is_refused_takes_the_runtime_out() {
     assert_eq!(ran.code, 6, "{}", ran.stderr);
     assert_eq!(stage.changes(), ["one out"]);
     assert!(!stage.0.has_label(&task, "hew:parked"));
-    assert!(ran.stderr.contains("one is out for this run"), "{}", ran.stderr);
+    let said = "it is not signed in, or its key is refused: Failed to authenticate";
+    let remedy =
+        "sh   # type /login there; or set ANTHROPIC_API_KEY to a key that is accepted; then hew loop run";
+    let told = format!("one is out for this run: {said}; to use it again: {remedy}");
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    let ended = &stage.0.journal_of("run_ended")[0];
+    assert_eq!(ended["remedies"][0], remedy);
+    assert_eq!(
+        ended["remedies"][1],
+        "hew loop run --fallback-runtime NAME   # with another runtime meanwhile"
+    );
+    let stop = &stage.0.journal_of("stop_requested")[0];
+    assert!(stop["detail"].as_str().unwrap().contains(&format!("runtime `one` (")), "{stop}");
+    assert!(stop["detail"].as_str().unwrap().contains(said), "{stop}");
     let text = stage.0.ok(&["loop", "summary"]);
-    assert!(text.contains("out for the run: "), "{text}");
+    assert!(text.contains(&format!("out for the run: {said}")) && text.contains(remedy), "{text}");
+    let summary = stage.summary();
+    assert_eq!(summary["tasks"][0]["attempts"], 0, "an attempt that did not count is not shown");
     let ran = stage.run(&["--fallback-runtime", "two"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(stage.0.status(&task), "closed");

@@ -162,13 +162,22 @@ fn after_a_sudden_death_nothing_runs_and_the_next_run_gives_back_what_was_claime
     stage.ok(&["loop", "deliver"]);
     assert_eq!(stage.repo.read("landed.txt").unwrap(), "l");
 
+    let prepared = stage.journal_of("prepared").pop().unwrap();
+    let lies = format!("its work, as far as it went, lies in {}", prepared["worktree"].as_str().unwrap());
+    let dry = stage.run(&["--dry-run"]);
+    let told = format!("{half} is still held by the crashed run {crashed}: it would be given back first");
+    assert!(dry.code == 0 && dry.stderr.contains(&told) && dry.stderr.contains(&lies), "{}", dry.stderr);
+    assert_eq!(stage.status(&half), "in_progress", "a dry run changes nothing");
+
     stage.script(&half, "write half.txt whole\ncommit Half\ndone");
     let ran = stage.run(&["--gate", "true"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(stage.outcomes(&half), ["closed"], "the claim of the crashed run was given back");
     assert_eq!(stage.outcomes(&landed), Vec::<String>::new(), "what landed is not done again");
     let notes = stage.show(&half)["notes"].as_str().unwrap().to_owned();
-    assert!(notes.contains(&crashed) && notes.contains("crashed"), "{notes}");
+    assert!(notes.contains(&crashed) && notes.contains("crashed") && notes.contains(&lies), "{notes}");
+    assert!(ran.stderr.contains(&format!("it is open again; {lies}")), "{}", ran.stderr);
+    assert!(stage.prompt(&half, 1).contains(&lies), "the next attempt is told where to look");
     stage.assert_nothing_runs();
 }
 

@@ -185,6 +185,8 @@ fn deliveries_check_too_and_looking_does_not() {
     ] {
         assert_eq!(hew(&stage, words).code, 0, "{words:?}");
     }
+    let dry = hew(&stage, &["loop", "run", "--dry-run", "--scope", "ready"]).stderr;
+    assert!(dry.contains("not trusted (hew trust)") && dry.contains("loop.gate.command = echo"), "{dry}");
     let refused = hew(&stage, &["loop", "deliver"]);
     assert!(refused.code == 2 && refused.stderr.contains("loop.gate.command = echo"), "{}", refused.stderr);
     stage.repo.write(".hew.toml", &text);

@@ -1,9 +1,10 @@
 //! How an iteration ended: the ten words that every record and view uses.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How an iteration ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IterationOutcome {
     /// Landed (or nothing to land) and closed.

@@ -1,11 +1,12 @@
 //! What an agent's structured output said, whatever its form.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{RuntimeFailure, Usage};
 
 /// A tool that the agent used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ToolCall {
     /// The tool's name, as the runtime calls it.
     pub name: String,

@@ -1,9 +1,10 @@
 //! The agent's own words: `hew done`, `hew blocked`, `hew fail`.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What an agent said of its task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalWord {
     /// The task is done.
@@ -16,7 +17,7 @@ pub enum SignalWord {
 
 /// The last word of an agent, as it stands in the file that `HEW_OUTCOME_FILE` names: one JSON object
 /// `{"signal": "done", "reason": "…"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AgentSignal {
     /// What it said.
     pub signal: SignalWord,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ids::{BranchName, CommitId, ModelName, RunId};
 use crate::schedule::spending::SpendingLimits;
-use crate::settings::{OnGateFail, Settings};
+use crate::settings::{OnGateFail, OnRed, Settings};
 use crate::tracker::Scope;
 
 /// The gate of a run.
@@ -19,6 +19,15 @@ pub struct GatePlan {
     pub baseline: bool,
     /// What a red gate does to the run.
     pub on_fail: OnGateFail,
+}
+
+/// The verification at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct VerifyPlan {
+    /// Longest it may take.
+    pub budget: Duration,
+    /// What becomes of the result where it fails.
+    pub on_red: OnRed,
 }
 
 /// Limits of a whole run, all workers together.
@@ -55,6 +64,8 @@ pub struct RunConfig {
     pub run_branch: BranchName,
     /// The gate; none where no gate was found, or none is wanted.
     pub gate: Option<GatePlan>,
+    /// The verification at the end; none where none is wanted.
+    pub verify: Option<VerifyPlan>,
     /// Limits.
     pub limits: RunLimits,
     /// The result goes to the target at the end.

@@ -8,7 +8,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ahead, ending, failing, iteration, stopping};
+use super::{ahead, ending, failing, iteration, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::priced::priced;
@@ -47,6 +47,9 @@ fn room(state: &State) -> usize {
 /// Asks for ready tasks if there is a free worker, room in every budget, and reason to think that the answer is new.
 pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if state.queue.listing != Listing::No || !state.queue.stale || state.stop.is_some() {
+        return;
+    }
+    if unanswered::next_ask(state).is_some_and(|at| now.elapsed < at) {
         return;
     }
     if ending::has_seen_enough(state) {
@@ -131,11 +134,9 @@ pub(super) fn ready_listed(
     let asked = std::mem::replace(&mut state.queue.listing, Listing::No);
     let ready = match result {
         Ok(ready) => ready,
-        Err(problem) => {
-            state.findings.needs_person = true;
-            return stopping::give_up(state, &format!("the tracker does not answer: {problem}"), out);
-        }
+        Err(problem) => return unanswered::list_failed(state, &problem, now, out),
     };
+    unanswered::list_answered(state, out);
     let ready: Vec<Task> = ready.into_iter().filter(|task| !state.excluded.contains(&task.id)).collect();
     state.queue.nothing_ready = ready.is_empty();
     let idle_and_empty = asked == Listing::Idle && ready.is_empty();
@@ -159,11 +160,12 @@ fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effec
     let choice = choose(state, ready, &free, now);
     hold_back(state, &choice, free.len());
     for (Task { id: task, title, .. }, problem) in choice.unrunnable {
+        let problem = problem.with_remedy();
         notice(out, None, format!("{task} can't run here: {problem}"));
         state.findings.has_failures = true;
         state.excluded.insert(task.clone());
         state.unsettled.insert(task.clone());
-        state.unrunnable.insert(task, (title, problem.to_string()));
+        state.unrunnable.insert(task, (title, problem));
         // What was asked for may have been all that the limit let through.
         state.queue.stale = true;
     }
@@ -351,6 +353,8 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
         stage: Stage::Preparing,
         choice: None,
         retries: 0,
+        session: None,
+        resumed: false,
         models: Vec::new(),
         taken: None,
     };

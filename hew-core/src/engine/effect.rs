@@ -5,7 +5,8 @@ use std::time::Duration;
 use crate::agent::StopRequest;
 use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
-use crate::plan::{RuntimeChoice, SpawnPlan};
+use crate::land::verify::VerifyNote;
+use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
@@ -34,6 +35,8 @@ pub enum WorkerJob {
         dependencies: Vec<DependencyLanding>,
         /// The runtime that was chosen for it.
         choice: RuntimeChoice,
+        /// The session of the try before this one, if it had one that is worth going on with.
+        resumes: Option<ResumedSession>,
     },
     /// Spawn: the agent, to its end.
     Run {
@@ -97,6 +100,11 @@ pub enum LaneJob {
         from: CommitId,
         /// Where it goes.
         to: CommitId,
+    },
+    /// All tests on the result.
+    Verify {
+        /// The result.
+        commit: CommitId,
     },
     /// The result to the target.
     Deliver {
@@ -177,6 +185,8 @@ pub enum Effect {
     StopAgent(WorkerId, StopRequest),
     /// Stop the lane's gate.
     StopGate(StopRequest),
+    /// Tell the tracker how the verification ended; answered by `VerifyNoted`.
+    NoteVerify(VerifyNote),
     /// Ask for what is left over in scope; answered by `LeftoversListed`.
     ListLeftovers(ReadyQuery),
     /// Send `Woke` at this moment of the monotonic clock: a deadline. A later one replaces an earlier one.

@@ -1,12 +1,13 @@
-//! From the last iteration to the exit code: refused closes, leftovers, delivery, clean-up.
+//! From the last iteration to the exit code: refused closes, leftovers, verification, delivery, clean-up.
 
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
 use super::progress::{Slot, TaskState};
 use super::settle;
-use super::state::{Course, Listing, State, Stop, StopLevel};
+use super::state::{Course, Listing, Moment, State, Stop, StopLevel};
 use super::step::{notice, record};
+use super::verifying;
 use crate::record::JournalEvent;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
 use crate::tracker::{Leftover, LeftoverReason, ReadyQuery};
@@ -65,10 +66,29 @@ fn ran_dry(state: &mut State, out: &mut Vec<Effect>) {
 /// Idle in `--watch`: deliver what landed, then wait for a change, or a while.
 fn watch(state: &mut State, out: &mut Vec<Effect>) {
     if is_undelivered(state) {
-        state.course = Course::DeliveringIdle;
-        return deliver(state, out);
+        return verifying::open(state, Moment::Idle, out);
     }
     out.push(Effect::WakeIn(IDLE_PAUSE));
+}
+
+/// The result is verified, where that is wanted: it is delivered, or held.
+pub(super) fn deliver_or_end(state: &mut State, moment: Moment, out: &mut Vec<Effect>) {
+    let is_due = is_undelivered(state) || moment == Moment::End && is_refused_for_now(state);
+    state.course = match moment {
+        // A signal came meanwhile.
+        Moment::Idle if !is_due => Course::Draining,
+        Moment::Idle => Course::DeliveringIdle,
+        Moment::End => Course::Delivering,
+    };
+    if is_due {
+        return match verifying::why_held(state) {
+            Some(reason) => delivered(state, Err(reason), out),
+            None => deliver(state, out),
+        };
+    }
+    if moment == Moment::End {
+        end_without_delivery(state, out);
+    }
 }
 
 fn wants_delivery(state: &State) -> bool {
@@ -122,10 +142,10 @@ pub(super) fn leftovers_listed(
             state.findings.needs_person = true;
         }
     }
-    state.course = Course::Delivering;
-    if is_undelivered(state) || is_refused_for_now(state) {
-        return deliver(state, out);
-    }
+    verifying::open(state, Moment::End, out);
+}
+
+fn end_without_delivery(state: &mut State, out: &mut Vec<Effect>) {
     if state.delivery.is_none() {
         let outcome = DeliveryRecord::NotWanted { reason: why_not_delivered(state).to_owned() };
         record(out, JournalEvent::Delivery { outcome: outcome.clone() });
@@ -273,7 +293,10 @@ fn exit_code(state: &State) -> u8 {
         return 6;
     }
     let conflict_left = state.tasks.values().any(|task| task.state == TaskState::Parked { conflict: true });
-    let undelivered = matches!(state.delivery, Some(DeliveryRecord::Refused { .. }));
+    // What a red verification holds is told by its own code.
+    let is_red = verifying::is_red(state);
+    let undelivered = matches!(state.delivery, Some(DeliveryRecord::Refused { .. }))
+        && verifying::why_held(state).is_none_or(|_| !is_red);
     if state.findings.needs_person || conflict_left || undelivered {
         return 3;
     }
@@ -282,5 +305,5 @@ fn exit_code(state: &State) -> u8 {
     if effective_stop(state).is_some() && !broke_off && state.findings.work_left {
         return 5;
     }
-    u8::from(state.findings.has_failures || broke_off)
+    u8::from(state.findings.has_failures || broke_off || is_red)
 }

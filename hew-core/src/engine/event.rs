@@ -6,6 +6,7 @@ use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::Changes;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
+use crate::land::verify::VerifyRun;
 use crate::plan::{RuntimeProblem, SpawnPlan};
 use crate::record::event::{DeliveryRecord, StopReason};
 use crate::tracker::{ClaimOutcome, Leftover, Task};
@@ -214,6 +215,10 @@ pub enum Event {
     Woke,
     /// Tasks in scope that are left over.
     LeftoversListed(Result<Vec<Leftover>, Problem>),
+    /// The verification ended.
+    Verified(Result<VerifyRun, Problem>),
+    /// The tracker knows how it ended.
+    VerifyNoted(Result<(), Problem>),
     /// The delivery ended.
     Delivered(Result<DeliveredView, Problem>),
     /// Worktrees are removed; what was kept, and why.

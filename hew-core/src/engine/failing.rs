@@ -10,13 +10,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::effect::{Effect, WorkerJob};
 use super::iteration::{begin_collecting, why_abandon};
 use super::progress::{Iteration, PendingEnd, Slot, Stage};
-use super::runtimes::PauseWish;
+use super::runtimes::{Outage, PauseWish};
 use super::state::State;
 use super::step::{notice, record};
 use super::stopping;
-use crate::agent::{FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
+use crate::agent::{AgentReading, FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
 use crate::clock::Now;
 use crate::ids::{IterationId, RuntimeName, TaskId};
+use crate::plan::{ResumedSession, how_to_find_program, how_to_sign_in};
 use crate::record::JournalEvent;
 use crate::record::event::RuntimeChange;
 use crate::schedule::backoff;
@@ -54,8 +55,15 @@ pub(super) fn failed(
             ending
         }
         FailureClass::Auth => {
-            put_out(state, id, &runtime, &failure.message, out);
+            let why = format!("it is not signed in, or its key is refused: {}", failure.message);
+            let remedy = how_to_sign_in(&runtime, &state.config.settings);
+            put_out(state, id, &runtime, Outage { why, remedy }, out);
             PendingEnd { spares_attempt: true, ..ending }
+        }
+        FailureClass::Spawn | FailureClass::BadRequest
+            if lost_session(state, id) && plan_retry(state, id, failure, now, out) =>
+        {
+            return;
         }
         FailureClass::Spawn => {
             stopping::count_spawn_error(state, &task, &failure.message, out);
@@ -71,6 +79,22 @@ pub(super) fn failed(
     // Whatever it was: a runtime that is tried again has not answered. Somebody else may try it.
     state.runtimes.give_up_probe(id.worker);
     end(state, id, ending, out);
+}
+
+/// Keeps the session of a try that failed for the next one. One in which nothing was answered holds nothing.
+pub(super) fn keep_session(iteration: &mut Iteration, reading: &AgentReading) {
+    if reading.usage.total() > 0 {
+        let session = |id| ResumedSession { id, counted: reading.session_total };
+        iteration.session = reading.session_id.clone().map(session);
+        iteration.resumed = false;
+    }
+}
+
+/// The runtime would not go on with the session of the try before, and has not answered: the next try begins a new one.
+fn lost_session(state: &mut State, id: IterationId) -> bool {
+    let Some(iteration) = state.iteration_mut(id).filter(|iteration| iteration.resumed) else { return false };
+    iteration.session = None;
+    true
 }
 
 /// Counts an attempt that a runtime would not serve; false where that costs the task an attempt after all, because it
@@ -186,11 +210,11 @@ pub(super) fn put_out(
     state: &mut State,
     id: IterationId,
     runtime: &RuntimeName,
-    why: &str,
+    outage: Outage,
     out: &mut Vec<Effect>,
 ) {
-    if state.runtimes.put_out(runtime, why) {
-        let change = RuntimeChange::Out { message: why.to_owned() };
+    let change = RuntimeChange::Out { message: outage.why.clone(), remedy: outage.remedy.clone() };
+    if state.runtimes.put_out(runtime, outage) {
         record(out, JournalEvent::RuntimeChanged { iteration: id, runtime: runtime.clone(), change });
     }
 }
@@ -250,9 +274,9 @@ fn resume(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let Some(iteration) = state.iteration_mut(id) else { return };
     iteration.stage = Stage::Planning;
     let (task, attempt, retry) = (iteration.task.clone(), iteration.attempt, iteration.retries);
-    let dependencies = iteration.dependencies.clone();
+    let (dependencies, resumes) = (iteration.dependencies.clone(), iteration.session.clone());
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice };
+    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes };
     out.push(Effect::Work { iteration: id, job });
 }
 
@@ -351,7 +375,8 @@ pub(super) fn tell_choice(state: &mut State, id: IterationId, out: &mut Vec<Effe
 pub(super) fn missing(state: &mut State, id: IterationId, error: &str, out: &mut Vec<Effect>) {
     let runtime = state.iteration_mut(id).and_then(|iteration| iteration.runtime().cloned());
     if let Some(runtime) = runtime {
-        put_out(state, id, &runtime, error, out);
+        let remedy = how_to_find_program(&runtime, &state.config.settings);
+        put_out(state, id, &runtime, Outage { why: error.to_owned(), remedy }, out);
     } else {
         notice(out, Some(id), error);
     }

@@ -146,7 +146,7 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
         state.runtimes.probe(&choice.name, id.worker);
     }
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice };
+    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice, resumes: None };
     failing::tell_choice(state, id, out);
     out.push(Effect::Work { iteration: id, job });
 }
@@ -174,6 +174,7 @@ pub(super) fn planned(
     let Some(iteration) = state.iteration_mut(id) else { return };
     let task = iteration.task.id.clone();
     iteration.stage = Stage::Running { done_on_exit_zero: plan.done_on_exit_zero };
+    iteration.resumed = plan.resumes.is_some();
     iteration.models = plan.model_told.iter().chain(&plan.model).cloned().collect();
     record(
         out,
@@ -249,6 +250,7 @@ pub(super) fn exited(
     let ending = pending_end(iteration, &view, done_on_exit_zero);
     let failure = view.report.failure();
     if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
+        failing::keep_session(iteration, &view.report.reading);
         return failing::failed(state, id, failure, ending, now, out);
     }
     state.spawn_errors.end();

@@ -23,6 +23,7 @@
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
 //! | `settle` | what the tracker is told, and the end of an iteration |
+//! | `verifying` | all tests on the result, before it is delivered |
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
 mod ahead;
@@ -44,8 +45,11 @@ mod spent;
 pub mod state;
 mod step;
 mod stopping;
+mod unanswered;
+mod verifying;
 
-pub use config::{GatePlan, RunConfig, RunLimits};
+pub use crate::land::verify::VerifyNote;
+pub use config::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 pub use effect::{Effect, LaneJob, SettleJob, WorkerJob};
 pub use event::Event;
 pub use state::State;

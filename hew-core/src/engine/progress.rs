@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::land::close::CloseRequest;
 use crate::land::gate::GateProof;
-use crate::plan::RuntimeChoice;
+use crate::plan::{ResumedSession, RuntimeChoice};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::event::IterationOutcome;
 use crate::tracker::Task;
@@ -26,6 +26,10 @@ pub(crate) struct Iteration {
     pub(crate) choice: Option<RuntimeChoice>,
     /// Tries after the first one.
     pub(crate) retries: u32,
+    /// The runtime's session of these tries, once its provider has answered in it.
+    pub(crate) session: Option<ResumedSession>,
+    /// The last try went on with that session.
+    pub(crate) resumed: bool,
     /// Names of the model that it was planned with, under which a price may be listed.
     pub(crate) models: Vec<ModelName>,
     /// A person closed or took the task; the agent is being stopped.
@@ -169,6 +173,8 @@ pub(crate) struct Settling {
     pub(crate) task: TaskId,
     pub(crate) outcome: IterationOutcome,
     pub(crate) reason: Option<String>,
+    /// The attempt does not count.
+    pub(crate) spares_attempt: bool,
     pub(crate) landed: Option<CommitId>,
     /// The state of the task once the tracker has answered.
     pub(crate) then: TaskState,

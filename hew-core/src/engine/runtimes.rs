@@ -28,7 +28,16 @@ enum Standing {
     Resting(Pause),
     /// An iteration of this worker tries whether it is fit again.
     Probed(WorkerId, Pause),
-    Out(String),
+    Out(Outage),
+}
+
+/// Why a runtime can't be used any more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Outage {
+    /// For people.
+    pub(crate) why: String,
+    /// What a person does about it, where anything is known to help.
+    pub(crate) remedy: Option<String>,
 }
 
 /// What a failure says of the pause that a runtime has to take.
@@ -70,8 +79,8 @@ impl Runtimes {
                 Standing::Probed(_, pause) => {
                     health.resting.insert(name, rest(None, pause));
                 }
-                Standing::Out(why) => {
-                    health.out.insert(name, why.clone());
+                Standing::Out(outage) => {
+                    health.out.insert(name, outage.why.clone());
                 }
             }
         }
@@ -144,8 +153,8 @@ impl Runtimes {
     }
 
     /// A runtime can't be used in this run any more; false if that is known.
-    pub(crate) fn put_out(&mut self, name: &RuntimeName, why: &str) -> bool {
-        let before = self.standing.insert(name.clone(), Standing::Out(why.to_owned()));
+    pub(crate) fn put_out(&mut self, name: &RuntimeName, outage: Outage) -> bool {
+        let before = self.standing.insert(name.clone(), Standing::Out(outage));
         !matches!(before, Some(Standing::Out(_)))
     }
 
@@ -180,9 +189,9 @@ impl Runtimes {
     }
 
     /// Runtimes that are out.
-    pub(crate) fn all_out(&self) -> impl Iterator<Item = (&RuntimeName, &str)> {
+    pub(crate) fn all_out(&self) -> impl Iterator<Item = (&RuntimeName, &Outage)> {
         self.standing.iter().filter_map(|(name, standing)| match standing {
-            Standing::Out(why) => Some((name, why.as_str())),
+            Standing::Out(outage) => Some((name, outage)),
             Standing::Resting(_) | Standing::Probed(..) => None,
         })
     }
@@ -264,8 +273,9 @@ mod tests {
         assert_eq!(runtimes.rest(&claude(), wish(None), secs(1)), None);
         assert_eq!(runtimes.rest(&claude(), wish(Some(30)), secs(1)), None);
         assert_eq!(runtimes.rest(&claude(), wish(Some(90)), secs(2)).unwrap().until, secs(90));
-        assert!(runtimes.put_out(&claude(), "no key"));
-        assert!(!runtimes.put_out(&claude(), "no key"));
+        let outage = || Outage { why: "no key".to_owned(), remedy: None };
+        assert!(runtimes.put_out(&claude(), outage()));
+        assert!(!runtimes.put_out(&claude(), outage()));
         assert_eq!(runtimes.rest(&claude(), wish(None), secs(3)), None);
     }
 }

@@ -67,6 +67,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
         task: end.task.id.clone(),
         outcome: end.outcome,
         reason: Some(end.reason),
+        spares_attempt: end.spares_attempt,
         landed: None,
         then,
         close: None,
@@ -166,6 +167,7 @@ pub(super) fn close_task(
         task: close.task.clone(),
         outcome: IterationOutcome::Closed,
         reason: close.reason.clone(),
+        spares_attempt: false,
         landed: close.landed.clone(),
         then: TaskState::Settled { landed: close.landed.clone() },
         close: Some(Box::new(close.clone())),
@@ -249,7 +251,8 @@ fn note_change(state: &mut State, settling: &mut Settling, task: &TaskId, change
 }
 
 fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<Effect>) {
-    let Settling { task, outcome, reason, landed, then, from, keep_conflict, close: _ } = settling;
+    let Settling { task, outcome, reason, spares_attempt, landed, then, from, keep_conflict, close: _ } =
+        settling;
     state.set_task(&task, then);
     state.queue.stale = true;
     if from == SettlingFrom::Retry {
@@ -263,6 +266,7 @@ fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<
             outcome,
             reason,
             landed_sha: landed,
+            spares_attempt,
         },
     );
     keep_for_a_person(task, keep_conflict, out);

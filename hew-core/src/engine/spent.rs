@@ -73,9 +73,12 @@ pub(super) fn agent_ended(
         );
         notice(out, Some(id), text);
     }
-    let told_before = state.spending.told(id);
-    let usd = usd.unwrap_or_else(|| state.spending.told_usd(id).max(state.spending.guessed(tokens)));
+    let (told_before, told_usd) = (state.spending.told(id), state.spending.told_usd(id));
+    let usd = usd.unwrap_or_else(|| told_usd.max(state.spending.guessed(tokens)));
     state.spending.agent_ended(id, Amount { tokens, usd });
+    let is_of_money = matches!(passed_mark(state), Some(BudgetMark::Usd { .. }));
+    // Of what its tokens cost it has told nothing before.
+    let told_before = if is_of_money && told_usd == Usd::default() { 0 } else { told_before };
     tell_if_passed(state, id, (told_before, tokens), out);
 }
 
@@ -89,14 +92,19 @@ fn tell_if_passed(
     if state.told_passed {
         return;
     }
+    let Some(mark) = passed_mark(state) else { return };
+    state.told_passed = true;
+    record(out, JournalEvent::BudgetPassed { iteration: id, mark, told_before, told });
+}
+
+/// The limit that more was spent than.
+fn passed_mark(state: &State) -> Option<BudgetMark> {
     let (limits, spent) = (state.config.limits.spending, state.spending.spent());
     let by_tokens = limits.tokens.filter(|limit| spent.tokens > *limit);
     let by_usd = limits.usd.filter(|limit| spent.usd > *limit);
-    let mark = match (by_tokens, by_usd) {
-        (Some(limit), _) => BudgetMark::Tokens { limit, spent: spent.tokens },
-        (None, Some(limit)) => BudgetMark::Usd { limit: limit.as_f64(), spent: spent.usd.as_f64() },
-        (None, None) => return,
-    };
-    state.told_passed = true;
-    record(out, JournalEvent::BudgetPassed { iteration: id, mark, told_before, told });
+    match (by_tokens, by_usd) {
+        (Some(limit), _) => Some(BudgetMark::Tokens { limit, spent: spent.tokens }),
+        (None, Some(limit)) => Some(BudgetMark::Usd { limit: limit.as_f64(), spent: spent.usd.as_f64() }),
+        (None, None) => None,
+    }
 }

@@ -32,6 +32,18 @@ pub(crate) struct QueueView {
     pub(crate) whole: bool,
     /// The rest that an idle run waits for, once that was told.
     pub(crate) waiting_until: Option<Duration>,
+    /// Lists that were not answered, since one was.
+    pub(crate) unanswered: Option<UnansweredLists>,
+}
+
+/// Lists in a row that the tracker did not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct UnansweredLists {
+    /// When the first of them failed.
+    pub(crate) since: Duration,
+    pub(crate) times: u32,
+    /// Not asked again before.
+    pub(crate) ask_at: Duration,
 }
 
 /// Why ready tasks can't be begun.
@@ -117,6 +129,8 @@ pub(crate) struct Stop {
     pub(crate) reason: StopReason,
     pub(crate) signal: Option<i32>,
     pub(crate) level: StopLevel,
+    /// Somebody asked for it, be it the first reason or not.
+    pub(crate) by_person: bool,
     /// Agents are stopped at this moment, if they still run.
     pub(crate) agents_until: Option<Duration>,
     /// The run had ended by itself, and was only being wound up.
@@ -136,6 +150,33 @@ pub(crate) enum StopLevel {
     KillingAgents,
 }
 
+/// When a result is to be delivered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// The run waits for new tasks (`--watch`).
+    Idle,
+    /// It is over.
+    End,
+}
+
+/// What is known of the tree at a tip.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) tip: CommitId,
+    pub(crate) verdict: Verdict,
+}
+
+/// What a verification means for the delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing speaks against it.
+    Clear,
+    /// It failed, or did not end in its time: for people.
+    Red(String),
+    /// It was wanted and could not be brought to its end: for people.
+    Unproven(String),
+}
+
 /// Where the run as a whole is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Course {
@@ -145,6 +186,10 @@ pub(crate) enum Course {
     Baseline,
     /// Tasks are dispatched and landed.
     Draining,
+    /// All tests run on the result.
+    Verifying(Moment),
+    /// The tracker is told how they went.
+    NotingVerify(Moment),
     /// Idle in `--watch`, delivering what landed.
     DeliveringIdle,
     /// Refused closes are tried once more.
@@ -201,6 +246,8 @@ pub struct State {
     pub(crate) stop: Option<Stop>,
     pub(crate) delivery: Option<DeliveryRecord>,
     pub(crate) delivered_tip: CommitId,
+    /// The latest verification.
+    pub(crate) verified: Option<Verified>,
     pub(crate) findings: Findings,
     /// The moment that was asked for last by `Effect::WakeAt`.
     pub(crate) wake_at: Option<Duration>,
@@ -220,6 +267,7 @@ impl QueueView {
             held_back: None,
             whole: false,
             waiting_until: None,
+            unanswered: None,
         }
     }
 }
@@ -267,6 +315,7 @@ impl State {
             stop: None,
             delivery: None,
             delivered_tip: launch,
+            verified: None,
             findings: Findings::default(),
             wake_at: None,
             baseline_red: false,

@@ -5,7 +5,7 @@ use super::event::Event;
 use super::state::State;
 use super::{
     ahead, baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, settle, spent,
-    stopping,
+    stopping, verifying,
 };
 use crate::clock::Now;
 use crate::record::JournalEvent;
@@ -49,6 +49,8 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         }
         Event::Woke => stopping::woke(state, now, &mut out),
         Event::LeftoversListed(result) => ending::leftovers_listed(state, result, &mut out),
+        Event::Verified(result) => verifying::ended(state, result, &mut out),
+        Event::VerifyNoted(result) => verifying::noted(state, result, &mut out),
         Event::Delivered(result) => ending::delivered(state, result, &mut out),
         Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
     }

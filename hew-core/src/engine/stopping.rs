@@ -9,9 +9,9 @@ use chrono::{DateTime, Utc};
 
 use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
-use super::state::{Course, State, Stop, StopLevel};
+use super::state::{Course, Moment, State, Stop, StopLevel};
 use super::step::record;
-use super::{dispatch, failing};
+use super::{dispatch, failing, unanswered};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;
@@ -51,8 +51,12 @@ fn next_deadline(state: &State) -> Option<Duration> {
     }
     match &state.stop {
         None => {
-            let moments =
-                [state.config.limits.wall, failing::next_retry(state), failing::next_rest_end(state)];
+            let moments = [
+                state.config.limits.wall,
+                failing::next_retry(state),
+                failing::next_rest_end(state),
+                unanswered::next_ask(state),
+            ];
             moments.into_iter().flatten().min()
         }
         Some(stop) if stop.level == StopLevel::Draining => {
@@ -96,10 +100,12 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
     record(out, JournalEvent::StopRequested { reason, detail: detail.clone(), now: false });
     let before = state.stop.take();
     let level = before.as_ref().map_or(StopLevel::Draining, |stop| stop.level);
+    let by_person = before.as_ref().is_some_and(|stop| stop.by_person);
     let agents_until = before.and_then(|stop| stop.agents_until);
     let keeps_retries = reason == StopReason::MaxIter;
     let is_late = is_winding_up(state);
-    state.stop = Some(Stop { detail, reason, signal: None, level, agents_until, is_late, keeps_retries });
+    state.stop =
+        Some(Stop { detail, reason, signal: None, level, by_person, agents_until, is_late, keeps_retries });
     state.queue.spare.clear();
     if !keeps_retries {
         failing::end_waits(state, out);
@@ -119,7 +125,14 @@ fn end_retries(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 fn is_winding_up(state: &State) -> bool {
-    matches!(state.course, Course::Closing | Course::ListingLeftovers | Course::Delivering)
+    matches!(
+        state.course,
+        Course::Closing
+            | Course::ListingLeftovers
+            | Course::Verifying(Moment::End)
+            | Course::NotingVerify(Moment::End)
+            | Course::Delivering
+    )
 }
 
 /// A request from outside: a signal, a stop file, `hew loop cancel`. Another one goes further.
@@ -133,6 +146,9 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
         stop(state, request.reason, request.detail.clone(), out);
     }
     end_retries(state, out);
+    if let Some(stop) = &mut state.stop {
+        stop.by_person = true;
+    }
     if let (true, Some(stop)) = (first_signal, &mut state.stop) {
         stop.signal = request.signal;
         stop.is_late = false;
@@ -160,13 +176,11 @@ pub(super) fn no_runtime_left(
     rest_ends: Option<DateTime<Utc>>,
     out: &mut Vec<Effect>,
 ) {
-    let remedies: Vec<String> = state
-        .runtimes
-        .all_out()
-        .map(|(name, why)| {
-            format!("hew loop run --fallback-runtime NAME   # or once {name} works again: {why}")
-        })
-        .collect();
+    let mut remedies: Vec<String> =
+        state.runtimes.all_out().filter_map(|(_, outage)| outage.remedy.clone()).collect();
+    if state.runtimes.all_out().next().is_some() && state.config.settings.fallback_runtime.value.is_none() {
+        remedies.push("hew loop run --fallback-runtime NAME   # with another runtime meanwhile".to_owned());
+    }
     let after_rest =
         rest_ends.map(|at| format!("hew loop run   # after {}", at.format("%Y-%m-%d %H:%M:%S UTC")));
     state.findings.remedies.extend(remedies.into_iter().chain(after_rest));
@@ -263,12 +277,10 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
 
 /// A gate is stopped where nothing can come of it any more, or where a person who waits has asked twice.
 fn stops_gate(state: &State) -> bool {
-    let by_person = state.stop.as_ref().is_some_and(|stop| {
-        matches!(stop.reason, StopReason::Signal | StopReason::Cancelled | StopReason::StopFile)
-    });
+    let by_person = state.stop.as_ref().is_some_and(|stop| stop.by_person);
     match state.course {
         Course::Baseline => true,
-        Course::Delivering | Course::DeliveringIdle => by_person,
+        Course::Verifying(_) | Course::Delivering | Course::DeliveringIdle => by_person,
         _ => state.is_signalled() && matches!(state.lane.current, Some((_, LaneStage::Gating { .. }))),
     }
 }

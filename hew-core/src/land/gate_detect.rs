@@ -51,22 +51,43 @@ pub struct GateCommand {
 
 /// Finds the gate of a tree.
 pub fn detect_gate(files: &GateFiles) -> Option<GateCommand> {
-    of_recipes("just", files.justfile.as_ref(), &has_just_recipe)
-        .or_else(|| of_recipes("make", files.makefile.as_ref(), &has_make_target))
+    let recipes = ["lint", "test"];
+    of_just(files, &recipes)
+        .or_else(|| of_make(files, &recipes))
         .or_else(|| files.cargo_toml.then(|| found("cargo test", "Cargo.toml", "a Rust project")))
         .or_else(|| of_package_json(files.package_json.as_deref()?))
         .or_else(|| of_python(&files.python))
-        .or_else(|| files.go_mod.then(|| found("go test ./...", "go.mod", "a Go project")))
+        .or_else(|| of_go(files))
 }
 
-fn found(command: &str, file: &str, why: &str) -> GateCommand {
+/// These recipes, as far as there is a justfile that has them.
+pub(super) fn of_just(files: &GateFiles, recipes: &[&str]) -> Option<GateCommand> {
+    of_recipes("just", files.justfile.as_ref(), recipes, &has_just_recipe)
+}
+
+/// These targets, as far as there is a makefile that has them.
+pub(super) fn of_make(files: &GateFiles, targets: &[&str]) -> Option<GateCommand> {
+    of_recipes("make", files.makefile.as_ref(), targets, &has_make_target)
+}
+
+/// Go's tests.
+pub(super) fn of_go(files: &GateFiles) -> Option<GateCommand> {
+    files.go_mod.then(|| found("go test ./...", "go.mod", "a Go project"))
+}
+
+pub(super) fn found(command: &str, file: &str, why: &str) -> GateCommand {
     let why = format!("{file}: {why}");
     GateCommand { command: command.to_owned(), definition_files: vec![file.to_owned()], why }
 }
 
-fn of_recipes(tool: &str, file: Option<&NamedText>, has: &dyn Fn(&str, &str) -> bool) -> Option<GateCommand> {
+fn of_recipes(
+    tool: &str,
+    file: Option<&NamedText>,
+    wanted: &[&str],
+    has: &dyn Fn(&str, &str) -> bool,
+) -> Option<GateCommand> {
     let file = file?;
-    let names: Vec<_> = ["lint", "test"].into_iter().filter(|name| has(&file.text, name)).collect();
+    let names: Vec<_> = wanted.iter().copied().filter(|name| has(&file.text, name)).collect();
     let commands: Vec<_> = names.iter().map(|name| format!("{tool} {name}")).collect();
     (!names.is_empty())
         .then(|| found(&commands.join(" && "), &file.name, &format!("has {}", names.join(" and "))))
@@ -112,7 +133,7 @@ fn has_make_target(text: &str, name: &str) -> bool {
     })
 }
 
-fn of_package_json(text: &str) -> Option<GateCommand> {
+pub(super) fn of_package_json(text: &str) -> Option<GateCommand> {
     let package: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
     let script = package.get("scripts")?.get("test")?.as_str()?;
     // What `npm init` writes fails always.
@@ -120,7 +141,7 @@ fn of_package_json(text: &str) -> Option<GateCommand> {
     usable.then(|| found("npm test", "package.json", "has a test script"))
 }
 
-fn of_python(files: &[NamedText]) -> Option<GateCommand> {
+pub(super) fn of_python(files: &[NamedText]) -> Option<GateCommand> {
     let file = files.iter().find(|file| configures_pytest(file))?;
     Some(found("pytest", &file.name, "configures pytest"))
 }

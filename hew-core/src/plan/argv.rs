@@ -4,7 +4,9 @@
 //! | --- | --- | --- |
 //! | `{prompt_file}` | the file that holds the prompt | |
 //! | `{model}` | the model, in the runtime's own name | where none is asked for |
-//! | `{session_id}` | a new UUID for the runtime's session | |
+//! | `{session_id}` | a new UUID for the runtime's session | where an earlier one goes on |
+//! | `{resumed_session}` | the runtime's name of the session that goes on | where a new one begins |
+//! | `{resume}` | the word `resume` | where a new one begins |
 //! | `{budget_usd}` | what the task may cost at most | where the task sets no limit |
 //! | `{worktree}` | the folder that it runs in | |
 //! | `{git_dir}`, `{git_common_dir}` | the worktree's own git folder, and the repository's | |
@@ -16,7 +18,7 @@
 use super::limits::Limits;
 use super::model::ModelForRuntime;
 use super::runtime::{self, RuntimeProblem, SHELL};
-use super::spawn_plan::{SpawnRequest, prompt_file};
+use super::spawn_plan::{ResumedSession, SpawnRequest, prompt_file};
 use super::{Provenance, provenance::entry};
 use crate::settings::RuntimeDef;
 
@@ -26,12 +28,17 @@ const PUSH_RULE: &str = "Bash(git push *)";
 /// Where a model's name goes.
 const MODEL: &str = "{model}";
 
+/// Where the name of a session goes that goes on. Arguments without it begin a new one.
+const RESUMED: &str = "{resumed_session}";
+
 /// Program and arguments with where they came from.
 pub(super) struct Argv {
     pub(super) words: Vec<String>,
     pub(super) provenance: Vec<Provenance>,
     /// The model's name is among them.
     pub(super) names_model: bool,
+    /// The session that they go on with.
+    pub(super) resumes: Option<ResumedSession>,
 }
 
 /// Makes program and arguments.
@@ -47,7 +54,7 @@ pub(super) fn plan_argv(
         let (command, origin) = runtime::shell_command(Some(request.task()), def, allow, choice)?;
         let words = vec!["sh".to_owned(), "-c".to_owned(), command];
         let provenance = vec![entry("argv", &words.join(" "), &origin)];
-        return Ok(Argv { words, provenance, names_model: false });
+        return Ok(Argv { words, provenance, names_model: false, resumes: None });
     }
     let Some(command) = &def.command.value else {
         return Err(runtime::no_command(choice));
@@ -61,20 +68,23 @@ pub(super) fn plan_argv(
         ),
         None => (command.clone(), command_origin),
     };
-    let args = fill(&def.args.value, &placeholders(request, model, limits));
+    let names = |placeholder: &str| def.args.value.iter().any(|arg| arg.contains(placeholder));
+    let resumes = request.resumes.filter(|_| names(RESUMED));
+    let args = fill(&def.args.value, &placeholders(request, model, limits, resumes));
     let provenance = vec![
         entry("program", &program, &command_origin),
         entry("argv", &args.join(" "), &format!("{} {start}.args", def.args.origin)),
     ];
-    let names_model = model.is_some() && def.args.value.iter().any(|arg| arg.contains(MODEL));
+    let names_model = model.is_some() && names(MODEL);
     let words = std::iter::once(program).chain(args).collect();
-    Ok(Argv { words, provenance, names_model })
+    Ok(Argv { words, provenance, names_model, resumes: resumes.cloned() })
 }
 
 fn placeholders(
     request: &SpawnRequest<'_>,
     model: Option<&ModelForRuntime>,
     limits: &Limits,
+    resumes: Option<&ResumedSession>,
 ) -> Vec<(&'static str, String)> {
     let SpawnRequest { settings, seat, .. } = *request;
     let path = |path: &std::path::Path| path.display().to_string();
@@ -82,7 +92,9 @@ fn placeholders(
     vec![
         ("{prompt_file}", path(&prompt_file(seat))),
         (MODEL, model.map(|model| model.name.to_string()).unwrap_or_default()),
-        ("{session_id}", seat.session.clone()),
+        ("{session_id}", if resumes.is_none() { seat.session.clone() } else { String::new() }),
+        (RESUMED, resumes.map(|session| session.id.clone()).unwrap_or_default()),
+        ("{resume}", resumes.map(|_| "resume".to_owned()).unwrap_or_default()),
         ("{budget_usd}", limits.spawn.budget_usd.map(|usd| usd.to_string()).unwrap_or_default()),
         ("{worktree}", path(&seat.worktree)),
         ("{git_dir}", path(&seat.git_dir)),

@@ -2,7 +2,7 @@
 
 use super::runtime::SHELL;
 use crate::ids::RuntimeName;
-use crate::settings::{OutputForm, RuntimeDef};
+use crate::settings::{OutputForm, RuntimeDef, Settings};
 
 /// The first signal with which a program is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +71,25 @@ impl Family {
             Self::Other => PoliteSignal::Terminate,
         }
     }
+}
+
+/// The command with which a person signs a runtime in; none where hew does not know its program.
+pub fn how_to_sign_in(name: &RuntimeName, settings: &Settings) -> Option<String> {
+    let def = settings.runtime_defs.get(name)?;
+    let program = def.command.value.as_deref().unwrap_or(name.as_str());
+    let (command, keys) = match Family::of(name, def) {
+        Family::Claude => (format!("{program}   # type /login there"), "ANTHROPIC_API_KEY"),
+        Family::Codex => (format!("{program} login"), "OPENAI_API_KEY"),
+        Family::Other => return None,
+    };
+    let start = if command.contains('#') { ";" } else { "   #" };
+    Some(format!("{command}{start} or set {keys} to a key that is accepted; then hew loop run"))
+}
+
+/// What a person does about a runtime whose program is not there.
+pub fn how_to_find_program(name: &RuntimeName, settings: &Settings) -> Option<String> {
+    let program = settings.runtime_defs.get(name)?.command.value.as_deref()?;
+    Some(format!("install {program}, or: hew config set loop.runtime_defs.{name}.command PROGRAM"))
 }
 
 /// Why hew names no endpoint to a runtime.

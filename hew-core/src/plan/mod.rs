@@ -21,7 +21,7 @@ pub mod provenance;
 pub mod runtime;
 pub mod spawn_plan;
 
-pub use family::PoliteSignal;
+pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
 pub use health::{Rest, RuntimeHealth};
 pub use host::Host;
 pub use line::{choices, provenance_line};

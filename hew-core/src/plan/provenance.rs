@@ -1,9 +1,10 @@
 //! Where a choice came from.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One field of a plan, its value for people, and the setting, flag or task field that it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Provenance {
     /// The field, e.g. `runtime`, `argv`, `limits.timeout`. `env` comes once for each source of variables.
     pub field: String,

@@ -121,6 +121,33 @@ pub enum RuntimeProblem {
     TaskCommandNotAllowed,
 }
 
+impl RuntimeProblem {
+    /// The one command that helps, where one does.
+    pub fn remedy(&self) -> Option<String> {
+        Some(match self {
+            Self::Undefined { name, .. } => {
+                format!("hew config set loop.runtime_defs.{name}.command PROGRAM")
+            }
+            Self::NoCommand { key, .. } => format!("hew config set {key} PROGRAM"),
+            Self::Unpriced { model: Some(model), .. } => {
+                format!("hew config set loop.prices.{model} INPUT/OUTPUT   # USD per million tokens")
+            }
+            Self::Unpriced { model: None, .. } => {
+                "hew config set loop.model.default MODEL, and loop.prices.MODEL INPUT/OUTPUT".to_owned()
+            }
+            Self::NothingToChoose { .. } => "hew config set loop.runtimes claude,codex".to_owned(),
+            Self::TaskCommandNotAllowed => "hew config set loop.shell.allow_task_commands true".to_owned(),
+            Self::Out { .. } | Self::BadLimit { .. } => return None,
+        })
+    }
+
+    /// The problem and what helps, for people.
+    pub fn with_remedy(&self) -> String {
+        let remedy = self.remedy().map(|remedy| format!("; to mend it: {remedy}"));
+        format!("{self}{}", remedy.unwrap_or_default())
+    }
+}
+
 /// Chooses the runtime of a task.
 pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choice {
     if let Some(own) = own_word(task) {

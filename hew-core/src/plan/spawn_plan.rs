@@ -149,6 +149,8 @@ pub struct SpawnRequest<'a> {
     pub seat: &'a Seat,
     /// The runtime that [`runtime::choose`] chose.
     pub choice: &'a RuntimeChoice,
+    /// The session of the try before this one, which goes on where the runtime's arguments can say so.
+    pub resumes: Option<&'a ResumedSession>,
 }
 
 impl SpawnRequest<'_> {
@@ -177,6 +179,9 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     provenance.extend(model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model));
     provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
     provenance.extend(argv.provenance);
+    if let Some(session) = &argv.resumes {
+        provenance.push(entry("session", &session.id, "the try before this one, which broke off"));
+    }
     provenance.extend(place_entries(request, def, &stdin, family));
     provenance.extend(limits.provenance);
     provenance.extend(env_origins);
@@ -192,7 +197,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         limits: limits.spawn,
         done_on_exit_zero: def.done_on_exit_zero.value,
         output: def.output.value,
-        resumes: None,
+        resumes: argv.resumes,
         polite_signal: family.polite_signal(),
         files: SpawnFiles {
             transcript: seat.folder.join("transcript.jsonl"),

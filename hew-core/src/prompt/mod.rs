@@ -4,7 +4,9 @@
 //! differs between iterations is in the tail; task text is passed as it is, never through a shell or a template.
 
 pub mod prefix;
+pub mod resumed;
 pub mod tail;
 
 pub use prefix::PromptPrefix;
+pub use resumed::render_resumed;
 pub use tail::{DependencyLanding, FailedAttempt, FailedMerge, TailRequest, render_tail};

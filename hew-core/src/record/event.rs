@@ -5,6 +5,7 @@
 //! one its default and leaves an unknown one alone.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
@@ -19,6 +20,7 @@ use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
 };
+pub use crate::land::verify::VerifyOutcome;
 use crate::plan::Provenance;
 pub use crate::schedule::batch_plan::{BatchSource, SkipReason};
 use crate::schedule::cost::CostSource;
@@ -29,7 +31,7 @@ use crate::usage::Usage;
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct JournalEntry {
     /// Its number, from 1, without gaps.
     pub seq: u64,
@@ -43,7 +45,7 @@ pub struct JournalEntry {
 }
 
 /// What can happen in a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum JournalEvent {
     /// The run is launched: everything that is frozen for it.
@@ -344,6 +346,9 @@ pub enum JournalEvent {
         /// What landed.
         #[serde(default)]
         landed_sha: Option<CommitId>,
+        /// It was not the task's fault: the attempt does not count.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        spares_attempt: bool,
     },
     /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
     Noticed {
@@ -469,6 +474,24 @@ pub enum JournalEvent {
         /// Agents are stopped too.
         now: bool,
     },
+    /// The verification begins on the run branch's tree.
+    Verifying {
+        /// The commit that it looks at.
+        sha: CommitId,
+    },
+    /// The verification is over, or was passed by.
+    Verified {
+        /// The commit that it is about.
+        sha: CommitId,
+        /// What it showed.
+        outcome: VerifyOutcome,
+        /// Its log, relative to the run folder; none where it did not run.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log: Option<String>,
+        /// Names of the first tests that failed, as far as its output tells them.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        failed_tests: Vec<String>,
+    },
     /// The result goes to the target.
     Delivering {
         /// The target.
@@ -507,6 +530,7 @@ impl JournalEvent {
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
+            | Self::Verified { .. }
             | Self::Delivering { .. }
             | Self::Delivery { .. }
             | Self::RunEnded { .. } => true,
@@ -530,6 +554,7 @@ impl JournalEvent {
             | Self::BudgetPassed { .. }
             | Self::PlannerStarted { .. }
             | Self::BatchPlanned { .. }
+            | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }
     }

@@ -14,9 +14,10 @@ use serde::de::DeserializeOwned;
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
 use crate::ids::{IterationId, WorkerId};
+pub use crate::record::event::VerifyOutcome;
 pub use batch_file::BatchFile;
 pub use iteration_file::{CostSource, GateFile, IterationFile};
-pub use run_file::{ManifestFile, ManifestWorker, RunFile, VerifyOutcome};
+pub use run_file::{ManifestFile, ManifestWorker, RunFile};
 
 /// The journal.
 pub const JOURNAL: &str = "events.jsonl";
@@ -122,7 +123,9 @@ pub fn projections(view: &RunView, event: &JournalEvent) -> Vec<String> {
         }
         JournalEvent::Exited { .. } | JournalEvent::Gated { .. } => iteration().into_iter().collect(),
         JournalEvent::BatchPlanned { number, .. } => vec![batch_file_name(*number)],
-        JournalEvent::Landed { .. } | JournalEvent::Delivery { .. } => vec![RUN.to_owned()],
+        JournalEvent::Landed { .. } | JournalEvent::Verified { .. } | JournalEvent::Delivery { .. } => {
+            vec![RUN.to_owned()]
+        }
         _ => Vec::new(),
     }
 }

@@ -1,12 +1,13 @@
 //! What events are made of: reasons, proofs of gates, deliveries and other records inside a line of the journal.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::exit::Exit;
 use crate::ids::{BranchName, CommitId, IterationId, TaskId, TreeId};
 
 /// Why a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     /// `hew loop cancel`.
@@ -53,7 +54,7 @@ impl StopReason {
 }
 
 /// The slice of the queue, as run.json has it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum ScopeRecord {
     /// Everything that is ready.
@@ -71,7 +72,7 @@ pub enum ScopeRecord {
 }
 
 /// A setting that was in force, with where it came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct SettingRecord {
     /// Its key.
     pub key: String,
@@ -82,7 +83,7 @@ pub struct SettingRecord {
 }
 
 /// Where a run's tasks live.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TrackerRecord {
     /// `bd` or `embedded`.
     pub kind: String,
@@ -104,7 +105,7 @@ impl TrackerRecord {
 }
 
 /// What a gate showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRecord {
     /// The command.
     pub command: String,
@@ -138,7 +139,7 @@ impl GateRecord {
 }
 
 /// A worker's assignment in a tick.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AssignmentRecord {
     /// The iteration.
     #[serde(flatten)]
@@ -148,7 +149,7 @@ pub struct AssignmentRecord {
 }
 
 /// A task that a run leaves over, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftoverRecord {
     /// The task.
     pub task: TaskId,
@@ -159,7 +160,7 @@ pub struct LeftoverRecord {
 }
 
 /// What came of bringing the run branch to its target.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "delivery", rename_all = "snake_case")]
 pub enum DeliveryRecord {
     /// The target is at this commit.

@@ -1,44 +1,96 @@
 //! plan.json: a spawn's plan as it is kept beside its transcript, secrets left out.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::event::SCHEMA_VERSION;
-use crate::plan::{AgentStdin, SpawnPlan};
+use crate::ids::{ModelName, RuntimeName};
+use crate::plan::{AgentStdin, Provenance, SpawnPlan};
 use crate::settings::secret::{LEFT_OUT, is_secret_name};
 use crate::settings::usd::Usd;
 
-/// The plan as JSON.
-pub fn plan_value(plan: &SpawnPlan) -> Value {
-    let env: Map<String, Value> =
-        plan.env.iter().map(|(name, value)| (name.clone(), shown(name, value))).collect();
-    let stdin = match &plan.stdin {
-        AgentStdin::Null => "/dev/null".to_owned(),
-        AgentStdin::File(path) => path.display().to_string(),
-    };
-    json!({
-        "schema_version": SCHEMA_VERSION,
-        "runtime": plan.runtime,
-        "model": plan.model,
-        "model_told": plan.model_told,
-        // Runtimes that go to a server of their own choice have none of hew's.
-        "endpoint": null,
-        "argv": plan.argv,
-        "cwd": plan.cwd,
-        "stdin": stdin,
-        "env": env,
-        "limits": {
-            "timeout_secs": plan.limits.timeout.as_secs_f64(),
-            "stall_timeout_secs": plan.limits.stall_timeout.as_secs_f64(),
-            "kill_grace_secs": plan.limits.kill_grace.as_secs_f64(),
-            "transcript_max_bytes": plan.limits.transcript_max_bytes,
-            "budget_usd": plan.limits.budget_usd.map(Usd::as_f64),
-        },
-        "done_on_exit_zero": plan.done_on_exit_zero,
-        "output": plan.output.as_str(),
-        "resumes": plan.resumes.as_ref().map(|session| &session.id),
-        "polite_signal": plan.polite_signal.as_str(),
-        "provenance": plan.provenance,
-    })
+/// plan.json.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct PlanFile<'a> {
+    schema_version: u32,
+    /// The runtime that runs it.
+    runtime: &'a RuntimeName,
+    /// The model that is asked for; null where none is.
+    model: Option<&'a ModelName>,
+    /// The same as the runtime is told.
+    model_told: Option<&'a ModelName>,
+    /// The server of the model; null for runtimes that go to one of their own choice.
+    endpoint: Option<&'a str>,
+    /// Program and arguments.
+    argv: &'a [String],
+    /// The folder that it runs in.
+    cwd: Cow<'a, str>,
+    /// The file that it reads on standard input.
+    stdin: String,
+    /// Its whole environment; values that look secret are left out.
+    env: BTreeMap<&'a str, &'a str>,
+    /// What it is held to.
+    limits: LimitsFile,
+    /// Exit code 0 means done, without a word of the agent.
+    done_on_exit_zero: bool,
+    /// The form of what it prints.
+    output: &'static str,
+    /// The session that it goes on with.
+    resumes: Option<&'a str>,
+    /// The signal that asks it to end.
+    polite_signal: &'static str,
+    /// Where each field came from.
+    provenance: &'a [Provenance],
+}
+
+/// What an agent is held to.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+struct LimitsFile {
+    /// Seconds that it may run.
+    timeout_secs: f64,
+    /// Seconds without a sign of life.
+    stall_timeout_secs: f64,
+    /// Seconds from the polite signal to the other.
+    kill_grace_secs: f64,
+    /// Bytes of its output that are kept.
+    transcript_max_bytes: u64,
+    /// US dollars that the runtime is told to keep to.
+    budget_usd: Option<f64>,
+}
+
+impl<'a> PlanFile<'a> {
+    /// The plan as it is kept.
+    pub fn of(plan: &'a SpawnPlan) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            runtime: &plan.runtime,
+            model: plan.model.as_ref(),
+            model_told: plan.model_told.as_ref(),
+            endpoint: None,
+            argv: &plan.argv,
+            cwd: plan.cwd.to_string_lossy(),
+            stdin: match &plan.stdin {
+                AgentStdin::Null => "/dev/null".to_owned(),
+                AgentStdin::File(path) => path.display().to_string(),
+            },
+            env: plan.env.iter().map(|(name, value)| (name.as_str(), shown(name, value))).collect(),
+            limits: LimitsFile {
+                timeout_secs: plan.limits.timeout.as_secs_f64(),
+                stall_timeout_secs: plan.limits.stall_timeout.as_secs_f64(),
+                kill_grace_secs: plan.limits.kill_grace.as_secs_f64(),
+                transcript_max_bytes: plan.limits.transcript_max_bytes,
+                budget_usd: plan.limits.budget_usd.map(Usd::as_f64),
+            },
+            done_on_exit_zero: plan.done_on_exit_zero,
+            output: plan.output.as_str(),
+            resumes: plan.resumes.as_ref().map(|session| session.id.as_str()),
+            polite_signal: plan.polite_signal.as_str(),
+            provenance: &plan.provenance,
+        }
+    }
 }
 
 /// The plan as it is kept: indented JSON.
@@ -46,11 +98,11 @@ pub fn plan_value(plan: &SpawnPlan) -> Value {
 /// # Panics
 /// Never: every key of it is text.
 pub fn plan_json(plan: &SpawnPlan) -> String {
-    let mut text = serde_json::to_string_pretty(&plan_value(plan)).expect("a plan's keys are text");
+    let mut text = serde_json::to_string_pretty(&PlanFile::of(plan)).expect("a plan's keys are text");
     text.push('\n');
     text
 }
 
-fn shown(name: &str, value: &str) -> Value {
-    Value::from(if is_secret_name(name) { LEFT_OUT } else { value })
+fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    if is_secret_name(name) { LEFT_OUT } else { value }
 }

@@ -1,13 +1,14 @@
 //! What happened to a runtime in a run, and to a budget, in the form in which the journal keeps it.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::agent::FailureClass;
 use crate::ids::RuntimeName;
 
 /// What happened to a runtime.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum RuntimeChange {
     /// It rests, for every worker.
@@ -25,6 +26,9 @@ pub enum RuntimeChange {
     Out {
         /// Why.
         message: String,
+        /// What a person does about it, where anything is known to help.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        remedy: Option<String>,
     },
     /// The iteration tries whether it is fit again.
     Tried,
@@ -40,7 +44,7 @@ pub enum RuntimeChange {
 }
 
 /// A limit of what a run spends, and what was spent when that was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "budget", rename_all = "snake_case")]
 pub enum BudgetMark {
     /// Tokens of all four kinds.

@@ -1,12 +1,13 @@
 //! How a run stands: what its journal says, with what only the project's lock knows.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::StopReason;
 use super::view::RunEnding;
 
 /// How a run stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// It goes on.

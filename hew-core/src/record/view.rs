@@ -34,7 +34,7 @@ pub use moment::Moment;
 pub use phase::Phase;
 pub use row::{IterationRow, RowFold};
 use run::header_of;
-pub use run::{NoticeView, RunEnding, RunHeader, StopView};
+pub use run::{NoticeView, RunEnding, RunHeader, StopView, VerifyView};
 pub use runtimes::{PassedView, RuntimeView};
 pub use spent::Spent;
 pub use task::{GateProofView, TaskView};
@@ -76,6 +76,10 @@ pub struct RunView {
     pub planner: Option<PlannerView>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
+    /// The commit that is being verified just now.
+    pub verifying: Option<CommitId>,
+    /// What the latest verification showed.
+    pub verify: Option<VerifyView>,
     /// What is on its way to the target just now.
     pub delivering: Option<CommitId>,
     /// What came of the latest delivery.
@@ -94,6 +98,8 @@ pub struct RunView {
     pub notice_count: u64,
     /// Ready tasks that the dispatcher saw when it last looked.
     pub ready_seen: Option<usize>,
+    /// Ready tasks that the dispatcher left when it last looked.
+    pub ready_left: Option<usize>,
     /// The latest entry: the run's last sign of life.
     pub last: Option<Moment>,
     /// Number of the latest entry.
@@ -205,7 +211,10 @@ impl RunView {
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
             JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
-            JournalEvent::Tick { ready_seen, .. } => self.ready_seen = Some(*ready_seen),
+            JournalEvent::Tick { ready_seen, assignments, .. } => {
+                self.ready_seen = Some(*ready_seen);
+                self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
+            }
             JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
             JournalEvent::StopRequested { reason, detail, now } => {
                 let detail = detail.clone();
@@ -236,6 +245,16 @@ impl RunView {
                     Some(PlannerView { number: *number, after: *iteration, runtime, since: moment });
             }
             JournalEvent::BatchPlanned { .. } => self.take_batch(event, moment),
+            JournalEvent::Verifying { sha } => self.verifying = Some(sha.clone()),
+            JournalEvent::Verified { sha, outcome, log, failed_tests } => {
+                self.verifying = None;
+                self.verify = Some(VerifyView {
+                    outcome: outcome.clone(),
+                    sha: Some(sha.clone()),
+                    log: log.clone(),
+                    failed_tests: failed_tests.clone(),
+                });
+            }
             JournalEvent::Delivering { sha, .. } => self.delivering = Some(sha.clone()),
             JournalEvent::Delivery { outcome } => self.take_delivery(outcome),
             JournalEvent::RunEnded { stop_reason, exit_code, leftovers, remedies } => {
@@ -422,6 +441,8 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
         | JournalEvent::StopRequested { .. }
+        | JournalEvent::Verifying { .. }
+        | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
         | JournalEvent::RunEnded { .. } => None,

@@ -13,6 +13,16 @@ pub fn duration_ms(ms: u64) -> String {
     }
 }
 
+/// Milliseconds from a stamp to now, never below 0.
+pub fn since_ms(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
+    u64::try_from(now.signed_duration_since(since).num_milliseconds()).unwrap_or(0)
+}
+
+/// A duration without tenths of a second, for what is told once a second.
+pub fn age_ms(ms: u64) -> String {
+    if ms < 60_000 { format!("{}s", ms / 1000) } else { duration_ms(ms) }
+}
+
 /// The same from seconds; what is no duration is 0.
 pub fn duration_secs(secs: f64) -> String {
     duration_ms(whole_ms(secs))
@@ -34,19 +44,15 @@ pub fn grouped(number: u64) -> String {
     groups.collect::<Vec<_>>().join(",")
 }
 
-/// A count in at most five columns: `999`, `1.23k`, `13.4k`, `134k`, `1.34M`. What is left out is not rounded up.
+/// A count in at most five columns: `999`, `1.2k`, `12.3k`, `123k`, `1.2M`.
 pub fn compact(number: u64) -> String {
-    let (unit, sign) = match number {
-        0..1_000 => return number.to_string(),
-        1_000..1_000_000 => (1_000, 'k'),
-        1_000_000..1_000_000_000 => (1_000_000, 'M'),
-        _ => (1_000_000_000, 'G'),
-    };
-    let (whole, thousandths) = (number / unit, u128::from(number % unit) * 1000 / u128::from(unit));
-    match whole {
-        0..10 => format!("{whole}.{:02}{sign}", thousandths / 10),
-        10..100 => format!("{whole}.{}{sign}", thousandths / 100),
-        _ => format!("{whole}{sign}"),
+    let tenths = |unit: u64| format!("{}.{}", number / unit, number % unit / (unit / 10));
+    match number {
+        0..1_000 => number.to_string(),
+        1_000..100_000 => tenths(1_000) + "k",
+        100_000..1_000_000 => format!("{}k", number / 1_000),
+        1_000_000..100_000_000 => tenths(1_000_000) + "M",
+        _ => format!("{}M", number / 1_000_000),
     }
 }
 
@@ -76,9 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn large_counts_keep_three_figures() {
-        let counts = [0, 999, 1_234, 13_499, 999_999, 1_340_000, 4_200_000_000];
-        assert_eq!(counts.map(compact), ["0", "999", "1.23k", "13.4k", "999k", "1.34M", "4.20G"]);
+    fn a_compact_count_keeps_three_figures_and_an_age_whole_seconds() {
+        let counts = [0, 999, 1_000, 12_345, 99_999, 123_456, 999_999, 1_000_000, 45_600_000, 123_000_000];
+        let words = ["0", "999", "1.0k", "12.3k", "99.9k", "123k", "999k", "1.0M", "45.6M", "123M"];
+        assert_eq!(counts.map(compact), words);
+        assert_eq!([0, 59_999, 60_000].map(age_ms), ["0s", "59s", "1m00s"]);
     }
 
     #[test]

@@ -6,13 +6,18 @@
 pub mod facts;
 pub mod figures;
 pub mod graph;
+pub mod held;
+mod left;
+pub mod live;
 pub mod logs;
 pub mod narrate;
 pub mod plan;
 pub mod status;
+mod stopping;
 pub mod style;
 pub mod summary;
 pub mod table;
 pub mod task;
 pub mod text;
 pub mod transcript;
+pub mod verify;

@@ -4,12 +4,14 @@ mod batches;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
+use super::stopping;
 use super::table::cut;
 use super::text::visible;
+use super::verify;
 use crate::agent::IterationOutcome;
-use crate::ids::{IterationId, TaskId};
+use crate::ids::{IterationId, RefName, TaskId};
 use crate::record::event::{DeliveryRecord, GateRecord, JournalEvent};
-use crate::record::view::RunView;
+use crate::record::view::{RunHeader, RunView};
 use crate::tracker::change::TaskChange;
 
 /// Columns of a title in a line.
@@ -59,9 +61,13 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             Some(iteration) => format!("noticed: {iteration}: {text}"),
             None => format!("noticed: {text}"),
         },
-        JournalEvent::StopRequested { reason, detail, now } => {
-            let how = if *now { "stopping agents" } else { "finishing what runs, starting nothing" };
-            format!("stop ({}): {detail}; {how}", reason.as_str())
+        JournalEvent::StopRequested { reason, detail, .. } => {
+            let what = view.stop.as_ref().map(|stop| stopping::words(view, stop));
+            format!("stop ({}): {detail}: {}", reason.as_str(), what.unwrap_or_default())
+        }
+        JournalEvent::Verifying { sha } => format!("verifying the result at {}", sha.short()),
+        JournalEvent::Verified { outcome, failed_tests, .. } => {
+            format!("verification {}", verify::words(outcome, failed_tests))
         }
         JournalEvent::Delivery { outcome } => delivery(outcome),
         JournalEvent::RunEnded { stop_reason, exit_code, .. } => {
@@ -174,7 +180,40 @@ fn ended(
         (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) | (_, None) => String::new(),
         (_, Some(reason)) => format!(": {reason}"),
     };
-    Some(visible(&format!("{} {}{why}", about(view, iteration), outcome.as_str())))
+    let kept = match outcome {
+        IterationOutcome::Cancelled => kept(view, iteration),
+        _ => None,
+    };
+    let kept = kept.map(|anchor| format!("; its work is kept: git log -p {anchor}")).unwrap_or_default();
+    Some(visible(&format!("{} {}{why}{kept}", about(view, iteration), outcome.as_str())))
+}
+
+/// The ref that keeps the work of an iteration, if there is any work.
+fn kept(view: &RunView, iteration: IterationId) -> Option<&RefName> {
+    let seen = view.iterations.get(&iteration)?;
+    let has_work = seen.head_sha.is_some() && seen.head_sha != seen.base_sha;
+    seen.anchor.as_ref().filter(|_| has_work)
+}
+
+/// What a person who has just begun a run wants to know: where to look, and how to stop.
+pub fn opening(header: &RunHeader) -> Vec<String> {
+    let target = header.target_branch.as_ref();
+    let goes = match target {
+        Some(target) if header.setting("loop.deliver") != Some("false") => {
+            format!(", delivered to {target} at the end")
+        }
+        _ => ", and stays there".to_owned(),
+    };
+    let grace = header.setting("loop.stop_grace").unwrap_or("a while");
+    let branch = header.run_branch.as_ref().map_or("the run's own branch", |branch| branch.as_str());
+    vec![
+        format!("  what is good lands on {branch}{goes}"),
+        "  to look: hew loop status --watch, hew loop logs --follow".to_owned(),
+        format!("  to stop: hew loop cancel (what runs ends and lands), or Ctrl-C (agents have {grace}; twice: now)"),
+    ]
+    .iter()
+    .map(|line| visible(line))
+    .collect()
 }
 
 fn delivery(outcome: &DeliveryRecord) -> String {

@@ -1,95 +1,108 @@
 //! Where a run stands just now.
 
-use std::fmt::Write as _;
-
+use anstyle::Style;
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
 
-use super::figures::{count, duration_ms, grouped, stamp, usd};
-use super::style::{self, FAINT, HEADING, WARN};
-use super::table::{self, Cell};
-use super::text::visible;
+use super::figures::{age_ms, count, grouped, since_ms, stamp, usd};
+use super::held;
+use super::left::Left;
+use super::live::line::Line;
+use super::live::{self, Signs};
+use super::style::{self, BAD, FAINT, HEADING, WARN};
 use crate::record::RunState;
 use crate::record::view::{IterationView, RunView};
 
-/// Columns of a title in a line.
-const TITLE_COLUMNS: usize = 48;
-
-/// Milliseconds from a stamp to now, never below 0.
-fn age_ms(since: DateTime<Utc>, now: DateTime<Utc>) -> u64 {
-    u64::try_from(now.signed_duration_since(since).num_milliseconds()).unwrap_or(0)
+/// What there is to see of a run, besides its journal.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen<'a> {
+    /// How it stands.
+    pub state: RunState,
+    /// What its agents were last seen to do.
+    pub signs: &'a Signs,
+    /// Now; of a run that is over or dead, its last sign of life counts instead.
+    pub now: DateTime<Utc>,
 }
 
-/// What is left of the run's budgets: milliseconds of wall time, iterations.
-/// What budgets leave.
-struct Left {
-    wall_ms: Option<u64>,
-    iterations: Option<u64>,
-    tokens: Option<u64>,
-    usd: Option<f64>,
-}
-
-fn left(view: &RunView, now: DateTime<Utc>) -> Left {
-    let header = view.header.as_ref();
-    let wall_ms = header.and_then(|header| {
-        let wall = header.budget_wall_secs?.saturating_mul(1000);
-        Some(wall.saturating_sub(age_ms(header.started.at, now)))
-    });
-    let max_iter = header.and_then(|header| header.max_iter);
-    let spent = view.spent_so_far();
-    let tokens: Option<u64> = header.and_then(|header| header.number("loop.budget.tokens"));
-    let money: Option<f64> = header.and_then(|header| header.number("loop.budget.usd"));
-    Left {
-        wall_ms,
-        iterations: max_iter.map(|max| max.saturating_sub(view.totals.iterations)),
-        tokens: tokens.map(|limit| limit.saturating_sub(spent.usage.total())),
-        usd: money.map(|limit| (limit - spent.cost_usd.unwrap_or(0.0)).max(0.0)),
+impl Seen<'_> {
+    /// The moment to which ages are counted.
+    fn until(&self, view: &RunView) -> DateTime<Utc> {
+        match (self.state, view.last) {
+            (RunState::Running, _) | (_, None) => self.now,
+            (_, Some(last)) => last.at,
+        }
     }
 }
 
 /// For people.
-pub fn text(view: &RunView, state: RunState, now: DateTime<Utc>) -> String {
-    let Some(header) = &view.header else { return "the run has not written anything yet\n".to_owned() };
-    let style = style::of_state(state);
-    let mut out = format!("{HEADING}{}{HEADING:#}  {style}{}{style:#}\n", header.run_id, state.as_str());
-    let fact = |out: &mut String, name: &str, what: String| {
-        let _ = writeln!(out, "  {FAINT}{name:<11}{FAINT:#}  {}", visible(&what));
+pub fn text(view: &RunView, seen: Seen<'_>, columns: usize) -> String {
+    lines(view, seen, columns).iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The same in lines, none wider than this.
+pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
+    let line = || Line::new(columns);
+    let Some(header) = &view.header else {
+        return vec![line().add("the run has not written anything yet", FAINT).text()];
     };
-    let landed = view.tasks.values().filter(|task| task.landed_sha.is_some()).count();
-    fact(&mut out, "landed", landed_of(landed, header.in_scope));
-    fact(&mut out, "gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()));
-    if state == RunState::Running {
-        let Left { wall_ms, iterations, tokens, usd: money } = left(view, now);
-        let left: Vec<String> = [
-            wall_ms.map(duration_ms),
-            iterations.map(|number| count(number, "iteration", "iterations")),
-            tokens.map(|number| format!("{} tokens", grouped(number))),
-            money.map(usd),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+    let head = line().add(header.run_id.as_str(), HEADING).add("  ", FAINT);
+    let mut lines = vec![head.add(seen.state.as_str(), style::of_state(seen.state)).text()];
+    lines.extend(facts(view, seen).iter().map(|(name, what)| {
+        let style = if *name == "held" { WARN } else { FAINT };
+        line().add("  ", FAINT).cell(name, 11, style).add(what, Style::new()).text()
+    }));
+    if seen.state == RunState::Running {
+        let work = live::work(view, seen.signs, seen.now, columns.saturating_sub(2));
+        lines.extend(work.iter().map(|row| format!("  {row}")));
+    } else if view.ending.is_none() {
+        lines.extend(view.in_flight().map(|iteration| cut_off(line(), iteration)));
+    }
+    lines
+}
+
+/// What was under way when a run died.
+fn cut_off(line: Line, iteration: &IterationView) -> String {
+    let phase = format!("cut off while {}", iteration.phase.as_str());
+    line.add("  ", FAINT)
+        .cell(&iteration.id.worker.to_string(), 4, Style::new())
+        .cell(iteration.task.as_ref().map_or("?", |task| task.as_str()), 16, Style::new())
+        .cell(&phase, 24, BAD)
+        .add(&iteration.title, Style::new())
+        .text()
+}
+
+fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
+    let Some(header) = &view.header else { return Vec::new() };
+    let mut facts = vec![
+        ("landed", landed_of(landed(view), header.in_scope)),
+        ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned())),
+    ];
+    let spent = view.spent_so_far();
+    if spent.usage.total() > 0 {
+        let money = spent.cost_usd.map(|money| format!(", {}", usd(money))).unwrap_or_default();
+        facts.push(("spent", format!("{} tokens{money}", grouped(spent.usage.total()))));
+    }
+    if seen.state == RunState::Running {
+        let left = Left::of(view, seen.now).words();
         let left = if left.is_empty() { "no limit".to_owned() } else { left.join(", ") };
-        fact(&mut out, "budget left", left);
+        facts.push(("budget left", left));
+        facts.extend(held::words(view, seen.now).into_iter().map(|words| ("held", words)));
+        facts.extend(held::queue(view).map(|words| ("held", words)));
     }
-    if let (Some(until), None) = (view.awaiting_runtime, &view.ending) {
-        fact(&mut out, "waiting", format!("for a runtime, until {}", stamp(until)));
+    let signs = seen.signs.values().map(|sign| sign.at);
+    let latest = view.last.map(|last| last.at).into_iter().chain(signs).max();
+    facts.extend(
+        latest.map(|at| ("last sign", format!("{} ({} ago)", stamp(at), age_ms(since_ms(at, seen.now))))),
+    );
+    match &view.ending {
+        Some(ending) => facts.push(("stopped", ending.words())),
+        None if seen.state == RunState::Crashed => {
+            facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
+            facts.push(("next", "hew loop run gives back what it had claimed and goes on".to_owned()));
+        }
+        None => {}
     }
-    if let Some(last) = view.last {
-        fact(
-            &mut out,
-            "last sign",
-            format!("{} ({} ago)", stamp(last.at), duration_ms(age_ms(last.at, now))),
-        );
-    }
-    if let Some(ending) = &view.ending {
-        fact(&mut out, "stopped", ending.words());
-    } else if let Some(stop) = &view.stop {
-        let _ =
-            writeln!(out, "  {WARN}stopping{WARN:#}     {}: {}", stop.reason.as_str(), visible(&stop.detail));
-    }
-    out.push_str(&table::render(&view.in_flight().map(|iteration| row(iteration, now)).collect::<Vec<_>>()));
-    out
+    facts
 }
 
 fn landed_of(landed: usize, in_scope: Option<usize>) -> String {
@@ -99,52 +112,59 @@ fn landed_of(landed: usize, in_scope: Option<usize>) -> String {
     }
 }
 
-fn row(iteration: &IterationView, now: DateTime<Utc>) -> Vec<Cell> {
-    let age = iteration.started.map_or(0, |started| age_ms(started.at, now));
-    let again =
-        if iteration.attempt > 1 { format!(", attempt {}", iteration.attempt) } else { String::new() };
-    vec![
-        Cell::text(iteration.id.worker.to_string()),
-        Cell::text(iteration.id.stem()),
-        Cell::text(iteration.task.as_ref().map_or("?", |task| task.as_str())),
-        Cell::text(format!("{}{again}", iteration.phase.as_str())),
-        Cell::number(duration_ms(age)),
-        Cell::short(&iteration.title, TITLE_COLUMNS),
-    ]
+fn landed(view: &RunView) -> usize {
+    view.tasks.values().filter(|task| task.landed_sha.is_some()).count()
 }
 
 /// For programs: `"schema": 1, "kind": "status"`.
-pub fn json(view: &RunView, state: RunState, now: DateTime<Utc>) -> Value {
+pub fn json(view: &RunView, seen: Seen<'_>) -> Value {
     let header = view.header.as_ref();
-    let Left { wall_ms, iterations, tokens, usd } = left(view, now);
+    let until = seen.until(view);
+    let Left { wall_ms, iterations, tokens, usd } = Left::of(view, until);
+    let spent = view.spent_so_far();
+    let is_live = seen.state == RunState::Running;
     json!({
         "schema": 1,
         "kind": "status",
         "run_id": view.run_id(),
-        "state": state,
+        "state": seen.state,
         "started_at": header.map(|header| header.started.at),
         "last_sign_of_life": view.last.map(|moment| moment.at),
         "jobs": view.jobs(),
         "in_scope": header.and_then(|header| header.in_scope),
         "ready_seen": view.ready_seen,
-        "landed": view.tasks.values().filter(|task| task.landed_sha.is_some()).count(),
+        "landed": landed(view),
         "parked": view.totals.parked,
         "iterations": view.totals.iterations,
+        "tokens": spent.usage.total(),
+        "cost_usd": spent.cost_usd,
         "gate": header.and_then(|header| header.gate.as_ref()),
         "budget_left": {"wall_ms": wall_ms, "iterations": iterations, "tokens": tokens, "usd": usd},
+        "held": if is_live { held::words(view, seen.now) } else { Vec::new() },
         "awaiting_runtime": view.awaiting_runtime,
         "stop": view.stop.as_ref().map(|stop| json!({"reason": stop.reason, "detail": stop.detail, "now": stop.now})),
         "stop_reason": view.ending.as_ref().map(|ending| ending.stop_reason),
         "exit_code": view.ending.as_ref().and_then(|ending| ending.exit_code),
-        "workers": view.in_flight().map(|iteration| json!({
-            "worker": iteration.id.worker,
-            "iter": iteration.id.iter,
-            "task": iteration.task,
-            "title": iteration.title,
-            "attempt": iteration.attempt,
-            "phase": iteration.phase.as_str(),
-            "age_ms": iteration.started.map(|started| age_ms(started.at, now)),
-            "agent_pid": iteration.agent.map(|agent| agent.pid),
-        })).collect::<Vec<_>>(),
+        "workers": view.in_flight().map(|iteration| worker_json(iteration, seen.signs, until)).collect::<Vec<_>>(),
+    })
+}
+
+fn worker_json(iteration: &IterationView, signs: &Signs, until: DateTime<Utc>) -> Value {
+    let sign = signs.get(&iteration.id);
+    let spent = iteration.spent_so_far();
+    let journalled = iteration.last.map(|last| last.at);
+    json!({
+        "worker": iteration.id.worker,
+        "iter": iteration.id.iter,
+        "task": iteration.task,
+        "title": iteration.title,
+        "attempt": iteration.attempt,
+        "phase": iteration.phase.as_str(),
+        "age_ms": iteration.started.map(|started| since_ms(started.at, until)),
+        "tokens": spent.usage.total(),
+        "cost_usd": spent.cost_usd,
+        "last_sign_of_life": journalled.max(sign.map(|sign| sign.at)),
+        "said": sign.and_then(|sign| sign.said.as_ref()),
+        "agent_pid": iteration.agent.map(|agent| agent.pid),
     })
 }

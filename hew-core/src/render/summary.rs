@@ -43,7 +43,7 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
     let Some(header) = &view.header else {
         return format!("The run has not written anything yet: {}\n", visible(place.folder));
     };
-    let needs = needs::of(view, header, place.state);
+    let needs = needs::of(view, header, place);
     let mut out = banner(view, header, place.state);
     out.push_str(&outcome::verdict(view, header, &needs));
     out.push('\n');

@@ -173,6 +173,24 @@ pub const KEYS: &[KeySpec] = &[
         "false",
         "Run a red gate once more, and record it as flaky if it is then green",
     ),
+    key(
+        "loop.end_of_run.verify_tests",
+        Kind::Flag,
+        "false",
+        "Run the whole project's tests once on the run's result, after the last landing and before it is delivered",
+    ),
+    trusted(unset(
+        "loop.end_of_run.verify_command",
+        Kind::Text,
+        "The command of that verification, run by `sh -c`; unset: detected from the project",
+    )),
+    key("loop.end_of_run.verify_budget_wall", TIMEOUT, "10m", "Longest that verification may take"),
+    key(
+        "loop.end_of_run.on_red",
+        Kind::Choice(&["deliver", "hold"]),
+        "hold",
+        "When that verification fails or does not end in its time: deliver all the same, or leave the result on the run branch for a person to decide",
+    ),
     unset(
         "loop.worktree.root",
         Kind::Folder,

@@ -116,7 +116,10 @@ impl Kind {
         let bad = || self.bad(format!("`{text}`"), None);
         match self {
             Self::Flag => text.parse().map(Value::Flag).map_err(|_| bad()),
-            Self::Count { .. } => self.checked_count(text.parse().map_err(|_| bad())?),
+            Self::Count { .. } => match text.parse() {
+                Ok(count) => self.checked_count(count),
+                Err(_) => Err(self.bad(format!("`{text}`"), count_spelled_out(text))),
+            },
             Self::Usd => self.checked_usd(text, Usd::parse(text.trim()).map_err(|error| error.to_string())),
             Self::List | Self::Names | Self::Paths | Self::Variables => match text.trim_start() {
                 inline if inline.starts_with('[') => self.read_inline(text),
@@ -241,6 +244,20 @@ impl Kind {
     fn bad(&self, found: String, why: Option<String>) -> BadValue {
         BadValue { found, wanted: self.allowed(), why }
     }
+}
+
+/// What to write instead of a number with a unit or with marks between its digits.
+fn count_spelled_out(text: &str) -> Option<String> {
+    let digits: String = text.chars().filter(|c| !matches!(c, '_' | ',' | ' ' | '\'')).collect();
+    let units = [('k', 1_000), ('K', 1_000), ('m', 1_000_000), ('M', 1_000_000), ('G', 1_000_000_000)];
+    let unit = units.iter().find(|(unit, _)| digits.ends_with(*unit));
+    let (number, times) =
+        unit.map_or((digits.as_str(), 1), |(unit, times)| (digits.trim_end_matches(*unit), *times));
+    let (whole, part) = number.split_once('.').unwrap_or((number, ""));
+    let part: u64 = format!("{part:0<9}").get(..9)?.parse().ok()?;
+    let whole: u64 = whole.parse().ok()?;
+    let count = whole.checked_mul(times)?.checked_add(part * (times / 1_000) / 1_000_000)?;
+    Some(format!("write {count}"))
 }
 
 /// A value of the wrong type, for people.

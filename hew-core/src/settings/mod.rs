@@ -115,6 +115,15 @@ pub enum OnGateFail {
     Stop,
 }
 
+/// `loop.end_of_run.on_red`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnRed {
+    /// The result is delivered all the same.
+    Deliver,
+    /// The result stays on the run branch, for a person to decide.
+    Hold,
+}
+
 /// How a runtime is given its prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptVia {
@@ -202,6 +211,10 @@ pub struct Settings {
     pub gate_timeout: Sourced<Duration>,
     pub gate_baseline: Sourced<bool>,
     pub gate_retry_flaky: Sourced<bool>,
+    pub verify_tests: Sourced<bool>,
+    pub verify_command: Sourced<Option<String>>,
+    pub verify_budget_wall: Sourced<Duration>,
+    pub verify_on_red: Sourced<OnRed>,
     pub worktree_root: Sourced<Option<PathBuf>>,
     pub worktree_copy: Sourced<Vec<String>>,
     pub worktree_link: Sourced<Vec<String>>,

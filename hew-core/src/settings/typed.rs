@@ -10,7 +10,7 @@ use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
 use super::{
-    MergeMode, OnGateFail, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
+    MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
 };
 use crate::ids::{ModelName, RuntimeName};
 
@@ -67,6 +67,10 @@ fn typed(from: &Reader<'_>) -> Settings {
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),
         gate_retry_flaky: from.flag("loop.gate.retry_flaky"),
+        verify_tests: from.flag("loop.end_of_run.verify_tests"),
+        verify_command: from.text("loop.end_of_run.verify_command"),
+        verify_budget_wall: from.duration("loop.end_of_run.verify_budget_wall"),
+        verify_on_red: from.word("loop.end_of_run.on_red", on_red),
         worktree_root: from.read("loop.worktree.root", |value| text(value).map(PathBuf::from)),
         worktree_copy: from.list("loop.worktree.copy"),
         worktree_link: from.list("loop.worktree.link"),
@@ -111,6 +115,14 @@ fn on_gate_fail(word: &str) -> Option<OnGateFail> {
     match word {
         "continue" => Some(OnGateFail::Continue),
         "stop" => Some(OnGateFail::Stop),
+        _ => None,
+    }
+}
+
+fn on_red(word: &str) -> Option<OnRed> {
+    match word {
+        "deliver" => Some(OnRed::Deliver),
+        "hold" => Some(OnRed::Hold),
         _ => None,
     }
 }

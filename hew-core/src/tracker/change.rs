@@ -1,11 +1,12 @@
 //! What a run did to a task in the tracker, in the form in which the journal keeps it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitId, TaskId};
 
 /// What happened to a task in the tracker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "change", rename_all = "snake_case")]
 pub enum TaskChange {
     /// hew's own close phase settled it.

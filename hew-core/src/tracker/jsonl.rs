@@ -29,6 +29,15 @@ pub struct Memory {
     pub record: Map<String, Value>,
 }
 
+impl Memory {
+    /// One with nothing but its key and its text.
+    pub fn new(key: &str, value: &str) -> Self {
+        let fields = [("_type", "memory"), ("key", key), ("value", value)];
+        let record = fields.into_iter().map(|(name, text)| (name.to_owned(), text.into())).collect();
+        Self { key: key.to_owned(), value: value.to_owned(), record }
+    }
+}
+
 /// What a line holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Line {

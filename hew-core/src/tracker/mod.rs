@@ -179,6 +179,10 @@ pub trait BdClient: Send + Sync {
     fn count_open(&self, scope: &Scope) -> Result<usize, TrackerError>;
     /// Memories: short texts that every agent is told. Key and value, sorted by key.
     fn memories(&self) -> Result<Vec<(String, String)>, TrackerError>;
+    /// Keeps a memory; one with this key is replaced.
+    fn remember(&self, key: &str, text: &str) -> Result<(), TrackerError>;
+    /// Drops a memory; one that is not there is no error.
+    fn forget(&self, key: &str) -> Result<(), TrackerError>;
 }
 
 /// Filters of `hew task list`.

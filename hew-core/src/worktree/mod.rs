@@ -24,7 +24,7 @@ pub struct WorktreeStart {
 }
 
 /// How thoroughly a worktree is cleaned between uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CleanDepth {
     /// Nothing can be there that is not tracked: no clean is run.
     Nothing,

@@ -70,7 +70,7 @@ impl std::ops::Deref for Stage<'_> {
 }
 
 /// Every check by name; each wants an empty tracker.
-const CHECKS: [(&str, Check); 22] = [
+const CHECKS: [(&str, Check); 23] = [
     ("a new task has what it was given", a_new_task_has_what_it_was_given),
     ("ready is ordered and limited", ready_is_ordered_and_limited),
     ("a claim is won by one", a_claim_is_won_by_one),
@@ -92,6 +92,7 @@ const CHECKS: [(&str, Check); 22] = [
     ("updates are made whole or not at all", updates_are_made_whole_or_not_at_all),
     ("notes and labels are added", notes_and_labels_are_added),
     ("filters choose", filters_choose),
+    ("memories are kept, replaced and dropped", memories_are_kept_replaced_and_dropped),
     ("records come and go unharmed", records_come_and_go_unharmed),
 ];
 
@@ -699,6 +700,18 @@ fn filters_choose(tracker: &Stage<'_>) {
     assert_eq!(found(TaskFilter { types: labels(&["bug", "epic"]), ..TaskFilter::default() }), "b");
     assert_eq!(found(TaskFilter { labels: labels(&["x"]), ..TaskFilter::default() }), "b a");
     assert_eq!(found(TaskFilter { labels: labels(&["x", "y"]), ..TaskFilter::default() }), "b");
+}
+
+fn memories_are_kept_replaced_and_dropped(tracker: &Stage<'_>) {
+    let key = "STATUS:loop-verify-failed:loop-20260101T000000Z-1a2b3c4d";
+    tracker.remember(key, "- `x y` ended with exit code 1\nsecond line").unwrap();
+    tracker.remember("other", "stays").unwrap();
+    tracker.remember(key, "--again `z` \"quoted\"").unwrap();
+    let pair = |key: &str, text: &str| (key.to_owned(), text.to_owned());
+    assert_eq!(tracker.memories().unwrap(), [pair(key, "--again `z` \"quoted\""), pair("other", "stays")]);
+    tracker.forget(key).unwrap();
+    tracker.forget(key).unwrap();
+    assert_eq!(tracker.memories().unwrap(), [pair("other", "stays")]);
 }
 
 fn records_come_and_go_unharmed(tracker: &Stage<'_>) {

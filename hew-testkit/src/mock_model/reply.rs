@@ -24,9 +24,10 @@ pub(super) struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn new(turn: &'a Turn, asked: &'a Asked, number: usize) -> Self {
-        let calls = turn.calls.iter().map(|call| fit(call, &asked.tools)).collect();
-        Self { turn, calls, model: asked.model.as_deref().unwrap_or_default(), number }
+    /// An error where the agent has no tool for one of its calls.
+    pub(super) fn new(turn: &'a Turn, asked: &'a Asked, number: usize) -> Result<Self, String> {
+        let calls = turn.calls.iter().map(|call| fit(call, &asked.tools)).collect::<Result<_, _>>()?;
+        Ok(Self { turn, calls, model: asked.model.as_deref().unwrap_or_default(), number })
     }
 
     /// Tokens that are reported.
@@ -103,7 +104,8 @@ pub(super) fn refuse(refusal: &Refusal, api: Api) -> Refused {
     }
 }
 
-fn error(api: Api, kind: &str, message: &str) -> Value {
+/// The body of an error in the words of an API.
+pub(super) fn error(api: Api, kind: &str, message: &str) -> Value {
     match api {
         Api::Messages => messages::error(kind, message),
         Api::Responses | Api::Chat => responses::error(kind, message),

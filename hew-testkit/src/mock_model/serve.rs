@@ -11,7 +11,7 @@ use super::Shared;
 use super::api::Api;
 use super::asked::Asked;
 use super::http::{Request, read_request, send_json};
-use super::reply::{Reply, refuse};
+use super::reply::{Reply, error, refuse};
 use super::script::{Answer, Ending, Turn};
 use super::sse;
 
@@ -95,7 +95,10 @@ fn answer_as_model(
             Ok(After::GoOn)
         }
         Some(Answer::Turn(turn)) => {
-            let reply = Reply::new(&turn, asked, place + 1);
+            let reply = match Reply::new(&turn, asked, place + 1) {
+                Ok(reply) => reply,
+                Err(why) => return send(client, 400, &error(api, "invalid_request_error", &why)),
+            };
             // Noted before it is sent: who has seen the answer finds it noted.
             if turn.ending == Ending::Whole {
                 shared.state().asked[place].reported = reported(&turn, api, asked);

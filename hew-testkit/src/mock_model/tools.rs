@@ -26,19 +26,29 @@ const KNOWN: [(&str, Wording); 8] = [
     ("write_file", |call| file(call).map(|(path, content)| json!({"path": path, "content": content}))),
 ];
 
-/// The call in the words of the first known tool among those that the agent offers.
-///
-/// # Panics
-/// Where the agent offers none that can do it: the script does not fit the agent.
-pub(super) fn fit(call: &Call, offered: &[String]) -> ToolUse {
+/// The call in the words of the first known tool among those that the agent offers; a file is written by its shell where
+/// it offers no other way. An error says that the script does not fit the agent.
+pub(super) fn fit(call: &Call, offered: &[String]) -> Result<ToolUse, String> {
     if let Call::Tool { name, input } = call {
-        return ToolUse { name: name.clone(), input: input.clone() };
+        return Ok(ToolUse { name: name.clone(), input: input.clone() });
     }
+    let by_shell = file(call).map(|(path, content)| Call::Shell(write_by_shell(path, content)));
+    let found = known_tool(call, offered).or_else(|| known_tool(&by_shell?, offered));
+    found.ok_or_else(|| {
+        format!("the script calls for {call:?}, and no tool that is known can do it: {offered:?}")
+    })
+}
+
+fn known_tool(call: &Call, offered: &[String]) -> Option<ToolUse> {
     let is_offered = |name: &str| offered.iter().any(|known| known == name);
     let mut fitting = KNOWN.iter().filter(|(name, _)| is_offered(name));
-    let found = fitting.find_map(|(name, wording)| Some((name, wording(call)?)));
-    let (name, input) = found.unwrap_or_else(|| panic!("no tool for {call:?} among {offered:?}"));
-    ToolUse { name: (*name).to_owned(), input }
+    let (name, input) = fitting.find_map(|(name, wording)| Some((name, wording(call)?)))?;
+    Some(ToolUse { name: (*name).to_owned(), input })
+}
+
+fn write_by_shell(path: &str, content: &str) -> String {
+    let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+    format!("mkdir -p \"$(dirname {path})\" && printf %s {} > {path}", quoted(content), path = quoted(path))
 }
 
 fn shell(call: &Call) -> Option<&str> {

@@ -15,6 +15,7 @@ use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
+use hew_core::land::verify::{self, VerifyRun};
 use hew_core::plan::{
     Host, Purpose, RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn,
 };
@@ -25,7 +26,7 @@ use hew_core::worktree::collect::{Collected, CollectedWork};
 
 use super::attempt::{Advancing, Attempt, GateGoes, Work};
 use super::world::World;
-use super::{Delivers, LAUNCH};
+use super::{Delivers, LAUNCH, Verifies};
 use crate::fake_gate::FakeGate;
 use crate::fake_spawner::FakeSpawner;
 
@@ -45,7 +46,10 @@ fn stops(request: Option<StopRequest>) -> Receiver<StopRequest> {
 impl World {
     pub(super) fn ask_tracker(&mut self, call: Effect) -> Event {
         match call {
-            Effect::ListReady(_) if self.faults.deaf => Event::ReadyListed(Err("database locked".to_owned())),
+            Effect::ListReady(_) if self.faults.unanswered_lists > 0 => {
+                self.faults.unanswered_lists -= 1;
+                Event::ReadyListed(Err("database locked".to_owned()))
+            }
             Effect::ListReady(query) => {
                 Event::ReadyListed(self.tracker.ready(&query).map_err(|error| error.to_string()))
             }
@@ -60,6 +64,10 @@ impl World {
             Effect::LookAhead(query) => {
                 let limit = query.limit.expect("a look ahead has its bounds");
                 Event::LookedAhead(self.tracker.leftovers(&query, limit).map_err(|error| error.to_string()))
+            }
+            Effect::NoteVerify(_) if !self.remembers => Event::VerifyNoted(Err("database locked".to_owned())),
+            Effect::NoteVerify(note) => {
+                Event::VerifyNoted(verify::note(&self.tracker, &note).map_err(|error| error.to_string()))
             }
             Effect::ListLeftovers(query) => Event::LeftoversListed(
                 self.tracker.leftovers(&query, 1000).map_err(|error| error.to_string()),
@@ -207,6 +215,7 @@ impl World {
                 Event::Gated(self.gate(goes, tree))
             }
             LaneJob::Advance { to, .. } => Event::Advanced(self.advance(&to)),
+            LaneJob::Verify { .. } => Event::Verified(self.verify()),
             LaneJob::Deliver { tip } => Event::Delivered(Ok(self.deliver(tip))),
             LaneJob::KeepConflict { task, .. } => {
                 let result = Ok(format!("wt/conflict-{task}"));
@@ -257,6 +266,17 @@ impl World {
         let report = gate.run(&job, &stops(self.gate_stop)).map_err(|error| error.to_string())?;
         let proof = GateProof { command: job.command, tree, report, flaky: false };
         Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None })
+    }
+
+    fn verify(&mut self) -> Result<VerifyRun, Problem> {
+        let goes = match self.verifications.pop_front() {
+            Some(Verifies::NoCommand) => return Ok(VerifyRun::NoCommand),
+            Some(Verifies::Goes(goes)) => goes,
+            None => GateGoes::Green,
+        };
+        let GatedView { proof, .. } = self.gate(goes, TreeId::new("tree"))?;
+        let failed_tests = vec!["adds_up".to_owned()];
+        Ok(VerifyRun::Ran { command: "all tests".to_owned(), report: proof.report, failed_tests })
     }
 
     fn advance(&mut self, to: &CommitId) -> Result<Advance, Problem> {
@@ -324,5 +344,6 @@ fn plan(
         host: &Host::default(),
         seat: &seat,
         choice,
+        resumes: None,
     })
 }

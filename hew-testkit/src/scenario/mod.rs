@@ -27,10 +27,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hew_core::agent::{FailureClass, RetryAt, RuntimeFailure};
-use hew_core::engine::{GatePlan, RunConfig, RunLimits};
+use hew_core::engine::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 use hew_core::ids::{BranchName, CommitId, RunId, RuntimeName, TaskId};
 use hew_core::schedule::spending::{Amount, SpendingLimits};
-use hew_core::settings::{OnGateFail, Settings, Usd, Values, layers};
+use hew_core::settings::{OnGateFail, OnRed, Settings, Usd, Values, layers};
 use hew_core::tracker::record::time_text;
 use hew_core::tracker::{Scope, TaskEditor};
 use serde_json::{Map, Value, json};
@@ -56,8 +56,8 @@ pub(crate) struct TrackerFaults {
     pub(crate) refused_closes: BTreeMap<TaskId, u32>,
     /// Releases that get no answer.
     pub(crate) unanswered_releases: BTreeSet<TaskId>,
-    /// No ready list is answered.
-    pub(crate) deaf: bool,
+    /// Ready lists that get no answer, so many.
+    pub(crate) unanswered_lists: u32,
 }
 
 /// What there is when a run begins.
@@ -67,6 +67,8 @@ pub struct Scenario {
     attempts: BTreeMap<TaskId, VecDeque<Attempt>>,
     faults: TrackerFaults,
     baseline: GateGoes,
+    verifications: VecDeque<Verifies>,
+    remembers: bool,
     deliveries: VecDeque<Delivers>,
     runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     held: BTreeSet<Place>,
@@ -81,6 +83,15 @@ pub(crate) enum Delivers {
     Merged,
     /// A person is needed.
     Refused,
+}
+
+/// How a verification goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verifies {
+    /// It runs, and ends like a gate.
+    Goes(GateGoes),
+    /// The tree does not tell how it is tested.
+    NoCommand,
 }
 
 impl Default for Scenario {
@@ -111,6 +122,7 @@ impl Scenario {
                 baseline: true,
                 on_fail: OnGateFail::Continue,
             }),
+            verify: None,
             limits: RunLimits {
                 max_attempts: 3,
                 max_iter: None,
@@ -129,6 +141,8 @@ impl Scenario {
             attempts: BTreeMap::new(),
             faults: TrackerFaults::default(),
             baseline: GateGoes::Green,
+            verifications: VecDeque::new(),
+            remembers: true,
             deliveries: VecDeque::new(),
             runtime_failures: BTreeMap::new(),
             held: BTreeSet::new(),
@@ -222,6 +236,20 @@ impl Scenario {
         self
     }
 
+    /// The result is verified before it is delivered; the verifications go like this, any more are green.
+    #[must_use]
+    pub fn verifying(mut self, on_red: OnRed, goes: impl IntoIterator<Item = Verifies>) -> Self {
+        self.verifications.extend(goes);
+        self.with(|config| config.verify = Some(VerifyPlan { budget: Duration::from_secs(600), on_red }))
+    }
+
+    /// The tracker keeps no memories.
+    #[must_use]
+    pub fn forgetful_tracker(mut self) -> Self {
+        self.remembers = false;
+        self
+    }
+
     /// Tasks that wait for nothing, most urgent first.
     #[must_use]
     pub fn tasks(self, ids: &[&str]) -> Self {
@@ -280,7 +308,7 @@ impl Scenario {
     /// The tracker never answers what is ready.
     #[must_use]
     pub fn deaf_tracker(mut self) -> Self {
-        self.faults.deaf = true;
+        self.faults.unanswered_lists = u32::MAX;
         self
     }
 

@@ -2,14 +2,16 @@
 //!
 //! A task is held by one iteration; nothing that waits is started before its prerequisite is settled by hew's own close;
 //! nothing starts after a stop; no worker has two jobs; the lane has one result, and moves the run branch only from where
-//! it is; what is spent stays below the limit, its grace and one report of each agent; iterations begin once, end once and last; in the end every claim is closed, given back or left to its taker.
+//! it is; nothing is delivered against a verification; what is spent stays below the limit, its grace and one report of each agent; iterations begin once, end once and last; in the end every claim is closed, given back or left to its taker.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hew_core::engine::{Effect, Event, LaneJob, RunConfig, WorkerJob};
+use hew_core::engine::{Effect, Event, LaneJob, RunConfig, VerifyPlan, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
+use hew_core::record::event::VerifyOutcome;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
+use hew_core::settings::OnRed;
 use hew_core::tracker::change::TaskChange;
 use hew_core::tracker::{BdClient, DependencyKind, Status, TaskEditor, TaskFilter};
 
@@ -55,6 +57,10 @@ pub(crate) struct Rules {
     /// Workers whose worktree was made ahead, or is being made.
     ahead: BTreeMap<WorkerId, bool>,
     lane: LaneStep,
+    verify: Option<VerifyPlan>,
+    /// Tips that all tests ran on, in order; and what the latest verification showed of which tip.
+    tested: BTreeSet<CommitId>,
+    verified: Option<(CommitId, VerifyOutcome)>,
     stopped: Option<StopReason>,
     over: bool,
 }
@@ -96,6 +102,9 @@ impl Rules {
             uncollected: BTreeSet::new(),
             ahead: BTreeMap::new(),
             lane: LaneStep::Idle,
+            verify: config.verify,
+            tested: BTreeSet::new(),
+            verified: None,
             stopped: None,
             over: false,
         }
@@ -201,8 +210,16 @@ impl Rules {
                 ensure(*from == commits.branch, || format!("an advance from {from}, not from the tip"))?;
                 (&[LaneStep::Merged, LaneStep::Gated], LaneStep::Advancing)
             }
+            LaneJob::Verify { commit } => {
+                ensure(*commit == commits.branch, || format!("{commit} is verified, not the tip"))?;
+                ensure(self.tested.insert(commit.clone()), || format!("{commit} is verified twice"))?;
+                let signalled = self.stopped == Some(StopReason::Signal);
+                ensure(!signalled, || "a verification after a signal".to_owned())?;
+                (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Idle)
+            }
             LaneJob::Deliver { tip } => {
                 ensure(*tip == commits.branch, || format!("{tip} is delivered, not the tip"))?;
+                self.check_verified(tip)?;
                 let signalled = self.stopped == Some(StopReason::Signal);
                 ensure(!signalled, || "a delivery after a signal".to_owned())?;
                 (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Idle)
@@ -216,6 +233,15 @@ impl Rules {
         ensure(wanted.contains(&self.lane), || format!("{job:?} while the lane is {:?}", self.lane))?;
         self.lane = next;
         Ok(())
+    }
+
+    /// What is delivered was verified where that was wanted, and is not red where that holds it.
+    fn check_verified(&self, tip: &CommitId) -> Verdict {
+        let Some(plan) = self.verify else { return Ok(()) };
+        let seen = self.verified.as_ref().filter(|(verified, _)| verified == tip);
+        let Some((_, outcome)) = seen else { return ensure(false, || format!("{tip} is not verified")) };
+        let is_red = outcome.why_red(&[]).is_some();
+        ensure(!is_red || plan.on_red == OnRed::Deliver, || format!("{tip} is red, and is delivered"))
     }
 
     fn check_record(&mut self, event: &JournalEvent) -> Verdict {
@@ -256,6 +282,10 @@ impl Rules {
                 self.check_change(*iteration, task, change, event)
             }
             JournalEvent::IterationEnded { iteration, .. } => self.ends(*iteration),
+            JournalEvent::Verified { sha, outcome, .. } => {
+                self.verified = Some((sha.clone(), outcome.clone()));
+                Ok(())
+            }
             JournalEvent::StopRequested { reason, .. } => {
                 self.stopped = Some(*reason);
                 Ok(())

@@ -9,13 +9,13 @@ use std::time::Duration;
 use hew_core::agent::{FailureClass, RetryAt};
 use hew_core::clock::Clock;
 use hew_core::ids::TaskId;
-use hew_core::settings::OnGateFail;
+use hew_core::settings::{OnGateFail, OnRed};
 use hew_core::tracker::{BdClient, Status};
 use serde_json::json;
 
-use super::Scenario;
 use super::attempt::{Attempt, GateGoes};
 use super::world::World;
+use super::{Scenario, Verifies};
 
 /// One run by chance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +138,24 @@ fn scenario(case: Case, chance: &mut Chance) -> Scenario {
     if chance.in_hundred(10) {
         scenario = scenario.refusing_delivery();
     }
-    scenario
+    with_verification(scenario, chance)
+}
+
+fn with_verification(scenario: Scenario, chance: &mut Chance) -> Scenario {
+    if !chance.in_hundred(30) {
+        return scenario;
+    }
+    let ways = [
+        Verifies::Goes(GateGoes::Green),
+        Verifies::Goes(GateGoes::Red),
+        Verifies::Goes(GateGoes::TimesOut),
+        Verifies::Goes(GateGoes::Fails),
+        Verifies::NoCommand,
+    ];
+    let goes: Vec<Verifies> = (0..3).map(|_| ways[chance.below(ways.len())]).collect();
+    let on_red = if chance.in_hundred(50) { OnRed::Hold } else { OnRed::Deliver };
+    let scenario = scenario.verifying(on_red, goes);
+    if chance.in_hundred(20) { scenario.forgetful_tracker() } else { scenario }
 }
 
 /// Two runtimes that may fail whatever the task, and a budget.

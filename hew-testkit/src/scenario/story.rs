@@ -9,7 +9,7 @@ use hew_core::clock::Clock;
 use hew_core::engine::{Effect, LaneJob, WorkerJob};
 use hew_core::ids::{Actor, TaskId};
 use hew_core::prompt::FailedAttempt;
-use hew_core::record::event::RuntimeChange;
+use hew_core::record::event::{RuntimeChange, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::tracker::{BdClient, Status, Task, TaskEditor, TaskPatch};
 use serde_json::{Value, json};
@@ -246,6 +246,20 @@ impl World {
             .collect()
     }
 
+    /// What each verification showed: its kind, or why it was skipped.
+    pub fn verified(&self) -> Vec<String> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::Verified { outcome: VerifyOutcome::Skipped { reason }, .. } => {
+                    Some(reason.clone())
+                }
+                JournalEvent::Verified { outcome, .. } => Some(outcome.as_str().to_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+
     /// What came of each delivery: `delivered`, `refused`, or why none was wanted.
     pub fn deliveries(&self) -> Vec<String> {
         use hew_core::record::event::DeliveryRecord;
@@ -344,6 +358,7 @@ fn lane_word(job: &LaneJob) -> &'static str {
         LaneJob::Merge { .. } => "merge",
         LaneJob::Gate { .. } => "gate",
         LaneJob::Advance { .. } => "advance",
+        LaneJob::Verify { .. } => "verify",
         LaneJob::Deliver { .. } => "deliver",
         LaneJob::KeepConflict { .. } => "keep",
         LaneJob::CleanUp => "clean up",

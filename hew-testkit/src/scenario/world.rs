@@ -18,7 +18,7 @@ use hew_core::settings::Settings;
 use super::attempt::{Attempt, GateGoes};
 use super::commits::Commits;
 use super::rules::Rules;
-use super::{Delivers, Scenario, TrackerFaults};
+use super::{Delivers, Scenario, TrackerFaults, Verifies};
 use crate::fake_tracker::FakeTracker;
 use crate::manual_clock::ManualClock;
 
@@ -61,6 +61,8 @@ pub struct World {
     pub(crate) script: BTreeMap<TaskId, VecDeque<Attempt>>,
     pub(crate) attempts: BTreeMap<IterationId, (TaskId, Attempt)>,
     pub(crate) baseline: GateGoes,
+    pub(crate) verifications: VecDeque<Verifies>,
+    pub(crate) remembers: bool,
     pub(crate) deliveries: VecDeque<Delivers>,
     pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
@@ -91,6 +93,14 @@ pub struct World {
     is_watching: bool,
 }
 
+/// Jobs of the lane that run a command.
+fn may_be_stopped(job: &LaneJob) -> bool {
+    matches!(
+        job,
+        LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Verify { .. } | LaneJob::Deliver { .. }
+    )
+}
+
 fn made_ahead(index: usize) -> Event {
     let worker = WorkerId(u16::try_from(index).expect("a run has few workers"));
     Event::MadeAhead { worker, result: Ok(format!("wt/{worker}")) }
@@ -104,14 +114,26 @@ const MAX_STEPS_A_MINUTE: usize = 3_000;
 
 impl World {
     pub(crate) fn new(scenario: Scenario, tracker: FakeTracker, clock: Arc<ManualClock>) -> Self {
-        let Scenario { config, tasks: _, attempts, faults, baseline, deliveries, runtime_failures, held } =
-            scenario;
+        let Scenario {
+            config,
+            tasks: _,
+            attempts,
+            faults,
+            baseline,
+            verifications,
+            remembers,
+            deliveries,
+            runtime_failures,
+            held,
+        } = scenario;
         let mut world = Self {
             clock,
             faults,
             script: attempts,
             attempts: BTreeMap::new(),
             baseline,
+            verifications,
+            remembers,
             deliveries,
             runtime_failures,
             commits: Commits::new(config.launch.clone()),
@@ -174,7 +196,7 @@ impl World {
                 self.workers[usize::from(iteration.worker.0)].push_back((iteration, job));
             }
             Effect::Lane(job) => {
-                if matches!(job, LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) {
+                if may_be_stopped(&job) {
                     self.gate_stop = None;
                 }
                 self.lane.push_back(job);
@@ -203,12 +225,20 @@ impl World {
     /// # Panics
     /// If it has none.
     pub fn agent_uses(&mut self, task: &str, tokens: u64) -> &mut Self {
+        self.agent_tells(task, tokens, None)
+    }
+
+    /// The same, with what that cost in US dollars where the agent says so.
+    ///
+    /// # Panics
+    /// If no agent of that task runs.
+    pub fn agent_tells(&mut self, task: &str, tokens: u64, cost_usd: Option<f64>) -> &mut Self {
         let running = |(id, job): &(IterationId, WorkerJob)| {
             matches!(job, WorkerJob::Run { task: running, .. } if running.as_str() == task).then_some(*id)
         };
         let iteration = self.workers.iter().flatten().find_map(running).expect("its agent runs");
         let usage = Usage { input: tokens, ..Usage::default() };
-        self.tell(Event::Used { iteration, usage, cost_usd: None, model: None });
+        self.tell(Event::Used { iteration, usage, cost_usd, model: None });
         self
     }
 
@@ -230,10 +260,8 @@ impl World {
             Thread::Tracker => !self.tracker_queue.is_empty() && !self.held.contains(&Place::Tracker),
             Thread::Lane => match self.lane.front() {
                 Some(_) if !self.held.contains(&Place::Lane) => true,
-                Some(LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) => {
-                    self.gate_stop.is_some()
-                }
-                _ => false,
+                Some(job) => may_be_stopped(job) && self.gate_stop.is_some(),
+                None => false,
             },
             Thread::Ahead(_) => !self.held.contains(&Place::Ahead),
             // A worker does one thing after another.
@@ -390,6 +418,12 @@ impl World {
     /// INT.
     pub fn interrupt(&mut self) -> &mut Self {
         self.stop(StopReason::Signal, false, Some(2))
+    }
+
+    /// The tracker does not answer the next lists of what is ready.
+    pub fn leave_lists_unanswered(&mut self, times: u32) -> &mut Self {
+        self.faults.unanswered_lists = times;
+        self
     }
 
     /// The tracker says that something in it changed.

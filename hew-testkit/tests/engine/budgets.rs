@@ -1,10 +1,15 @@
 //! Budgets of tokens and money, over all workers.
 
-use hew_core::agent::FailureClass;
+use std::time::Duration;
+
 use hew_core::agent::StopRequest::Graceful;
+use hew_core::agent::{FailureClass, RetryAt};
+use hew_core::ids::TaskId;
 use hew_core::record::event::BudgetMark;
 use hew_core::record::{JournalEvent, StopReason};
-use hew_testkit::scenario::{Attempt, Scenario, World, agent_of};
+use hew_core::schedule::spending::Amount;
+use hew_core::settings::Usd;
+use hew_testkit::scenario::{Attempt, Place, Scenario, World, agent_of};
 
 const TASKS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
@@ -167,9 +172,88 @@ fn money_is_counted_as_reported_or_by_the_listed_price() {
 }
 
 #[test]
+fn money_that_is_known_only_at_an_agents_end_was_not_told_before() {
+    let scenario = telling_of_money().tasks(&["a"]).budget_usd("1").holding(agent_of("a"));
+    let mut run = scenario.attempts("a", [Attempt::silent().using(100).costing(1.5)]).start();
+    run.settle().agent_uses("a", 100);
+    run.release(&agent_of("a"));
+    run.to_end();
+    assert!(matches!(passed(&run)[..], [(BudgetMark::Usd { .. }, 0)]), "{:?}", passed(&run));
+}
+
+#[test]
 fn what_nobody_can_price_is_told() {
     let mut run =
         telling_of_money().tasks(&["a"]).attempts("a", [Attempt::done().using(10)]).budget_usd("1").start();
     run.to_end();
     assert!(run.notices().iter().any(|line| line.contains("nobody knows what")), "{:?}", run.notices());
+}
+
+#[test]
+fn tokens_of_which_nobody_tells_the_price_are_counted_by_the_first_guess_at_their_agents_end() {
+    let unpriced = || Attempt::silent().using(100_000);
+    let mut run = telling_of_money()
+        .tasks(&["a", "b", "c"])
+        .attempts("a", [unpriced()])
+        .attempts("b", [unpriced()])
+        .budget_usd("1")
+        .with(|config| {
+            let usd = Usd::parse("5").expect("an amount");
+            config.limits.spending.first_guess = Amount { tokens: 1_000_000, usd };
+        })
+        .holding(agent_of("a"))
+        .start();
+    run.settle().agent_uses("a", 100_000);
+    assert_eq!(run.agent_stops(), []);
+    run.release(&agent_of("a"));
+    run.to_end();
+    assert_eq!(run.landed(), ["a", "b"]);
+    assert!(run.notices().iter().any(|line| line.contains(": 0.5 USD is counted")), "{:?}", run.notices());
+    assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::BudgetUsd), Some(5)));
+}
+
+#[test]
+fn money_that_was_told_is_not_forgotten_when_a_new_turn_begins() {
+    let scenario = telling_of_money().jobs(2).tasks(&["a", "b"]).budget_usd("1");
+    let mut run = scenario.holding(agent_of("a")).holding(agent_of("b")).start();
+    run.settle();
+    run.agent_tells("a", 10, Some(0.9)).agent_uses("a", 20);
+    assert_eq!(passed(&run), []);
+    run.agent_tells("b", 10, Some(0.2));
+    assert_eq!(run.agent_stops(), [Graceful, Graceful]);
+}
+
+/// Two runtimes of which only the main one tells of money; the other stands in.
+fn with_an_unpriced_stand_in() -> Scenario {
+    let rests = RetryAt::After(Duration::from_secs(400));
+    let settings = [
+        ("loop.runtime", "one"),
+        ("loop.runtime_defs.one.output", "claude-stream"),
+        ("loop.fallback_runtime", "two"),
+        ("loop.runtime_defs.two.output", "codex-jsonl"),
+    ];
+    Scenario::new()
+        .setting(&settings)
+        .tasks(&["a", "b"])
+        .attempts("a", [Attempt::done().failing_until(FailureClass::RateLimit, Some(rests))])
+        .budget_usd("1")
+}
+
+#[test]
+fn a_stand_in_without_a_price_keeps_no_task_from_waiting_for_its_own_runtime() {
+    let mut run = with_an_unpriced_stand_in().start();
+    run.to_end();
+    assert_eq!(run.ended()[1..], ["a closed", "b closed"]);
+    assert_eq!(run.ran_on(), ["a one", "a one", "b one"]);
+    assert_eq!((run.elapsed().as_secs(), run.exit()), (400, Some(0)));
+}
+
+#[test]
+fn a_runtime_without_a_price_that_comes_to_stand_in_while_a_worktree_is_made_is_not_used() {
+    let preparing = Place::SetUp(TaskId::new("b"));
+    let mut run = with_an_unpriced_stand_in().jobs(2).holding(preparing.clone()).start();
+    run.settle().release(&preparing);
+    run.to_end();
+    assert!(run.ran_on().iter().all(|ran| ran.ends_with(" one")), "{:?}", run.ran_on());
+    assert_eq!(run.landed().len(), 2);
 }

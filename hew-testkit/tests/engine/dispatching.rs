@@ -1,7 +1,7 @@
 //! Which task next: workers, claims, dependencies, attempts.
 
 use hew_core::record::StopReason;
-use hew_testkit::scenario::{Attempt, Place, Scenario, agent_of};
+use hew_testkit::scenario::{Attempt, Place, Scenario, World, agent_of};
 use serde_json::json;
 
 #[test]
@@ -217,6 +217,7 @@ fn a_task_that_cannot_run_here_is_skipped_and_reported() {
     assert_eq!(run.exit(), Some(1));
     let left = run.left_over();
     assert!(left[0].starts_with("x: can't run here: runtime `nosuch`"), "{left:?}");
+    assert!(left[0].ends_with("; to mend it: hew config set loop.runtime_defs.nosuch.command PROGRAM"));
     assert_eq!(left[1], "y: waits for x");
 }
 
@@ -382,9 +383,49 @@ fn a_task_whose_claim_is_never_answered_needs_a_person() {
 }
 
 #[test]
-fn a_tracker_that_does_not_answer_ends_the_run() {
+fn a_tracker_that_does_not_answer_lets_no_run_begin() {
     let mut run = Scenario::new().tasks(&["a"]).deaf_tracker().start();
     run.to_end();
-    assert_eq!(run.exit(), Some(3));
+    assert_eq!((run.exit(), run.elapsed().as_secs()), (Some(3), 0));
     assert_eq!(run.stop_reason(), Some(StopReason::RuntimeError));
+}
+
+/// What a run told of a tracker that does not answer.
+fn told_of_the_tracker(run: &World) -> Vec<&str> {
+    run.notices().into_iter().filter(|line| line.contains("the tracker")).collect()
+}
+
+#[test]
+fn a_list_that_is_not_answered_is_asked_for_again_and_told_once() {
+    let mut run = Scenario::new().tasks(&["a", "b"]).holding(agent_of("a")).start();
+    run.settle().leave_lists_unanswered(4).release(&agent_of("a"));
+    run.to_end();
+    assert_eq!(run.landed(), ["a", "b"]);
+    assert_eq!(run.exit(), Some(0));
+    // 5, 10, 20 and 40 seconds, a fifth more or less.
+    assert!((60..90).contains(&run.elapsed().as_secs()), "{:?}", run.elapsed());
+    let told = told_of_the_tracker(&run);
+    assert!(told.len() == 2 && told[0].contains("database locked"), "{told:?}");
+    assert_eq!(told[1], "the tracker answers again");
+}
+
+#[test]
+fn a_tracker_that_never_answers_again_ends_the_run_in_the_end() {
+    let mut run = Scenario::new().tasks(&["a", "b"]).holding(agent_of("a")).start();
+    run.settle().leave_lists_unanswered(u32::MAX).release(&agent_of("a"));
+    run.to_end();
+    assert_eq!(run.landed(), ["a"], "what ran is landed");
+    assert_eq!(run.stop_reason(), Some(StopReason::RuntimeError));
+    assert!((600..960).contains(&run.elapsed().as_secs()), "{:?}", run.elapsed());
+    assert!(run.lists() < 12, "{}", run.lists());
+    assert_eq!(run.exit(), Some(3));
+    assert_eq!(run.remedies(), ["hew task ready   # once it answers: hew loop run"]);
+}
+
+#[test]
+fn a_stop_ends_the_wait_for_a_tracker_that_does_not_answer() {
+    let mut run = Scenario::new().tasks(&["a", "b"]).holding(agent_of("a")).start();
+    run.settle().leave_lists_unanswered(u32::MAX).release(&agent_of("a"));
+    run.settle().cancel().settle();
+    assert_eq!((run.exit(), run.elapsed().as_secs()), (Some(5), 0));
 }

@@ -7,4 +7,5 @@ mod ending;
 mod landing;
 mod runtimes;
 mod stopping;
+mod verifying;
 mod watching;

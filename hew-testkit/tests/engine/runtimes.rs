@@ -412,6 +412,16 @@ fn a_wait_longer_than_five_minutes_does_not_hold_a_worker() {
 }
 
 #[test]
+fn a_moment_that_no_provider_means_is_not_waited_for() {
+    let at = Scenario::new().start().calendar() + chrono::TimeDelta::days(20_000_000);
+    let attempt = Attempt::done().failing_until(Quota, Some(RetryAt::At(at)));
+    let mut run = alone().tasks(&["a"]).attempts("a", [attempt]).start();
+    run.to_end();
+    assert_eq!(run.landed(), ["a"]);
+    assert_eq!(elapsed_secs(&run), 8 * 24 * 3600);
+}
+
+#[test]
 fn work_of_a_try_is_collected_where_the_next_one_is_given_up_while_it_is_planned() {
     let failing = || alone().tasks(&["a"]).attempts("a", [Attempt::done().failing(Server, 1)]);
     let stops =

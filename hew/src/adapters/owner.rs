@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use hew_core::ids::RunId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::files::{create_private_dir, write_atomically};
@@ -12,7 +13,7 @@ use super::proc_tree;
 const NAME: &str = "owner.json";
 
 /// Who made the worktrees of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Owner {
     /// Version of this file.
     pub schema_version: u32,

@@ -7,8 +7,10 @@ use hew_core::engine::Event;
 use hew_core::record::StopReason;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use signal_hook::low_level::emulate_default_handler;
 
-/// Sends a stop request for every signal, from a thread that lives as long as the process.
+/// Sends a stop request for every signal, from a thread that lives as long as the process. Once nobody listens any more,
+/// the run being over, a signal ends the process as it would end any other: printing what is left may take for ever.
 pub fn forward(events: Sender<Event>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -20,7 +22,8 @@ pub fn forward(events: Sender<Event>) -> std::io::Result<()> {
                 signal: Some(signal),
             };
             if events.send(request).is_err() {
-                return;
+                // What can't be done as the signal asks is left undone: it can be sent once more.
+                let _ = emulate_default_handler(signal);
             }
         }
     })?;

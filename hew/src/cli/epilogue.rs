@@ -7,18 +7,20 @@ use clap::{Command, CommandFactory as _};
 use super::Cli;
 
 /// The end of one command's help.
-#[derive(Clone, Copy)]
-struct Epilogue {
+#[derive(Debug, Clone, Copy)]
+pub struct Epilogue {
     /// Its words, e.g. `task add`.
     command: &'static str,
-    examples: &'static [&'static str],
+    /// Command lines.
+    pub examples: &'static [&'static str],
     /// More than the flags say; may be empty.
-    note: &'static str,
-    codes: &'static [Code],
+    pub note: &'static str,
+    /// The exit codes that it can end with.
+    pub codes: &'static [Code],
 }
 
 /// An exit code and what it means here.
-type Code = (&'static str, &'static str);
+pub type Code = (&'static str, &'static str);
 
 const DONE: Code = ("0", "done");
 const FAILED: Code = ("1", "there is no such thing, or it can't be done now: the error says why");
@@ -123,7 +125,7 @@ folders and its ports.",
         ],
         USUAL,
     ),
-    row("loop status", &["hew loop status", "hew loop status --json"], USUAL),
+    row("loop status", &["hew loop status", "hew loop status --watch", "hew loop status --json"], USUAL),
     row(
         "loop summary",
         &["hew loop summary", "hew loop summary --run-id loop-20261120T193000Z-1a2b3c4d --json"],
@@ -221,7 +223,21 @@ that can't be read is named by its number and nothing is changed, unless --skip-
          trusted them; a change of them has to be trusted again. HEW_TRUST=all in front of a command is\n\
          for machines where nobody can be asked.",
     ),
-    row("schema", &["hew schema", "hew schema config"], NEVER_ABSENT),
+    row("schema", &["hew schema", "hew schema config", "hew schema json-summary"], NEVER_ABSENT),
+    noted(
+        row(
+            "completions",
+            &["hew completions bash > ~/.local/share/bash-completion/completions/hew"],
+            NEVER_ABSENT,
+        ),
+        "Where shells look for them:
+  bash        ~/.local/share/bash-completion/completions/hew
+  zsh         a file _hew in a folder of $fpath
+  fish        ~/.config/fish/completions/hew.fish
+  elvish      ~/.config/elvish/lib/hew.elv, then: use hew
+  powershell  hew completions powershell | Out-String | Invoke-Expression, in $PROFILE",
+    ),
+    row("manpage", &["hew manpage --out ~/.local/share/man/man1", "hew manpage loop run | man -l -"], USUAL),
     row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
     row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
     row("done", &["hew done --reason 'dates are parsed'"], AGENTS),
@@ -229,13 +245,18 @@ that can't be read is named by its number and nothing is changed, unless --skip-
     row("fail", &["hew fail --reason 'the library does not support it'"], AGENTS),
 ];
 
+/// The end of a command's help; its words are given, none for hew itself.
+pub fn epilogue(command: &str) -> Option<&'static Epilogue> {
+    EPILOGUES.iter().find(|row| row.command == command)
+}
+
 /// The whole command line, each command's help with its end.
 pub fn command() -> Command {
     with_epilogues(Cli::command(), "")
 }
 
 fn with_epilogues(command: Command, path: &str) -> Command {
-    let mut command = match EPILOGUES.iter().find(|row| row.command == path) {
+    let mut command = match epilogue(path) {
         Some(row) => command.after_help(row.text()),
         None => command,
     };

@@ -20,7 +20,7 @@ pub enum LoopCommand {
     /// Iterations of a run, or an agent's transcript
     Logs(LogsArgs),
     /// Where a run stands
-    Status(RunSelection),
+    Status(StatusArgs),
     /// What a run did: landed, proofs, failures, leftovers
     Summary(RunSelection),
     /// A run as a picture
@@ -112,6 +112,15 @@ pub struct RunArgs {
     /// Don't run the gate on the untouched launch commit first
     #[arg(long)]
     pub no_baseline: bool,
+    /// Run all tests once on the result before it is delivered (loop.end_of_run.verify_tests)
+    #[arg(long)]
+    pub verify_tests: bool,
+    /// Don't, whatever else says so
+    #[arg(long)]
+    pub no_verify_tests: bool,
+    /// The command of that verification (loop.end_of_run.verify_command; else detected)
+    #[arg(long, value_name = "CMD")]
+    pub verify_command: Option<String>,
     /// When work is landed (loop.merge)
     #[arg(long, value_name = "WHEN")]
     pub merge: Option<MergeArg>,
@@ -165,6 +174,17 @@ pub struct CancelArgs {
     /// Stop running agents too
     #[arg(long)]
     pub now: bool,
+}
+
+/// Flags of `hew loop status`.
+#[derive(Debug, Args)]
+pub struct StatusArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Go on as the run goes on, and end with it
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// Flags of `hew loop list`.

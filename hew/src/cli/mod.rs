@@ -66,8 +66,12 @@ pub enum Command {
     Init(InitArgs),
     /// Trust what this project's settings run: shows it, and remembers it
     Trust(TrustArgs),
-    /// JSON Schema of a file that hew reads or writes
+    /// JSON Schema of a file that hew reads or writes, or of what --json prints
     Schema(SchemaArgs),
+    /// Completions for a shell, to be loaded by it
+    Completions(CompletionsArgs),
+    /// Manual pages
+    Manpage(ManpageArgs),
     /// Watch hew do its job on a small project that it makes
     Demo(DemoArgs),
     /// (for agents) This task is done
@@ -76,9 +80,6 @@ pub enum Command {
     Blocked(ReasonArgs),
     /// (for agents) This attempt did not work out
     Fail(ReasonArgs),
-    /// Starts and supervises one program for hew
-    #[command(name = "__shim", hide = true)]
-    Shim,
 }
 
 /// Flags of `hew init`.
@@ -106,6 +107,25 @@ pub struct SchemaArgs {
     /// Which one; without it all names are listed
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
+}
+
+/// Flags of `hew completions`.
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// Which shell
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
+}
+
+/// Flags of `hew manpage`.
+#[derive(Debug, Args)]
+pub struct ManpageArgs {
+    /// The page of this command, e.g. loop run; without it the one of hew itself
+    #[arg(value_name = "COMMAND", conflicts_with = "out")]
+    pub command: Vec<String>,
+    /// Write all pages to this folder, one file a command
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
 }
 
 /// Flags of `hew demo`.

@@ -6,6 +6,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use hew_core::agent::{AgentSignal, SignalWord};
+use hew_core::output::Output;
+use schemars::JsonSchema;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use crate::cli::{DoneArgs, ReasonArgs};
@@ -14,6 +17,19 @@ use crate::ui::Ui;
 
 /// Where hew waits for the word.
 const OUTCOME_FILE: &str = "HEW_OUTCOME_FILE";
+
+/// An agent's word, as it was left for the orchestrator.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Recorded<'a> {
+    /// The word.
+    signal: SignalWord,
+    /// Why.
+    reason: Option<&'a str>,
+}
+
+impl Output for Recorded<'_> {
+    const KIND: &'static str = "signal";
+}
 
 /// `hew done`.
 pub fn done(args: DoneArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -40,9 +56,7 @@ fn say(word: SignalWord, reason: Option<String>, ui: &Ui) -> Result<u8, Failure>
             .hint(format!("{} --reason \"…\"", command(word)))
     })?;
     if ui.is_json() {
-        ui.print_json(&serde_json::json!({
-            "schema": 1, "kind": "signal", "signal": signal.signal, "reason": signal.reason,
-        }));
+        ui.print_output(&Recorded { signal: signal.signal, reason: signal.reason.as_deref() });
     } else {
         ui.say(&format!("recorded: {}", command(word)));
     }

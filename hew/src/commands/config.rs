@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use hew_core::output::Output;
 use hew_core::render::text::visible;
 use hew_core::settings::keys::{KEYS, env_name};
 
@@ -9,7 +10,8 @@ use hew_core::settings::check::undefined_runtimes;
 use hew_core::settings::lookup::{Found, canonical, find, suggestion};
 use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Settings, Sourced, Value, Values};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::config_write;
 use crate::adapters::project::Project;
@@ -17,6 +19,77 @@ use crate::adapters::settings_files::{self, SettingsFile};
 use crate::cli::config_args::{ConfigCommand, GetArgs, ListArgs, UnsetArgs};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A key that has a value.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Setting<'a> {
+    /// The key.
+    key: &'a str,
+    /// Its value: numbers and flags as such, the rest as people write it.
+    value: serde_json::Value,
+    /// Where it comes from: file and line, variable or built-in.
+    origin: String,
+}
+
+impl Output for Setting<'_> {
+    const KIND: &'static str = "setting";
+}
+
+impl<'a> Setting<'a> {
+    fn of(key: &'a str, found: &Sourced<Value>) -> Self {
+        Self { key, value: found.value.to_json(), origin: found.origin.to_string() }
+    }
+}
+
+/// A key that there is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SettingKey<'a> {
+    /// The key.
+    key: &'a str,
+    /// The type of its values, in a word.
+    #[serde(rename = "type")]
+    value_type: &'a str,
+    /// The values that it takes, for people.
+    allowed: String,
+    /// Its value where no layer gives one; null where it has none then.
+    default: Option<&'a str>,
+    /// What it is for.
+    meaning: &'a str,
+    /// The variable that sets it.
+    environment: String,
+    /// A project's own file needs the person's trust for it.
+    runs_commands: bool,
+}
+
+impl Output for SettingKey<'_> {
+    const KIND: &'static str = "setting_key";
+}
+
+/// A settings file that counts; the stronger ones come last.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct FileOfSettings<'a> {
+    /// `user`, `project`, or `HEW_CONFIG`'s.
+    layer: &'a str,
+    /// The file.
+    path: &'a Path,
+    /// It is there.
+    exists: bool,
+}
+
+impl Output for FileOfSettings<'_> {
+    const KIND: &'static str = "settings_file";
+}
+
+/// All layers are valid.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SettingsValid<'a> {
+    /// The files that were read.
+    files: Vec<&'a Path>,
+}
+
+impl Output for SettingsValid<'_> {
+    const KIND: &'static str = "settings_valid";
+}
 
 /// Reads or writes settings.
 pub fn run(command: ConfigCommand, ui: &Ui) -> Result<u8, Failure> {
@@ -45,7 +118,7 @@ fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
     let values = settings_files::load_values(project()?.as_ref(), &[])?;
     let Some(found) = values.value(&key) else { return Ok(code::FAILED) };
     if ui.is_json() {
-        ui.print_json(&setting_json(&key, &found));
+        ui.print_output(&Setting::of(&key, &found));
     } else if let (Value::Map(_), true) = (&found.value, args.show_origin) {
         list_entries(&key, &values, ui);
     } else {
@@ -78,7 +151,7 @@ fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
         // A list is for looking around, often with others; who wants a secret asks for it by name.
         let found = &Sourced { value: shown_value(key, &found.value), origin: found.origin.clone() };
         if ui.is_json() {
-            ui.print_json(&setting_json(key, found));
+            ui.print_output(&Setting::of(key, found));
             continue;
         }
         let line = format!("{}={}", visible(key), visible(&found.value.to_string()));
@@ -95,11 +168,15 @@ fn list(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
 fn keys(ui: &Ui) -> u8 {
     for spec in KEYS {
         if ui.is_json() {
-            ui.print_json(&json!({
-                "schema": 1, "kind": "setting_key", "key": spec.name, "type": spec.kind.word(),
-                "allowed": spec.kind.allowed(), "default": spec.default, "meaning": spec.meaning,
-                "environment": env_name(spec.name), "runs_commands": spec.runs_commands,
-            }));
+            ui.print_output(&SettingKey {
+                key: spec.name,
+                value_type: spec.kind.word(),
+                allowed: spec.kind.allowed(),
+                default: spec.default,
+                meaning: spec.meaning,
+                environment: env_name(spec.name),
+                runs_commands: spec.runs_commands,
+            });
             continue;
         }
         let default = match spec.default {
@@ -117,9 +194,7 @@ fn path(ui: &Ui) -> Result<u8, Failure> {
     for file in settings_files::files(project()?.as_ref())? {
         let exists = file.path.exists();
         if ui.is_json() {
-            ui.print_json(&json!({
-                "schema": 1, "kind": "settings_file", "layer": file.layer, "path": file.path, "exists": exists,
-            }));
+            ui.print_output(&FileOfSettings { layer: file.layer, path: &file.path, exists });
         } else {
             let absent = if exists { "" } else { " (not there)" };
             ui.print(&format!("{}\t{}{absent}\n", file.layer, shown(&file.path)));
@@ -132,7 +207,7 @@ fn validate(ui: &Ui) -> Result<u8, Failure> {
     let files = validated()?;
     if ui.is_json() {
         let files: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
-        ui.print_json(&json!({ "schema": 1, "kind": "settings_valid", "files": files }));
+        ui.print_output(&SettingsValid { files });
     } else {
         let names: Vec<String> = files.iter().map(|file| shown(&file.path)).collect();
         let files = if names.is_empty() { "no settings file".to_owned() } else { names.join(", ") };
@@ -181,11 +256,4 @@ fn unknown_key(key: &str) -> Failure {
 
 pub(super) fn shown(path: &Path) -> String {
     visible(&path.display().to_string())
-}
-
-fn setting_json(key: &str, found: &Sourced<Value>) -> serde_json::Value {
-    json!({
-        "schema": 1, "kind": "setting", "key": key, "value": found.value.to_json(),
-        "origin": found.origin.to_string(),
-    })
 }

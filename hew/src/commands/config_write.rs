@@ -3,13 +3,16 @@
 //! Invariant: trust follows the person's own change of a project's file if what was there before was trusted.
 
 use std::io::{BufRead as _, stdin};
+use std::path::Path;
 
+use hew_core::output::Output;
 use hew_core::render::text::visible;
 use hew_core::settings::layers::{read_file, read_key};
 use hew_core::settings::lookup::canonical;
 use hew_core::settings::secret::shown_value;
 use hew_core::settings::{Origin, SettingsProblem, Value};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::config::{project, require_key, shown, validated};
 use super::{nested, trust};
@@ -28,6 +31,49 @@ const UNTRUSTED_BEFORE: &str = "what this file had before was not trusted, so it
 /// The same, for a file that a delivery or a pull may have changed in the editor's place.
 const HEAD_MOVED: &str = "HEAD moved while the file was open, so it may hold what you did not write";
 
+/// A key that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SettingWritten<'a> {
+    /// The key.
+    key: &'a str,
+    /// Its value; secrets are left out.
+    value: serde_json::Value,
+    /// The file that has it now.
+    file: &'a Path,
+}
+
+impl Output for SettingWritten<'_> {
+    const KIND: &'static str = "setting_written";
+}
+
+/// A key that was taken out.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SettingRemoved<'a> {
+    /// The key.
+    key: &'a str,
+    /// The file had it.
+    was_there: bool,
+    /// The file that no longer has it.
+    file: &'a Path,
+}
+
+impl Output for SettingRemoved<'_> {
+    const KIND: &'static str = "setting_removed";
+}
+
+/// A settings file that was opened in an editor, and is valid.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct SettingsEdited<'a> {
+    /// It is not as it was.
+    changed: bool,
+    /// The file.
+    file: &'a Path,
+}
+
+impl Output for SettingsEdited<'_> {
+    const KIND: &'static str = "settings_edited";
+}
+
 /// Writes one key.
 pub(super) fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
     // The place is the command line, which needs no name.
@@ -41,9 +87,7 @@ pub(super) fn set(args: &SetArgs, ui: &Ui) -> Result<u8, Failure> {
     write(&file, &text, &changed, ui)?;
     let safe = shown_value(&key, &value);
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "setting_written", "key": key, "value": safe.to_json(), "file": file.path,
-        }));
+        ui.print_output(&SettingWritten { key: &key, value: safe.to_json(), file: &file.path });
     } else {
         let value = visible(&safe.to_string());
         ui.print(&format!("{} = {value} written to {}\n", visible(&key), shown(&file.path)));
@@ -63,9 +107,7 @@ pub(super) fn unset(key: &str, selection: &FileSelection, ui: &Ui) -> Result<u8,
         write(&file, &text, &changed, ui)?;
     }
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "setting_removed", "key": key, "was_there": was_there, "file": file.path,
-        }));
+        ui.print_output(&SettingRemoved { key, was_there, file: &file.path });
     } else if was_there {
         ui.print(&format!("{} taken out of {}\n", visible(key), shown(&file.path)));
     } else {
@@ -118,9 +160,7 @@ fn head() -> Result<Option<Head>, Failure> {
 
 fn tell_edited(file: &SettingsFile, changed: bool, ui: &Ui) {
     if ui.is_json() {
-        ui.print_json(
-            &json!({ "schema": 1, "kind": "settings_edited", "changed": changed, "file": file.path }),
-        );
+        ui.print_output(&SettingsEdited { changed, file: &file.path });
     } else {
         let word = if changed { "changed, and valid" } else { "not changed" };
         ui.print(&format!("{} is {word}\n", shown(&file.path)));

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use hew_core::output::Output;
 use hew_core::record::event::TrackerRecord;
 use hew_core::settings::layers::read_key;
 use hew_core::settings::{Origin, Settings};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::init_template;
@@ -30,6 +32,32 @@ impl Done {
             Self::WasThere => "was there",
         }
     }
+}
+
+/// What there is to work with now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Initialised<'a> {
+    /// Settings, state folder and tracker.
+    things: Vec<Thing<'a>>,
+    /// The tracker in use.
+    tracker: &'a TrackerRecord,
+    /// A command to go on with.
+    next: &'a str,
+}
+
+/// One of them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Thing<'a> {
+    /// `settings`, `state` or `tracker`.
+    what: &'a str,
+    /// Where it is.
+    path: &'a Path,
+    /// It was made; else it was there before.
+    made: bool,
+}
+
+impl Output for Initialised<'_> {
+    const KIND: &'static str = "init";
 }
 
 /// Sets the project around up.
@@ -126,13 +154,8 @@ fn next_command(settings: &Settings, file: Done, asked: &[String]) -> String {
 
 fn tell(things: &[(&str, PathBuf, Done)], tracker: &TrackerRecord, next: &str, ui: &Ui) {
     if ui.is_json() {
-        let things: Vec<_> = things
-            .iter()
-            .map(|(what, path, done)| json!({ "what": what, "path": path, "made": *done == Done::Made }))
-            .collect();
-        ui.print_json(
-            &json!({ "schema": 1, "kind": "init", "things": things, "tracker": tracker, "next": next }),
-        );
+        let things = things.iter().map(|(what, path, done)| Thing { what, path, made: *done == Done::Made });
+        ui.print_output(&Initialised { things: things.collect(), tracker, next });
         return;
     }
     for (what, path, done) in things {

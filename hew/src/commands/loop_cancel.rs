@@ -1,6 +1,9 @@
 //! `hew loop cancel`: asks a run to stop through the control socket in its folder.
 
-use serde_json::json;
+use hew_core::ids::RunId;
+use hew_core::output::Output;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use crate::adapters::control::{self, CancelRequest};
@@ -8,6 +11,19 @@ use crate::adapters::run_index;
 use crate::cli::loop_args::CancelArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A run that was asked to stop.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Cancel<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// Its agents are stopped too.
+    now: bool,
+}
+
+impl Output for Cancel<'_> {
+    const KIND: &'static str = "cancel";
+}
 
 /// Asks, and tells what the run answered.
 pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -21,7 +37,7 @@ pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8, Failure> {
             .hint(format!("hew loop summary --run-id {}", entry.id)));
     }
     if ui.is_json() {
-        ui.print_json(&json!({ "schema": 1, "kind": "cancel", "run_id": entry.id, "now": args.now }));
+        ui.print_output(&Cancel { run_id: &entry.id, now: args.now });
     } else {
         let how = if args.now {
             "its agents are being stopped"

@@ -5,11 +5,14 @@ use std::path::Path;
 use chrono::Utc;
 use hew_core::ids::{CommitId, RunId};
 use hew_core::land::gate_detect::GateCommand;
+use hew_core::output::Output;
 use hew_core::prompt::PromptPrefix;
-use hew_core::record::event::DeliveryRecord;
+use hew_core::record::event::{DeliveryRecord, VerifyOutcome};
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
+use hew_core::record::view::VerifyView;
 use hew_core::worktree::GitClient;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::loop_run::find_gate;
@@ -23,6 +26,24 @@ use crate::drive::rig::RunPlace;
 use crate::drive::{self, Rig};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A run whose result its target has now.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Delivered<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// The branch.
+    target: &'a str,
+    /// Where it is now.
+    sha: &'a CommitId,
+    /// What all tests showed at the run's end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verify_outcome: Option<&'a VerifyOutcome>,
+}
+
+impl Output for Delivered<'_> {
+    const KIND: &'static str = "delivery";
+}
 
 /// Delivers one run.
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
@@ -41,6 +62,10 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     }
     let rig =
         Rig::new(&context, context.open_tracker()?, place(&context, &run), PromptPrefix::new("", "", &[]));
+    let verify = verification(&run);
+    if let Some(red) = verify.as_ref().and_then(|seen| seen.outcome.why_red(&seen.failed_tests)) {
+        ui.warn(&format!("the verification of run {} failed: {red}", run.run_id));
+    }
     let kept = |path: &Path, why: &str| ui.warn(&format!("worktree {} is kept: {why}", path.display()));
     let delivered = drive::deliver_once(&rig, &tip, kept).map_err(|error| {
         Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
@@ -58,7 +83,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
                 Failure::failed(format!("{target} is at {sha}, but the ledger could not be written"))
                     .because(error)
             })?;
-            tell(ui, &run.run_id, target.as_str(), &sha);
+            tell(ui, &run.run_id, target.as_str(), &sha, verify.as_ref());
             Ok(code::OK)
         }
         DeliveryRecord::NotWanted { reason } => Err(Failure::failed(reason)),
@@ -81,11 +106,16 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     }
 }
 
-fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId) {
+/// What all tests showed at the run's end: whoever delivers now has decided, and is told what on.
+fn verification(run: &LedgerRun) -> Option<VerifyView> {
+    let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+    store::fold(&folder, false).ok().and_then(|(view, _)| view.verify)
+}
+
+fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId, verify: Option<&VerifyView>) {
     if ui.is_json() {
-        ui.print_json(
-            &json!({ "schema": 1, "kind": "delivery", "run_id": run, "target": target, "sha": sha }),
-        );
+        let verify_outcome = verify.map(|seen| &seen.outcome);
+        ui.print_output(&Delivered { run_id: run, target, sha, verify_outcome });
     } else {
         ui.print(&format!("{target} is at {} now: run {run} is delivered\n", sha.short()));
     }

@@ -1,12 +1,14 @@
 //! `hew loop explain`: what would run for a task, each field with its origin. Nothing is spawned and nothing written.
 
 use hew_core::ids::{TaskId, WorkerId};
+use hew_core::output::Output;
 use hew_core::plan::{SpawnPlan, choices};
-use hew_core::record::plan_file::plan_value;
+use hew_core::record::plan_file::PlanFile;
 use hew_core::render::plan::page;
 use hew_core::render::text::visible;
 use hew_core::tracker::Task;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::loop_run::{LookAhead, missing_program, worktree_root};
@@ -14,6 +16,25 @@ use super::task::{missing_task, tracker_failure};
 use crate::cli::loop_args::ExplainArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// What would run for a task.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Explained<'a> {
+    /// The task.
+    task: &'a TaskId,
+    /// Its title.
+    title: &'a str,
+    /// Runtime, model and endpoint with where they come from, for people.
+    line: String,
+    /// Why its program could not be started now; null where it could.
+    missing: Option<String>,
+    /// The plan, as plan.json has it.
+    plan: PlanFile<'a>,
+}
+
+impl Output for Explained<'_> {
+    const KIND: &'static str = "explain";
+}
 
 /// Shows the plan of one task.
 pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -35,10 +56,13 @@ fn show(task: &Task, plan: &SpawnPlan, ui: &Ui) {
     let missing = plan.argv.first().and_then(|program| missing_program(program));
     let line = choices(&plan.provenance);
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "explain", "task": task.id, "title": task.title, "line": line,
-            "missing": missing, "plan": plan_value(plan),
-        }));
+        ui.print_output(&Explained {
+            task: &task.id,
+            title: &task.title,
+            line,
+            missing,
+            plan: PlanFile::of(plan),
+        });
         return;
     }
     ui.print(&format!("{} {}\n{}\n\n{}", task.id, visible(&task.title), visible(&line), page(plan)));

@@ -5,18 +5,36 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use hew_core::ids::IterationId;
+use hew_core::ids::{IterationId, WorkerId};
+use hew_core::output::{Output, Printed};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::view::IterationRow;
 use hew_core::render::style::HEADING;
 use hew_core::render::text::{visible, visible_json};
 use hew_core::render::transcript;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 
 use super::past_runs::PastRun;
 use crate::adapters::watch::FileWatch;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A record of an agent's transcript.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TranscriptRecord {
+    /// The worker.
+    worker: WorkerId,
+    /// The iteration's number in it.
+    iter: u32,
+    /// The record, as transcript.jsonl has it: `type` says what it is.
+    record: Value,
+}
+
+impl Output for TranscriptRecord {
+    const KIND: &'static str = "transcript";
+}
 
 const FILE: &str = "transcript.jsonl";
 
@@ -79,10 +97,9 @@ fn shown_as(row: &IterationRow, line: &str, ui: &Ui) -> Option<String> {
         return transcript::line(line);
     }
     let record: Value = serde_json::from_str(line).ok()?;
-    let value = json!({
-        "schema": 1, "kind": "transcript", "worker": row.id.worker, "iter": row.id.iter, "record": record,
-    });
-    Some(visible_json(value.to_string()) + "\n")
+    let output = TranscriptRecord { worker: row.id.worker, iter: row.id.iter, record };
+    let line = serde_json::to_string(&Printed::of(&output)).expect("a record read as JSON can be written");
+    Some(visible_json(line) + "\n")
 }
 
 /// Prints text at once, or keeps its last lines until they are asked for.

@@ -1,14 +1,17 @@
 //! `hew loop prune-worktrees`: worktrees that finished or crashed runs of this project left. Without `--apply` it only
 //! looks. What is removed was provably safe a moment before, and its commits are anchored first.
 
+use std::borrow::Cow;
 use std::path::Path;
 
-use hew_core::ids::{CommitId, RefName, RunId};
+use hew_core::ids::{BranchName, CommitId, RefName, RunId};
+use hew_core::output::Output;
 use hew_core::record::ledger::LedgerRun;
 use hew_core::render::text::visible;
 use hew_core::worktree::prune::{PruneDecision, decide};
 use hew_core::worktree::{GitClient, GitError, names};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use crate::adapters::git::{RepoGit, discard};
@@ -18,6 +21,31 @@ use crate::adapters::{ledger, owner, settings_files};
 use crate::cli::loop_args::PruneArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A worktree that a run left.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Leftover<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// The worktree.
+    path: Cow<'a, str>,
+    /// The branch that is checked out there.
+    branch: Option<&'a BranchName>,
+    /// The commit that is checked out there.
+    head: Option<&'a CommitId>,
+    /// `safe` (to remove), `removed`, `kept` or `failed`.
+    outcome: &'a str,
+    /// Why it is kept, or why it failed.
+    reason: Option<&'a str>,
+    /// A command to look at it.
+    look: Option<&'a str>,
+    /// The ref that keeps its commits now.
+    anchor: Option<&'a RefName>,
+}
+
+impl Output for Leftover<'_> {
+    const KIND: &'static str = "leftover";
+}
 
 /// Lists leftovers; with `--apply` removes those that are safe to remove.
 pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -158,7 +186,7 @@ impl Pruning<'_> {
 
     fn print(&self, row: &Row<'_>) {
         if self.ui.is_json() {
-            self.ui.print_json(&row.to_json());
+            self.ui.print_output(&row.leftover());
         } else {
             self.ui.print(&row.to_text());
         }
@@ -178,12 +206,17 @@ fn is_over(left: &RunLeftovers, ledger: &[LedgerRun], shared_dir: &Path) -> bool
 }
 
 impl Row<'_> {
-    fn to_json(&self) -> serde_json::Value {
-        json!({
-            "schema": 1, "kind": "leftover", "run_id": self.run, "path": self.tree.path.to_string_lossy(),
-            "branch": self.tree.branch(), "head": self.tree.head(), "outcome": self.outcome,
-            "reason": self.reason, "look": self.look, "anchor": self.anchor,
-        })
+    fn leftover(&self) -> Leftover<'_> {
+        Leftover {
+            run_id: self.run,
+            path: self.tree.path.to_string_lossy(),
+            branch: self.tree.branch(),
+            head: self.tree.head(),
+            outcome: self.outcome,
+            reason: self.reason.as_deref(),
+            look: self.look.as_deref(),
+            anchor: self.anchor.as_ref(),
+        }
     }
 
     fn to_text(&self) -> String {

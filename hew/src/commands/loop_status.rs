@@ -1,23 +1,185 @@
-//! `hew loop status`.
+//! `hew loop status`, once or as long as the run goes on.
+
+use std::time::Duration;
 
 use chrono::Utc;
-use hew_core::render::status;
+use crossbeam_channel::{Receiver, bounded, select, unbounded};
+use hew_core::record::files::JOURNAL;
+use hew_core::record::{JournalEntry, JournalEvent, RunState, RunView};
+use hew_core::render::live::Signs;
+use hew_core::render::narrate::narrate;
+use hew_core::render::status::{self, Seen};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::past_runs;
+use super::past_runs::{self, unreadable};
+use crate::adapters::jsonl::JsonLines;
 use crate::adapters::project::Project;
-use crate::cli::loop_args::RunSelection;
+use crate::adapters::run_index::{self, RunEntry};
+use crate::adapters::signs::SignReader;
+use crate::adapters::terminal_signals::{self, TerminalNews};
+use crate::adapters::watch::FileWatch;
+use crate::cli::loop_args::StatusArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+use crate::ui::screen::Screen;
+use crate::ui::terminal::Stream;
+
+/// How often ages are told, and how soon a run that died is missed.
+const TICK: Duration = Duration::from_secs(1);
 
 /// Where a run stands just now.
-pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
+pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover()?;
-    let run = past_runs::open(&project, args.run_id.as_deref(), ui)?;
-    let now = Utc::now();
-    if ui.is_json() {
-        ui.print_json(&status::json(&run.view, run.state, now));
-    } else {
-        ui.print(&status::text(&run.view, run.state, now));
+    if args.watch {
+        let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
+        return watch(&project, entry, ui);
     }
+    let run = past_runs::open(&project, args.run.run_id.as_deref(), ui)?;
+    let mut signs = SignReader::new(&run.dir);
+    let signs = if run.state == RunState::Running { signs.look(&run.view) } else { &Signs::new() };
+    print(&run.view, Seen { state: run.state, signs, now: Utc::now() }, ui);
     Ok(code::OK)
+}
+
+fn print(view: &RunView, seen: Seen<'_>, ui: &Ui) {
+    if ui.is_json() {
+        ui.print_json(&status::json(view, seen));
+    } else {
+        ui.print(&status::text(view, seen, Stream::Stdout.columns()));
+    }
+}
+
+/// Goes on until the run ends, its process is gone, or nobody reads any more.
+fn watch(project: &Project, entry: RunEntry, ui: &Ui) -> Result<u8, Failure> {
+    let journal = entry.dir.join(JOURNAL);
+    let unwatched = |error| Failure::failed(format!("{} can't be watched", journal.display())).because(error);
+    let files = FileWatch::new([&journal]).map_err(unwatched)?;
+    let (changed_in, changed) = bounded(1);
+    files.forward(changed_in, drop).map_err(unwatched)?;
+    let (news_in, news) = unbounded();
+    let screen = match Stream::Stdout.size() {
+        Some(size) if !ui.is_json() && Stream::Stdout.can_be_drawn_on() => {
+            terminal_signals::forward(news_in, &[SIGINT, SIGTERM, SIGHUP]).map_err(unwatched)?;
+            Some(Screen::new(Stream::Stdout, size))
+        }
+        _ => None,
+    };
+    let watching = Watching {
+        project,
+        lines: JsonLines::open(&journal).map_err(unreadable)?,
+        view: RunView::new(),
+        signs: SignReader::new(&entry.dir),
+        entry,
+        screen,
+        is_away: false,
+        ui,
+    };
+    watching.go(&changed, &news)
+}
+
+struct Watching<'a> {
+    project: &'a Project,
+    entry: RunEntry,
+    lines: JsonLines<JournalEntry>,
+    view: RunView,
+    signs: SignReader,
+    screen: Option<Screen>,
+    /// The process has been told to stop or to end: nothing is drawn before it goes on.
+    is_away: bool,
+    ui: &'a Ui,
+}
+
+impl Watching<'_> {
+    fn go(mut self, changed: &Receiver<()>, news: &Receiver<TerminalNews>) -> Result<u8, Failure> {
+        let mut told = self.read()?.is_some();
+        // Where nothing can be drawn, everything is told once, and then what happens.
+        if self.screen.is_none() {
+            self.print();
+            told = false;
+        }
+        loop {
+            // Whether it lives is asked before its last words are read, so that none is missed.
+            let state = self.state();
+            let lines = self.read()?;
+            told |= lines.is_some();
+            match (&self.screen, state) {
+                (Some(_), RunState::Running) => self.draw(state),
+                (None, RunState::Running) if self.ui.is_json() && told => self.print(),
+                (None, RunState::Running) => {
+                    lines.into_iter().flatten().for_each(|line| self.ui.print(&(line + "\n")))
+                }
+                (..) => {
+                    self.screen = None;
+                    self.print();
+                    return Ok(code::OK);
+                }
+            }
+            told = false;
+            if !self.ui.is_stdout_open() {
+                return Ok(code::OK);
+            }
+            select! {
+                recv(changed) -> _ => {}
+                recv(news) -> news => if let Ok(news) = news { self.hear(news) },
+                default(TICK) => {}
+            }
+        }
+    }
+
+    fn state(&self) -> RunState {
+        let is_held = past_runs::is_held(self.project, &self.entry.id);
+        RunState::of_ending(self.view.ending.as_ref(), is_held)
+    }
+
+    /// What happened since the last look, in lines; none if nothing did.
+    fn read(&mut self) -> Result<Option<Vec<String>>, Failure> {
+        let mut told = None;
+        while let Some(entry) = self.lines.next_value().map_err(unreadable)? {
+            self.view.apply(&entry);
+            told.get_or_insert_with(Vec::new).extend(narrate(&entry.event, &self.view));
+            if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
+                self.view.forget(*iteration);
+            }
+        }
+        Ok(told)
+    }
+
+    fn print(&mut self) {
+        let state = self.state();
+        let signs = if state == RunState::Running { self.signs.look(&self.view) } else { &Signs::new() };
+        print(&self.view, Seen { state, signs, now: Utc::now() }, self.ui);
+    }
+
+    fn draw(&mut self, state: RunState) {
+        let Some(screen) = self.screen.as_mut().filter(|_| !self.is_away) else { return };
+        if let Some(size) = Stream::Stdout.size() {
+            screen.resize(size);
+        }
+        let mut lines = Vec::new();
+        if Stream::Stdout.is_in_front() {
+            let seen = Seen { state, signs: self.signs.look(&self.view), now: Utc::now() };
+            let room = screen.room();
+            lines.extend(status::lines(&self.view, seen, room.columns));
+            lines.truncate(room.rows);
+        }
+        screen.show(&[], lines);
+    }
+
+    fn hear(&mut self, news: TerminalNews) {
+        let Some(screen) = &mut self.screen else { return };
+        match news {
+            // Every frame looks how wide it may be.
+            TerminalNews::Resized => {}
+            TerminalNews::Leaving(answer) => {
+                screen.clear();
+                self.is_away = true;
+                // Nobody waits any more if this took too long.
+                let _ = answer.send(());
+            }
+            TerminalNews::Back => {
+                screen.begin_anew();
+                self.is_away = false;
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::ui::Ui;
 
 pub mod agent_words;
+pub mod completions;
 pub mod config;
 mod config_write;
 pub mod context;
@@ -23,11 +24,12 @@ pub mod loop_prune;
 pub mod loop_run;
 pub mod loop_status;
 pub mod loop_summary;
+pub mod manpage;
 pub mod nested;
 pub mod past_runs;
 pub mod schema;
-pub mod shim;
 pub mod task;
+mod telling;
 pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.
@@ -40,11 +42,12 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Init(args) => init::run(&args, ui),
         Command::Trust(args) => trust::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
+        Command::Completions(args) => Ok(completions::run(&args, ui)),
+        Command::Manpage(args) => manpage::run(&args, ui),
         Command::Demo(args) => demo::run(&args, ui),
         Command::Done(args) => agent_words::done(args, ui),
         Command::Blocked(args) => agent_words::blocked(args, ui),
         Command::Fail(args) => agent_words::fail(args, ui),
-        Command::Shim => shim::run(),
     }
 }
 

@@ -46,7 +46,6 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         Command::Done(_)
         | Command::Blocked(_)
         | Command::Fail(_)
-        | Command::Shim
         | Command::Task(
             TaskCommand::Add(_)
             | TaskCommand::List(_)
@@ -60,6 +59,8 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Init(_)
         | Command::Trust(_)
         | Command::Schema(_)
+        | Command::Completions(_)
+        | Command::Manpage(_)
         | Command::Demo(_) => None,
     }
 }

@@ -6,13 +6,16 @@
 
 use std::env;
 use std::io::{BufRead as _, stdin};
+use std::path::Path;
 
+use hew_core::output::Output;
 use hew_core::render::text::visible;
 use hew_core::settings::problem::place;
 use hew_core::settings::secret::shown_value;
 use hew_core::settings::trust::{TrustChange, TrustedContent};
 use hew_core::settings::{Origin, Value};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::nested;
@@ -28,6 +31,39 @@ pub(crate) const VARIABLE: &str = "HEW_TRUST";
 
 /// The key that says which program the tracker is.
 const TRACKER_COMMAND: &str = "tracker.command";
+
+/// How a project's settings file stands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Trust<'a> {
+    /// The project's git folder.
+    project: &'a Path,
+    /// Its settings file; null where none counts.
+    file: Option<&'a Path>,
+    /// Hash of what needs trust in it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sha256: Option<String>,
+    /// What was not trusted before.
+    changes: Vec<Change<'a>>,
+    /// All of it is trusted now.
+    trusted: bool,
+}
+
+impl Output for Trust<'_> {
+    const KIND: &'static str = "trust";
+}
+
+/// A setting that differs from what was trusted.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Change<'a> {
+    /// Its key.
+    key: &'a str,
+    /// The value that was trusted; null where none was.
+    old: Option<String>,
+    /// The value now; null where it has none any more.
+    new: Option<String>,
+    /// File and line.
+    at: Option<String>,
+}
 
 /// `hew trust`: shows what is not trusted yet, and trusts it.
 pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -52,9 +88,7 @@ pub fn run(args: &TrustArgs, ui: &Ui) -> Result<u8, Failure> {
 fn tell_nothing(context: &Context, ui: &Ui) {
     if ui.is_json() {
         let project = &context.project.common_dir;
-        ui.print_json(&json!({
-            "schema": 1, "kind": "trust", "project": project, "file": null, "changes": [], "trusted": true,
-        }));
+        ui.print_output(&Trust { project, file: None, sha256: None, changes: Vec::new(), trusted: true });
     } else {
         ui.print("no settings file of this project counts: nothing needs trust\n");
     }
@@ -63,12 +97,13 @@ fn tell_nothing(context: &Context, ui: &Ui) {
 fn tell(context: &Context, layer: &ProjectLayer, changes: &[TrustChange], only_shown: bool, ui: &Ui) {
     let trusted = TrustedContent::of(&layer.values);
     if ui.is_json() {
-        let changes: Vec<_> = changes.iter().map(change_json).collect();
-        ui.print_json(&json!({
-            "schema": 1, "kind": "trust", "project": context.project.common_dir, "file": layer.file.path,
-            "sha256": trusted.hash(), "changes": changes,
-            "trusted": changes.is_empty() || !only_shown,
-        }));
+        ui.print_output(&Trust {
+            project: &context.project.common_dir,
+            file: Some(&layer.file.path),
+            sha256: Some(trusted.hash()),
+            changes: changes.iter().map(Change::of).collect(),
+            trusted: changes.is_empty() || !only_shown,
+        });
         return;
     }
     let path = visible(&layer.file.path.display().to_string());
@@ -133,6 +168,11 @@ pub fn describe(project: &Project, layer: &ProjectLayer) -> Result<Vec<String>, 
     Ok(recorded_changes(project, layer)?.iter().map(line).collect())
 }
 
+/// Settings of the project that keep a run from starting, a line each, for people.
+pub fn not_trusted(context: &Context) -> Result<Vec<String>, Failure> {
+    Ok(standing_changes(context)?.iter().map(line).collect())
+}
+
 /// Records that the content of a project's file is trusted.
 pub fn record(project: &Project, layer: &ProjectLayer) -> Result<(), Failure> {
     let content = TrustedContent::of(&layer.values);
@@ -182,11 +222,15 @@ fn line(change: &TrustChange) -> String {
     }
 }
 
-fn change_json(change: &TrustChange) -> serde_json::Value {
-    json!({
-        "key": change.key, "old": shown(change, change.old.as_ref()), "new": shown(change, change.new.as_ref()),
-        "at": change.at.as_ref().map(place),
-    })
+impl<'a> Change<'a> {
+    fn of(change: &'a TrustChange) -> Self {
+        Self {
+            key: &change.key,
+            old: shown(change, change.old.as_ref()),
+            new: shown(change, change.new.as_ref()),
+            at: change.at.as_ref().map(place),
+        }
+    }
 }
 
 /// A value as it may stand in a log.

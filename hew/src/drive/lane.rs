@@ -13,6 +13,7 @@ use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
 use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
+use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
@@ -23,6 +24,7 @@ use super::cleanup;
 use super::gating::{GateRun, run_gate, temp_folder};
 use super::seat;
 use super::set_up::{SetUp, SetUpPlace};
+use super::verifying;
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -87,6 +89,7 @@ impl Lane {
                 let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
                 Event::Advanced(advance.map_err(|error| error.to_string()))
             }
+            LaneJob::Verify { commit } => Event::Verified(self.verify(rig, &commit, stops)),
             LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
             LaneJob::KeepConflict { task, work } => {
                 let result = keep_conflict(rig, &task, &work);
@@ -196,6 +199,33 @@ impl Lane {
                 .map_err(|error| error.to_string())?;
         }
         Ok(view)
+    }
+
+    fn verify(
+        &mut self,
+        rig: &Rig,
+        commit: &CommitId,
+        stops: &Receiver<StopRequest>,
+    ) -> Result<VerifyRun, String> {
+        // A gate may have left files there, even where the worktree is at the commit already.
+        self.depth = self.depth.max(CleanDepth::KeepIgnored);
+        match self.at {
+            Some(_) => self.put_at(rig, commit)?,
+            None => self.stand_at(rig, commit)?,
+        }
+        let Some(command) = verifying::command(rig, &self.path) else { return Ok(VerifyRun::NoCommand) };
+        self.furnish(rig, stops)?;
+        let run = verifying::run(rig, command, &self.path, stops);
+        // Whatever it did there, what comes next finds a clean tree.
+        self.put_at(rig, commit)?;
+        run
+    }
+
+    /// Puts the worktree at a commit, and cleans it.
+    fn put_at(&mut self, rig: &Rig, commit: &CommitId) -> Result<(), String> {
+        rig.git.checkout(&self.path, commit, self.depth).map_err(|error| error.to_string())?;
+        self.at = Some(commit.clone());
+        Ok(())
     }
 
     fn deliver(

@@ -13,6 +13,7 @@
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
+//! | `verifying` | the verification at the end |
 //! | `cleanup` | the end of the run's worktrees |
 
 mod cleanup;
@@ -22,6 +23,7 @@ mod queue;
 pub mod rig;
 mod seat;
 mod set_up;
+mod verifying;
 mod worker;
 
 use std::collections::HashMap;
@@ -224,7 +226,13 @@ impl Threads {
 
     fn lane(&mut self, job: LaneJob) {
         let (stop, stops) = unbounded();
-        if matches!(job, LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Deliver { .. }) {
+        if matches!(
+            job,
+            LaneJob::Baseline { .. }
+                | LaneJob::Gate { .. }
+                | LaneJob::Verify { .. }
+                | LaneJob::Deliver { .. }
+        ) {
             self.gate_stops = Some(stop);
         }
         send(&self.lane, lane::Order { job, stops });

@@ -1,9 +1,9 @@
 //! The tracker's thread: everything that the tracker is asked or told, one call after another.
 
 use crossbeam_channel::{Receiver, Sender};
-use hew_core::engine::{Effect, Event, SettleJob};
+use hew_core::engine::{Effect, Event, SettleJob, VerifyNote};
 use hew_core::ids::{Actor, IterationId, TaskId};
-use hew_core::land::close;
+use hew_core::land::{close, verify};
 use hew_core::tracker::{ClaimOutcome, PARKED_LABEL, ReadyQuery, TaskEditor, TaskPatch, TrackerError};
 
 /// Most leftovers that a run lists.
@@ -17,6 +17,7 @@ pub(super) enum Order {
     ReadRunning(Vec<(IterationId, TaskId)>),
     ListLeftovers(ReadyQuery),
     LookAhead(ReadyQuery),
+    NoteVerify(VerifyNote),
 }
 
 impl Order {
@@ -28,6 +29,7 @@ impl Order {
             Effect::Settle { iteration, job } => Some(Self::Settle { iteration, job }),
             Effect::ReadRunning(running) => Some(Self::ReadRunning(running)),
             Effect::LookAhead(query) => Some(Self::LookAhead(query)),
+            Effect::NoteVerify(note) => Some(Self::NoteVerify(note)),
             Effect::ListLeftovers(query) => Some(Self::ListLeftovers(query)),
             _ => None,
         }
@@ -60,6 +62,7 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
             let limit = query.limit.unwrap_or(MAX_LEFTOVERS);
             Event::LookedAhead(tracker.leftovers(&query, limit).map_err(words))
         }
+        Order::NoteVerify(note) => Event::VerifyNoted(verify::note(tracker, &note).map_err(words)),
         Order::ListLeftovers(query) => {
             Event::LeftoversListed(tracker.leftovers(&query, MAX_LEFTOVERS).map_err(words))
         }

@@ -6,8 +6,8 @@ use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
-use hew_core::plan::{self, Purpose, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
-use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_tail};
+use hew_core::plan::{self, Purpose, ResumedSession, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_resumed, render_tail};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::plan_file::plan_json;
 use hew_core::tracker::Task;
@@ -57,7 +57,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             let worktree = seat.path(rig).display().to_string();
             Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
         }
-        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice } => {
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
                 return Event::Planned { iteration, result: Err(error) };
             }
@@ -68,6 +68,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
                 previous: previous.as_deref(),
                 dependencies: &dependencies,
                 choice: &choice,
+                resumes: resumes.as_ref(),
             };
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
@@ -101,12 +102,12 @@ pub(super) fn folder(rig: &Rig, iteration: IterationId) -> std::path::PathBuf {
     rig.place.folder.join(iteration_dir(rig.place.jobs, iteration))
 }
 
-/// Puts what the try before this one printed beside, as `transcript.try-1.jsonl` and so on.
+/// Puts what the try before this one was told and printed beside, as `transcript.try-1.jsonl` and so on.
 fn keep_earlier_try(folder: &std::path::Path, retry: u32) -> Result<(), String> {
     if retry == 0 {
         return Ok(());
     }
-    for (name, kind) in [("transcript", "jsonl"), ("stderr", "log"), ("plan", "json")] {
+    for (name, kind) in [("transcript", "jsonl"), ("stderr", "log"), ("plan", "json"), ("prompt", "md")] {
         let from = folder.join(format!("{name}.{kind}"));
         let to = folder.join(format!("{name}.try-{retry}.{kind}"));
         match std::fs::rename(&from, &to) {
@@ -127,6 +128,7 @@ struct PlanRequest<'a> {
     previous: Option<&'a FailedAttempt>,
     dependencies: &'a [DependencyLanding],
     choice: &'a RuntimeChoice,
+    resumes: Option<&'a ResumedSession>,
 }
 
 /// Freezes what will run and writes it down with its prompt.
@@ -160,11 +162,24 @@ fn write_plan(
         host: &rig.host,
         seat: &seat,
         choice: request.choice,
+        resumes: request.resumes,
     };
     let plan = match plan::plan_spawn(&spawn) {
         Ok(plan) => plan,
         Err(problem) => return Ok(Err(problem)),
     };
+    let prompt = match &plan.resumes {
+        Some(_) => render_resumed(&request.task.id),
+        None => whole_prompt(rig, request),
+    };
+    let plan_file = seat.folder.join("plan.json");
+    write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
+    write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
+    Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+}
+
+/// What a new session is told: the run's prefix, and all about the task.
+fn whole_prompt(rig: &Rig, request: &PlanRequest<'_>) -> String {
     let tail = render_tail(&TailRequest {
         task: request.task,
         attempt: request.attempt,
@@ -172,11 +187,7 @@ fn write_plan(
         dependencies: request.dependencies,
         gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
     });
-    let prompt = format!("{}\n{tail}", rig.prefix.text);
-    let plan_file = seat.folder.join("plan.json");
-    write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
-    write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
-    Ok(Ok(PlannedView { plan: Box::new(plan), prompt_prefix_hash: rig.prefix.hash.clone() }))
+    format!("{}\n{tail}", rig.prefix.text)
 }
 
 /// A name for a runtime's session.

@@ -1,13 +1,16 @@
 //! The only printer. Results go to stdout, narration and errors to stderr; a closed stdout ends printing, never a run.
 
 pub mod panic;
+pub mod screen;
+pub mod terminal;
 pub mod wrong_flags;
 
 use std::io::{ErrorKind, IsTerminal as _, Write, stderr, stdin};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use hew_core::output::{Output, Printed};
 use hew_core::render::text;
 use serde::Serialize;
 
@@ -20,13 +23,19 @@ pub fn can_ask() -> bool {
     stdin().is_terminal() && stderr().is_terminal() && !is_set("CI") && !is_set("HEW_NON_INTERACTIVE")
 }
 
-/// How this invocation prints.
-#[derive(Debug)]
+/// How this invocation prints. A copy prints to the same streams and knows the same of them.
+#[derive(Debug, Clone)]
 pub struct Ui {
     json: bool,
     quiet: bool,
     verbose: bool,
-    stdout_closed: AtomicBool,
+    stdout: Arc<Stdout>,
+}
+
+/// What has become of stdout.
+#[derive(Debug, Default)]
+struct Stdout {
+    is_closed: AtomicBool,
     /// Why a result could not be printed, if it is not that nobody reads it.
     lost_output: Mutex<Option<String>>,
 }
@@ -40,13 +49,12 @@ impl Ui {
             ColorWhen::Never => anstream::ColorChoice::Never,
         };
         choice.write_global();
-        Self {
-            json: args.json,
-            quiet: args.quiet,
-            verbose: args.verbose,
-            stdout_closed: AtomicBool::new(false),
-            lost_output: Mutex::new(None),
-        }
+        Self { json: args.json, quiet: args.quiet, verbose: args.verbose, stdout: Arc::default() }
+    }
+
+    /// Narration is not wanted.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
     }
 
     /// Machine output is wanted.
@@ -61,16 +69,22 @@ impl Ui {
 
     /// A result for people: whole lines, already made safe by a renderer; styles are dropped where the stream shows none.
     pub fn print(&self, text: &str) {
-        if self.stdout_closed.load(Ordering::Relaxed) {
+        if self.stdout.is_closed.load(Ordering::Relaxed) {
             return;
         }
         let mut out = anstream::stdout().lock();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            self.stdout_closed.store(true, Ordering::Relaxed);
+            self.stdout.is_closed.store(true, Ordering::Relaxed);
             if error.kind() != ErrorKind::BrokenPipe {
-                *self.lost_output.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                *self.stdout.lost_output.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Some(error.to_string());
             }
         }
+    }
+
+    /// One object of `--json` on a line of its own.
+    pub fn print_output(&self, output: &impl Output) {
+        self.print_json(&Printed::of(output));
     }
 
     /// One JSON object on a line of its own.
@@ -84,7 +98,7 @@ impl Ui {
 
     /// The exit code of a command that ended with `code`: a result that could not be printed whole is a failure.
     pub fn finish(&self, code: u8) -> ExitCode {
-        let lost = self.lost_output.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let lost = self.stdout.lost_output.lock().unwrap_or_else(PoisonError::into_inner).take();
         match lost {
             Some(error) => {
                 self.warn(&format!("error: the result could not be written to stdout: {error}"));
@@ -96,7 +110,7 @@ impl Ui {
 
     /// Somebody still reads stdout.
     pub fn is_stdout_open(&self) -> bool {
-        !self.stdout_closed.load(Ordering::Relaxed)
+        !self.stdout.is_closed.load(Ordering::Relaxed)
     }
 
     /// Narration: one line on stderr, unless `-q`. Control characters in it are shown, not obeyed.
@@ -115,7 +129,7 @@ impl Ui {
     /// Prints a failure in the form asked for and answers its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
         if self.json {
-            self.print_json(&failure.to_json());
+            self.print_output(failure);
         } else {
             let _ = anstream::stderr().lock().write_all(render_failure(failure).as_bytes());
         }

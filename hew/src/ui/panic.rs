@@ -6,6 +6,7 @@ use crate::failure::code;
 pub fn install() {
     std::panic::set_hook(Box::new(|info| {
         use std::io::Write as _;
+        super::screen::leave();
         let _ = writeln!(
             std::io::stderr().lock(),
             "error: a bug in hew: {info}\n  next: the run's journal (.hew/loop/<run-id>/events.jsonl) shows what came before; please report it with that file"

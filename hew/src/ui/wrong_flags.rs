@@ -5,15 +5,19 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use hew_core::output::Printed;
+
 use crate::failure::Failure;
 
 /// Tells it and answers the exit code.
 ///
 /// # Panics
-/// Never: clap's exit codes are 0 and 2.
+/// Never: clap's exit codes are 0 and 2, and a failure can be written as JSON.
 pub fn tell(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> ExitCode {
     if error.use_stderr() && args.any(|arg| arg == "--json") {
-        let object = failure(&error.to_string()).to_json();
+        let failure = failure(&error.to_string());
+        let object =
+            serde_json::to_string(&Printed::of(&failure)).expect("a failure's fields are texts and numbers");
         // A closed stdout changes nothing about the exit code.
         let _ = writeln!(anstream::stdout().lock(), "{object}");
     } else {

@@ -1,6 +1,7 @@
 //! batch-NNN.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::CostSource;
@@ -10,7 +11,7 @@ use crate::record::view::BatchView;
 use crate::usage::Usage;
 
 /// batch-NNN.json: a plan of what is next, or that there is none.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct BatchFile {
     /// Version of this file.
     #[serde(default)]

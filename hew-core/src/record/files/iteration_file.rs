@@ -1,6 +1,7 @@
 //! iter-NNN.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ use crate::record::view::{IterationView, Moment};
 pub use crate::schedule::cost::CostSource;
 
 /// What the gate showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateFile {
     /// The command.
     pub command: String,
@@ -53,7 +54,7 @@ impl GateFile {
 }
 
 /// iter-NNN.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct IterationFile {
     /// Version of this file.
     #[serde(default)]

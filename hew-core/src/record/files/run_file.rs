@@ -1,51 +1,18 @@
 //! run.json and manifest.json.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::worker_subdir;
 use crate::ids::{BranchName, CommitId, RunId, WorkerId};
-use crate::record::event::{SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReason, TrackerRecord};
+use crate::record::event::{
+    SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
+};
 use crate::record::view::{RunHeader, RunView, WorkerTotals};
 
-/// What the verification at the end showed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub enum VerifyOutcome {
-    /// It was green.
-    Passed {
-        /// The command.
-        command: String,
-        /// Seconds that it took.
-        duration_secs: f64,
-    },
-    /// It was red.
-    Failed {
-        /// The command.
-        command: String,
-        /// Its exit code.
-        exit_code: i32,
-        /// Seconds that it took.
-        duration_secs: f64,
-        /// The end of its standard error.
-        stderr_tail: String,
-    },
-    /// It did not run.
-    Skipped {
-        /// Why.
-        reason: String,
-    },
-    /// Its time was up.
-    TimedOut {
-        /// The command.
-        command: String,
-        /// Seconds that it had.
-        budget_secs: u64,
-    },
-}
-
 /// run.json.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct RunFile {
     /// Version of this file.
     #[serde(default)]
@@ -134,7 +101,7 @@ impl RunFile {
             strict: false,
             interactive: false,
             scope: header.scope.clone(),
-            verify_outcome: None,
+            verify_outcome: view.verify.as_ref().map(|verify| verify.outcome.clone()),
             launch_sha: header.launch_sha.clone(),
             target_branch: header.target_branch.clone(),
             run_branch: header.run_branch.clone(),
@@ -149,7 +116,7 @@ impl RunFile {
 }
 
 /// One worker in manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestWorker {
     /// Its number.
     pub id: WorkerId,
@@ -170,7 +137,7 @@ pub struct ManifestWorker {
 }
 
 /// manifest.json.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ManifestFile {
     /// Version of this file.
     #[serde(default)]

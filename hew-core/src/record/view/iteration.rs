@@ -51,6 +51,10 @@ pub struct IterationView {
     pub ended: Option<Moment>,
     /// How far it has come.
     pub phase: Phase,
+    /// When it came there.
+    pub phase_since: Option<Moment>,
+    /// Its latest event.
+    pub last: Option<Moment>,
     /// Its worktree.
     pub worktree: Option<String>,
     /// The runtime.
@@ -137,6 +141,8 @@ impl IterationView {
             started: None,
             ended: None,
             phase: Phase::Preparing,
+            phase_since: None,
+            last: None,
             worktree: None,
             runtime: None,
             model: None,
@@ -196,6 +202,15 @@ impl IterationView {
 
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
         self.started.get_or_insert(moment);
+        self.last = Some(moment);
+        let before = self.phase;
+        self.take(event, moment);
+        if self.phase != before || self.phase_since.is_none() {
+            self.phase_since = Some(moment);
+        }
+    }
+
+    fn take(&mut self, event: &JournalEvent, moment: Moment) {
         match event {
             JournalEvent::IterationStarted { .. } => self.start(event, moment),
             JournalEvent::Prepared { worktree, .. } => {

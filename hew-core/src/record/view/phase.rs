@@ -41,4 +41,18 @@ impl Phase {
             Self::Ended => "ended",
         }
     }
+
+    /// For people, in one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Queued => "queued",
+            other => other.as_str(),
+        }
+    }
+
+    /// The worker is free for the next task: what is left to do is the lane's.
+    pub fn is_in_lane(self) -> bool {
+        matches!(self, Self::Queued | Self::Gating | Self::Settling)
+    }
 }

@@ -1,6 +1,7 @@
 //! What lists and pictures need of an iteration: small enough to keep for a run of a hundred thousand.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{IterationView, RunView};
@@ -10,7 +11,7 @@ use crate::record::event::{BatchSource, JournalEntry, JournalEvent};
 use crate::usage::Usage;
 
 /// One iteration, briefly.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct IterationRow {
     /// The iteration.
     #[serde(flatten)]

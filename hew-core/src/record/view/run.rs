@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 
 use super::Moment;
 use crate::ids::{BranchName, CommitId, IterationId, RunId};
-use crate::record::event::{JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord};
+use crate::record::event::{
+    JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
+};
 
 /// What was frozen at launch.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,7 +52,13 @@ pub struct RunHeader {
 impl RunHeader {
     /// A setting that is a number; none where it is not set.
     pub fn number<T: std::str::FromStr>(&self, key: &str) -> Option<T> {
-        self.settings.iter().find(|setting| setting.key == key)?.value.parse().ok()
+        self.setting(key)?.parse().ok()
+    }
+
+    /// A setting as it is written, without quotes; none where it is not set.
+    pub fn setting(&self, key: &str) -> Option<&str> {
+        let setting = self.settings.iter().find(|setting| setting.key == key)?;
+        Some(setting.value.trim_matches('"'))
     }
 }
 
@@ -86,6 +94,19 @@ pub struct StopView {
     pub now: bool,
     /// When.
     pub at: Moment,
+}
+
+/// What the verification at the end showed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifyView {
+    /// What it showed.
+    pub outcome: VerifyOutcome,
+    /// The commit that it is about; unknown in older runs.
+    pub sha: Option<CommitId>,
+    /// Its log, relative to the run folder; none where it did not run.
+    pub log: Option<String>,
+    /// Names of the first tests that failed, as far as its output tells them.
+    pub failed_tests: Vec<String>,
 }
 
 /// Something that a person should know.

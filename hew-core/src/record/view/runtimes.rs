@@ -16,6 +16,8 @@ pub struct RuntimeView {
     pub why: Option<String>,
     /// Why it can't be used in this run any more.
     pub out: Option<String>,
+    /// What a person does to use it again.
+    pub remedy: Option<String>,
     /// Iterations that it ran in place of another.
     pub stood_in: u64,
 }
@@ -30,7 +32,10 @@ impl RuntimeView {
                 self.why = Some(message.clone());
             }
             RuntimeChange::Tried | RuntimeChange::Fit => self.resting_until = None,
-            RuntimeChange::Out { message } => self.out = Some(message.clone()),
+            RuntimeChange::Out { message, remedy } => {
+                self.out = Some(message.clone());
+                self.remedy.clone_from(remedy);
+            }
             RuntimeChange::StandsIn { .. } => self.stood_in += 1,
         }
     }

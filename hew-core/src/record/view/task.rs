@@ -46,7 +46,7 @@ pub struct TaskView {
     pub id: TaskId,
     /// Its title; empty if no iteration of it began.
     pub title: String,
-    /// Attempts so far, a running one included.
+    /// Attempts so far that count, a running one included.
     pub attempts: u32,
     /// Its latest iteration.
     pub last: Option<IterationId>,
@@ -99,14 +99,15 @@ impl TaskView {
         match event {
             JournalEvent::IterationStarted { iteration, title, attempt, builds_on, .. } => {
                 self.title.clone_from(title);
-                self.attempts = self.attempts.max(*attempt);
+                self.attempts = *attempt;
                 self.last = Some(*iteration);
                 self.is_running = true;
                 self.builds_on.clone_from(builds_on);
             }
             JournalEvent::Landed { sha, .. } => self.landed_sha = Some(sha.clone()),
-            JournalEvent::IterationEnded { outcome, reason, landed_sha, .. } => {
+            JournalEvent::IterationEnded { outcome, reason, landed_sha, spares_attempt, .. } => {
                 self.is_running = false;
+                self.attempts = self.attempts.saturating_sub(u32::from(*spares_attempt));
                 self.outcome = Some(*outcome);
                 self.reason.clone_from(reason);
                 if landed_sha.is_some() {

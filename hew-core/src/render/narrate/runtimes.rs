@@ -33,7 +33,10 @@ fn change_words(change: &RuntimeChange) -> String {
             let until = if *named { format!("until {}", stamp(*until)) } else { at_latest(*until) };
             format!("rests for every worker {until}: {message} ({})", class.as_str())
         }
-        RuntimeChange::Out { message } => format!("is out for this run: {message}"),
+        RuntimeChange::Out { message, remedy } => {
+            let remedy = remedy.as_ref().map(|remedy| format!("; to use it again: {remedy}"));
+            format!("is out for this run: {message}{}", remedy.unwrap_or_default())
+        }
         RuntimeChange::Tried => "is tried again after its rest".to_owned(),
         RuntimeChange::Fit => "answers again: its rest is over".to_owned(),
         RuntimeChange::StandsIn { instead_of, why } => format!("runs this instead of {instead_of} ({why})"),

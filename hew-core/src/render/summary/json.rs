@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::{SummaryPlace, effort, limits, models, needs, spent, tasks, workers};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
-use crate::record::view::{GateProofView, IterationView, RunView, TaskView};
+use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView};
 
 /// The whole summary, to be written as one object: `"schema": 1, "kind": "summary"`. Tasks are made as they are written,
 /// so that a run of very many needs little memory.
@@ -28,6 +28,9 @@ impl Serialize for SummaryJson<'_> {
                 map.serialize_entry(name, figure)?;
             }
         }
+        let verify = self.view.verify.as_ref();
+        map.serialize_entry("verify_outcome", &verify.map(|seen| &seen.outcome))?;
+        map.serialize_entry("verify", &verify.map(verified))?;
         map.serialize_entry("tasks", &Tasks(self.view))?;
         map.end()
     }
@@ -114,10 +117,14 @@ fn left(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "at": notice.at, "iteration": notice.about, "text": notice.text,
         })).collect::<Vec<_>>(),
         "notice_count": view.notice_count,
-        "needs_you": header.map(|header| needs::figures(&needs::of(view, header, place.state))),
+        "needs_you": header.map(|header| needs::figures(&needs::of(view, header, place))),
         "settings_changed": view.settings_changed,
         "remedies": ending.map(|ending| ending.remedies.clone()).unwrap_or_default(),
     })
+}
+
+fn verified(seen: &VerifyView) -> Value {
+    json!({ "sha": seen.sha, "log": seen.log, "failed_tests": seen.failed_tests })
 }
 
 fn outcomes(view: &RunView) -> Map<String, Value> {

@@ -38,7 +38,11 @@ fn overshoot(view: &RunView, over: Option<String>) -> String {
 
 fn why_passed(passed: &PassedView) -> String {
     if passed.at_end {
-        return format!(": the agent of {} told of what it used only at its end", passed.iteration);
+        let told = match passed.mark {
+            BudgetMark::Tokens { .. } => "told of what it used only at its end",
+            BudgetMark::Usd { .. } => "spent what could be priced only at its end",
+        };
+        return format!(": the agent of {} {told}", passed.iteration);
     }
     ": agents that ran were given loop.budget.grace, and what they use is read once a second".to_owned()
 }
@@ -57,7 +61,8 @@ pub(super) fn runtimes(view: &RunView) -> String {
 fn words(runtime: &RuntimeView) -> String {
     let mut words = Vec::new();
     if let Some(why) = &runtime.out {
-        words.push(format!("out for the run: {why}"));
+        let remedy = runtime.remedy.as_ref().map(|remedy| format!("; to use it again: {remedy}"));
+        words.push(format!("out for the run: {why}{}", remedy.unwrap_or_default()));
     }
     if runtime.rests > 0 {
         let until = runtime.resting_until.map(|until| format!(", until {}", stamp(until)));
@@ -98,6 +103,7 @@ pub(super) fn runtime_figures(view: &RunView) -> Value {
             "resting_until": runtime.resting_until,
             "why": runtime.why,
             "out": runtime.out,
+            "remedy": runtime.remedy,
             "stood_in": runtime.stood_in,
         })
     });

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::heading;
+use super::{SummaryPlace, heading};
 use crate::record::RunState;
 use crate::record::event::{DeliveryRecord, LeftoverRecord};
 use crate::record::view::{RunHeader, RunView, TaskView};
@@ -35,8 +35,10 @@ impl Need {
 }
 
 /// Everything that a person has to see to, the result first.
-pub(super) fn of(view: &RunView, header: &RunHeader, state: RunState) -> Vec<Need> {
+pub(super) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) -> Vec<Need> {
+    let state = place.state;
     let mut needs = Vec::new();
+    needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
@@ -51,6 +53,14 @@ pub(super) fn of(view: &RunView, header: &RunHeader, state: RunState) -> Vec<Nee
     needs.extend(others.map(|left| Need::new(told(left), leftover_command(left))));
     add_remedies(view, &mut needs);
     needs
+}
+
+/// The verification at the end was not green.
+fn red(view: &RunView, folder: &str) -> Option<Need> {
+    let seen = view.verify.as_ref()?;
+    let why = seen.outcome.why_red(&seen.failed_tests)?;
+    let command = seen.log.as_ref().map(|log| format!("less {folder}/{log}"));
+    Some(Need { what: format!("verify at the end is not green: {why}"), command })
 }
 
 fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {

@@ -2,13 +2,14 @@
 
 use super::needs::Need;
 use crate::record::IterationOutcome;
-use crate::record::event::{DeliveryRecord, GateRecord};
+use crate::record::event::{DeliveryRecord, GateRecord, VerifyOutcome};
 use crate::record::view::{RunHeader, RunView};
 use crate::render::facts::{Fact, wrap};
 use crate::render::figures::{count, duration_ms, duration_secs, stamp};
 use crate::render::style::{BAD, GOOD, WARN};
 use crate::render::table::PAGE;
 use crate::render::text::visible;
+use crate::render::verify;
 
 /// In a sentence: how much of it is done, whether it is where it should be, whether a person is needed.
 pub(super) fn verdict(view: &RunView, header: &RunHeader, needs: &[Need]) -> String {
@@ -52,6 +53,7 @@ pub(super) fn facts(view: &RunView, header: &RunHeader) -> Vec<Fact> {
     let mut facts = vec![Fact::new("time", time(view, header))];
     facts.extend(stopped(view));
     facts.push(landed(view));
+    facts.extend(verified(view));
     facts.extend(delivered(view, header));
     facts.extend(gate(view, header));
     facts
@@ -89,6 +91,16 @@ fn landed(view: &RunView) -> Fact {
         count(totals.files, "file", "files"),
     );
     Fact::new("landed", text)
+}
+
+fn verified(view: &RunView) -> Option<Fact> {
+    let seen = view.verify.as_ref()?;
+    let fact = Fact::new("verify", verify::words(&seen.outcome, &seen.failed_tests));
+    Some(match &seen.outcome {
+        VerifyOutcome::Passed { .. } => fact.styled(GOOD),
+        VerifyOutcome::Failed { .. } | VerifyOutcome::TimedOut { .. } => fact.styled(BAD),
+        VerifyOutcome::Skipped { .. } => fact,
+    })
 }
 
 fn delivered(view: &RunView, header: &RunHeader) -> Option<Fact> {

@@ -165,6 +165,20 @@ impl BdClient for BdTracker {
             Ok(pairs)
         })
     }
+
+    fn remember(&self, key: &str, text: &str) -> Result<(), TrackerError> {
+        self.write(|| {
+            let call = self.program.call(&["remember", "--json"]).flag("key", key);
+            call.arg("--").arg(text).run()?.done().map_err(refused)
+        })
+    }
+
+    fn forget(&self, key: &str) -> Result<(), TrackerError> {
+        if !self.memories()?.iter().any(|(known, _)| known == key) {
+            return Ok(());
+        }
+        self.write(|| self.program.call(&["forget", "--json", "--", key]).run()?.done().map_err(refused))
+    }
 }
 
 impl BdTracker {

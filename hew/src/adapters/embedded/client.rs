@@ -1,6 +1,7 @@
 //! What a run needs of the store.
 
 use hew_core::ids::{Actor, TaskId};
+use hew_core::tracker::jsonl::Memory;
 use hew_core::tracker::{
     BdClient, ClaimOutcome, CloseOutcome, Leftover, NewTask, ReadyQuery, ReleaseOutcome, Scope, Status, Task,
     TaskEditor, TrackerError, edit,
@@ -106,6 +107,14 @@ impl BdClient for EmbeddedTracker {
     fn memories(&self) -> Result<Vec<(String, String)>, TrackerError> {
         let memories = self.read(queries::memories)?;
         Ok(memories.into_iter().map(|memory| (memory.key, memory.value)).collect())
+    }
+
+    fn remember(&self, key: &str, text: &str) -> Result<(), TrackerError> {
+        self.write(|change| change.save_memory(&Memory::new(key, text)))
+    }
+
+    fn forget(&self, key: &str) -> Result<(), TrackerError> {
+        self.write(|change| change.remove_memory(key))
     }
 }
 

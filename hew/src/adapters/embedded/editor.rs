@@ -184,7 +184,12 @@ impl Change<'_> {
         record.as_deref().map(queries::memory_of).transpose()
     }
 
-    fn save_memory(&self, memory: &Memory) -> Result<(), Trouble> {
+    pub(super) fn remove_memory(&self, key: &str) -> Result<(), Trouble> {
+        self.tx.prepare_cached("DELETE FROM memory WHERE key = ?1")?.execute([key])?;
+        Ok(())
+    }
+
+    pub(super) fn save_memory(&self, memory: &Memory) -> Result<(), Trouble> {
         let record = serde_json::to_string(&memory.record).expect("a record has text keys");
         let sql = "INSERT INTO memory (key, record) VALUES (?1, ?2)
             ON CONFLICT (key) DO UPDATE SET record = excluded.record";

@@ -15,11 +15,13 @@ mod project;
 use std::path::Path;
 
 use clap::Parser;
-use hew_core::ids::BranchName;
+use hew_core::ids::{BranchName, CommitId};
+use hew_core::output::Output;
 use hew_core::render::text::visible;
 use hew_core::settings::layers::{read_file, read_flags};
 use hew_core::settings::{Settings, Values};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::{loop_graph, loop_run, trust};
@@ -82,15 +84,30 @@ fn open(folder: &Path, jobs: u16) -> Result<Context, Failure> {
     Ok(Context { project, settings, values, project_layer: Some(layer) })
 }
 
+/// Where everything is.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Demo<'a> {
+    /// The project's folder.
+    project: &'a Path,
+    /// The branch that everything landed on.
+    branch: &'a BranchName,
+    /// Where it is.
+    sha: &'a CommitId,
+    /// The run's exit code.
+    exit_code: u8,
+}
+
+impl Output for Demo<'_> {
+    const KIND: &'static str = "demo";
+}
+
 /// Where everything is, and what to look at next.
 fn tell(context: &Context, code: u8, ui: &Ui) -> Result<(), Failure> {
     let root = &context.project.root;
     let branch = BranchName::new(project::BRANCH);
     let tip = project::tip(root, &branch)?;
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "demo", "project": root, "branch": branch, "sha": tip, "exit_code": code,
-        }));
+        ui.print_output(&Demo { project: root, branch: &branch, sha: &tip, exit_code: code });
         return Ok(());
     }
     let folder = visible(&root.display().to_string());

@@ -1,19 +1,17 @@
 //! Earlier runs of this project that a new one has to know of: undelivered, or crashed.
 
-use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::path::Path;
 
-use hew_core::ids::{BranchName, CommitId, TaskId};
-use hew_core::record::JournalEvent;
+use hew_core::ids::{BranchName, RunId};
 use hew_core::record::ledger::{self, LedgerEvent, LedgerRun};
 use hew_core::tracker::{CloseOutcome, ReleaseOutcome, TaskEditor};
 use hew_core::worktree::GitClient;
 
+use super::crashed::{self, Held};
 use crate::adapters::git::RepoGit;
 use crate::adapters::ledger as ledger_file;
 use crate::adapters::project::Project;
-use crate::adapters::store;
 use crate::cli::loop_args::RunArgs;
 use crate::commands::task::tracker_failure;
 use crate::failure::{Failure, code};
@@ -45,6 +43,13 @@ pub(super) fn settle(
     for run in crashed {
         settle_claims(run, git, tracker, ui)?;
     }
+    Ok(runs)
+}
+
+/// Runs without an end whose process is gone; `running` is the one whose is not.
+pub(super) fn crashed(shared_dir: &Path, running: Option<&RunId>) -> Result<Vec<LedgerRun>, Failure> {
+    let (mut runs, _) = ledger_file::read(shared_dir).map_err(ledger_failure)?;
+    runs.retain(|run| run.ended.is_none() && Some(&run.run_id) != running);
     Ok(runs)
 }
 
@@ -108,61 +113,39 @@ fn is_missing(run: &LedgerRun, git: &RepoGit, target: &BranchName) -> Result<boo
 }
 
 /// What an earlier run did can't be told, so nothing may be decided about it.
-fn unreadable(run: &LedgerRun, error: impl Display) -> Failure {
+pub(super) fn unreadable(run: &LedgerRun, error: impl Display) -> Failure {
     Failure::usage(format!("what run {} landed can't be read", run.run_id)).because(error)
 }
 
 /// Gives back what a crashed run still holds; what it had landed is closed, and not done again.
 fn settle_claims(run: &LedgerRun, git: &RepoGit, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
     let failed = |error| tracker_failure(&error);
-    let held = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
-    let landed = if held.is_empty() { BTreeMap::new() } else { landings(run, git)? };
-    for id in held {
-        let Some(holder) = tracker.task(&id).map_err(failed)?.and_then(|task| task.assignee) else {
-            continue;
-        };
-        if let Some(commit) = landed.get(&id) {
+    for Held { task, holder, landed, work } in crashed::still_held(run, git, tracker)? {
+        if let Some(commit) = landed {
             let reason = format!("landed {commit}: the run crashed before it could say so");
-            match tracker.close(&id, &reason, &holder).map_err(failed)? {
+            match tracker.close(&task, &reason, &holder).map_err(failed)? {
                 CloseOutcome::Closed => {
-                    ui.say(&format!("{id} had been landed by the crashed run {}; it is closed", run.run_id));
+                    ui.say(&format!(
+                        "{task} had been landed by the crashed run {}; it is closed",
+                        run.run_id
+                    ));
                 }
                 CloseOutcome::Refused(why) => {
-                    ui.warn(&format!("{id} had been landed as {commit} and can't be closed: {why}"));
+                    ui.warn(&format!("{task} had been landed as {commit} and can't be closed: {why}"));
                 }
                 CloseOutcome::AlreadyClosed | CloseOutcome::Missing => {}
             }
             continue;
         }
-        if tracker.release(&id, &holder).map_err(failed)? == ReleaseOutcome::Released {
-            let note = format!("hew {holder}: the run crashed; the claim was given back");
-            tracker.note(&id, &note).map_err(failed)?;
-            ui.say(&format!("{id} was still held by the crashed run {}; it is open again", run.run_id));
+        if tracker.release(&task, &holder).map_err(failed)? == ReleaseOutcome::Released {
+            let work = work.map(|work| format!("; {work}")).unwrap_or_default();
+            let note = format!("hew {holder}: the run crashed; the claim was given back{work}");
+            tracker.note(&task, &note).map_err(failed)?;
+            ui.say(&format!(
+                "{task} was still held by the crashed run {}; it is open again{work}",
+                run.run_id
+            ));
         }
     }
     Ok(())
-}
-
-/// What a crashed run's branch holds of the candidates in its journal, by task: nothing where the branch or the run's
-/// folder is gone.
-fn landings(run: &LedgerRun, git: &RepoGit) -> Result<BTreeMap<TaskId, CommitId>, Failure> {
-    let folder = store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
-    let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
-    let (Some(tip), true) = (tip, folder.exists()) else { return Ok(BTreeMap::new()) };
-    let (mut tasks, mut candidates) = (BTreeMap::new(), Vec::new());
-    store::for_each_entry(&folder, |entry| match &entry.event {
-        JournalEvent::IterationStarted { iteration, task, .. } => {
-            tasks.insert(*iteration, task.clone());
-        }
-        JournalEvent::Candidate { iteration, candidate, .. } => {
-            candidates.push((*iteration, candidate.clone()));
-        }
-        _ => {}
-    })
-    .map_err(|error| {
-        unreadable(run, error).hint(format!("mend it, or put it aside: mv {} ELSEWHERE", folder.display()))
-    })?;
-    // A candidate that git does not find never landed.
-    candidates.retain(|(_, commit)| git.contains_all(&tip, std::slice::from_ref(commit)).unwrap_or(false));
-    Ok(candidates.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit))).collect())
 }

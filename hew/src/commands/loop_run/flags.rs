@@ -30,6 +30,12 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");
     add("loop.gate.command", args.gate.clone(), "--gate");
     add("loop.gate.baseline", args.no_baseline.then(|| "false".to_owned()), "--no-baseline");
+    let (verify, flag) = match (args.no_verify_tests, args.verify_tests) {
+        (true, _) => (Some("false".to_owned()), "--no-verify-tests"),
+        (false, given) => (given.then(|| "true".to_owned()), "--verify-tests"),
+    };
+    add("loop.end_of_run.verify_tests", verify, flag);
+    add("loop.end_of_run.verify_command", args.verify_command.clone(), "--verify-command");
     add("loop.deliver", args.no_deliver.then(|| "false".to_owned()), "--no-deliver");
     let merge = args.merge.map(|merge| match merge {
         MergeArg::Task => "task".to_owned(),

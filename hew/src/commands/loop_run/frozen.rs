@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use hew_core::engine::{GatePlan, RunConfig, RunLimits};
+use hew_core::engine::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 use hew_core::ids::CommitId;
 use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, SettingRecord, TrackerRecord};
 use hew_core::record::ledger::LedgerDelivery;
@@ -41,6 +41,10 @@ pub(super) fn run_config(
         launch: checked.launch.clone(),
         run_branch: place.run_branch.clone(),
         gate,
+        verify: settings.verify_tests.value.then_some(VerifyPlan {
+            budget: settings.verify_budget_wall.value,
+            on_red: settings.verify_on_red.value,
+        }),
         limits: RunLimits {
             max_attempts: settings.max_attempts.value,
             max_iter: settings.budget_iterations.value,

@@ -45,7 +45,7 @@ pub(super) fn launch(
     ui: &Ui,
 ) -> Result<u8, Failure> {
     let run = new_run_id()?;
-    let _lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
+    let lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
     let target = checked.target.as_ref();
     let runs = earlier::settle(&context.project, &checked.git, target, &*tracker.tasks, args, ui)?;
     if let Some(target) = target {
@@ -67,9 +67,19 @@ pub(super) fn launch(
         ..Rig::new(context, Arc::clone(&tracker.tasks), place.clone(), prefix)
     };
     let rig = Arc::new(rig);
-    let ended = record_and_drive(rig, state, outside, first, ui)?;
+    let log = RunLog::open(&place.folder).map_err(unwritable)?;
+    let mut narration = Narration::start(ui, &place.folder, log)
+        .map_err(|error| Failure::usage("what happens can't be told").because(error))?;
+    let driven = record_and_drive(rig, state, outside, first, &mut narration);
     control::close(&place.folder);
-    note_end(context, &place, &ended, &checked.launch)?;
+    let noted = driven.and_then(|ended| note_end(context, &place, &ended, &checked.launch).map(|()| ended));
+    // From here on only printing is left, and that may take as long as nobody reads.
+    drop(lock);
+    narration.finish();
+    let ended = noted?;
+    for error in &ended.unwritten {
+        ui.warn(&format!("{error} (the journal has it all)"));
+    }
     loop_summary::show_after_run(&place.folder, ui)?;
     Ok(ended.end.exit_code)
 }
@@ -211,6 +221,8 @@ struct Ended {
     stop_reason: StopReason,
     tip: CommitId,
     delivery: LedgerDelivery,
+    /// Files that could not be written; the journal has what is in them.
+    unwritten: Vec<StoreError>,
 }
 
 fn record_and_drive(
@@ -218,12 +230,10 @@ fn record_and_drive(
     state: State,
     outside: Receiver<Event>,
     first: JournalEvent,
-    ui: &Ui,
+    narration: &mut Narration,
 ) -> Result<Ended, Failure> {
     let mut store = RunFolder::open(&rig.place.folder);
     let recorder = Recorder::start(Box::new(RunFolder::open(&rig.place.folder)), RunView::new());
-    let log = RunLog::open(&rig.place.folder).map_err(unwritable)?;
-    let mut narration = Narration::new(ui, log);
     let wants_delivery = rig.settings.deliver.value && rig.place.target.is_some();
     let mut outcome = frozen::OutcomeWatch::new(state.tip().clone(), wants_delivery);
     let now = rig.clock.now();
@@ -240,15 +250,13 @@ fn record_and_drive(
     let folder = rig.place.folder.clone();
     let drive = Drive { rig, state, store: &mut store, seq: 1, outside, on_record: &mut on_record };
     let end = drive::drive(drive);
-    for error in recorder.finish() {
-        ui.warn(&format!("{error} (the journal has it all)"));
-    }
+    let unwritten = recorder.finish();
     let end = end.map_err(|error| {
         unwritable(error)
             .hint(format!("free some space; what has landed is safe. The journal: {}", folder.display()))
     })?;
     let frozen::OutcomeWatch { tip, stop_reason, delivery, .. } = outcome;
-    Ok(Ended { end, stop_reason, tip, delivery })
+    Ok(Ended { end, stop_reason, tip, delivery, unwritten })
 }
 
 fn note_end(context: &Context, place: &RunPlace, ended: &Ended, launch: &CommitId) -> Result<(), Failure> {

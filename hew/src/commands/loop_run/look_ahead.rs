@@ -48,7 +48,7 @@ impl<'a> LookAhead<'a> {
         let choice = match runtime::choose(task, settings, &self.health) {
             Choice::Use(choice) => choice,
             Choice::Wait { why, .. } => return Err(why),
-            Choice::Unusable(problem) => return Err(problem.to_string()),
+            Choice::Unusable(problem) => return Err(problem.with_remedy()),
         };
         *self.health.running.entry(choice.name.clone()).or_default() += 1;
         let request = SpawnRequest {
@@ -58,8 +58,9 @@ impl<'a> LookAhead<'a> {
             host: &self.host,
             seat: &self.seat(worker),
             choice: &choice,
+            resumes: None,
         };
-        plan_spawn(&request).map_err(|problem| problem.to_string())
+        plan_spawn(&request).map_err(|problem| problem.with_remedy())
     }
 
     fn seat(&self, worker: WorkerId) -> Seat {

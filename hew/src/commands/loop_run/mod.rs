@@ -6,6 +6,7 @@
 //! | `scope` | which slice of the queue, asked for on a terminal |
 //! | `preflight` | everything that is checked before anything starts, all problems at once |
 //! | `earlier` | runs of this project that are undelivered or crashed |
+//! | `crashed` | what a crashed run still holds, and where its work lies |
 //! | `old_refs` | refs of earlier runs that the target has made needless |
 //! | `launch` | lock, run branch, run folder; the drive; the end |
 //! | `frozen` | what is frozen at launch |
@@ -13,6 +14,7 @@
 //! | `look_ahead` | what would run for one task |
 //! | `dry_run` | what would run for all that are ready |
 
+mod crashed;
 mod dry_run;
 mod earlier;
 mod flags;
@@ -24,6 +26,7 @@ mod old_refs;
 mod preflight;
 mod scope;
 
+pub(super) use dry_run::DryRun;
 pub(crate) use look_ahead::LookAhead;
 pub(crate) use preflight::{find_gate, missing_program, worktree_root};
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
+use hew_core::plan::how_to_find_program;
 use hew_core::plan::priced::unpriced_of_run;
 use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
@@ -116,28 +117,23 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     let def = match runtime::definition(choice, settings) {
         Ok(def) => def,
         Err(_) if choice.name != settings.runtime.value => return None,
-        Err(problem) => {
-            let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
-            return Some(Problem { what: problem.to_string(), hint });
-        }
+        Err(problem) => return Some(runtime_can_not(&problem)),
     };
     let program = match (&def.command.value, choice.name.as_str()) {
         (_, SHELL) if settings.shell_allow_task_commands.value => "sh",
         (Some(_), SHELL) => "sh",
         (Some(command), _) => command,
-        (None, _) => {
-            let problem = runtime::no_command(choice);
-            let hint = format!("hew config set loop.runtime_defs.{}.command PROGRAM", choice.name);
-            return Some(Problem { what: problem.to_string(), hint });
-        }
+        (None, _) => return Some(runtime_can_not(&runtime::no_command(choice))),
     };
     missing_program(program).map(|what| Problem {
         what: format!("runtime `{}` ({}): {what}", choice.name, choice.origin),
-        hint: format!(
-            "install {program}, or: hew config set loop.runtime_defs.{}.command PROGRAM",
-            choice.name
-        ),
+        hint: how_to_find_program(&choice.name, settings).unwrap_or_else(|| format!("install {program}")),
     })
+}
+
+fn runtime_can_not(problem: &RuntimeProblem) -> Problem {
+    let hint = problem.remedy().unwrap_or_else(|| "hew config validate".to_owned());
+    Problem { what: problem.to_string(), hint }
 }
 
 /// Runtimes besides the main one that settings name and nobody defined, and an `auto` with nothing to choose among.
@@ -169,16 +165,7 @@ fn price_problems(settings: &Settings, args: &RunArgs) -> Vec<Problem> {
         return Vec::new();
     }
     let unpriced = unpriced_of_run(settings, flags::model(args).as_ref());
-    let problem = |problem: RuntimeProblem| {
-        let hint = match &problem {
-            RuntimeProblem::Unpriced { model: Some(model), .. } => {
-                format!("hew config set loop.prices.{model} INPUT/OUTPUT   # USD per million tokens")
-            }
-            _ => "hew config set loop.model.default MODEL, and loop.prices.MODEL INPUT/OUTPUT".to_owned(),
-        };
-        Problem { what: problem.to_string(), hint }
-    };
-    unpriced.into_iter().map(problem).collect()
+    unpriced.iter().map(runtime_can_not).collect()
 }
 
 /// A branch where the run's own need a folder.

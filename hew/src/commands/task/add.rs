@@ -19,7 +19,7 @@ pub(super) fn run(desk: &Desk<'_>, args: AddArgs) -> Result<u8, Failure> {
     }
     let task = desk.existing(&id)?;
     if desk.ui.is_json() {
-        desk.ui.print_json(&super::task_json(&task));
+        desk.ui.print_output(&super::TaskOutput::of(&task));
     } else {
         desk.ui.print(&task_lines(&[task]));
     }

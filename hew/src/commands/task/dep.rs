@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use hew_core::ids::TaskId;
+use hew_core::output::Output;
 use hew_core::render::task::headline;
 use hew_core::render::text::visible;
 use hew_core::tracker::{DependencyKind, Task};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::Desk;
 use crate::cli::task_args::{DepAddArgs, DepCommand, EdgeArgs, IdArg};
@@ -53,6 +55,27 @@ fn remove(desk: &Desk<'_>, args: &EdgeArgs) -> Result<u8, Failure> {
     Ok(code::OK)
 }
 
+/// A place in the tree of what a task waits for, depth first.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct TreeNode<'a> {
+    /// Edges from the task that was asked for.
+    depth: usize,
+    /// The kind of the edge that leads here; null for that task.
+    edge: Option<&'a str>,
+    /// The task.
+    id: &'a TaskId,
+    /// Its title; null where the tracker has no such task.
+    title: Option<&'a str>,
+    /// Its status; null where the tracker has no such task.
+    status: Option<&'a str>,
+    /// It came before, and what it depends on is not told again.
+    repeated: bool,
+}
+
+impl Output for TreeNode<'_> {
+    const KIND: &'static str = "task_tree_node";
+}
+
 /// A place in the tree, still to be printed.
 struct Branch {
     id: TaskId,
@@ -82,10 +105,14 @@ fn tree(desk: &Desk<'_>, args: &IdArg) -> Result<u8, Failure> {
 fn print(desk: &Desk<'_>, branch: &Branch, task: Option<&Task>, is_new: bool) {
     let kind = branch.kind.as_ref().map(DependencyKind::as_str);
     if desk.ui.is_json() {
-        desk.ui.print_json(&json!({
-            "schema": 1, "kind": "task_tree_node", "depth": branch.depth, "edge": kind, "id": branch.id,
-            "title": task.map(|task| &task.title), "status": task.map(|task| task.status.as_str()), "repeated": !is_new,
-        }));
+        desk.ui.print_output(&TreeNode {
+            depth: branch.depth,
+            edge: kind,
+            id: &branch.id,
+            title: task.map(|task| task.title.as_str()),
+            status: task.map(|task| task.status.as_str()),
+            repeated: !is_new,
+        });
         return;
     }
     let kind = kind.filter(|kind| *kind != "blocks").map(|kind| format!("({kind}) ")).unwrap_or_default();

@@ -3,12 +3,58 @@
 use std::io::Write as _;
 use std::path::Path;
 
+use hew_core::ids::TaskId;
+use hew_core::output::Output;
 use hew_core::tracker::{ImportReport, TrackerError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{Desk, input};
 use crate::cli::task_file_args::{ExportArgs, ImportArgs};
 use crate::failure::{Failure, code};
+
+/// What became of the lines that were read.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct Imported<'a> {
+    /// Tasks that are new.
+    created: usize,
+    /// Tasks that were older here.
+    updated: usize,
+    /// Tasks that were here as they are, or newer.
+    unchanged: usize,
+    /// Memories stored.
+    memories: usize,
+    /// Lines that were left out.
+    skipped: Vec<SkippedLine<'a>>,
+    /// Tasks that came twice; the newer record counts.
+    duplicates: &'a [TaskId],
+}
+
+/// A line that can't be read.
+#[derive(Debug, Serialize, JsonSchema)]
+struct SkippedLine<'a> {
+    /// Its number, from 1.
+    line: usize,
+    /// Why.
+    reason: &'a str,
+}
+
+impl Output for Imported<'_> {
+    const KIND: &'static str = "import";
+}
+
+/// A file that tasks were written to. Without a file the records themselves are printed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct Exported<'a> {
+    /// The file.
+    file: &'a Path,
+    /// Lines in it.
+    records: usize,
+}
+
+impl Output for Exported<'_> {
+    const KIND: &'static str = "export";
+}
 
 pub(super) fn import(desk: &Desk<'_>, args: &ImportArgs) -> Result<u8, Failure> {
     let text = input::load_text(&args.file)?;
@@ -36,13 +82,15 @@ pub(super) fn import(desk: &Desk<'_>, args: &ImportArgs) -> Result<u8, Failure> 
 
 fn tell(desk: &Desk<'_>, report: &ImportReport) {
     if desk.ui.is_json() {
-        let skipped: Vec<_> =
-            report.skipped.iter().map(|(line, reason)| json!({"line": line, "reason": reason})).collect();
-        desk.ui.print_json(&json!({
-            "schema": 1, "kind": "import", "created": report.created, "updated": report.updated,
-            "unchanged": report.unchanged, "memories": report.memories, "skipped": skipped,
-            "duplicates": report.duplicates,
-        }));
+        let skipped = report.skipped.iter().map(|(line, reason)| SkippedLine { line: *line, reason });
+        desk.ui.print_output(&Imported {
+            created: report.created,
+            updated: report.updated,
+            unchanged: report.unchanged,
+            memories: report.memories,
+            skipped: skipped.collect(),
+            duplicates: &report.duplicates,
+        });
     } else {
         desk.ui.print(&format!(
             "{} new, {} updated, {} unchanged, {} memories, {} lines left out\n",
@@ -65,7 +113,7 @@ pub(super) fn export(desk: &Desk<'_>, args: &ExportArgs) -> Result<u8, Failure> 
         .map_err(|error| Failure::failed(format!("{} can't be written", file.display())).because(error))?;
     let records = text.lines().count();
     if desk.ui.is_json() {
-        desk.ui.print_json(&json!({"schema": 1, "kind": "export", "file": file, "records": records}));
+        desk.ui.print_output(&Exported { file, records });
     } else {
         desk.ui.say(&format!("{records} records written to {}", file.display()));
     }

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use hew_core::ids::TaskId;
+use hew_core::ids::{Actor, TaskId};
 use hew_core::render::task::{task_lines, task_page};
 use hew_core::tracker::{LeftoverReason, ReadyQuery, Scope, Task, TaskFilter};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
-use super::{Desk, status, task_json};
+use super::{Desk, TaskOutput, status};
 use crate::cli::task_args::{IdArg, ListArgs, ReadyArgs};
 use crate::failure::{Failure, code};
 
@@ -33,9 +34,7 @@ pub(super) fn show(desk: &Desk<'_>, args: &IdArg) -> Result<u8, Failure> {
     let left = desk.tracker.leftovers(&query, 1).map_err(|error| desk.refused(error))?;
     let why = left.first().map(|left| &left.why);
     if desk.ui.is_json() {
-        let mut object = task_json(&task);
-        object["waits"] = why.map_or(Value::Null, waits_json);
-        desk.ui.print_json(&object);
+        desk.ui.print_output(&TaskOutput { waits: Some(why.map(Waits::of)), ..TaskOutput::of(&task) });
     } else {
         desk.ui.print(&task_page(&task, why));
     }
@@ -57,7 +56,7 @@ fn print(desk: &Desk<'_>, tasks: &[Task], none: &str) {
         tasks
             .iter()
             .take_while(|_| desk.ui.is_stdout_open())
-            .for_each(|task| desk.ui.print_json(&task_json(task)));
+            .for_each(|task| desk.ui.print_output(&TaskOutput::of(task)));
     } else if tasks.is_empty() {
         desk.ui.say(none);
     } else {
@@ -65,14 +64,42 @@ fn print(desk: &Desk<'_>, tasks: &[Task], none: &str) {
     }
 }
 
-/// Why a task that is still to be done can't start; `{"for": "nothing"}` if it could.
-fn waits_json(why: &LeftoverReason) -> Value {
-    match why {
-        LeftoverReason::Ready => json!({"for": "nothing"}),
-        LeftoverReason::BlockedBy(tasks) => json!({"for": "tasks", "tasks": tasks}),
-        LeftoverReason::Parked => json!({"for": "unpark"}),
-        LeftoverReason::AssignedTo(actor) => json!({"for": "release", "held_by": actor}),
-        LeftoverReason::Status(status) => json!({"for": "status", "status": status.as_str()}),
-        LeftoverReason::Deferred => json!({"for": "time"}),
+/// Why a task that is still to be done can't start.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "for", rename_all = "snake_case")]
+pub(super) enum Waits<'a> {
+    /// It could.
+    Nothing,
+    /// Tasks have to be closed first.
+    Tasks {
+        /// Which.
+        tasks: &'a [TaskId],
+    },
+    /// It is parked.
+    Unpark,
+    /// Somebody holds it.
+    Release {
+        /// Who.
+        held_by: &'a Actor,
+    },
+    /// Its status keeps it.
+    Status {
+        /// Which.
+        status: &'a str,
+    },
+    /// It is deferred to a later time.
+    Time,
+}
+
+impl<'a> Waits<'a> {
+    fn of(why: &'a LeftoverReason) -> Self {
+        match why {
+            LeftoverReason::Ready => Self::Nothing,
+            LeftoverReason::BlockedBy(tasks) => Self::Tasks { tasks },
+            LeftoverReason::Parked => Self::Unpark,
+            LeftoverReason::AssignedTo(held_by) => Self::Release { held_by },
+            LeftoverReason::Status(status) => Self::Status { status: status.as_str() },
+            LeftoverReason::Deferred => Self::Time,
+        }
     }
 }

@@ -11,11 +11,16 @@ mod plan;
 use std::sync::Arc;
 
 use hew_core::ids::{Actor, TaskId};
+use hew_core::output::Output;
 use hew_core::record::event::TrackerRecord;
 use hew_core::tracker::nearest::nearest_id;
 use hew_core::tracker::{Status, Task, TaskEditor, TaskFilter, TrackerError};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
+pub(super) use self::dep::TreeNode;
+pub(super) use self::exchange::{Exported, Imported};
 use super::context::Context;
 use crate::adapters::tracker::Opened;
 use crate::cli::task_args::{ActorArg, TaskCommand};
@@ -73,7 +78,7 @@ impl Desk<'_> {
     /// Prints a task that was changed: the record for programs, a sentence for people.
     fn tell(&self, task: &Task, sentence: &str) {
         if self.ui.is_json() {
-            self.ui.print_json(&task_json(task));
+            self.ui.print_output(&TaskOutput::of(task));
         } else {
             self.ui.say(sentence);
         }
@@ -102,8 +107,28 @@ pub fn tracker_failure(error: &TrackerError) -> Failure {
     }
 }
 
-fn task_json(task: &Task) -> Value {
-    json!({ "schema": 1, "kind": "task", "task": task.record })
+/// A task.
+#[derive(Debug, Serialize, JsonSchema)]
+#[expect(clippy::option_option, reason = "not asked for, nothing and something are three answers")]
+pub(in crate::commands) struct TaskOutput<'a> {
+    /// Its record as `hew task export` writes it: beads' fields, all that there are.
+    task: &'a Map<String, Value>,
+    /// Of `hew task show`: why it can't start; null where it is not to be done any more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<Option<look::Waits<'a>>>,
+    /// Of `hew task plan`: its name in the file; null where it has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<Option<&'a str>>,
+}
+
+impl Output for TaskOutput<'_> {
+    const KIND: &'static str = "task";
+}
+
+impl<'a> TaskOutput<'a> {
+    fn of(task: &'a Task) -> Self {
+        Self { task: &task.record, waits: None, name: None }
+    }
 }
 
 /// Who acts: as told, else the iteration that this process runs in, else the user.

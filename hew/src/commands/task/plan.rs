@@ -23,7 +23,7 @@ use hew_core::tracker::{NewTask, Task};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Desk, actor, input, task_json};
+use super::{Desk, TaskOutput, actor, input};
 use crate::cli::task_args::ActorArg;
 use crate::cli::task_file_args::PlanArgs;
 use crate::failure::{Failure, code};
@@ -127,9 +127,7 @@ fn print(desk: &Desk<'_>, ids: &[TaskId], names: &[Option<String>]) -> Result<()
         return Ok(());
     }
     for (task, name) in tasks.iter().zip(names) {
-        let mut object = task_json(task);
-        object["name"] = name.clone().map_or(Value::Null, Value::String);
-        desk.ui.print_json(&object);
+        desk.ui.print_output(&TaskOutput { name: Some(name.as_deref()), ..TaskOutput::of(task) });
     }
     Ok(())
 }

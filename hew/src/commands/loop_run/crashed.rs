@@ -1,0 +1,129 @@
+//! What a crashed run still holds, and where the work of its attempts lies.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
+
+use hew_core::ids::{Actor, CommitId, IterationId, RefName, TaskId};
+use hew_core::record::JournalEvent;
+use hew_core::record::ledger::LedgerRun;
+use hew_core::tracker::TaskEditor;
+use hew_core::worktree::GitClient;
+
+use super::earlier::unreadable;
+use crate::adapters::git::RepoGit;
+use crate::adapters::store;
+use crate::commands::task::tracker_failure;
+use crate::failure::Failure;
+
+/// A task that a crashed run holds still.
+pub(super) struct Held {
+    pub(super) task: TaskId,
+    pub(super) holder: Actor,
+    /// What it landed for the task, though it could not say so any more.
+    pub(super) landed: Option<CommitId>,
+    /// What the last attempt left.
+    pub(super) work: Option<Work>,
+}
+
+/// Where the work of an attempt is.
+#[derive(Clone)]
+pub(super) enum Work {
+    /// All of it is a commit that this ref keeps.
+    Anchored(RefName),
+    /// It lies in the worktree as the agent left it.
+    Folder(PathBuf),
+}
+
+impl Display for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anchored(anchor) => write!(f, "its work is kept by {anchor}: git diff HEAD...{anchor}"),
+            Self::Folder(folder) => {
+                let folder = folder.display();
+                write!(f, "its work, as far as it went, lies in {folder}: git -C '{folder}' status")
+            }
+        }
+    }
+}
+
+/// Tasks that a run holds whose process is gone.
+pub(super) fn still_held(
+    run: &LedgerRun,
+    git: &RepoGit,
+    tracker: &dyn TaskEditor,
+) -> Result<Vec<Held>, Failure> {
+    let failed = |error| tracker_failure(&error);
+    let ids = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let traces = Traces::of(run, git)?;
+    let mut held = Vec::new();
+    for task in ids {
+        let Some(holder) = tracker.task(&task).map_err(failed)?.and_then(|task| task.assignee) else {
+            continue;
+        };
+        let (landed, work) = (traces.landed.get(&task).cloned(), traces.work.get(&task).cloned());
+        held.push(Held { task, holder, landed, work });
+    }
+    Ok(held)
+}
+
+/// What a run's journal says of its tasks, as far as it is there still.
+#[derive(Default)]
+struct Traces {
+    landed: BTreeMap<TaskId, CommitId>,
+    work: BTreeMap<TaskId, Work>,
+}
+
+impl Traces {
+    fn of(run: &LedgerRun, git: &RepoGit) -> Result<Self, Failure> {
+        let folder = store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+        if !folder.exists() {
+            return Ok(Self::default());
+        }
+        let mut tasks: BTreeMap<IterationId, TaskId> = BTreeMap::new();
+        let (mut candidates, mut work) = (Vec::new(), BTreeMap::new());
+        store::for_each_entry(&folder, |entry| match &entry.event {
+            JournalEvent::IterationStarted { iteration, task, .. } => {
+                tasks.insert(*iteration, task.clone());
+            }
+            JournalEvent::Prepared { iteration, worktree, .. } => {
+                let task = tasks.get(iteration).cloned();
+                work.extend(task.map(|task| (task, Work::Folder(PathBuf::from(worktree)))));
+            }
+            JournalEvent::Collected { iteration, anchor, .. } => {
+                let task = tasks.get(iteration).cloned();
+                work.extend(task.map(|task| (task, Work::Anchored(anchor.clone()))));
+            }
+            JournalEvent::Candidate { iteration, candidate, .. } => {
+                candidates.push((*iteration, candidate.clone()));
+            }
+            _ => {}
+        })
+        .map_err(|error| {
+            let hint = format!("mend it, or put it aside: mv {} ELSEWHERE", folder.display());
+            unreadable(run, error).hint(hint)
+        })?;
+        work.retain(|_, work| is_there(work, git));
+        let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
+        // A candidate that git does not find never landed.
+        candidates.retain(|(_, commit)| {
+            tip.as_ref()
+                .is_some_and(|tip| git.contains_all(tip, std::slice::from_ref(commit)).unwrap_or(false))
+        });
+        let landed = candidates
+            .into_iter()
+            .filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit)))
+            .collect();
+        Ok(Self { landed, work })
+    }
+}
+
+fn is_there(work: &Work, git: &RepoGit) -> bool {
+    match work {
+        Work::Anchored(anchor) => matches!(git.resolve(anchor), Ok(Some(_))),
+        Work::Folder(folder) => folder.is_dir(),
+    }
+}

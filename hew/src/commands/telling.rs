@@ -1,0 +1,255 @@
+//! What is told of a run while it goes, beside it: threads that read the journal as it is written and print what it says.
+//!
+//! Invariants: whoever writes the journal never waits for whoever reads it, however long a terminal or a pipe takes no
+//! output; and what is printed late costs no memory, for it is on disk already. So an event is told after it is on disk.
+
+use std::path::{Path, PathBuf};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use chrono::Utc;
+use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
+use hew_core::record::files::JOURNAL;
+use hew_core::record::{JournalEntry, JournalEvent, RunView, StoreError};
+use hew_core::render::live;
+use hew_core::render::narrate::{narrate, opening};
+use hew_core::render::text::visible;
+use serde_json::{Map, Value};
+
+use crate::adapters::jsonl::JsonLines;
+use crate::adapters::signs::SignReader;
+use crate::adapters::terminal_signals::{self, TerminalNews};
+use crate::ui::Ui;
+use crate::ui::screen::Screen;
+use crate::ui::terminal::Stream;
+
+/// How often ages are told while something runs.
+const TICK: Duration = Duration::from_secs(1);
+/// What happens within this time is drawn together.
+const GATHERING: Duration = Duration::from_millis(40);
+/// Entries that are read before what they say is printed.
+const ROUND: usize = 256;
+
+/// The threads that tell.
+#[derive(Debug)]
+pub(crate) struct Telling {
+    wakes: Vec<Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Telling {
+    /// Begins with the first line of the journal: lines for people on stderr, live where that is a terminal, and with
+    /// `--json` the events on stdout.
+    pub(crate) fn start(ui: &Ui, run: &Path) -> std::io::Result<Self> {
+        let mut telling = Self { wakes: Vec::new(), threads: Vec::new() };
+        if ui.is_json() {
+            let streamer = Streamer { ui: ui.clone(), journal: Journal::new(run) };
+            telling.spawn("events", move |wake| streamer.run(&wake))?;
+        }
+        if !ui.is_quiet() {
+            let (news, screen) = match Stream::Stderr.size() {
+                Some(size) if !ui.is_json() && Stream::Stderr.can_be_drawn_on() => {
+                    let (sender, news) = unbounded();
+                    terminal_signals::forward(sender, &[])?;
+                    (news, Some(Screen::new(Stream::Stderr, size)))
+                }
+                _ => (never(), None),
+            };
+            let narrator = Narrator {
+                ui: ui.clone(),
+                journal: Journal::new(run),
+                view: RunView::new(),
+                signs: SignReader::new(run),
+                screen,
+                is_away: false,
+            };
+            telling.spawn("narration", move |wake| narrator.run(&wake, &news))?;
+        }
+        Ok(telling)
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce(Receiver<()>) + Send + 'static) -> std::io::Result<()> {
+        let (wake, woken) = bounded(1);
+        self.threads.push(thread::Builder::new().name(name.to_owned()).spawn(move || body(woken))?);
+        self.wakes.push(wake);
+        Ok(())
+    }
+
+    /// The journal has more lines. Never blocks.
+    pub(crate) fn more(&self) {
+        for wake in &self.wakes {
+            // One that has not looked yet since it was woken last will see these lines too.
+            let _ = wake.try_send(());
+        }
+    }
+
+    /// The journal is whole: waits until all of it is told, as long as that takes.
+    pub(crate) fn finish(self) {
+        drop(self.wakes);
+        for thread in self.threads {
+            // A panic has ended the process already (see `ui::panic`).
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A journal in reading; it need not be there yet.
+struct Journal<T> {
+    path: PathBuf,
+    lines: Option<JsonLines<T>>,
+}
+
+impl<T: serde::de::DeserializeOwned> Journal<T> {
+    fn new(run: &Path) -> Self {
+        Self { path: run.join(JOURNAL), lines: None }
+    }
+
+    /// The next entry; none at the end of what is there.
+    fn next(&mut self) -> Result<Option<T>, StoreError> {
+        let lines = match self.lines.take() {
+            Some(lines) => lines,
+            None if !self.path.exists() => return Ok(None),
+            None => JsonLines::open(&self.path)?,
+        };
+        self.lines.insert(lines).next_value()
+    }
+}
+
+/// Prints each entry as a line of JSON.
+struct Streamer {
+    ui: Ui,
+    journal: Journal<Map<String, Value>>,
+}
+
+impl Streamer {
+    fn run(mut self, wake: &Receiver<()>) {
+        loop {
+            let is_last = wake.recv().is_err();
+            if let Err(error) = self.print_new() {
+                self.ui.warn(&format!("events can't be told any more: {error}"));
+                return;
+            }
+            if is_last || !self.ui.is_stdout_open() {
+                return;
+            }
+        }
+    }
+
+    fn print_new(&mut self) -> Result<(), StoreError> {
+        while let Some(entry) = self.journal.next()? {
+            self.ui.print_json(&with_schema(entry));
+            if !self.ui.is_stdout_open() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A journal entry with the number of the stream's schema; `kind` is the event's own.
+fn with_schema(entry: Map<String, Value>) -> Map<String, Value> {
+    std::iter::once(("schema".to_owned(), Value::from(1))).chain(entry).collect()
+}
+
+/// What was read in one go.
+struct Round {
+    told: Vec<String>,
+    /// Nothing more was there.
+    is_whole: bool,
+}
+
+/// Tells people: a line an event, and on a terminal what goes on just now.
+struct Narrator {
+    ui: Ui,
+    journal: Journal<JournalEntry>,
+    view: RunView,
+    signs: SignReader,
+    screen: Option<Screen>,
+    /// The process has been told to stop: nothing is drawn before it goes on.
+    is_away: bool,
+}
+
+impl Narrator {
+    fn run(mut self, wake: &Receiver<()>, news: &Receiver<TerminalNews>) {
+        let mut is_last = false;
+        loop {
+            match self.read() {
+                Ok(round) => {
+                    self.show(&round.told);
+                    match (round.is_whole, is_last) {
+                        (true, true) => return,
+                        (true, false) => {}
+                        (false, _) => continue,
+                    }
+                }
+                Err(error) => {
+                    self.screen = None;
+                    self.ui.warn(&format!("the run can't be told of any more: {error}"));
+                    return;
+                }
+            }
+            let ticks = self.screen.is_some() && !self.is_away && self.view.in_flight().next().is_some();
+            select! {
+                recv(wake) -> woken => is_last = woken.is_err(),
+                recv(news) -> news => if let Ok(news) = news { self.hear(news) },
+                recv(if ticks { after(TICK) } else { never() }) -> _ => {}
+            }
+            if self.screen.is_some() && !is_last {
+                thread::sleep(GATHERING);
+            }
+        }
+    }
+
+    /// What the next entries say.
+    fn read(&mut self) -> Result<Round, StoreError> {
+        let mut told = Vec::new();
+        for _ in 0..ROUND {
+            let Some(entry) = self.journal.next()? else { return Ok(Round { told, is_whole: true }) };
+            self.view.apply(&entry);
+            told.extend(narrate(&entry.event, &self.view));
+            match (&entry.event, &self.view.header) {
+                (JournalEvent::RunStarted { .. }, Some(header)) => told.extend(opening(header)),
+                (JournalEvent::Plan { line, .. }, _) if self.ui.is_verbose() => told.push(visible(line)),
+                (JournalEvent::IterationEnded { iteration, .. }, _) => self.view.forget_with_task(*iteration),
+                _ => {}
+            }
+        }
+        Ok(Round { told, is_whole: false })
+    }
+
+    fn show(&mut self, told: &[String]) {
+        match &mut self.screen {
+            None => told.iter().for_each(|line| self.ui.say(line)),
+            Some(_) if self.is_away => {}
+            Some(screen) => {
+                if let Some(size) = Stream::Stderr.size() {
+                    screen.resize(size);
+                }
+                let frame = if Stream::Stderr.is_in_front() {
+                    live::frame(&self.view, self.signs.look(&self.view), Utc::now(), screen.room())
+                } else {
+                    Vec::new()
+                };
+                screen.show(told, frame);
+            }
+        }
+    }
+
+    fn hear(&mut self, news: TerminalNews) {
+        let Some(screen) = &mut self.screen else { return };
+        match news {
+            // Every frame looks how wide it may be.
+            TerminalNews::Resized => {}
+            TerminalNews::Leaving(answer) => {
+                screen.clear();
+                self.is_away = true;
+                // Nobody waits any more if this took too long.
+                let _ = answer.send(());
+            }
+            TerminalNews::Back => {
+                screen.begin_anew();
+                self.is_away = false;
+            }
+        }
+    }
+}
