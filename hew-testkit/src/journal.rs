@@ -2,16 +2,19 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
-use hew_core::ids::{CommitId, IterationId, ModelName, RunId, TaskId, TreeId, WorkerId};
+use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
 use hew_core::record::event::{
-    DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION, ScopeRecord,
-    SettingRecord, StopReason, TaskChange,
+    BatchSource, DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION,
+    ScopeRecord, SettingRecord, SkipReason, StopReason, TaskChange, VerifyOutcome,
 };
 use hew_core::record::files::CostSource;
 use hew_core::record::{IterationOutcome, files};
 use hew_core::usage::Usage;
 
-pub use crate::sample_runs::{HOSTILE_TITLE, every_outcome, in_the_middle};
+pub use crate::sample_night::night;
+pub use crate::sample_runs::{
+    HOSTILE_TITLE, HOSTILE_TITLES, every_outcome, every_path, in_the_middle, with_titles,
+};
 
 /// 2026-11-20 19:30 UTC, in seconds since the epoch.
 const LAUNCHED: i64 = 1_795_203_000;
@@ -29,7 +32,10 @@ pub struct JournalBuilder {
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
-    model: Option<ModelName>,
+    runtime: &'static str,
+    model: Option<&'static str>,
+    batches: u32,
+    batch: Option<u32>,
     model_observed: Option<String>,
 }
 
@@ -86,7 +92,10 @@ impl JournalBuilder {
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
+            runtime: "shell",
             model: None,
+            batches: 0,
+            batch: None,
             model_observed: None,
         };
         journal.push(JournalEvent::RunStarted {
@@ -177,7 +186,7 @@ impl JournalBuilder {
             actor: self.run.actor(id),
             base_sha: self.tip.clone(),
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
-            batch: None,
+            batch: self.batch,
         })
     }
 
@@ -185,12 +194,12 @@ impl JournalBuilder {
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
         self.after_ms(30).push(JournalEvent::Prepared { iteration: id, worktree, fresh: id.iter == 1 });
-        let model = self.model.clone();
+        let (runtime, model) = (self.runtime, self.model);
         self.after_ms(5).push(JournalEvent::Plan {
             iteration: id,
-            runtime: "shell".into(),
-            model,
-            model_told: None,
+            runtime: runtime.into(),
+            model: model.map(Into::into),
+            model_told: model.map(Into::into),
             line: String::new(),
             argv: vec!["sh".to_owned(), "-c".to_owned(), "make".to_owned()],
             prompt_prefix_hash: "9f86d081".to_owned(),
@@ -238,9 +247,53 @@ impl JournalBuilder {
     }
 
     /// Which model iterations ask for that are planned from here on, and which one answers.
-    pub fn models(&mut self, asked: Option<&str>, observed: Option<&str>) -> &mut Self {
-        (self.model, self.model_observed) = (asked.map(ModelName::new), observed.map(ToOwned::to_owned));
+    pub fn models(&mut self, asked: Option<&'static str>, observed: Option<&str>) -> &mut Self {
+        (self.model, self.model_observed) = (asked, observed.map(ToOwned::to_owned));
         self
+    }
+
+    /// What agents are and are asked for that are started from here on.
+    pub fn agents_are(&mut self, runtime: &'static str, model: Option<&'static str>) -> &mut Self {
+        (self.runtime, self.model) = (runtime, model);
+        self
+    }
+
+    /// Milliseconds since launch.
+    pub fn elapsed_ms(&self) -> u64 {
+        self.elapsed_ms
+    }
+
+    /// After an iteration this is said to be next. What begins from here on is picked under it.
+    pub fn plan(&mut self, after: IterationId, source: BatchSource, task_ids: &[&str]) -> &mut Self {
+        self.batches += 1;
+        self.batch = Some(self.batches);
+        let reason = (source == BatchSource::Skipped).then_some(SkipReason::RuntimeError);
+        let number = self.batches;
+        self.after_ms(1).push(JournalEvent::BatchPlanned {
+            number,
+            iteration: after,
+            source,
+            task_ids: task_ids.iter().map(|task| TaskId::from(*task)).collect(),
+            dropped: Vec::new(),
+            reason,
+            detail: None,
+            planner_tokens: None,
+            cost_usd: None,
+            cost_source: None,
+        })
+    }
+
+    /// What begins from here on is picked under nobody's plan.
+    pub fn unplanned(&mut self) -> &mut Self {
+        self.batch = None;
+        self
+    }
+
+    /// The verification at the end is over.
+    pub fn verified(&mut self, outcome: VerifyOutcome, failed_tests: &[&str]) -> &mut Self {
+        let sha = self.tip.clone();
+        let failed_tests = failed_tests.iter().map(|name| (*name).to_owned()).collect();
+        self.after_ms(2_000).push(JournalEvent::Verified { sha, outcome, log: None, failed_tests })
     }
 
     /// Its work is anchored: two files, +10 -3.

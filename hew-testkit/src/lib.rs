@@ -23,6 +23,7 @@ pub mod real_agent;
 pub mod repo;
 pub mod run_check;
 mod running;
+mod sample_night;
 mod sample_runs;
 pub mod scenario;
 pub mod stub_agent;

@@ -2,13 +2,79 @@
 
 use hew_core::exit::Exit;
 use hew_core::record::IterationOutcome;
-use hew_core::record::event::{DeliveryRecord, JournalEvent, LeftoverRecord, StopReason, TaskChange};
+use hew_core::record::event::{
+    BatchSource, DeliveryRecord, JournalEvent, LeftoverRecord, StopReason, TaskChange, VerifyOutcome,
+};
+use hew_core::usage::Usage;
 
 use crate::journal::{JournalBuilder, commit, iteration};
 
 /// A title with everything that breaks pictures, tables and terminals.
 pub const HOSTILE_TITLE: &str =
     "Say \"hi\" [x] (y) {z} <b>&amp; --> `end` %%{init}%% #1; a|b 🦀\nsecond line \u{1b}[31mred\u{202e}";
+
+/// Titles each of which breaks some picture that takes it as it is.
+pub const HOSTILE_TITLES: [&str; 22] = [
+    HOSTILE_TITLE,
+    "end",
+    "\"]; click x",
+    "%%{init: {'theme': 'dark'}}%%",
+    "%% a comment",
+    "`code` **bold** _soft_ ~~gone~~",
+    "1. a list",
+    "- a list",
+    "style a:b fill:#fff; classDef closed fill:#000",
+    "a -->|x| b & c ==> d; e @{ shape: circle }",
+    "</text></svg><script>alert(1)</script>&nbsp;&#x41;",
+    "<img src=x onerror=alert(1)> <b>&amp;lt;</b>",
+    "fa:fa-ban $$x^2$$ :::closed #quot; #35;",
+    "back\\slash \\N \\l \\\" {a|b} \\",
+    "first\nsecond\r\nthird\ttab",
+    "🦀🦀🦀 👩‍👩‍👧‍👦 é 漢字かな交じり文",
+    "שלום עולם مرحبا بالعالم (abc) 123",
+    "\u{202e}reversed\u{2066}\u{200b}\u{feff}\u{61c}",
+    "\u{0}\u{7}\u{1b}[31m\u{9b}\u{7f}\u{ffff}\u{fffe}",
+    "subgraph x[y] direction LR linkStyle 0 graph TD flowchart",
+    "",
+    "A title that goes on and on, far longer than any box or line of a picture has room for, so that it has to be cut \
+     somewhere without losing what comes after it, and without breaking a character in two: 漢字漢字漢字漢字漢字漢字漢字漢字",
+];
+
+/// A run of one worker that landed a task of each title.
+pub fn with_titles(titles: &[&str]) -> JournalBuilder {
+    let mut journal = JournalBuilder::launch(1, 0x7171);
+    for (number, title) in (1..).zip(titles) {
+        journal.whole(iteration(0, number), &format!("app-{number}"), title);
+    }
+    journal.deliver_and_end();
+    journal
+}
+
+/// A run of three workers in which everything occurs that a picture tells apart: every outcome, every way in which a task
+/// was picked, something that has not ended, and a verification that failed.
+pub fn every_path() -> JournalBuilder {
+    let mut journal = JournalBuilder::launch(3, 0x00e0_e0e0);
+    journal.agents_use(Usage { input: 12_000, output: 1_800, cache_read: 40_000, cache_create: 500 }, None);
+    journal.baseline();
+    landed_after_red(&mut journal);
+    journal.plan(iteration(0, 2), BatchSource::Agent, &["app-4"]);
+    conflicted(&mut journal);
+    journal.plan(iteration(2, 1), BatchSource::Planner, &["app-5", "app-6"]);
+    unlanded(&mut journal);
+    journal.plan(iteration(1, 5), BatchSource::Skipped, &[]);
+    let (last, lost) = (iteration(2, 4), iteration(0, 5));
+    journal.whole(last, "app-12", "Write the manual").unplanned();
+    journal.start(lost, "app-13", "Draw a graph", 1).spawn(lost);
+    let failed = VerifyOutcome::Failed {
+        command: "cargo test --workspace".to_owned(),
+        exit_code: 101,
+        duration_secs: 83.2,
+        stderr_tail: String::new(),
+    };
+    let names = ["graph::tests::an_edge_has_both_ends", "render::\"quoted\"", "a::b<c>::d", "a fourth one"];
+    journal.verified(failed, &names);
+    journal
+}
 
 /// A run of three workers in which every outcome occurs, with a parked task, a bug task, leftovers, and a delivery that a
 /// person has to finish.

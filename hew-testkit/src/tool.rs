@@ -17,17 +17,30 @@ pub fn tool(name: &str, variable: &str) -> Option<PathBuf> {
     found
 }
 
+/// A program that no machine has to have, where `PATH` has it. Without it one line says what is not tested.
+pub fn optional(name: &str) -> Option<PathBuf> {
+    let found = find(name);
+    if found.is_none() {
+        say(&format!("SKIPPED: there is no {name} on PATH, and it need not be"));
+    }
+    found
+}
+
 /// A program that everybody may run, where `PATH` has it. Without it the test is to end: one line says that it is skipped.
 ///
 /// # Panics
 /// Where `HEW_REQUIRE_TOOLS=1` and the program is not there.
 pub fn on_path(name: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file());
+    let found = find(name);
     if found.is_none() {
         skip(&format!("{name} on PATH"));
     }
     found
+}
+
+fn find(name: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).map(|folder| folder.join(name)).find(|program| program.is_file())
 }
 
 /// Says that a test is skipped for want of this; the test is to end.

@@ -52,7 +52,7 @@ fn key(id: &str) -> String {
 }
 
 /// What a tool's input is about: its command, path or pattern, else all of it.
-pub(super) fn detail_of(input: &str) -> String {
+pub(crate) fn detail_of(input: &str) -> String {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Input {
@@ -72,6 +72,8 @@ pub(super) fn detail_of(input: &str) -> String {
         query: Option<String>,
         #[serde(deserialize_with = "lenient")]
         description: Option<String>,
+        #[serde(deserialize_with = "lenient")]
+        prompt: Option<String>,
     }
     let found: Input = serde_json::from_str(input).unwrap_or_default();
     let words = [
@@ -83,6 +85,7 @@ pub(super) fn detail_of(input: &str) -> String {
         found.url,
         found.query,
         found.description,
+        found.prompt,
     ];
     words.into_iter().flatten().next().unwrap_or_else(|| input.to_owned())
 }

@@ -4,6 +4,7 @@
 //! saw and never decides whether a task is done ([`verdict`] does). When `run` returns, no process of it is left.
 
 mod calls;
+pub(crate) use calls::detail_of;
 mod claude;
 mod codex;
 mod envelope;

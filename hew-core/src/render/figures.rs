@@ -61,9 +61,9 @@ pub fn usd(amount: f64) -> String {
     if amount > 0.0 && amount < 0.1 { format!("${amount:.4}") } else { format!("${amount:.2}") }
 }
 
-/// `1 task`, `2 tasks`.
+/// `1 task`, `2 tasks`, `1,000 tasks`.
 pub fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
+    format!("{} {}", grouped(number), if number == 1 { one } else { many })
 }
 
 /// `2026-11-20 19:30:00 UTC`.

@@ -12,6 +12,8 @@ pub mod live;
 pub mod logs;
 pub mod narrate;
 pub mod plan;
+pub mod report;
+pub mod run_list;
 pub mod status;
 mod stopping;
 pub mod style;

@@ -206,10 +206,11 @@ pub fn opening(header: &RunHeader) -> Vec<String> {
     };
     let grace = header.setting("loop.stop_grace").unwrap_or("a while");
     let branch = header.run_branch.as_ref().map_or("the run's own branch", |branch| branch.as_str());
-    vec![
+    [
         format!("  what is good lands on {branch}{goes}"),
         "  to look: hew loop status --watch, hew loop logs --follow".to_owned(),
-        format!("  to stop: hew loop cancel (what runs ends and lands), or Ctrl-C (agents have {grace}; twice: now)"),
+        "  to stop: hew loop cancel (what runs ends and lands)".to_owned(),
+        format!("       or: Ctrl-C (agents have {grace} to end; twice: now)"),
     ]
     .iter()
     .map(|line| visible(line))

@@ -1,8 +1,9 @@
 //! Where a run stands just now.
 
+pub mod json;
+
 use anstyle::Style;
 use chrono::{DateTime, Utc};
-use serde_json::{Value, json};
 
 use super::figures::{age_ms, count, grouped, since_ms, stamp, usd};
 use super::held;
@@ -34,13 +35,18 @@ impl Seen<'_> {
     }
 }
 
-/// For people.
+/// For people. What is said in sentences is said whole, however wide they are.
 pub fn text(view: &RunView, seen: Seen<'_>, columns: usize) -> String {
-    lines(view, seen, columns).iter().map(|line| format!("{line}\n")).collect()
+    page(view, seen, usize::MAX, columns).join("\n") + "\n"
 }
 
 /// The same in lines, none wider than this.
 pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
+    page(view, seen, columns, columns)
+}
+
+/// What is known of the run as a whole, then a row for each worker.
+fn page(view: &RunView, seen: Seen<'_>, columns: usize, row_columns: usize) -> Vec<String> {
     let line = || Line::new(columns);
     let Some(header) = &view.header else {
         return vec![line().add("the run has not written anything yet", FAINT).text()];
@@ -52,8 +58,9 @@ pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
         line().add("  ", FAINT).cell(name, 11, style).add(what, Style::new()).text()
     }));
     if seen.state == RunState::Running {
-        let work = live::work(view, seen.signs, seen.now, columns.saturating_sub(2));
-        lines.extend(work.iter().map(|row| format!("  {row}")));
+        let indent = " ".repeat(row_columns.min(2));
+        let work = live::work(view, seen.signs, seen.now, row_columns - indent.len());
+        lines.extend(work.iter().map(|row| format!("{indent}{row}")));
     } else if view.ending.is_none() {
         lines.extend(view.in_flight().map(|iteration| cut_off(line(), iteration)));
     }
@@ -62,11 +69,11 @@ pub fn lines(view: &RunView, seen: Seen<'_>, columns: usize) -> Vec<String> {
 
 /// What was under way when a run died.
 fn cut_off(line: Line, iteration: &IterationView) -> String {
-    let phase = format!("cut off while {}", iteration.phase.as_str());
+    let phase = format!("cut off: {}", iteration.phase.as_str());
     line.add("  ", FAINT)
         .cell(&iteration.id.worker.to_string(), 4, Style::new())
         .cell(iteration.task.as_ref().map_or("?", |task| task.as_str()), 16, Style::new())
-        .cell(&phase, 24, BAD)
+        .cell(&phase, 25, BAD)
         .add(&iteration.title, Style::new())
         .text()
 }
@@ -98,7 +105,7 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
         Some(ending) => facts.push(("stopped", ending.words())),
         None if seen.state == RunState::Crashed => {
             facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
-            facts.push(("next", "hew loop run gives back what it had claimed and goes on".to_owned()));
+            facts.push(("next", "hew loop run gives back what it had claimed".to_owned()));
         }
         None => {}
     }
@@ -114,57 +121,4 @@ fn landed_of(landed: usize, in_scope: Option<usize>) -> String {
 
 fn landed(view: &RunView) -> usize {
     view.tasks.values().filter(|task| task.landed_sha.is_some()).count()
-}
-
-/// For programs: `"schema": 1, "kind": "status"`.
-pub fn json(view: &RunView, seen: Seen<'_>) -> Value {
-    let header = view.header.as_ref();
-    let until = seen.until(view);
-    let Left { wall_ms, iterations, tokens, usd } = Left::of(view, until);
-    let spent = view.spent_so_far();
-    let is_live = seen.state == RunState::Running;
-    json!({
-        "schema": 1,
-        "kind": "status",
-        "run_id": view.run_id(),
-        "state": seen.state,
-        "started_at": header.map(|header| header.started.at),
-        "last_sign_of_life": view.last.map(|moment| moment.at),
-        "jobs": view.jobs(),
-        "in_scope": header.and_then(|header| header.in_scope),
-        "ready_seen": view.ready_seen,
-        "landed": landed(view),
-        "parked": view.totals.parked,
-        "iterations": view.totals.iterations,
-        "tokens": spent.usage.total(),
-        "cost_usd": spent.cost_usd,
-        "gate": header.and_then(|header| header.gate.as_ref()),
-        "budget_left": {"wall_ms": wall_ms, "iterations": iterations, "tokens": tokens, "usd": usd},
-        "held": if is_live { held::words(view, seen.now) } else { Vec::new() },
-        "awaiting_runtime": view.awaiting_runtime,
-        "stop": view.stop.as_ref().map(|stop| json!({"reason": stop.reason, "detail": stop.detail, "now": stop.now})),
-        "stop_reason": view.ending.as_ref().map(|ending| ending.stop_reason),
-        "exit_code": view.ending.as_ref().and_then(|ending| ending.exit_code),
-        "workers": view.in_flight().map(|iteration| worker_json(iteration, seen.signs, until)).collect::<Vec<_>>(),
-    })
-}
-
-fn worker_json(iteration: &IterationView, signs: &Signs, until: DateTime<Utc>) -> Value {
-    let sign = signs.get(&iteration.id);
-    let spent = iteration.spent_so_far();
-    let journalled = iteration.last.map(|last| last.at);
-    json!({
-        "worker": iteration.id.worker,
-        "iter": iteration.id.iter,
-        "task": iteration.task,
-        "title": iteration.title,
-        "attempt": iteration.attempt,
-        "phase": iteration.phase.as_str(),
-        "age_ms": iteration.started.map(|started| since_ms(started.at, until)),
-        "tokens": spent.usage.total(),
-        "cost_usd": spent.cost_usd,
-        "last_sign_of_life": journalled.max(sign.map(|sign| sign.at)),
-        "said": sign.and_then(|sign| sign.said.as_ref()),
-        "agent_pid": iteration.agent.map(|agent| agent.pid),
-    })
 }

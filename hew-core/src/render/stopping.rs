@@ -10,9 +10,8 @@ pub(super) fn words(view: &RunView, stop: &StopView) -> String {
     let agents = agents(view, stop);
     let kept = kept(view);
     let further = match (stop.reason, stop.now) {
-        (_, true) => String::new(),
         (StopReason::Signal, false) => "; the same signal again stops them now".to_owned(),
-        (StopReason::BudgetTokens | StopReason::BudgetUsd, false) => String::new(),
+        (_, true) | (StopReason::BudgetTokens | StopReason::BudgetUsd, false) => String::new(),
         _ => "; to stop them now: hew loop cancel --now".to_owned(),
     };
     match (stop.reason, stop.now) {
@@ -43,8 +42,8 @@ pub(super) fn agents(view: &RunView, stop: &StopView) -> String {
     }
     let what = match stop.reason {
         StopReason::Signal => match setting("loop.stop_grace") {
-            Some(grace) => format!("{agents} may end within {grace}, then they are stopped"),
-            None => format!("{agents} may end for a while, then they are stopped"),
+            Some(grace) => format!("{agents} may end within {grace}, and what runs then is stopped"),
+            None => format!("{agents} may end for a while, and what runs then is stopped"),
         },
         StopReason::BudgetWall | StopReason::BudgetTokens | StopReason::BudgetUsd => {
             let grace = setting("loop.budget.grace").unwrap_or("0%");

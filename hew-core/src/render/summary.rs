@@ -9,9 +9,12 @@ mod limits;
 mod models;
 mod needs;
 mod outcome;
-mod spent;
-mod tasks;
+pub(crate) mod spent;
+pub(crate) mod tasks;
 mod workers;
+
+pub(crate) use needs::{commands, leftover_command};
+pub(crate) use outcome::delivered;
 
 use std::fmt::Write as _;
 
@@ -88,14 +91,15 @@ fn figures(view: &RunView, header: &RunHeader, rows: &[IterationRow]) -> String 
     let mut facts =
         vec![Fact::new("iterations", outcome::iterations(view)), Fact::new("scope", scope(header))];
     facts.extend(spent::planner(view));
-    facts.extend(spent::facts(&view.spent_so_far()));
+    facts.extend(spent::facts(&view.spent_so_far()).into_iter().map(|(name, text)| Fact::new(name, text)));
     facts.extend(spent::helpers(view));
     facts.extend(limits::budget_facts(view, header));
     facts.extend(limits::waiting(view));
     heading("figures") + &facts::render(&facts) + &effort::line(rows)
 }
 
-fn scope(header: &RunHeader) -> String {
+/// The slice of the queue, and how much was in it.
+pub(crate) fn scope(header: &RunHeader) -> String {
     let names =
         |ids: &[crate::ids::TaskId]| ids.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let what = match &header.scope {

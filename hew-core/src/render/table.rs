@@ -52,6 +52,9 @@ pub fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
     }
+    if columns == 0 {
+        return String::new();
+    }
     let mut out = String::new();
     let mut used = 0;
     for c in text.chars() {
@@ -134,6 +137,8 @@ mod tests {
             ("longer text", 8, "longer …"),
             ("日本語", 4, "日…"),
             ("日本語", 6, "日本語"),
+            ("日本語", 1, "…"),
+            ("日本語", 0, ""),
         ];
         for (text, columns, expected) in cases {
             assert_eq!(cut(text, columns), expected);

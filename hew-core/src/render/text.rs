@@ -34,9 +34,14 @@ pub fn visible_json(line: String) -> String {
     out
 }
 
-/// Bidirectional controls, zero-width and line separators: they change how other text reads.
+/// Bidirectional controls, zero-width and line separators, which change how other text reads, and what is no character,
+/// which XML has no form for.
 fn is_invisible_format(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    matches!(
+        c,
+        '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}'
+            | '\u{fffe}' | '\u{ffff}'
+    )
 }
 
 #[cfg(test)]
@@ -47,7 +52,7 @@ mod tests {
     fn escapes_are_shown_and_plain_text_is_kept() {
         assert_eq!(visible("naïve ✓ text"), "naïve ✓ text");
         assert_eq!(visible("a\x1b[31mb\nc\x07"), r"a\u{1b}[31mb\nc\u{7}");
-        assert_eq!(visible("a\u{202e}b"), r"a\u{202e}b");
+        assert_eq!(visible("a\u{202e}b\u{61c}\u{ffff}"), r"a\u{202e}b\u{61c}\u{ffff}");
     }
 
     #[test]

@@ -1,30 +1,43 @@
-//! An agent's transcript as readable text: what it said, its tool calls and their results folded to a line each, how it
-//! ended.
+//! An agent's transcript as readable text: what it said, its tool calls in a line each, how their results begin, what went
+//! wrong, what a turn used.
 //!
 //! Reads the common envelope, whatever runtime wrote it. A record of an unknown form is left out; a line that is no record
 //! is shown as it is.
 
+mod tools;
+
+use chrono::DateTime;
 use serde_json::Value;
 
+use super::figures::{duration_ms, grouped, stamp, usd};
 use super::style::{BAD, FAINT, GOOD, WARN};
 use super::table::cut;
 use super::text::visible;
 
-/// Columns of a folded tool call.
-const CALL_COLUMNS: usize = 96;
+/// Columns of what is folded to a line.
+const COLUMNS: usize = 96;
+
+/// Stands before what a subagent did.
+const SUBAGENT: &str = "  ┊ ";
 
 /// The text of one line of transcript.jsonl, whole lines; `None` if there is nothing to show.
 pub fn line(line: &str) -> Option<String> {
     let Ok(record) = serde_json::from_str::<Value>(line) else {
         return Some(format!("{}\n", visible(line.trim_end())));
     };
-    match record["type"].as_str()? {
+    let text = match record["type"].as_str()? {
         "system" => system(&record),
         "assistant" => assistant(&record),
         "user" => user(&record),
         "result" => Some(result(&record)),
+        "rate_limit_event" => rate_limit(&record["rate_limit_info"]),
         _ => None,
-    }
+    }?;
+    Some(if record["parent_tool_use_id"].is_string() { indented(&text) } else { text })
+}
+
+fn indented(text: &str) -> String {
+    text.split_inclusive('\n').map(|line| [SUBAGENT, line].concat()).collect()
 }
 
 fn system(record: &Value) -> Option<String> {
@@ -33,17 +46,17 @@ fn system(record: &Value) -> Option<String> {
         "api_retry" => {
             let status = record["error_status"].as_u64().map(|status| format!(" (status {status})"));
             let why = record["error"].as_str().unwrap_or("it does not say why");
-            let line = format!("tries again: {why}{}", status.unwrap_or_default());
-            Some(format!("{WARN}  ! {}{WARN:#}\n", cut(&visible(&line), CALL_COLUMNS)))
+            Some(warning(&format!("tries again: {why}{}", status.unwrap_or_default())))
         }
-        "error" => {
-            let line = record["text"].as_str()?;
-            Some(format!("{WARN}  ! {}{WARN:#}\n", cut(&visible(line), CALL_COLUMNS)))
-        }
+        "error" => record["text"].as_str().map(warning),
         "output" => Some(format!("{}\n", visible(record["text"].as_str()?))),
         "left_out" => Some(format!("{FAINT}── {} bytes left out ──{FAINT:#}\n", record["bytes"])),
         _ => None,
     }
+}
+
+fn warning(words: &str) -> String {
+    format!("{WARN}  ! {}{WARN:#}\n", cut(&visible(words), COLUMNS))
 }
 
 /// hew's own record names the runtime; a runtime's begins a turn.
@@ -56,27 +69,19 @@ fn beginning(record: &Value) -> String {
     }
 }
 
-/// Results of tools, folded to how they begin.
+/// A login's allowance, where it is not simply there.
+fn rate_limit(info: &Value) -> Option<String> {
+    let status = info["status"].as_str().filter(|status| *status != "allowed")?;
+    let resets = info["resetsAt"].as_i64().and_then(|secs| DateTime::from_timestamp(secs, 0));
+    let resets = resets.map(|at| format!(", resets at {}", stamp(at))).unwrap_or_default();
+    Some(warning(&format!("usage limit: {status}{resets}")))
+}
+
 fn user(record: &Value) -> Option<String> {
     let parts = record["message"]["content"].as_array()?;
     let results = parts.iter().filter(|part| part["type"] == "tool_result");
-    let text: String = results.filter_map(tool_result).collect();
+    let text: String = results.filter_map(tools::result).collect();
     Some(text).filter(|text| !text.is_empty())
-}
-
-fn tool_result(part: &Value) -> Option<String> {
-    let within = || part["content"].as_array()?.iter().find_map(|block| block["text"].as_str());
-    let text = part["content"].as_str().or_else(within).unwrap_or_default().trim();
-    let is_error = part["is_error"].as_bool() == Some(true);
-    let first = text.lines().next().unwrap_or_default();
-    if first.is_empty() && !is_error {
-        return None;
-    }
-    let more = text.lines().count().saturating_sub(1);
-    let more = if more > 0 { format!(" (+{more} lines)") } else { String::new() };
-    let (sign, style) = if is_error { ("✗", BAD) } else { ("◂", FAINT) };
-    let first = cut(&visible(first), CALL_COLUMNS.saturating_sub(more.len()));
-    Some(format!("{style}  {sign} {first}{more}{style:#}\n"))
 }
 
 fn assistant(record: &Value) -> Option<String> {
@@ -98,12 +103,7 @@ fn part(part: &Value) -> Option<String> {
             let lines: Vec<String> = part["text"].as_str()?.split('\n').map(visible).collect();
             Some(lines.join("\n"))
         }
-        "tool_use" => {
-            let input =
-                part["input"]["detail"].as_str().map_or_else(|| part["input"].to_string(), str::to_owned);
-            let call = format!("{} {input}", part["name"].as_str().unwrap_or("tool"));
-            Some(format!("{FAINT}  ▸ {}{FAINT:#}\n", cut(&visible(&call), CALL_COLUMNS)))
-        }
+        "tool_use" => Some(tools::call(part)),
         _ => None,
     }
 }
@@ -115,7 +115,8 @@ fn result(record: &Value) -> String {
         (Value::Number(code), _) => format!("exit code {code}"),
         (_, Value::Number(signal)) => format!("signal {signal}"),
         _ if is_error => {
-            let words = record["result"].as_str().or(record["subtype"].as_str());
+            let words = [&record["result"], &record["errors"][0], &record["subtype"]];
+            let words = words.into_iter().filter_map(Value::as_str).find(|words| !words.is_empty());
             words.map_or_else(|| "error".to_owned(), visible)
         }
         _ => "success".to_owned(),
@@ -123,7 +124,28 @@ fn result(record: &Value) -> String {
     // hew's own record says how the program ended; a runtime's, how a turn did.
     let is_turn = record["session_id"].is_string() || record["raw"].is_object();
     let what = if is_turn { "turn ended" } else { "ended" };
-    format!("{style}── {what}: {how} ──{style:#}\n")
+    let took = record["duration_ms"].as_u64().map(|ms| format!(" after {}", duration_ms(ms)));
+    let used = used(record).map(|used| format!("{FAINT}   {used}{FAINT:#}\n")).unwrap_or_default();
+    format!("{style}── {what}: {how}{} ──{style:#}\n{used}", took.unwrap_or_default())
+}
+
+/// What a turn used, where it tells: the sum, its parts, and money.
+fn used(record: &Value) -> Option<String> {
+    let count = |name: &str| record["usage"][name].as_u64().unwrap_or(0);
+    let parts = [
+        ("input", count("input_tokens")),
+        ("output", count("output_tokens")),
+        ("cache read", count("cache_read_input_tokens")),
+        ("cache create", count("cache_creation_input_tokens")),
+    ];
+    let total = parts.iter().fold(0_u64, |sum, (_, tokens)| sum.saturating_add(*tokens));
+    let named: Vec<String> = parts
+        .iter()
+        .filter(|(_, tokens)| *tokens > 0)
+        .map(|(name, tokens)| format!("{name} {}", grouped(*tokens)))
+        .collect();
+    let cost = record["total_cost_usd"].as_f64().map(|cost| format!("; {}", usd(cost))).unwrap_or_default();
+    (total > 0).then(|| format!("{} tokens: {}{cost}", grouped(total), named.join(", ")))
 }
 
 #[cfg(test)]
@@ -158,15 +180,54 @@ mod tests {
             ),
             (
                 r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Bash","input":{"command":"ls"}}]}}"#,
-                Some("  ▸ Bash {\"command\":\"ls\"}\n"),
+                Some("  ▸ Bash ls\n"),
             ),
             (
                 r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"one\ntwo\nthree"}]}}"#,
-                Some("  ◂ one (+2 lines)\n"),
+                Some("  ◂ one\n    two\n    three\n"),
             ),
             (
                 r#"{"type":"user","message":{"content":[{"type":"tool_result","is_error":true,"content":[{"type":"text","text":"no"}]}]}}"#,
                 Some("  ✗ no\n"),
+            ),
+            (
+                r#"{"type":"user","message":{"content":[{"type":"tool_result","content":"1\n2\n3\n4\n5\n6\n"}]}}"#,
+                Some("  ◂ 1\n    2\n    3\n    … 3 more lines\n"),
+            ),
+            (
+                r#"{"type":"user","message":{"content":[{"type":"tool_result","content":[{"type":"image"},{"type":"text","text":"a"}]}]}}"#,
+                Some("  ◂ [image]\n    a\n"),
+            ),
+            (
+                r#"{"type":"user","message":{"content":[{"type":"tool_result","is_error":true,"content":""}]}}"#,
+                Some("  ✗ failed\n"),
+            ),
+            (
+                r#"{"type":"assistant","parent_tool_use_id":"t","message":{"content":[{"type":"text","text":"a\nb"}]}}"#,
+                Some("  ┊ a\n  ┊ b\n"),
+            ),
+            (
+                r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Edit","input":{"old_string":"x","file_path":"a/b.rs"}}]}}"#,
+                Some("  ▸ Edit a/b.rs\n"),
+            ),
+            (
+                r#"{"type":"assistant","message":{"content":[{"type":"tool_use","name":"Odd","input":{"n":7}}]}}"#,
+                Some("  ▸ Odd {\"n\":7}\n"),
+            ),
+            (
+                r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795000000}}"#,
+                Some("  ! usage limit: rejected, resets at 2026-11-18 11:06:40 UTC\n"),
+            ),
+            (r#"{"type":"rate_limit_event","rate_limit_info":{"status":"allowed"}}"#, None),
+            (
+                r#"{"type":"result","is_error":true,"subtype":"error_during_execution","errors":["no"],"session_id":"s"}"#,
+                Some("── turn ended: no ──\n"),
+            ),
+            (
+                r#"{"type":"result","session_id":"s","duration_ms":61000,"total_cost_usd":0.5,"usage":{"input_tokens":1000,"output_tokens":5}}"#,
+                Some(
+                    "── turn ended: success after 1m01s ──\n   1,005 tokens: input 1,000, output 5; $0.50\n",
+                ),
             ),
             (r#"{"type":"user","message":{"content":[{"type":"tool_result","content":""}]}}"#, None),
             (r#"{"type":"user","message":{"content":"do it"}}"#, None),

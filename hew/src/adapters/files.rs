@@ -1,8 +1,8 @@
 //! Files that must survive: private folders, whole-file writes, synced appends.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use hew_core::record::StoreError;
@@ -31,6 +31,31 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     sibling.as_file().sync_all()?;
     sibling.persist(path)?;
     sync_dir(folder)
+}
+
+/// Writes a file that a person named, whole: the old one stays until the new one is there. What a link leads to is meant,
+/// not the link, and a file that is there keeps its permissions. Into anything else (a device, a pipe) is written as it is.
+pub fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let there = fs::metadata(file).ok();
+    if there.as_ref().is_some_and(|there| !there.is_file()) {
+        let mut place = BufWriter::new(OpenOptions::new().write(true).open(file)?);
+        write(&mut place)?;
+        return place.flush();
+    }
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let permissions = there.map_or_else(|| Permissions::from_mode(0o666), |there| there.permissions());
+    let new = tempfile::Builder::new()
+        .prefix(".hew-")
+        .suffix(".tmp")
+        .permissions(permissions)
+        .tempfile_in(folder)?;
+    let mut new = BufWriter::new(new);
+    write(&mut new)?;
+    let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
+    new.as_file().sync_all()?;
+    new.persist(file)?;
+    Ok(())
 }
 
 /// Brings names that were made or removed in a folder to disk.

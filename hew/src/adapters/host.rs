@@ -22,7 +22,7 @@ pub fn load(settings: &Settings) -> Host {
 }
 
 /// hew's own environment, as far as it is text, without what a person says to hew alone.
-fn environment() -> BTreeMap<String, String> {
+pub fn environment() -> BTreeMap<String, String> {
     let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
         Some((name.into_string().ok()?, value.into_string().ok()?))
     };

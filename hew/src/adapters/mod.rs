@@ -16,6 +16,7 @@ pub mod launch_state;
 pub mod ledger;
 pub mod leftovers;
 pub mod lock;
+pub mod log_tail;
 mod npm;
 pub mod older_run;
 pub mod owner;

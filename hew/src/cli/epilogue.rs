@@ -137,6 +137,14 @@ folders and its ports.",
         USUAL,
     ),
     row(
+        "loop report",
+        &[
+            "hew loop report --out report.html",
+            "hew loop report --run-id loop-20261120T193000Z-1a2b3c4d --out - > report.html",
+        ],
+        USUAL,
+    ),
+    row(
         "loop prune-worktrees",
         &["hew loop prune-worktrees", "hew loop prune-worktrees --apply"],
         &[DONE, FAILED, USAGE, HELD, BUG],

@@ -25,6 +25,8 @@ pub enum LoopCommand {
     Summary(RunSelection),
     /// A run as a picture
     Graph(GraphArgs),
+    /// A run as one HTML page that needs nothing else
+    Report(ReportArgs),
     /// Worktrees that finished or crashed runs left, and whether they may go
     PruneWorktrees(PruneArgs),
 }
@@ -226,8 +228,14 @@ pub struct LogsArgs {
 pub enum GraphFormat {
     /// For GitHub, GitLab and mermaid.live
     Mermaid,
+    /// For Graphviz
+    Dot,
     /// For the terminal
     Ascii,
+    /// A picture that stands by itself
+    Svg,
+    /// For programs
+    Json,
 }
 
 /// Flags of `hew loop graph`.
@@ -236,9 +244,9 @@ pub struct GraphArgs {
     /// Which run
     #[command(flatten)]
     pub run: RunSelection,
-    /// The form
-    #[arg(long, value_name = "FORMAT", default_value = "ascii")]
-    pub format: GraphFormat,
+    /// The form; without it the one that the file's name ends with (.md, .mmd, .dot, .gv, .svg, .json), else ascii
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<GraphFormat>,
     /// Write it to this file; mermaid in a .md file is fenced
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
@@ -248,6 +256,17 @@ pub struct GraphArgs {
     /// The tasks and their dependencies, by outcome
     #[arg(long)]
     pub tasks: bool,
+}
+
+/// Flags of `hew loop report`.
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Which run
+    #[command(flatten)]
+    pub run: RunSelection,
+    /// Write it to this file; - is stdout
+    #[arg(long, value_name = "PATH")]
+    pub out: PathBuf,
 }
 
 /// Flags of `hew loop prune-worktrees`.

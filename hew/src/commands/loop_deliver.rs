@@ -36,8 +36,7 @@ pub(super) struct Delivered<'a> {
     target: &'a str,
     /// Where it is now.
     sha: &'a CommitId,
-    /// What all tests showed at the run's end.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// What all tests showed at the run's end; null where they were not wanted.
     verify_outcome: Option<&'a VerifyOutcome>,
 }
 

@@ -8,7 +8,7 @@ use hew_core::ids::TaskId;
 use hew_core::record::view::RunView;
 use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
-use hew_core::render::graph::{Graph, ascii, mermaid};
+use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
 use hew_core::tracker::DependencyKind;
 use serde_json::json;
 
@@ -32,30 +32,56 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
     };
     let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
-    let text = match args.format {
+    let format = args.format.unwrap_or_else(|| usual_format(args.out.as_deref(), ui));
+    let text = || match format {
         GraphFormat::Ascii => ascii::render(&graph),
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
+        GraphFormat::Dot => dot::render(&graph),
+        GraphFormat::Svg => svg::render(&graph),
+        GraphFormat::Json => serde_json::to_string(&GraphJson::of(&graph)).unwrap_or_default() + "\n",
     };
     match &args.out {
-        Some(path) => write(path, &fenced(path, args.format, &text), ui)?,
-        None if ui.is_json() => ui.print_json(&json!({"schema": 1, "kind": "graph", "text": plain(&text)})),
-        None => ui.print(&text),
+        Some(path) => write(path, &fenced(path, format, &text()), ui)?,
+        None if format == GraphFormat::Json => ui.print_json(&GraphJson::of(&graph)),
+        None if ui.is_json() => {
+            ui.print_json(&json!({"schema": 1, "kind": "graph_text", "text": plain(&text())}));
+        }
+        None => ui.print(&text()),
     }
     Ok(code::OK)
 }
 
+/// The format where none is named.
+fn usual_format(out: Option<&Path>, ui: &Ui) -> GraphFormat {
+    let ending = out.and_then(Path::extension).map(|ending| ending.to_string_lossy().to_lowercase());
+    match ending.as_deref() {
+        Some("md" | "mmd" | "mermaid") => GraphFormat::Mermaid,
+        Some("dot" | "gv") => GraphFormat::Dot,
+        Some("svg") => GraphFormat::Svg,
+        Some("json") => GraphFormat::Json,
+        None if ui.is_json() && out.is_none() => GraphFormat::Json,
+        _ => GraphFormat::Ascii,
+    }
+}
+
 fn run_graph(runs: Vec<RunWithRows>) -> Graph {
-    let picture = |(run, rows): RunWithRows| RunPicture { run_id: run.id, state: run.state, rows };
+    let picture =
+        |(run, rows): RunWithRows| RunPicture { run_id: run.id, state: run.state, view: run.view, rows };
     runs::graph(&runs.into_iter().map(picture).collect::<Vec<_>>())
 }
 
 fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {
     let views: Vec<&RunView> = runs.iter().map(|(run, _)| &run.view).collect();
-    let edges = tracker_edges(project, &views).unwrap_or_else(|failure| {
+    tasks_of(project, &views, ui)
+}
+
+/// The tasks of these views with what they depend on, as far as the tracker can be asked.
+pub(crate) fn tasks_of(project: &Project, views: &[&RunView], ui: &Ui) -> Graph {
+    let edges = tracker_edges(project, views).unwrap_or_else(|failure| {
         ui.warn(&format!("the tracker was not asked for dependencies: {failure}"));
         Vec::new()
     });
-    tasks::graph(&views, &edges)
+    tasks::graph(views, &edges)
 }
 
 /// What the tracker knows of dependencies among the tasks of these runs.

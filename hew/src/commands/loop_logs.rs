@@ -6,8 +6,6 @@ use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::render::logs::{self, RowFilter};
-use hew_core::render::text::visible_json;
-use serde_json::{Value, json};
 
 use super::loop_logs_transcript as transcript;
 use super::past_runs::{self, unreadable};
@@ -17,7 +15,7 @@ use crate::adapters::run_index::{self, RunEntry};
 use crate::adapters::watch::FileWatch;
 use crate::cli::loop_args::LogsArgs;
 use crate::failure::{Failure, code};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// How often it is made sure that a run which says nothing still lives.
 const LIFE_CHECK: Duration = Duration::from_secs(2);
@@ -47,22 +45,13 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
 fn print_rows(rows: &[IterationRow], ui: &Ui) {
     if ui.is_json() {
         for row in rows {
-            ui.print_json(&as_json(row));
+            ui.print_output(row);
         }
     } else if rows.is_empty() {
         ui.say("no iterations");
     } else {
         ui.print(&logs::table(rows));
     }
-}
-
-fn as_json(row: &IterationRow) -> Value {
-    let mut value = json!({"schema": 1, "kind": "iteration"});
-    let fields = serde_json::to_value(row).expect("a row has string keys");
-    if let (Some(object), Value::Object(fields)) = (value.as_object_mut(), fields) {
-        object.extend(fields);
-    }
-    value
 }
 
 /// Goes on until the run ends, its process is gone, or nobody reads any more.
@@ -130,8 +119,7 @@ impl Following {
         if before.is_some_and(|row| filter.matches(&row))
             && let Some(row) = self.fold.last_ended()
         {
-            let text =
-                if ui.is_json() { visible_json(as_json(row).to_string()) + "\n" } else { logs::line(row) };
+            let text = if ui.is_json() { ui::json_line(row) } else { logs::line(row) };
             self.kept.take(&text, ui);
         }
         Ok(())

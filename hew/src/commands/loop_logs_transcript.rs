@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::{IterationId, WorkerId};
-use hew_core::output::{Output, Printed};
+use hew_core::output::Output;
 use hew_core::record::files::iteration_dir;
 use hew_core::record::view::IterationRow;
 use hew_core::render::style::HEADING;
-use hew_core::render::text::{visible, visible_json};
+use hew_core::render::text::visible;
 use hew_core::render::transcript;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -19,7 +19,7 @@ use serde_json::Value;
 use super::past_runs::PastRun;
 use crate::adapters::watch::FileWatch;
 use crate::failure::{Failure, code};
-use crate::ui::Ui;
+use crate::ui::{self, Ui};
 
 /// A record of an agent's transcript.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -98,8 +98,7 @@ fn shown_as(row: &IterationRow, line: &str, ui: &Ui) -> Option<String> {
     }
     let record: Value = serde_json::from_str(line).ok()?;
     let output = TranscriptRecord { worker: row.id.worker, iter: row.id.iter, record };
-    let line = serde_json::to_string(&Printed::of(&output)).expect("a record read as JSON can be written");
-    Some(visible_json(line) + "\n")
+    Some(ui::json_line(&output))
 }
 
 /// Prints text at once, or keeps its last lines until they are asked for.

@@ -43,7 +43,7 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
 
 fn print(view: &RunView, seen: Seen<'_>, ui: &Ui) {
     if ui.is_json() {
-        ui.print_json(&status::json(view, seen));
+        ui.print_output(&status::json::object(view, seen));
     } else {
         ui.print(&status::text(view, seen, Stream::Stdout.columns()));
     }
@@ -106,7 +106,7 @@ impl Watching<'_> {
                 (Some(_), RunState::Running) => self.draw(state),
                 (None, RunState::Running) if self.ui.is_json() && told => self.print(),
                 (None, RunState::Running) => {
-                    lines.into_iter().flatten().for_each(|line| self.ui.print(&(line + "\n")))
+                    lines.into_iter().flatten().for_each(|line| self.ui.print(&(line + "\n")));
                 }
                 (..) => {
                     self.screen = None;
@@ -162,7 +162,7 @@ impl Watching<'_> {
             lines.extend(status::lines(&self.view, seen, room.columns));
             lines.truncate(room.rows);
         }
-        screen.show(&[], lines);
+        screen.show(&[], &lines);
     }
 
     fn hear(&mut self, news: TerminalNews) {

@@ -21,6 +21,7 @@ pub mod loop_list;
 pub mod loop_logs;
 mod loop_logs_transcript;
 pub mod loop_prune;
+pub mod loop_report;
 pub mod loop_run;
 pub mod loop_status;
 pub mod loop_summary;
@@ -62,6 +63,7 @@ fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
         LoopCommand::Summary(args) => loop_summary::run(&args, ui),
         LoopCommand::Explain(args) => loop_explain::run(&args, ui),
         LoopCommand::Graph(args) => loop_graph::run(&args, ui),
+        LoopCommand::Report(args) => loop_report::run(&args, ui),
         LoopCommand::PruneWorktrees(args) => loop_prune::run(&args, ui),
     }
 }

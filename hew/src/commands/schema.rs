@@ -3,9 +3,11 @@
 use hew_core::agent::AgentSignal;
 use hew_core::output::{Output, file_schema, kinded_schema, output_schema};
 use hew_core::record::JournalEntry;
-use hew_core::record::files::{IterationFile, ManifestFile, RunFile};
+use hew_core::record::files::{BatchFile, IterationFile, ManifestFile, RunFile};
 use hew_core::record::ledger::LedgerEntry;
 use hew_core::record::plan_file::PlanFile;
+use hew_core::record::view::IterationRow;
+use hew_core::render::status::json::StatusJson;
 use hew_core::settings::schema::render_config_schema;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,6 +15,7 @@ use serde_json::Value;
 
 use super::config::{FileOfSettings, Setting, SettingKey, SettingsValid};
 use super::config_write::{SettingRemoved, SettingWritten, SettingsEdited};
+use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Exported, Imported, TaskOutput, TreeNode};
 use super::{
@@ -68,6 +71,7 @@ fn files() -> Vec<Row> {
         file::<RunFile>("run", "run.json"),
         file::<ManifestFile>("manifest", "manifest.json"),
         file::<IterationFile>("iteration", "iter-NNN.json"),
+        file::<BatchFile>("batch", "batch-NNN.json: which tasks were to come next, and who said so"),
         file::<PlanFile<'_>>("plan", "plan.json: what ran, secrets left out"),
         file::<AgentSignal>("outcome", "outcome.json: the agent's own word"),
         file::<JournalEntry>("events", "a line of events.jsonl, the journal"),
@@ -86,6 +90,9 @@ fn outputs() -> Vec<Row> {
         output::<loop_explain::Explained<'_>>("hew loop explain"),
         output::<loop_cancel::Cancel<'_>>("hew loop cancel"),
         output::<loop_deliver::Delivered<'_>>("hew loop deliver"),
+        output::<StatusJson<'_>>("hew loop status"),
+        output::<ListedRun<'_>>("a line of hew loop list"),
+        output::<IterationRow>("a line of hew loop logs"),
         output::<TranscriptRecord>("a line of hew loop logs --transcript"),
         output::<loop_prune::Leftover<'_>>("a line of hew loop prune-worktrees"),
         output::<TaskOutput<'_>>(

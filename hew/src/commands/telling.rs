@@ -230,7 +230,7 @@ impl Narrator {
                 } else {
                     Vec::new()
                 };
-                screen.show(told, frame);
+                screen.show(told, &frame);
             }
         }
     }

@@ -23,6 +23,15 @@ pub fn can_ask() -> bool {
     stdin().is_terminal() && stderr().is_terminal() && !is_set("CI") && !is_set("HEW_NON_INTERACTIVE")
 }
 
+/// One object of `--json` with the end of its line.
+///
+/// # Panics
+/// If a map in it has keys that are no strings.
+pub fn json_line(output: &impl Output) -> String {
+    let line = serde_json::to_string(&Printed::of(output)).expect("outputs have string keys");
+    text::visible_json(line) + "\n"
+}
+
 /// How this invocation prints. A copy prints to the same streams and knows the same of them.
 #[derive(Debug, Clone)]
 pub struct Ui {
@@ -84,7 +93,7 @@ impl Ui {
 
     /// One object of `--json` on a line of its own.
     pub fn print_output(&self, output: &impl Output) {
-        self.print_json(&Printed::of(output));
+        self.print(&json_line(output));
     }
 
     /// One JSON object on a line of its own.

@@ -5,21 +5,17 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use hew_core::output::Printed;
-
 use crate::failure::Failure;
 
 /// Tells it and answers the exit code.
 ///
 /// # Panics
-/// Never: clap's exit codes are 0 and 2, and a failure can be written as JSON.
+/// Never: clap's exit codes are 0 and 2.
 pub fn tell(error: &clap::Error, mut args: impl Iterator<Item = OsString>) -> ExitCode {
     if error.use_stderr() && args.any(|arg| arg == "--json") {
-        let failure = failure(&error.to_string());
-        let object =
-            serde_json::to_string(&Printed::of(&failure)).expect("a failure's fields are texts and numbers");
+        let line = super::json_line(&failure(&error.to_string()));
         // A closed stdout changes nothing about the exit code.
-        let _ = writeln!(anstream::stdout().lock(), "{object}");
+        let _ = write!(anstream::stdout().lock(), "{line}");
     } else {
         let _ = error.print();
     }

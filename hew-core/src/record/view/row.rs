@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, ModelName, RuntimeName, TaskId};
+use crate::output::Output;
 use crate::record::event::{BatchSource, JournalEntry, JournalEvent};
 use crate::usage::Usage;
 
@@ -58,6 +59,10 @@ pub struct IterationRow {
     pub batch_source: Option<BatchSource>,
     /// Its agent ended and had written nothing to its standard error.
     pub is_stderr_empty: bool,
+}
+
+impl Output for IterationRow {
+    const KIND: &'static str = "iteration";
 }
 
 impl IterationRow {

@@ -3,10 +3,9 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
-use super::ir::{Cluster, EdgeKind, Graph, Node, NodeClass};
-use crate::render::style::{self, FAINT, HEADING};
+use super::class::NodeClass;
+use super::ir::{Cluster, EdgeKind, Graph, Node};
+use crate::render::style::{FAINT, HEADING};
 use crate::render::table::cut;
 use crate::render::text::visible;
 
@@ -50,22 +49,21 @@ fn render_cluster(cluster: &Cluster, remarks: &HashMap<&str, Vec<String>>, out: 
             remarks.get(node.key.as_str()).map(|all| format!("  {FAINT}{}{FAINT:#}", all.join(", ")));
         let _ = writeln!(out, "  {rails} {}{}", label(node), remark.unwrap_or_default());
     }
+    // Commits are named where a worker went back to them.
+    for node in cluster.loose.iter().filter(|node| node.class != NodeClass::Commit) {
+        let style = node.class.style();
+        let gap = " ".repeat(2 * cluster.lanes.len() - 1);
+        let _ = writeln!(out, "  {style}{}{style:#}{gap} {}", node.glyph, label(node));
+    }
 }
 
 /// One lane's column in a node's line: the node itself, or the lane going by.
 fn rail(is_own: bool, has_begun: bool, left: usize, node: &Node) -> String {
     if is_own {
-        let style = colour(node.class);
+        let style = node.class.style();
         return format!("{style}{}{style:#} ", node.glyph);
     }
     if has_begun && left > 0 { format!("{FAINT}│{FAINT:#} ") } else { "  ".to_owned() }
-}
-
-fn colour(class: NodeClass) -> Style {
-    match class {
-        NodeClass::Outcome(outcome) => style::of_outcome(outcome),
-        NodeClass::Incomplete | NodeClass::Waiting | NodeClass::Commit => FAINT,
-    }
 }
 
 fn label(node: &Node) -> String {
@@ -75,16 +73,17 @@ fn label(node: &Node) -> String {
 
 /// What edges say that a column can't: where a node's work comes from, and where its worker went back to.
 fn remarks(graph: &Graph) -> HashMap<&str, Vec<String>> {
-    let all = graph
-        .clusters
-        .iter()
-        .flat_map(|cluster| cluster.lanes.iter().flat_map(|lane| &lane.nodes).chain(&cluster.loose));
-    let names: HashMap<&str, String> = all.map(|node| (node.key.as_str(), visible(&node.name))).collect();
+    let names: HashMap<&str, String> =
+        graph.nodes().map(|node| (node.key.as_str(), visible(&node.name))).collect();
     let mut remarks: HashMap<&str, Vec<String>> = HashMap::new();
     for edge in &graph.edges {
         let name = |key: &String| names.get(key.as_str()).cloned().unwrap_or_default();
         match edge.kind {
-            EdgeKind::Next => {}
+            EdgeKind::Plain | EdgeKind::Verified => {}
+            EdgeKind::Agent | EdgeKind::Planner | EdgeKind::Fallback => {
+                let picked = format!("picked by {} ({})", edge.kind.name(), name(&edge.from));
+                remarks.entry(&edge.to).or_default().push(picked);
+            }
             EdgeKind::BuildsOn => {
                 remarks.entry(&edge.to).or_default().push(format!("after {}", name(&edge.from)));
             }

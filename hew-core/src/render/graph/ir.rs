@@ -3,41 +3,14 @@
 //! Invariants: a node's key is unique in the whole graph, made of ASCII letters, digits and `_`, and never of outside
 //! text; labels hold outside text as it is, and each format makes it safe in its own way.
 
-use crate::agent::IterationOutcome;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
 
-/// How a node looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum NodeClass {
-    /// An iteration or task with this outcome.
-    Outcome(IterationOutcome),
-    /// It has not ended.
-    Incomplete,
-    /// Not started.
-    Waiting,
-    /// A commit.
-    Commit,
-}
-
-impl NodeClass {
-    /// Every class.
-    pub fn all() -> impl Iterator<Item = Self> {
-        let outcomes = IterationOutcome::ALL.into_iter().map(Self::Outcome);
-        outcomes.chain([Self::Incomplete, Self::Waiting, Self::Commit])
-    }
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Outcome(outcome) => outcome.as_str(),
-            Self::Incomplete => "incomplete",
-            Self::Waiting => "waiting",
-            Self::Commit => "commit",
-        }
-    }
-}
+use super::class::NodeClass;
+use crate::ids::{CommitId, RunId, TaskId};
 
 /// One node.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Unique in the graph.
     pub key: String,
@@ -47,23 +20,129 @@ pub struct Node {
     pub glyph: &'static str,
     /// Lines of its label.
     pub label: Vec<String>,
+    /// More than a label has room for: why it ended so.
+    pub detail: Option<String>,
     /// How it looks.
     pub class: NodeClass,
+    /// Where it stands.
+    pub place: Place,
+    /// What it is, for programs.
+    pub facts: Facts,
+}
+
+/// Where a node stands: a row is below another that it comes after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Place {
+    /// Its row, from 0.
+    pub row: u32,
+    /// Its last row: what began while it ran stands in these rows, too.
+    pub last_row: u32,
+}
+
+impl Place {
+    /// One row.
+    pub fn at(row: u32) -> Self {
+        Self { row, last_row: row }
+    }
+}
+
+/// Figures of a node, as far as it has them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Facts {
+    /// The worker's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<u16>,
+    /// The iteration's number in its worker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub iter: Option<u32>,
+    /// The task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<TaskId>,
+    /// The task's title.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Attempts at the task, this one included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<u32>,
+    /// When it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Milliseconds from start to end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// Tokens of all kinds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// What landed, or the commit that the node is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit: Option<CommitId>,
+    /// The first tests that failed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub failed_tests: Vec<String>,
 }
 
 /// What an edge says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
-    /// The same worker's next iteration.
-    Next,
+    /// The same worker's next iteration; nobody was asked what is next.
+    Plain,
+    /// The first's agent said what is next, and the second was picked under that.
+    Agent,
+    /// The planner said so after the first.
+    Planner,
+    /// The planner was asked after the first and said nothing: the graph of tasks was trusted.
+    Fallback,
     /// The second needs what the first landed.
     BuildsOn,
     /// The first left nothing: its worker is back at this commit.
     RolledBack,
+    /// The second looked at what the first landed last.
+    Verified,
+}
+
+impl EdgeKind {
+    /// Every kind.
+    pub const ALL: [Self; 7] = [
+        Self::Plain,
+        Self::Agent,
+        Self::Planner,
+        Self::Fallback,
+        Self::BuildsOn,
+        Self::RolledBack,
+        Self::Verified,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Agent => "agent",
+            Self::Planner => "planner",
+            Self::Fallback => "fallback",
+            Self::BuildsOn => "builds_on",
+            Self::RolledBack => "rolled_back",
+            Self::Verified => "verified",
+        }
+    }
+
+    /// What is written on it, where something is.
+    pub fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Plain | Self::BuildsOn | Self::Verified => None,
+            Self::Agent => Some("agent"),
+            Self::Planner => Some("planner"),
+            Self::Fallback => Some("fallback"),
+            Self::RolledBack => Some("rolled back"),
+        }
+    }
 }
 
 /// One edge, by keys.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Edge {
     /// From this node.
     pub from: String,
@@ -74,7 +153,7 @@ pub struct Edge {
 }
 
 /// Nodes that belong together.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lane {
     /// Unique in the graph.
     pub key: String,
@@ -85,12 +164,14 @@ pub struct Lane {
 }
 
 /// One run's part, or the part of all tasks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Cluster {
     /// Unique in the graph.
     pub key: String,
     /// Its name.
     pub title: String,
+    /// The run, if it is one.
+    pub run_id: Option<RunId>,
     /// Its lanes.
     pub lanes: Vec<Lane>,
     /// Nodes outside all lanes.
@@ -99,8 +180,15 @@ pub struct Cluster {
     pub order: Vec<(usize, usize)>,
 }
 
+impl Cluster {
+    /// Its nodes, those in lanes first.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.lanes.iter().flat_map(|lane| &lane.nodes).chain(&self.loose)
+    }
+}
+
 /// A picture.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Graph {
     /// Its parts.
     pub clusters: Vec<Cluster>,
@@ -109,11 +197,13 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// Every node.
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.clusters.iter().flat_map(Cluster::nodes)
+    }
+
     /// Number of nodes.
     pub fn node_count(&self) -> usize {
-        let of = |cluster: &Cluster| {
-            cluster.loose.len() + cluster.lanes.iter().map(|lane| lane.nodes.len()).sum::<usize>()
-        };
-        self.clusters.iter().map(of).sum()
+        self.nodes().count()
     }
 }

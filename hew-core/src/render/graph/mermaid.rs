@@ -5,8 +5,8 @@
 
 use std::fmt::Write as _;
 
-use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node, NodeClass};
-use crate::agent::IterationOutcome;
+use super::class::NodeClass;
+use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node};
 use crate::render::table::cut;
 use crate::render::text::visible;
 
@@ -64,11 +64,13 @@ fn render_node(node: &Node) -> String {
 
 fn render_edge(edge: &Edge) -> String {
     let Edge { from, to, kind } = edge;
-    match kind {
-        EdgeKind::Next => format!("{from} --> {to}"),
-        EdgeKind::BuildsOn => format!("{from} ==> {to}"),
-        EdgeKind::RolledBack => format!("{from} -. \"rolled back\" .-> {to}"),
-    }
+    let arrow = match kind {
+        EdgeKind::Plain | EdgeKind::Agent | EdgeKind::Planner => "-->",
+        EdgeKind::Fallback | EdgeKind::RolledBack | EdgeKind::Verified => "-.->",
+        EdgeKind::BuildsOn => "==>",
+    };
+    let words = kind.words().map(|words| format!("|{words}|")).unwrap_or_default();
+    format!("{from} {arrow}{words} {to}")
 }
 
 fn escape(text: &str) -> String {
@@ -83,23 +85,8 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Colours that can be read on light and dark pages.
-fn look(class: NodeClass) -> &'static str {
-    match class {
-        NodeClass::Outcome(outcome) => match outcome {
-            IterationOutcome::Closed => "fill:#d9f2d9,stroke:#2e7d32,color:#1b1b1b",
-            IterationOutcome::NoClose => "fill:#fff4d6,stroke:#b7860b,color:#1b1b1b",
-            IterationOutcome::BackpressureFail => "fill:#ffe3d3,stroke:#c05621,color:#1b1b1b",
-            IterationOutcome::RuntimeError => "fill:#fbd5d5,stroke:#c53030,color:#1b1b1b",
-            IterationOutcome::TimedOut => "fill:#f9d0e4,stroke:#b83280,color:#1b1b1b",
-            IterationOutcome::Stalled => "fill:#f3d9fa,stroke:#862e9c,color:#1b1b1b",
-            IterationOutcome::RateLimited => "fill:#d7e8fd,stroke:#2b6cb0,color:#1b1b1b",
-            IterationOutcome::Conflict => "fill:#fdf0b4,stroke:#975a16,color:#1b1b1b",
-            IterationOutcome::Blocked => "fill:#f2d2c4,stroke:#7b341e,color:#1b1b1b",
-            IterationOutcome::Cancelled => "fill:#e2e2e2,stroke:#707070,color:#4a4a4a",
-        },
-        NodeClass::Incomplete => "fill:#ffffff,stroke:#505050,color:#1b1b1b,stroke-dasharray: 5 5",
-        NodeClass::Waiting => "fill:#f5f5f5,stroke:#a0a0a0,color:#4a4a4a",
-        NodeClass::Commit => "fill:#e6e9ef,stroke:#4a5568,color:#1b1b1b",
-    }
+fn look(class: NodeClass) -> String {
+    let look = class.look();
+    let dashes = if look.is_dashed { ",stroke-dasharray: 5 5" } else { "" };
+    format!("fill:{},stroke:{},color:{}{dashes}", look.fill, look.stroke, look.text)
 }

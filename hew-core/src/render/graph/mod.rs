@@ -2,15 +2,22 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `ir` | what a picture shows, free of any format |
-//! | `runs` | from a run to that |
+//! | `ir`, `class` | what a picture shows, free of any format; how its nodes look |
+//! | `runs`, `places`, `verify` | from a run to that; where iterations stand; the verification at the end |
 //! | `tasks` | from tasks and their dependencies to that |
-//! | `mermaid`, `ascii` | from that to text |
+//! | `mermaid`, `dot`, `ascii`, `svg`, `json` | from that to text |
 
 pub mod ascii;
+pub mod class;
+pub mod dot;
 pub mod ir;
+pub mod json;
 pub mod mermaid;
+mod places;
 pub mod runs;
+pub mod svg;
 pub mod tasks;
+mod verify;
 
 pub use ir::Graph;
+pub use json::GraphJson;

@@ -2,11 +2,14 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node, NodeClass};
+use super::class::NodeClass;
+use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Place};
+use super::{places, verify};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, RunId, TaskId, WorkerId};
 use crate::record::RunState;
-use crate::record::view::IterationRow;
+use crate::record::event::BatchSource;
+use crate::record::view::{IterationRow, RunView};
 use crate::render::figures::{duration_ms, grouped, stamp};
 use crate::render::style;
 
@@ -17,6 +20,8 @@ pub struct RunPicture {
     pub run_id: RunId,
     /// How it stands.
     pub state: RunState,
+    /// What its journal says; it may have forgotten the iterations.
+    pub view: RunView,
     /// Its iterations, in the order in which they began.
     pub rows: Vec<IterationRow>,
 }
@@ -25,33 +30,43 @@ pub struct RunPicture {
 pub fn graph(runs: &[RunPicture]) -> Graph {
     let mut graph = Graph::default();
     for (number, run) in runs.iter().enumerate() {
-        let drawn = Drawing::of(&format!("r{number}"), run);
-        graph.clusters.push(drawn.cluster);
-        graph.edges.extend(drawn.edges);
+        let (cluster, edges) = draw(&format!("r{number}"), run);
+        graph.clusters.push(cluster);
+        graph.edges.extend(edges);
     }
     graph
 }
 
-struct Drawing {
-    cluster: Cluster,
-    edges: Vec<Edge>,
+fn draw(key: &str, run: &RunPicture) -> (Cluster, Vec<Edge>) {
+    let places = places::of(&run.rows);
+    let (lanes, order) = lanes(key, &run.rows, &places);
+    let (mut loose, mut edges) = rollbacks(key, &run.rows, &places);
+    edges.extend(picked_edges(key, run));
+    edges.extend(builds_on_edges(key, &run.rows));
+    if let Some(seen) = &run.view.verify {
+        let row = places.iter().map(|place| place.last_row + 1).max().unwrap_or(0);
+        let node = verify::node(format!("{key}_verify"), seen, row);
+        edges.extend(verified_edge(key, &run.rows, &node));
+        loose.push(node);
+    }
+    if run.rows.is_empty() {
+        loose.insert(0, nothing(key));
+    }
+    let title = format!("{} {}", run.run_id, run.state.as_str());
+    let run_id = Some(run.run_id.clone());
+    (Cluster { key: key.to_owned(), title, run_id, lanes, loose, order }, edges)
 }
 
-impl Drawing {
-    fn of(key: &str, run: &RunPicture) -> Self {
-        let (lanes, order) = lanes(key, &run.rows);
-        let (loose, mut edges) = rollbacks(key, &run.rows);
-        edges.extend(next_edges(&lanes));
-        edges.extend(builds_on_edges(key, &run.rows));
-        let title = format!("{} {}", run.run_id, run.state.as_str());
-        let mut cluster = Cluster { key: key.to_owned(), title, lanes, loose, order };
-        if cluster.lanes.is_empty() {
-            let label = vec!["no iterations".to_owned()];
-            let class = NodeClass::Waiting;
-            let name = String::new();
-            cluster.loose.push(Node { key: format!("{key}_none"), name, glyph: "·", label, class });
-        }
-        Self { cluster, edges }
+fn nothing(key: &str) -> Node {
+    Node {
+        key: format!("{key}_none"),
+        name: String::new(),
+        glyph: "·",
+        label: vec!["no iterations".to_owned()],
+        detail: None,
+        class: NodeClass::Waiting,
+        place: Place::default(),
+        facts: Facts::default(),
     }
 }
 
@@ -59,11 +74,11 @@ fn node_key(run: &str, row: &IterationRow) -> String {
     format!("{run}_{}_i{}", row.id.worker, row.id.iter)
 }
 
-fn lanes(key: &str, rows: &[IterationRow]) -> (Vec<Lane>, Vec<(usize, usize)>) {
+fn lanes(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Lane>, Vec<(usize, usize)>) {
     let mut workers: Vec<WorkerId> = rows.iter().map(|row| row.id.worker).collect();
     workers.sort();
     workers.dedup();
-    let place: HashMap<WorkerId, usize> = workers.iter().enumerate().map(|(at, id)| (*id, at)).collect();
+    let at: HashMap<WorkerId, usize> = workers.iter().enumerate().map(|(at, id)| (*id, at)).collect();
     let lane = |id: &WorkerId| Lane {
         key: format!("{key}_{id}"),
         title: format!("worker {}", id.0),
@@ -71,15 +86,15 @@ fn lanes(key: &str, rows: &[IterationRow]) -> (Vec<Lane>, Vec<(usize, usize)>) {
     };
     let mut lanes: Vec<Lane> = workers.iter().map(lane).collect();
     let mut order = Vec::with_capacity(rows.len());
-    for row in rows {
-        let at = place[&row.id.worker];
+    for (row, place) in rows.iter().zip(places) {
+        let at = at[&row.id.worker];
         order.push((at, lanes[at].nodes.len()));
-        lanes[at].nodes.push(node(key, row));
+        lanes[at].nodes.push(node(key, row, *place));
     }
     (lanes, order)
 }
 
-fn node(key: &str, row: &IterationRow) -> Node {
+fn node(key: &str, row: &IterationRow, place: Place) -> Node {
     let task = row.task.as_ref().map_or("?", |task| task.as_str());
     let what = match row.outcome {
         Some(outcome) => format!("{} {}", outcome.as_str(), duration_ms(row.duration_ms)),
@@ -91,8 +106,32 @@ fn node(key: &str, row: &IterationRow) -> Node {
     };
     let mut label = vec![row.id.stem(), format!("{task} {}", row.title), what + &tokens];
     label.extend(remark(row));
-    let class = row.outcome.map_or(NodeClass::Incomplete, NodeClass::Outcome);
-    Node { key: node_key(key, row), name: task.to_owned(), glyph: style::glyph(row.outcome), label, class }
+    Node {
+        key: node_key(key, row),
+        name: task.to_owned(),
+        glyph: style::glyph(row.outcome),
+        label,
+        detail: row.reason.clone(),
+        class: row.outcome.map_or(NodeClass::Incomplete, NodeClass::Outcome),
+        place,
+        facts: facts(row),
+    }
+}
+
+fn facts(row: &IterationRow) -> Facts {
+    Facts {
+        worker: Some(row.id.worker.0),
+        iter: Some(row.id.iter),
+        task: row.task.clone(),
+        title: Some(row.title.clone()),
+        attempt: Some(row.attempt),
+        started_at: row.started_at,
+        ended_at: row.ended_at,
+        duration_ms: row.outcome.map(|_| row.duration_ms),
+        tokens: Some(row.usage.total()),
+        commit: row.landed_sha.clone(),
+        failed_tests: Vec::new(),
+    }
 }
 
 fn remark(row: &IterationRow) -> Option<String> {
@@ -105,14 +144,47 @@ fn remark(row: &IterationRow) -> Option<String> {
     }
 }
 
-fn next_edges(lanes: &[Lane]) -> impl Iterator<Item = Edge> {
-    lanes.iter().flat_map(|lane| {
-        lane.nodes.windows(2).map(|pair| Edge {
-            from: pair[0].key.clone(),
-            to: pair[1].key.clone(),
-            kind: EdgeKind::Next,
-        })
-    })
+/// From the worker's iteration before to each, and from the one after which somebody was asked what is next. Where both
+/// are the same it is one edge.
+fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
+    let known: HashMap<_, String> = run.rows.iter().map(|row| (row.id, node_key(key, row))).collect();
+    let mut before: HashMap<WorkerId, &String> = HashMap::new();
+    let mut edges = Vec::with_capacity(run.rows.len());
+    for row in &run.rows {
+        let own = &known[&row.id];
+        let previous = before.insert(row.id.worker, own);
+        let mut edge = |from: &String, kind| {
+            edges.push(Edge { from: from.clone(), to: own.clone(), kind });
+        };
+        let Some(kind) = row.batch_source.map(kind_of) else {
+            if let Some(previous) = previous {
+                edge(previous, EdgeKind::Plain);
+            }
+            continue;
+        };
+        let batch = row.batch.and_then(|number| run.view.batches.get(&number));
+        let asked = batch.and_then(|batch| known.get(&batch.after)).filter(|asked| *asked != own);
+        match (asked, previous) {
+            (Some(asked), Some(previous)) if asked != previous => {
+                edge(previous, EdgeKind::Plain);
+                edge(asked, kind);
+            }
+            (asked, previous) => {
+                if let Some(from) = asked.or(previous) {
+                    edge(from, kind);
+                }
+            }
+        }
+    }
+    edges
+}
+
+fn kind_of(source: BatchSource) -> EdgeKind {
+    match source {
+        BatchSource::Agent => EdgeKind::Agent,
+        BatchSource::Planner => EdgeKind::Planner,
+        BatchSource::Skipped => EdgeKind::Fallback,
+    }
 }
 
 /// From the iteration that landed a task to each that builds on it.
@@ -132,21 +204,46 @@ fn builds_on_edges(key: &str, rows: &[IterationRow]) -> Vec<Edge> {
         .collect()
 }
 
+/// From the iteration that landed last to the verification, which looked at all.
+fn verified_edge(key: &str, rows: &[IterationRow], verify: &Node) -> Option<Edge> {
+    let landed = rows.iter().filter(|row| row.landed_sha.is_some());
+    let last = landed.max_by_key(|row| row.ended_at)?;
+    Some(Edge { from: node_key(key, last), to: verify.key.clone(), kind: EdgeKind::Verified })
+}
+
 /// From each iteration with a red gate to the commit that its worker is back at.
-fn rollbacks(key: &str, rows: &[IterationRow]) -> (Vec<Node>, Vec<Edge>) {
+fn rollbacks(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Node>, Vec<Edge>) {
     let mut bases: BTreeMap<&CommitId, String> = BTreeMap::new();
-    let (mut nodes, mut edges) = (Vec::new(), Vec::new());
-    for row in rows.iter().filter(|row| row.outcome == Some(IterationOutcome::BackpressureFail)) {
-        let Some(base) = &row.base_sha else { continue };
+    let (mut nodes, mut edges) = (Vec::<Node>::new(), Vec::new());
+    for (row, place) in rows.iter().zip(places) {
+        if row.outcome != Some(IterationOutcome::BackpressureFail) {
+            continue;
+        }
+        // Older runs don't know theirs.
+        let Some(base) = row.base_sha.as_ref().filter(|base| !base.as_str().is_empty()) else { continue };
         let number = bases.len();
         let base_key = bases.entry(base).or_insert_with(|| {
-            let node_key = format!("{key}_base{number}");
-            let name = base.short().to_owned();
-            let label = vec![format!("base {name}")];
-            nodes.push(Node { key: node_key.clone(), name, glyph: "●", label, class: NodeClass::Commit });
-            node_key
+            let free = nodes.last().map_or(0, |last| last.place.row + 1);
+            let node = commit(format!("{key}_base{number}"), base, place.last_row.max(free));
+            let key = node.key.clone();
+            nodes.push(node);
+            key
         });
         edges.push(Edge { from: node_key(key, row), to: base_key.clone(), kind: EdgeKind::RolledBack });
     }
     (nodes, edges)
+}
+
+fn commit(key: String, sha: &CommitId, row: u32) -> Node {
+    let name = sha.short().to_owned();
+    Node {
+        key,
+        glyph: "●",
+        label: vec![format!("base {name}")],
+        name,
+        detail: None,
+        class: NodeClass::Commit,
+        place: Place::at(row),
+        facts: Facts { commit: Some(sha.clone()), ..Facts::default() },
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node, NodeClass};
+use super::class::NodeClass;
+use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Place};
 use crate::agent::IterationOutcome;
 use crate::ids::TaskId;
 use crate::record::view::{RunView, TaskView};
@@ -60,9 +61,11 @@ fn collect<'a>(views: &[&'a RunView]) -> BTreeMap<TaskId, Drawn<'a>> {
     tasks
 }
 
-/// Tasks after what they need; a cycle, which no tracker should hold, comes last.
-fn by_depth(tasks: &BTreeMap<TaskId, Drawn<'_>>, edges: &BTreeSet<TaskEdge>) -> Vec<TaskId> {
+/// Tasks after what they need, each with the length of the longest chain before it; a cycle, which no tracker should hold,
+/// comes last.
+fn by_depth(tasks: &BTreeMap<TaskId, Drawn<'_>>, edges: &BTreeSet<TaskEdge>) -> Vec<(TaskId, u32)> {
     let mut waits: BTreeMap<&TaskId, usize> = tasks.keys().map(|id| (id, 0)).collect();
+    let mut depths: BTreeMap<&TaskId, u32> = BTreeMap::new();
     let mut needed_by: BTreeMap<&TaskId, Vec<&TaskId>> = BTreeMap::new();
     for edge in edges {
         *waits.entry(&edge.task).or_default() += 1;
@@ -71,8 +74,11 @@ fn by_depth(tasks: &BTreeMap<TaskId, Drawn<'_>>, edges: &BTreeSet<TaskEdge>) -> 
     let mut free: VecDeque<&TaskId> = waits.iter().filter(|(_, n)| **n == 0).map(|(id, _)| *id).collect();
     let mut order = Vec::with_capacity(tasks.len());
     while let Some(id) = free.pop_front() {
-        order.push(id.clone());
+        let depth = depths.get(id).copied().unwrap_or_default();
+        order.push((id.clone(), depth));
         for next in needed_by.remove(id).unwrap_or_default() {
+            let below = depths.entry(next).or_default();
+            *below = (*below).max(depth + 1);
             if let Some(left) = waits.get_mut(next) {
                 *left -= 1;
                 if *left == 0 {
@@ -81,15 +87,18 @@ fn by_depth(tasks: &BTreeMap<TaskId, Drawn<'_>>, edges: &BTreeSet<TaskEdge>) -> 
             }
         }
     }
-    let done: BTreeSet<TaskId> = order.iter().cloned().collect();
-    order.extend(tasks.keys().filter(|id| !done.contains(*id)).cloned());
+    let done: BTreeSet<TaskId> = order.iter().map(|(id, _)| id.clone()).collect();
+    let bottom = order.iter().map(|(_, depth)| depth + 1).max().unwrap_or_default();
+    order.extend(tasks.keys().filter(|id| !done.contains(*id)).map(|id| (id.clone(), bottom)));
+    // Chains end at different times: rows one after the other.
+    order.sort_by_key(|(_, depth)| *depth);
     order
 }
 
-fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[TaskId], edges: &BTreeSet<TaskEdge>) -> Graph {
+fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[(TaskId, u32)], edges: &BTreeSet<TaskEdge>) -> Graph {
     let keys: BTreeMap<&TaskId, String> =
-        order.iter().enumerate().map(|(number, id)| (id, format!("t{number}"))).collect();
-    let nodes: Vec<Node> = order.iter().map(|id| node(&keys[id], id, &tasks[id])).collect();
+        order.iter().enumerate().map(|(number, (id, _))| (id, format!("t{number}"))).collect();
+    let nodes: Vec<Node> = order.iter().map(|(id, depth)| node(&keys[id], id, &tasks[id], *depth)).collect();
     let edges = edges
         .iter()
         .map(|edge| Edge {
@@ -101,17 +110,39 @@ fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[TaskId], edges: &BTreeSet<
     let order = (0..nodes.len()).map(|at| (0, at)).collect();
     let title = count(nodes.len() as u64, "task", "tasks");
     let lane = Lane { key: "all".to_owned(), title: title.clone(), nodes };
-    let cluster = Cluster { key: "tasks".to_owned(), title, lanes: vec![lane], loose: Vec::new(), order };
+    let cluster =
+        Cluster { key: "tasks".to_owned(), title, run_id: None, lanes: vec![lane], loose: Vec::new(), order };
     Graph { clusters: vec![cluster], edges }
 }
 
-fn node(key: &str, id: &TaskId, drawn: &Drawn<'_>) -> Node {
+fn node(key: &str, id: &TaskId, drawn: &Drawn<'_>, depth: u32) -> Node {
     let (class, glyph, what) = look(drawn.touched);
     let mut label = vec![format!("{id} {}", drawn.title).trim_end().to_owned(), what.to_owned()];
     if let Some(sha) = drawn.touched.and_then(|task| task.landed_sha.as_ref()) {
         label.push(format!("landed {}", sha.short()));
+    } else if drawn.touched.is_some_and(|task| task.parked.is_some()) {
+        label.push("parked".to_owned());
     }
-    Node { key: key.to_owned(), name: id.to_string(), glyph, label, class }
+    Node {
+        key: key.to_owned(),
+        name: id.to_string(),
+        glyph,
+        label,
+        detail: drawn.touched.and_then(|task| task.parked.clone().or_else(|| task.reason.clone())),
+        class,
+        place: Place::at(depth),
+        facts: facts(id, drawn),
+    }
+}
+
+fn facts(id: &TaskId, drawn: &Drawn<'_>) -> Facts {
+    Facts {
+        task: Some(id.clone()),
+        title: Some(drawn.title.to_owned()),
+        attempt: drawn.touched.map(|task| task.attempts),
+        commit: drawn.touched.and_then(|task| task.landed_sha.clone()),
+        ..Facts::default()
+    }
 }
 
 fn look(task: Option<&TaskView>) -> (NodeClass, &'static str, &'static str) {

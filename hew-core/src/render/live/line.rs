@@ -1,10 +1,15 @@
 //! One line that never gets wider than the terminal.
 
+use std::fmt::Write as _;
+
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::super::table::cut;
 use super::super::text::visible;
+
+/// Columns between two columns.
+const GAP: usize = 2;
 
 /// A line in the making. What finds no room is cut, with an ellipsis, and all that comes after it is left out.
 #[derive(Debug)]
@@ -29,7 +34,7 @@ impl Line {
         let shown = cut(&one_line(text), self.room());
         self.used += shown.width();
         if !shown.is_empty() {
-            self.text.push_str(&format!("{style}{shown}{style:#}"));
+            let _ = write!(self.text, "{style}{shown}{style:#}");
         }
         self
     }
@@ -38,13 +43,13 @@ impl Line {
     pub(in crate::render) fn cell(self, text: &str, width: usize, style: Style) -> Self {
         let shown = cut(&one_line(text), width);
         let gap = width.saturating_sub(shown.width());
-        self.add(&shown, style).blank(gap + if width > 4 { 2 } else { 0 })
+        self.add(&shown, style).blank(gap + GAP)
     }
 
     /// A figure at the right end of its column, with the gap to the next one.
     pub(in crate::render) fn number(self, figure: &str, width: usize) -> Self {
         let gap = width.saturating_sub(figure.width());
-        self.blank(gap).add(figure, Style::new()).blank(2)
+        self.blank(gap).add(figure, Style::new()).blank(GAP)
     }
 
     fn blank(mut self, columns: usize) -> Self {

@@ -49,7 +49,7 @@ fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
         parts.push((3, format!("{} tokens", compact(spent.usage.total()))));
     }
     parts.extend(spent.cost_usd.map(|money| (1, usd(money))));
-    parts.push((4, age_ms(wall)));
+    parts.push((4, format!("after {}", age_ms(wall))));
     if !left.is_empty() {
         parts.push((0, format!("left: {}", left.join(", "))));
     }

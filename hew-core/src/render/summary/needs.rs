@@ -99,7 +99,12 @@ fn of_task(task: &TaskView) -> Vec<Need> {
 
 /// What the run said has to be done, where nothing above says so already.
 fn add_remedies(view: &RunView, needs: &mut Vec<Need>) {
+    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
     for remedy in view.ending.iter().flat_map(|ending| &ending.remedies) {
+        // What was delivered after the run's end need not be delivered again.
+        if is_delivered && remedy.starts_with("hew loop deliver") {
+            continue;
+        }
         if !needs.iter().any(|need| need.command.as_ref() == Some(remedy)) {
             needs.push(Need::new("the run asks for this".to_owned(), remedy));
         }
@@ -190,12 +195,25 @@ pub(super) fn left_over(view: &RunView) -> String {
 }
 
 /// The command that deals with a leftover.
-pub(super) fn leftover_command(left: &LeftoverRecord) -> String {
+pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
     match left.why.as_str() {
         "parked" => format!("hew task unpark {}", left.task),
         "ready" => format!("hew loop run --task {}", left.task),
         _ => format!("hew task show {}", left.task),
     }
+}
+
+/// The commands of what a person has to see to beside tasks.
+pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
+    let mut commands: Vec<String> =
+        view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
+    if state == RunState::Crashed {
+        if view.totals.landed > 0 && view.delivery.is_none() && header.target_branch.is_some() {
+            commands.push(format!("hew loop deliver --run-id {}", header.run_id));
+        }
+        commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
+    }
+    commands
 }
 
 /// The needs for programs.

@@ -54,7 +54,7 @@ pub(super) fn facts(view: &RunView, header: &RunHeader) -> Vec<Fact> {
     facts.extend(stopped(view));
     facts.push(landed(view));
     facts.extend(verified(view));
-    facts.extend(delivered(view, header));
+    facts.push(delivery_fact(view, header));
     facts.extend(gate(view, header));
     facts
 }
@@ -103,23 +103,28 @@ fn verified(view: &RunView) -> Option<Fact> {
     })
 }
 
-fn delivered(view: &RunView, header: &RunHeader) -> Option<Fact> {
+/// What came of the delivery, in a line.
+pub(crate) fn delivered(view: &RunView, header: &RunHeader) -> String {
     let result = match &header.run_branch {
         Some(branch) if view.totals.landed > 0 => format!("; the result is on {branch}"),
         _ => String::new(),
     };
-    let fact = |text: String| Fact::new("delivered", text);
-    Some(match &view.delivery {
-        Some(DeliveryRecord::Delivered { target, sha }) => {
-            fact(format!("{target} is at {}", sha.short())).styled(GOOD)
-        }
-        Some(DeliveryRecord::NotWanted { reason }) => fact(format!("no: {reason}{result}")),
-        Some(DeliveryRecord::Refused { target, reason, .. }) => {
-            fact(format!("not to {target}: {reason}{result}")).styled(BAD)
-        }
-        None if header.run_branch.is_none() => return None,
-        None => fact(format!("not yet{result}")),
-    })
+    match &view.delivery {
+        Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
+        Some(DeliveryRecord::NotWanted { reason }) => format!("no: {reason}{result}"),
+        Some(DeliveryRecord::Refused { target, reason, .. }) => format!("not to {target}: {reason}{result}"),
+        None if header.run_branch.is_none() => "not recorded".to_owned(),
+        None => format!("not yet{result}"),
+    }
+}
+
+fn delivery_fact(view: &RunView, header: &RunHeader) -> Fact {
+    let fact = Fact::new("delivered", delivered(view, header));
+    match &view.delivery {
+        Some(DeliveryRecord::Delivered { .. }) => fact.styled(GOOD),
+        Some(DeliveryRecord::Refused { .. }) => fact.styled(BAD),
+        _ => fact,
+    }
 }
 
 fn gate(view: &RunView, header: &RunHeader) -> Option<Fact> {

@@ -6,8 +6,8 @@ use crate::record::view::{RunView, Spent};
 use crate::render::facts::Fact;
 use crate::render::figures::{count, grouped, usd};
 
-/// Facts for people; none where no runtime told of tokens or money.
-pub(super) fn facts(spent: &Spent) -> Vec<Fact> {
+/// Rows for people; none where no runtime told of tokens or money.
+pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
     let usage = spent.usage;
     let total = usage.total();
     if total == 0 && spent.cost_usd.is_none() {
@@ -24,11 +24,11 @@ pub(super) fn facts(spent: &Spent) -> Vec<Fact> {
         part("cache create", usage.cache_create),
     ];
     let tokens = format!("{}: {}", grouped(total), parts.join(", "));
-    vec![Fact::new("tokens", tokens), Fact::new("cost", cost(spent))]
+    vec![("tokens", tokens), ("cost", cost(spent))]
 }
 
 /// Money with where it came from, and what has no price.
-pub(super) fn cost(spent: &Spent) -> String {
+fn cost(spent: &Spent) -> String {
     let how = if spent.is_by_list { "in part or whole by loop.prices" } else { "reported by the runtime" };
     let unpriced = || {
         let agents = count(spent.unpriced_agents, "agent", "agents");
@@ -53,7 +53,8 @@ pub(super) fn planner(view: &RunView) -> Option<Fact> {
 pub(super) fn helpers(view: &RunView) -> Option<Fact> {
     let spent = &view.totals.planner;
     let used = spent.usage.total();
-    let text = format!("the planner used {} of these tokens; its cost: {}", grouped(used), cost(spent));
+    let money = spent.cost_usd.filter(|_| spent.unpriced == 0).map_or_else(|| "unknown".to_owned(), usd);
+    let text = format!("the planner used {} of these tokens; cost {money}", grouped(used));
     (used > 0).then(|| Fact::new("helpers", text))
 }
 

@@ -47,7 +47,7 @@ fn row(task: &TaskView) -> Vec<Cell> {
 }
 
 /// How a task stands, in a word.
-pub(super) fn outcome_word(task: &TaskView) -> &'static str {
+pub(crate) fn outcome_word(task: &TaskView) -> &'static str {
     match task.outcome {
         _ if task.is_running => "running",
         Some(outcome) => outcome.as_str(),

@@ -1,6 +1,7 @@
 //! Flags of `hew loop run` as settings, so that both have one meaning and an origin.
 
 use hew_core::ids::ModelName;
+use hew_core::settings::Settings;
 
 use crate::cli::loop_args::{MergeArg, RunArgs};
 
@@ -10,6 +11,11 @@ pub(super) const MODEL_FLAG: &str = "--model";
 /// The model that the run asks for.
 pub(super) fn model(args: &RunArgs) -> Option<ModelName> {
     args.model.as_deref().map(ModelName::new)
+}
+
+/// A command is named for a verification that nobody has asked for.
+pub(super) fn has_idle_verify_command(args: &RunArgs, settings: &Settings) -> bool {
+    args.verify_command.is_some() && !settings.verify_tests.value && !args.no_verify_tests
 }
 
 /// Key, text and flag of everything that was given.

@@ -44,6 +44,9 @@ pub(super) fn launch(
     checked: &Checked,
     ui: &Ui,
 ) -> Result<u8, Failure> {
+    if flags::has_idle_verify_command(args, &context.settings) {
+        ui.warn("--verify-command is of no use without --verify-tests");
+    }
     let run = new_run_id()?;
     let lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
     let target = checked.target.as_ref();

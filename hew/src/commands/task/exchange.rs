@@ -1,6 +1,5 @@
 //! `hew task import` and `export`.
 
-use std::io::Write as _;
 use std::path::Path;
 
 use hew_core::ids::TaskId;
@@ -10,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Desk, input};
+use crate::adapters::files;
 use crate::cli::task_file_args::{ExportArgs, ImportArgs};
 use crate::failure::{Failure, code};
 
@@ -109,7 +109,7 @@ pub(super) fn export(desk: &Desk<'_>, args: &ExportArgs) -> Result<u8, Failure> 
         desk.ui.print(&text);
         return Ok(code::OK);
     };
-    replace(file, &text)
+    files::replace(file, |out| out.write_all(text.as_bytes()))
         .map_err(|error| Failure::failed(format!("{} can't be written", file.display())).because(error))?;
     let records = text.lines().count();
     if desk.ui.is_json() {
@@ -118,24 +118,4 @@ pub(super) fn export(desk: &Desk<'_>, args: &ExportArgs) -> Result<u8, Failure> 
         desk.ui.say(&format!("{records} records written to {}", file.display()));
     }
     Ok(code::OK)
-}
-
-/// Writes a plain file so that the old one stays whole until the new one is; what a link leads to is meant, not the link.
-/// Into anything else (a device, a pipe) the text is written.
-fn replace(file: &Path, text: &str) -> std::io::Result<()> {
-    let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
-    let there = std::fs::metadata(file).ok();
-    if there.as_ref().is_some_and(|there| !there.is_file()) {
-        let mut place = std::fs::OpenOptions::new().write(true).open(file)?;
-        return place.write_all(text.as_bytes());
-    }
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    new.write_all(text.as_bytes())?;
-    if let Some(there) = there {
-        new.as_file().set_permissions(there.permissions())?;
-    }
-    new.as_file().sync_all()?;
-    new.persist(file)?;
-    Ok(())
 }

@@ -45,10 +45,14 @@ pub struct Screen {
 
 impl Screen {
     /// Begins at the row in which the cursor is; nothing is drawn yet.
+    ///
+    /// # Panics
+    /// Never: the template is a constant.
     pub fn new(stream: Stream, size: Size) -> Self {
         let glass = Arc::new(Glass::new(size));
         let style = ProgressStyle::with_template("{msg}").expect("the template is well formed");
-        let bar = ProgressBar::with_draw_target(None, target(&glass)).with_style(style);
+        let bar =
+            ProgressBar::with_draw_target(None, target(&glass)).with_style(style).with_message(rows(&[]));
         Self { stream, glass, bar, frame: Vec::new(), size }
     }
 
@@ -58,16 +62,14 @@ impl Screen {
     }
 
     /// Lets lines scroll away, and draws the frame below them.
-    pub fn show(&mut self, told: &[String], frame: Vec<String>) {
+    pub fn show(&mut self, told: &[String], frame: &[String]) {
         let frame: Vec<String> = frame.iter().map(|line| self.dressed(line)).collect();
         if !told.is_empty() {
             let told: Vec<String> = told.iter().map(|line| self.dressed(line)).collect();
             self.bar.println(told.join("\n"));
         }
         if frame != self.frame {
-            // The empty row below the lines is the cursor's.
-            let rows: String = frame.iter().map(|line| format!("{line}\n")).collect();
-            self.bar.set_message(rows);
+            self.bar.set_message(rows(&frame));
             self.frame = frame;
         }
         self.commit();
@@ -88,10 +90,10 @@ impl Screen {
             return;
         }
         // A terminal wraps what was wider than it is now.
-        let rows = |line: &String| {
+        let height = |line: &String| {
             anstream::adapter::strip_str(line).to_string().width().div_ceil(size.columns.max(1)).max(1)
         };
-        self.glass.put(&glass::wipe(self.frame.iter().map(rows).sum()));
+        self.glass.put(&glass::wipe(self.frame.iter().map(height).sum()));
         self.size = size;
         self.begin_anew();
     }
@@ -108,7 +110,7 @@ impl Screen {
         self.frame.clear();
         self.glass.resize(self.size);
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
-        self.bar.set_message("");
+        self.bar.set_message(rows(&[]));
         self.bar.set_draw_target(target(&self.glass));
     }
 
@@ -125,6 +127,12 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// The lines, and below them the row in which the cursor rests. Without that row nothing would part the lines from what
+/// is written next.
+fn rows(frame: &[String]) -> String {
+    frame.iter().map(String::as_str).chain([" "]).collect::<Vec<_>>().join("\n")
 }
 
 fn target(glass: &Arc<Glass>) -> ProgressDrawTarget {

@@ -1,0 +1,329 @@
+//! The first thing to be read: what happened, is it safe, is it delivered, what needs a person.
+
+use std::fmt;
+
+use super::page::Page;
+use super::{Report, frame};
+use crate::record::view::{GateProofView, RunHeader, TaskView};
+use crate::record::{RunState, StopReason};
+use crate::render::figures::{count, duration_ms, grouped, stamp, usd};
+use crate::render::{summary, verify};
+
+/// Open ends that are shown at once; the others are folded.
+const SHOWN: usize = 20;
+
+/// The page's title.
+pub(super) fn title(report: &Report<'_>) -> String {
+    let run = report.view.run_id().map_or_else(|| "a run".to_owned(), ToString::to_string);
+    format!("{}, {}: hew {run}", landed_words(report), report.state.as_str())
+}
+
+fn landed_tasks(report: &Report<'_>) -> u64 {
+    report.view.tasks.values().filter(|task| task.landed_sha.is_some()).count() as u64
+}
+
+fn landed_words(report: &Report<'_>) -> String {
+    let so_far = if report.state == RunState::Running { " so far" } else { "" };
+    match landed_tasks(report) {
+        0 => format!("Nothing landed{so_far}"),
+        number => format!("{} landed{so_far}", count(number, "task", "tasks")),
+    }
+}
+
+pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let ends = open_ends(report);
+    page.raw("<header>\n<p class=\"over\">hew run report</p>\n<h1>")?;
+    page.text(landed_words(report))?;
+    page.raw("</h1>\n<p class=\"run\"><span class=\"state state-")?;
+    page.show(report.state.as_str())?;
+    page.raw("\">")?;
+    frame::mark(page, state_glyph(report.state))?;
+    page.raw(" ")?;
+    page.show(report.state.as_str())?;
+    page.raw("</span> <code>")?;
+    page.text(report.view.run_id().map_or("(unknown)", |run| run.as_str()))?;
+    page.raw("</code>")?;
+    if let Some(header) = &report.view.header {
+        page.raw(" <span class=\"soft\">started ")?;
+        page.show(stamp(header.started.at))?;
+        page.raw("</span>")?;
+    }
+    page.raw("</p>\n</header>\n")?;
+    navigation(page)?;
+    page.raw("<main id=\"main\" tabindex=\"-1\">\n<section id=\"answers\" aria-labelledby=\"h-answers\">\n<h2 id=\"h-answers\" class=\"quiet\">In short</h2>\n")?;
+    answers(page, report, ends.len())?;
+    tiles(page, report)?;
+    page.raw("</section>\n")?;
+    needs(page, &ends)
+}
+
+fn navigation(page: &mut Page<'_>) -> fmt::Result {
+    page.raw("<nav aria-label=\"Parts of this page\">\n<ul>\n")?;
+    page.raw("<li><a href=\"#needs\">Needs you</a></li><li><a href=\"#timeline\">Timeline</a></li>")?;
+    page.raw("<li><a href=\"#tasks\">Tasks</a></li><li><a href=\"#failures\">Failures</a></li>")?;
+    page.raw("<li><a href=\"#graph\">Graph</a></li><li><a href=\"#cost\">Cost</a></li>")?;
+    page.raw(
+        "<li><a href=\"#settings\">Settings</a></li><li><a href=\"#logs\">Logs</a></li>\n</ul>\n</nav>\n",
+    )
+}
+
+fn state_glyph(state: RunState) -> &'static str {
+    match state {
+        RunState::Running => "▶",
+        RunState::Completed => "✓",
+        RunState::Cancelled => "⊘",
+        RunState::Crashed | RunState::Failed => "✗",
+    }
+}
+
+/// Whether an answer is good, is worth a look, or is bad: a sign and a word beside the colour.
+#[derive(Clone, Copy)]
+enum Tone {
+    Good,
+    Look,
+    Bad,
+}
+
+fn answers(page: &mut Page<'_>, report: &Report<'_>, ends: usize) -> fmt::Result {
+    let needs = match ends {
+        0 => (Tone::Good, "No. Nothing waits for a person.".to_owned()),
+        _ => (Tone::Look, format!("Yes: {} below.", count(ends as u64, "thing", "things"))),
+    };
+    page.raw("<dl class=\"answers\">\n")?;
+    answer(page, "What happened?", happened(report))?;
+    answer(page, "Is it safe?", safe(report))?;
+    answer(page, "Is it delivered?", delivered(report))?;
+    answer(page, "Does it need you?", needs)?;
+    for gap in report.gaps {
+        answer(page, "What is missing here?", (Tone::Look, gap.clone()))?;
+    }
+    page.raw("</dl>\n")
+}
+
+fn answer(page: &mut Page<'_>, question: &'static str, (tone, words): (Tone, String)) -> fmt::Result {
+    page.around("<div><dt>", question, "</dt><dd class=\"")?;
+    let (class, glyph) = match tone {
+        Tone::Good => ("good", "✓"),
+        Tone::Look => ("look", "!"),
+        Tone::Bad => ("bad", "✗"),
+    };
+    page.raw(class)?;
+    page.raw("\">")?;
+    frame::mark(page, glyph)?;
+    page.around(" ", words, "</dd></div>\n")
+}
+
+fn happened(report: &Report<'_>) -> (Tone, String) {
+    let view = report.view;
+    let work = format!(
+        "{} by {} in {}.",
+        count(view.totals.iterations, "iteration", "iterations"),
+        count(u64::from(view.jobs()), "worker", "workers"),
+        duration_ms(view.duration_ms())
+    );
+    match (&view.ending, report.state) {
+        (Some(ending), state) => {
+            let detail = view.stop.as_ref().map(|stop| format!(" ({})", stop.detail)).unwrap_or_default();
+            let tone = match (state, ending.exit_code) {
+                (RunState::Completed, Some(0)) => Tone::Good,
+                (RunState::Failed | RunState::Crashed, _) => Tone::Bad,
+                _ => Tone::Look,
+            };
+            let why = stop_words(ending.stop_reason);
+            let code = ending.exit_code.map(|code| format!("; exit code {code}")).unwrap_or_default();
+            (tone, format!("{why}{detail}{code}. {work}"))
+        }
+        (None, RunState::Running) => {
+            (Tone::Good, format!("It goes on; this page shows it as of {}. {work}", stamp(report.made_at)))
+        }
+        (None, _) => (Tone::Bad, format!("Its process is gone; this is how far its record goes. {work}")),
+    }
+}
+
+fn stop_words(reason: StopReason) -> &'static str {
+    match reason {
+        StopReason::Cancelled => "It was cancelled",
+        StopReason::StopFile => "A stop file ended it",
+        StopReason::BudgetTokens => "Its tokens were used up",
+        StopReason::BudgetWall => "Its time was used up",
+        StopReason::BudgetUsd => "Its money was used up",
+        StopReason::MaxIter => "Its iterations were used up",
+        StopReason::ReadyEmpty => "It went on until nothing more was ready",
+        StopReason::GuardTrip => "A red gate stopped it",
+        StopReason::RuntimeError => "It could not go on",
+        StopReason::Quota => "No runtime could be used any more",
+        StopReason::Signal => "A signal ended it",
+    }
+}
+
+/// The check of the whole, where there was one, comes after what each landing passed.
+fn safe(report: &Report<'_>) -> (Tone, String) {
+    use crate::record::event::VerifyOutcome::{Failed, TimedOut};
+    let (tone, words) = gated(report);
+    let Some(seen) = &report.view.verify else { return (tone, words) };
+    let verified = verify::words(&seen.outcome, &seen.failed_tests);
+    let is_red = matches!(seen.outcome, Failed { .. } | TimedOut { .. });
+    (if is_red { Tone::Bad } else { tone }, format!("{words} The check of the whole at the end: {verified}."))
+}
+
+fn gated(report: &Report<'_>) -> (Tone, String) {
+    let view = report.view;
+    let landed: Vec<&TaskView> = view.tasks.values().filter(|task| task.landed_sha.is_some()).collect();
+    if landed.is_empty() {
+        return (Tone::Good, "Nothing landed, so nothing changed.".to_owned());
+    }
+    let all = landed.len();
+    let green = landed.iter().filter(|task| task.gate.as_ref().is_some_and(GateProofView::is_green)).count();
+    let gate = view.header.as_ref().and_then(|header| header.gate.as_ref());
+    match gate {
+        Some(command) if green == all => {
+            (Tone::Good, format!("Everything that landed passed {command} on the very tree that landed."))
+        }
+        None if green == 0 => (Tone::Look, "There was no gate: what landed was tested by nobody.".to_owned()),
+        _ => (
+            Tone::Look,
+            format!(
+                "{green} of {} that landed have a green gate on record.",
+                count(all as u64, "task", "tasks")
+            ),
+        ),
+    }
+}
+
+fn delivered(report: &Report<'_>) -> (Tone, String) {
+    use crate::record::event::DeliveryRecord::{Delivered, NotWanted, Refused};
+    let Some(header) = &report.view.header else {
+        return (Tone::Look, "It is not on record.".to_owned());
+    };
+    let words = summary::delivered(report.view, header);
+    let tone = match &report.view.delivery {
+        Some(Delivered { .. } | NotWanted { .. }) => Tone::Good,
+        None if report.state == RunState::Running || report.view.totals.landed == 0 => Tone::Good,
+        Some(Refused { .. }) | None => Tone::Look,
+    };
+    (tone, sentence(&words))
+}
+
+/// With a capital and a full stop.
+fn sentence(words: &str) -> String {
+    let mut rest = words.chars();
+    let Some(first) = rest.next() else { return String::new() };
+    // A branch's name is no word.
+    let is_word = !words.contains(" is at ");
+    let first = if is_word { first.to_uppercase().to_string() } else { first.to_string() };
+    format!("{first}{}.", rest.as_str())
+}
+
+/// The figures that everybody asks for; each says by its name where the summary's JSON has it.
+fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let (view, totals) = (report.view, &report.view.totals);
+    page.raw("<dl class=\"tiles\">\n")?;
+    let landed = landed_tasks(report);
+    tile(page, "tasks landed", "landed.tasks", landed, grouped(landed))?;
+    tile(page, "commits", "landed.commits", totals.landed, grouped(totals.landed))?;
+    tile(page, "files", "landed.files", totals.files, grouped(totals.files))?;
+    tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
+    tile(page, "lines removed", "landed.removed", totals.removed, format!("−{}", grouped(totals.removed)))?;
+    tile(page, "iterations", "iterations", totals.iterations, grouped(totals.iterations))?;
+    tile(page, "time", "duration_ms", view.duration_ms(), duration_ms(view.duration_ms()))?;
+    let tokens = totals.spent.usage.total();
+    if tokens > 0 {
+        tile(page, "tokens", "tokens.total", tokens, grouped(tokens))?;
+        match totals.spent.cost_usd {
+            Some(cost) => tile(page, "cost", "tokens.cost_usd", cost, usd(cost))?,
+            None => tile(page, "cost", "tokens.cost_usd", "null", "unknown")?,
+        }
+    }
+    page.raw("</dl>\n")
+}
+
+fn tile(
+    page: &mut Page<'_>,
+    name: &'static str,
+    path: &'static str,
+    figure: impl fmt::Display,
+    shown: impl fmt::Display,
+) -> fmt::Result {
+    page.around("<div><dt>", name, "</dt><dd data-figure=\"")?;
+    page.raw(path)?;
+    page.raw("\" data-v=\"")?;
+    page.show(figure)?;
+    page.raw("\">")?;
+    page.show(shown)?;
+    page.raw("</dd></div>\n")
+}
+
+/// Something that a person should deal with, and how.
+struct OpenEnd {
+    what: String,
+    command: String,
+}
+
+fn open_ends(report: &Report<'_>) -> Vec<OpenEnd> {
+    let view = report.view;
+    let mut ends: Vec<OpenEnd> = Vec::new();
+    if let Some(header) = &view.header {
+        let command = |command: String| OpenEnd { what: remedy_words(report, header), command };
+        ends.extend(summary::commands(view, header, report.state).into_iter().map(command));
+    }
+    for task in view.tasks.values() {
+        let mut add = |what: String, command: String| {
+            ends.push(OpenEnd { what: format!("{} {}: {what}", task.id, task.title), command });
+        };
+        if let Some(why) = &task.parked {
+            add(format!("parked, {why}"), format!("hew task unpark {}", task.id));
+        }
+        if let Some(bug) = &task.bug {
+            add(format!("its work does not merge; {bug} was filed for it"), format!("hew task show {bug}"));
+        }
+        if let Some(why) = &task.close_failed {
+            let command = format!("hew task close {} --reason landed", task.id);
+            add(format!("landed, but the tracker refuses its close: {why}"), command);
+        }
+        if let Some(why) = &task.left_alone {
+            add(format!("left alone, {why}"), format!("hew task show {}", task.id));
+        }
+    }
+    let is_parked = |left: &crate::record::event::LeftoverRecord| {
+        view.tasks.get(&left.task).is_some_and(|task| task.parked.is_some())
+    };
+    for left in view.leftovers.iter().filter(|left| !is_parked(left)) {
+        let what = format!("{} {}: {}", left.task, left.title, left.why);
+        ends.push(OpenEnd { what, command: summary::leftover_command(left) });
+    }
+    ends
+}
+
+fn remedy_words(report: &Report<'_>, header: &RunHeader) -> String {
+    match report.state {
+        RunState::Crashed => "Its process is gone".to_owned(),
+        _ => sentence(&summary::delivered(report.view, header)).trim_end_matches('.').to_owned(),
+    }
+}
+
+fn needs(page: &mut Page<'_>, ends: &[OpenEnd]) -> fmt::Result {
+    frame::section(page, "needs", "Needs you")?;
+    if ends.is_empty() {
+        page.raw("<p class=\"none\">Nothing.</p>\n")?;
+        return frame::end_section(page);
+    }
+    let (first, rest) = ends.split_at(ends.len().min(SHOWN));
+    list(page, first)?;
+    if !rest.is_empty() {
+        page.raw("<details>\n<summary>And ")?;
+        page.show(format_args!("{} more", grouped(rest.len() as u64)))?;
+        page.raw("</summary>\n")?;
+        list(page, rest)?;
+        page.raw("</details>\n")?;
+    }
+    frame::end_section(page)
+}
+
+fn list(page: &mut Page<'_>, ends: &[OpenEnd]) -> fmt::Result {
+    page.raw("<ul class=\"ends\">\n")?;
+    for end in ends {
+        page.around("<li><span>", &end.what, "</span> <code class=\"command\">")?;
+        page.around("", &end.command, "</code></li>\n")?;
+    }
+    page.raw("</ul>\n")
+}

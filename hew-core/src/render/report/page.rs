@@ -1,0 +1,119 @@
+//! Writing the page: markup that stands in the source, and text that comes from anywhere.
+//!
+//! Invariants: markup is `&'static str`; everything else goes through [`Page::text`], which leaves secrets out, makes
+//! control characters visible and escapes what HTML gives a meaning. So no title, reason or log can become markup.
+
+use std::fmt::{self, Write};
+
+use crate::render::text::visible;
+use crate::settings::secret::SecretValues;
+
+/// A page in the making.
+pub(super) struct Page<'a> {
+    out: &'a mut dyn Write,
+    secrets: &'a SecretValues,
+}
+
+impl<'a> Page<'a> {
+    pub(super) fn new(out: &'a mut dyn Write, secrets: &'a SecretValues) -> Self {
+        Self { out, secrets }
+    }
+
+    /// Markup.
+    pub(super) fn raw(&mut self, markup: &'static str) -> fmt::Result {
+        self.out.write_str(markup)
+    }
+
+    /// Text from anywhere, in an element or between the quotes of an attribute.
+    pub(super) fn text(&mut self, text: impl AsRef<str>) -> fmt::Result {
+        let text = self.secrets.left_out_of(text.as_ref());
+        self.escaped(&visible(&text))
+    }
+
+    /// Several lines of it.
+    pub(super) fn lines(&mut self, text: &str) -> fmt::Result {
+        let text = self.secrets.left_out_of(text);
+        for line in text.lines() {
+            self.escaped(&visible(line))?;
+            self.out.write_char('\n')?;
+        }
+        Ok(())
+    }
+
+    /// A figure or a word of hew's own.
+    pub(super) fn show(&mut self, what: impl fmt::Display) -> fmt::Result {
+        struct Escaping<'p>(&'p mut dyn Write);
+        impl Write for Escaping<'_> {
+            fn write_str(&mut self, text: &str) -> fmt::Result {
+                escape(self.0, text)
+            }
+        }
+        write!(Escaping(self.out), "{what}")
+    }
+
+    /// Attributes that are places and sizes in a picture: ` x="1.0" y="2.5"`.
+    pub(super) fn places(&mut self, places: &[(&'static str, f64)]) -> fmt::Result {
+        places.iter().try_for_each(|(name, place)| write!(self.out, " {name}=\"{place:.1}\""))
+    }
+
+    /// A picture that another module made safe.
+    pub(super) fn picture(&mut self, svg: &str) -> fmt::Result {
+        self.out.write_str(svg)
+    }
+
+    /// Markup around text: `<p>`, text, `</p>`.
+    pub(super) fn around(
+        &mut self,
+        before: &'static str,
+        text: impl AsRef<str>,
+        after: &'static str,
+    ) -> fmt::Result {
+        self.raw(before)?;
+        self.text(text)?;
+        self.raw(after)
+    }
+
+    fn escaped(&mut self, text: &str) -> fmt::Result {
+        escape(self.out, text)
+    }
+}
+
+fn escape(out: &mut dyn Write, text: &str) -> fmt::Result {
+    let mut from = 0;
+    for (at, c) in text.char_indices() {
+        let entity = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
+            '\'' => "&#39;",
+            _ => continue,
+        };
+        out.write_str(&text[from..at])?;
+        out.write_str(entity)?;
+        from = at + 1;
+    }
+    out.write_str(&text[from..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(write: impl FnOnce(&mut Page<'_>) -> fmt::Result) -> String {
+        let secret = ("API_KEY".to_owned(), "s3cr&t-value".to_owned());
+        let (mut out, secrets) = (String::new(), SecretValues::of([secret]));
+        write(&mut Page::new(&mut out, &secrets)).expect("a text takes what is written to it");
+        out
+    }
+
+    #[test]
+    fn text_can_be_no_markup_no_escape_and_no_secret() {
+        let odd = "<b a='1' b=\"2\">&amp;\u{1b}[31m\u{202e}s3cr&t-value\n";
+        let safe = "&lt;b a=&#39;1&#39; b=&quot;2&quot;&gt;&amp;amp;\\u{1b}[31m\\u{202e}(left out)\\n";
+        assert_eq!(written(|page| page.text(odd)), safe);
+        assert_eq!(written(|page| page.lines("a<\r\n\u{1b}b\nc")), "a&lt;\n\\u{1b}b\nc\n");
+        assert_eq!(written(|page| page.show("<")), "&lt;");
+        assert_eq!(written(|page| page.around("<p>", "é<", "</p>")), "<p>é&lt;</p>");
+    }
+}

@@ -1,0 +1,164 @@
+//! `hew loop report`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, Write};
+use std::path::Path;
+
+use chrono::Utc;
+use hew_core::ids::IterationId;
+use hew_core::record::files::iteration_dir;
+use hew_core::render::report::{self, LogTail, Report};
+use hew_core::settings::secret::SecretValues;
+use serde_json::json;
+
+use super::past_runs::{self, PastRun};
+use super::{context::Context, loop_graph};
+use crate::adapters::project::Project;
+use crate::adapters::{files, host, log_tail};
+use crate::cli::loop_args::ReportArgs;
+use crate::failure::{Failure, code};
+use crate::ui::Ui;
+
+/// Logs that are shown of an iteration.
+const LOGS: [&str; 2] = ["gate.log", "stderr.log"];
+
+/// A run as one HTML page.
+pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
+    let is_stdout = args.out == Path::new("-");
+    if is_stdout && ui.is_json() {
+        return Err(Failure::usage(
+            "--out - prints the page, and --json prints where it was written: one of them",
+        )
+        .hint("hew loop report --json --out report.html"));
+    }
+    let project = Project::discover()?;
+    let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?;
+    let drawn = report::drawn(&run.view);
+    let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
+    let logs = load_logs(&run, &report::logged(&run.view, &rows, run.state));
+    let verify_log = load_verify_log(&run);
+    let folder = run.dir.to_string_lossy();
+    let report = Report {
+        view: &run.view,
+        rows: &rows,
+        state: run.state,
+        folder: &folder,
+        made_at: Utc::now(),
+        tasks: &tasks,
+        logs: &logs,
+        verify_log: verify_log.as_ref(),
+        secrets: &load_secrets(&project),
+        gaps: &run.gaps,
+    };
+    if is_stdout {
+        print(&report, ui);
+        return Ok(code::OK);
+    }
+    let bytes = write(&report, &args.out)?;
+    if ui.is_json() {
+        ui.print_json(&json!({
+            "schema": 1, "kind": "report", "run_id": run.id, "file": args.out, "bytes": bytes,
+        }));
+    } else {
+        ui.say(&format!("wrote {}, {} KB", args.out.display(), bytes.div_ceil(1000)));
+    }
+    Ok(code::OK)
+}
+
+/// The ends of these iterations' logs; what is not there, or empty, is left out.
+fn load_logs(run: &PastRun, wanted: &[IterationId]) -> BTreeMap<IterationId, Vec<LogTail>> {
+    let load = |id: &IterationId| {
+        let folder = iteration_dir(run.view.jobs(), *id);
+        let tails = LOGS.iter().filter_map(|name| load_log(run, format!("{folder}/{name}")));
+        (*id, tails.collect::<Vec<_>>())
+    };
+    wanted.iter().map(load).collect()
+}
+
+/// That of the check at the end.
+fn load_verify_log(run: &PastRun) -> Option<LogTail> {
+    load_log(run, run.view.verify.as_ref()?.log.clone()?)
+}
+
+fn load_log(run: &PastRun, file: String) -> Option<LogTail> {
+    let (text, bytes_before) = log_tail::load(&run.dir.join(&file)).ok()??;
+    Some(LogTail { file, text, bytes_before })
+}
+
+/// Values that variables with the name of a secret have here, or are given by settings.
+fn load_secrets(project: &Project) -> SecretValues {
+    // A page can be made where settings can't be read: then they give nothing to agents either.
+    let context = Context::open_at(&project.root, &[]).ok();
+    let defs = context.iter().flat_map(|context| context.settings.runtime_defs.values());
+    let given = defs.flat_map(|def| def.env.iter().map(|(name, found)| (name.clone(), found.value.clone())));
+    SecretValues::of(host::environment().into_iter().chain(given))
+}
+
+/// Writes the page to a file; answers its size.
+fn write(report: &Report<'_>, path: &Path) -> Result<u64, Failure> {
+    let mut bytes = 0;
+    let written = files::replace(path, |out| {
+        let mut counted = Counted { out, bytes: 0, error: None };
+        let made = report.write(&mut counted);
+        bytes = counted.bytes;
+        // What a formatter answers says only that it failed.
+        made.map_err(|_| counted.error.unwrap_or_else(|| io::Error::other("the page could not be made")))
+    });
+    written.map_err(|error| {
+        let failure = Failure::failed(format!("{} can't be written", path.display())).because(error);
+        match path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => failure
+                .because(format!("there is no folder {}", folder.display()))
+                .hint(format!("mkdir -p {}", folder.display())),
+            _ => failure,
+        }
+    })?;
+    Ok(bytes)
+}
+
+/// Text to a writer of bytes, counted; keeps why it failed.
+struct Counted<'a> {
+    out: &'a mut dyn Write,
+    bytes: u64,
+    error: Option<io::Error>,
+}
+
+impl fmt::Write for Counted<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.bytes += text.len() as u64;
+        self.out.write_all(text.as_bytes()).map_err(|error| {
+            self.error = Some(error);
+            fmt::Error
+        })
+    }
+}
+
+/// Prints the page as it is made, until nobody reads any more.
+fn print(report: &Report<'_>, ui: &Ui) {
+    let mut printed = Printed { ui, waiting: String::new() };
+    // It fails only where nobody reads any more.
+    if report.write(&mut printed).is_ok() {
+        ui.print(&printed.waiting);
+    }
+}
+
+/// Text to standard output in pieces of some size.
+struct Printed<'a> {
+    ui: &'a Ui,
+    waiting: String,
+}
+
+/// Bytes that are printed at once.
+const PIECE: usize = 64 * 1024;
+
+impl fmt::Write for Printed<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.waiting.push_str(text);
+        if self.waiting.len() < PIECE {
+            return Ok(());
+        }
+        self.ui.print(&std::mem::take(&mut self.waiting));
+        if self.ui.is_stdout_open() { Ok(()) } else { Err(fmt::Error) }
+    }
+}
