@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 /// account for it with money.
 fn says(input: u64) -> String {
     let usage = json!({
-        "input_tokens": input, "output_tokens": input / 10,
+        "input_tokens": input, "output_tokens": 1,
         "cache_read_input_tokens": 2 * input, "cache_creation_input_tokens": 7,
     });
     let content = json!([{"type": "text", "text": "task=${HEW_TASK_ID};"}]);

@@ -121,8 +121,8 @@ fn agent(worker: u64, iter: u64, transcript: &str) -> Agent {
                 .iter()
                 .filter_map(|record| Some((record["message"]["id"].as_str()?, &record["message"]["usage"])))
                 .collect();
-            let names =
-                ["input_tokens", "output_tokens", "cache_read_input_tokens", "cache_creation_input_tokens"];
+            // A message's own count of output is that of its beginning, which says nothing.
+            let names = ["input_tokens", "", "cache_read_input_tokens", "cache_creation_input_tokens"];
             (sum(messages.into_values(), names), None)
         }
     };

@@ -10,6 +10,9 @@ use crate::render::figures::{compact, duration_ms};
 use crate::render::style::FAINT;
 use crate::render::table::{self, Cell};
 
+/// The column of tokens, left out where nobody told of any.
+const TOKENS: usize = 4;
+
 /// A row a worker and one of all; only with two workers and more.
 pub(super) fn table(view: &RunView) -> String {
     if view.jobs() < 2 || view.workers.is_empty() {
@@ -18,6 +21,7 @@ pub(super) fn table(view: &RunView) -> String {
     let stop = view.ending.as_ref().map_or("-", |ending| ending.stop_reason.as_str());
     let names = ["worker", "iterations", "closed", "busy", "tokens", "stop", "runtimes"];
     let mut rows = vec![names.map(|name| Cell::text(name).styled(FAINT)).to_vec()];
+    let has_tokens = spent::of_workers(view).usage.total() > 0;
     for (id, worker) in &view.workers {
         let figures = [worker.iterations, worker.closed, worker.busy_ms];
         let runtimes = worker.runtimes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
@@ -26,6 +30,9 @@ pub(super) fn table(view: &RunView) -> String {
     let totals = &view.totals;
     let figures = [totals.iterations, totals.of(IterationOutcome::Closed), totals.busy_ms];
     rows.push(row("all".to_owned(), figures, &spent::of_workers(view), stop, ""));
+    if !has_tokens {
+        rows.iter_mut().for_each(|row| drop(row.remove(TOKENS)));
+    }
     heading("workers") + &table::fitted(&rows)
 }
 
