@@ -1,13 +1,15 @@
 //! The graph of tasks, coloured by outcome.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 use super::page::Page;
 use super::{Report, frame};
 use crate::ids::TaskId;
 use crate::record::view::{RunView, TaskView};
-use crate::render::figures::grouped;
+use crate::render::figures::{count, grouped};
+use crate::render::graph::{Graph, svg};
+use crate::settings::secret::SecretValues;
 
 /// Most tasks that are drawn: beyond, a picture says nothing any more.
 pub const MAX_DRAWN: usize = 120;
@@ -52,6 +54,45 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     }
     if drawn == 0 {
         page.raw("<p class=\"none\">There is nothing to draw.</p>\n")?;
+        return frame::end_section(page);
     }
+    page.raw("<div class=\"graph scroll\" role=\"region\" tabindex=\"0\" aria-label=\"Graph of tasks, scrollable\">\n")?;
+    page.picture(&svg::render(&without_secrets(report.tasks, report.secrets)))?;
+    page.raw("</div>\n")?;
+    needs(page, report)?;
     frame::end_section(page)
+}
+
+/// A picture makes its own text safe, but knows of no secrets.
+fn without_secrets(graph: &Graph, secrets: &SecretValues) -> Graph {
+    let mut graph = graph.clone();
+    let clusters = graph.clusters.iter_mut();
+    let nodes = clusters.flat_map(|part| {
+        part.lanes.iter_mut().flat_map(|lane| lane.nodes.iter_mut()).chain(part.loose.iter_mut())
+    });
+    for node in nodes {
+        for text in node.label.iter_mut().chain(node.detail.iter_mut()) {
+            *text = secrets.left_out_of(text).into_owned();
+        }
+    }
+    graph
+}
+
+/// The same in words, for those who can't see it.
+fn needs(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let edges = &report.tasks.edges;
+    if edges.is_empty() {
+        return Ok(());
+    }
+    let names =
+        report.tasks.nodes().map(|node| (node.key.as_str(), node.name.as_str())).collect::<HashMap<_, _>>();
+    let name = |key: &String| names.get(key.as_str()).copied().unwrap_or("?");
+    page.raw("<details>\n<summary>The same in words: ")?;
+    page.show(count(edges.len() as u64, "dependency", "dependencies"))?;
+    page.raw("</summary>\n<ul class=\"notices\">\n")?;
+    for edge in edges {
+        page.around("<li><code>", name(&edge.to), "</code> needs <code>")?;
+        page.around("", name(&edge.from), "</code></li>\n")?;
+    }
+    page.raw("</ul>\n</details>\n")
 }

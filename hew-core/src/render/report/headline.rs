@@ -110,7 +110,7 @@ fn answer(page: &mut Page<'_>, question: &'static str, (tone, words): (Tone, Str
     page.raw(class)?;
     page.raw("\">")?;
     frame::mark(page, glyph)?;
-    page.around(" ", words, "</dd></div>\n")
+    page.around("", words, "</dd></div>\n")
 }
 
 fn happened(report: &Report<'_>) -> (Tone, String) {

@@ -76,7 +76,7 @@
 
   // From a bar to its task's row.
   for (const bar of all('.bar')) {
-    const row = document.getElementById(`t${bar.dataset.t}`);
+    const row = document.getElementById(`row-${bar.dataset.t}`);
     if (!row) continue;
     bar.style.cursor = 'pointer';
     bar.addEventListener('click', () => { location.hash = row.id; });

@@ -69,7 +69,7 @@ fn table(page: &mut Page<'_>, before: usize, chunk: &[(&TaskView, TaskSum)], all
 fn row(page: &mut Page<'_>, task: &TaskView, sum: TaskSum) -> fmt::Result {
     page.raw("<tr")?;
     if sum.place != usize::MAX {
-        page.raw(" id=\"t")?;
+        page.raw(" id=\"row-")?;
         page.show(sum.place)?;
         page.raw("\"")?;
     }
