@@ -175,7 +175,7 @@ fn table(page: &mut Page<'_>, before: usize, chunk: &[&IterationRow], all: usize
         page.show(class(row))?;
         page.raw("\">")?;
         outcome(page, row)?;
-        page.around("</td><td>", row.id.to_string(), "</td><td>")?;
+        page.around("</td><td class=\"i\">", row.id.to_string(), "</td><td>")?;
         page.text(row.reason.as_deref().unwrap_or("–"))?;
         page.raw("</td></tr>\n")?;
     }
