@@ -94,7 +94,7 @@ impl StandIn {
             }
             WorkerJob::Run { task, .. } => {
                 let task_after = Some(Box::new(task_of(task_number(task.as_str())?, None)?));
-                let exit = Box::new(ExitView { report: report(), task_after: Ok(task_after) });
+                let exit = Box::new(ExitView { report: report(), task_after: Ok(task_after), next: None });
                 vec![
                     Event::Spawned { iteration, pid: 1, start_ticks: 1 },
                     Event::Exited { iteration, result: Ok(exit) },
@@ -111,6 +111,7 @@ impl StandIn {
                     head: self.new_commit(),
                     committed_leftovers: false,
                     changes: (0..3).map(change).collect(),
+                    symbols: Vec::new(),
                     descends_from_base: true,
                 };
                 vec![Event::Collected { iteration, result: Ok(Collected::Work(work)) }]

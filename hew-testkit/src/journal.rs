@@ -137,6 +137,14 @@ impl JournalBuilder {
         to_jsonl(&self.entries)
     }
 
+    /// Says otherwise what the run was launched with.
+    pub fn launched_with(&mut self, edit: impl FnOnce(&mut JournalEvent)) -> &mut Self {
+        if let Some(entry) = self.entries.first_mut() {
+            edit(&mut entry.event);
+        }
+        self
+    }
+
     /// Lets time pass.
     pub fn after_ms(&mut self, ms: u64) -> &mut Self {
         self.elapsed_ms += ms;
@@ -368,11 +376,15 @@ impl JournalBuilder {
 
     /// The result is on the target and the run is over.
     pub fn deliver_and_end(&mut self) -> &mut Self {
+        self.deliver().run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+    }
+
+    /// The result is on the target.
+    pub fn deliver(&mut self) -> &mut Self {
         let sha = self.tip.clone();
         self.push(JournalEvent::Delivering { target: "main".into(), sha: sha.clone() });
         let outcome = DeliveryRecord::Delivered { target: "main".into(), sha };
-        self.after_ms(15).push(JournalEvent::Delivery { outcome });
-        self.run_ended(StopReason::ReadyEmpty, 0, Vec::new(), Vec::new())
+        self.after_ms(15).push(JournalEvent::Delivery { outcome })
     }
 
     /// The run is over.

@@ -7,12 +7,14 @@
 pub mod bd;
 pub mod browser;
 pub mod contract;
+pub mod documented_run;
 pub mod fake_gate;
 pub mod fake_git;
 pub mod fake_spawner;
 pub mod fake_store;
 pub mod fake_tracker;
 mod git_settings;
+pub mod glass;
 pub mod journal;
 pub mod json_schema;
 pub mod loop_stage;

@@ -55,8 +55,10 @@ impl LoopStage {
     pub fn settings(&self, more: &str) {
         let agent = quoted(&stub_agent::path());
         let scripts = quoted(&self.scripts());
+        // A scripted agent is no planner unless a test makes it one.
+        let planner = if more.contains("loop.planner") { "" } else { "loop.planner.enabled = false\n" };
         let text = format!(
-            "loop.runtime = \"stub\"\n\
+            "{planner}loop.runtime = \"stub\"\n\
              loop.runtime_defs.stub.command = {agent}\n\
              loop.runtime_defs.stub.args = [{scripts}]\n{more}\n"
         );

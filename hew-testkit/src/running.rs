@@ -106,7 +106,7 @@ pub fn ran(command: Command) -> Ran {
     Running::spawn(command).end()
 }
 
-fn code(status: std::process::ExitStatus) -> i32 {
+pub(crate) fn code(status: std::process::ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt;
     status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default())
 }

@@ -65,6 +65,7 @@ impl StandIn {
 
 fn everything() -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope: Scope::Ready,
         exclude: [].into(),
         hold_open: [].into(),
@@ -138,7 +139,7 @@ fn ids_are_whole() {
 fn a_close_that_is_refused_is_told_in_the_programs_words() {
     let id = TaskId::from("a-1");
     let stand_in = StandIn::new(&format!(
-        "list*) echo '{{\"schema_version\":1,\"data\":[{}]}}' ;;\n\
+        "list*) echo '{{\"schema_version\":1,\"data\":[{0}]}}' ;;\nexport*) echo '{0}' ;;\n\
          close*) cat > reason; echo 'warning: role' >&2; echo 'cannot close blocked issue' >&2; exit 1 ;;",
         task("open", "")
     ));
@@ -146,7 +147,10 @@ fn a_close_that_is_refused_is_told_in_the_programs_words() {
     assert_eq!(refused, CloseOutcome::Refused("cannot close blocked issue".to_owned()));
     assert_eq!(fs::read_to_string(stand_in.path("reason")).unwrap(), "landed abc: x\ny");
     // It ends well and leaves the task out of its answer.
-    let silent = StandIn::new(&format!("list*) echo '[{}]' ;;\nclose*) echo '[]' ;;", task("open", "")));
+    let silent = StandIn::new(&format!(
+        "list*) echo '[{0}]' ;;\nexport*) echo '{0}' ;;\nclose*) echo '[]' ;;",
+        task("open", "")
+    ));
     let refused = silent.tracker().close(&id, "r", &mine()).unwrap();
     assert_eq!(refused, CloseOutcome::Refused("it is open still".to_owned()));
     let release = StandIn::new(&format!(
@@ -314,7 +318,8 @@ fn only_ones_own_close_is_done_again_with_the_whole_reason() {
     let id = TaskId::from("a-1");
     let stand_in = |who: &str| {
         StandIn::new(&format!(
-            "list*) if [ -e reopened ]; then echo '[{}]'; else echo '[{}]'; fi ;;\nhistory*) echo '{}' ;;\n\
+            "list*) if [ -e reopened ]; then echo '[{0}]'; else echo '[{1}]'; fi ;;\nexport*) echo '{1}' ;;\n\
+             history*) echo '{2}' ;;\n\
              reopen*) touch reopened; echo '{{}}' ;;\nclose*) rm reopened; cat > reason; echo '{{}}' ;;",
             task("in_progress", r#","assignee":"hew/run/w0/1""#),
             task("closed", r#","assignee":"hew/run/w0/1","close_reason":"over""#),
@@ -386,4 +391,36 @@ fn what_is_held_is_read_afresh_and_spares_the_next_list_half_of_its_reading() {
     tracker.held_by("hew/run/").unwrap();
     tracker.note(&TaskId::from("a-1"), "x").unwrap();
     assert_eq!((tracker.ready(&everything()).unwrap().len(), reads()), (1, (3, 2)), "a write lies between");
+}
+
+/// Own writes tell nothing new; what somebody else does meanwhile is told, to a task that was written to as well.
+#[test]
+fn an_own_write_is_no_change_and_another_ones_is() {
+    let stand_in = StandIn::new(&format!(
+        "ready*) echo '[]' ;;\nexport*) cat tasks ;;\nlist*) echo \"[$(head -n 1 tasks)]\" ;;\nnote*) echo '{{}}' ;;\n\
+         update*) echo '{}' > tasks; cat more >> tasks; echo '[]' ;;",
+        task("in_progress", r#","assignee":"hew/run/w0/1""#)
+    ));
+    let tracker = stand_in.tracker();
+    let writes = |name: &str, text: &str| fs::write(stand_in.path(name), text.to_owned() + "\n").unwrap();
+    let other = task("open", "").replace("a-1", "a-2");
+    writes("more", &other);
+    writes("tasks", &format!("{}\n{other}", task("open", "")));
+    tracker.ready(&everything()).unwrap();
+    assert!(!tracker.has_changed().unwrap());
+    let id = TaskId::from("a-1");
+    assert!(matches!(tracker.claim(&id, &mine()).unwrap(), ClaimOutcome::Won(_)));
+    assert!(!tracker.has_changed().unwrap(), "a claim of one's own");
+    tracker.note(&id, "x").unwrap();
+    assert!(!tracker.has_changed().unwrap(), "a note of one's own");
+    tracker.note(&id, "x").unwrap();
+    let held = fs::read_to_string(stand_in.path("tasks")).unwrap().lines().next().unwrap().to_owned();
+    writes("tasks", &format!("{held}\n{}", other.replace("open", "closed")));
+    assert!(tracker.has_changed().unwrap(), "another task, beside a note of one's own");
+    tracker.note(&id, "x").unwrap();
+    writes("tasks", &format!("{}\n{other}", held.replace("in_progress", "closed")));
+    assert!(tracker.has_changed().unwrap(), "the very task that was written to");
+    writes("tasks", &other);
+    tracker.note(&TaskId::from("a-2"), "x").unwrap();
+    assert!(tracker.has_changed().unwrap(), "a task is gone");
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use hew_testkit::bd;
-use hew_testkit::loop_stage::LoopStage;
+use hew_testkit::loop_stage::{LoopStage, wait_until};
 use serde_json::Value;
 
 /// A project that tracks its beads' settings, as `bd init` leaves them; `None` without bd.
@@ -28,6 +28,12 @@ fn shown(stage: &LoopStage, id: &str) -> Value {
     let text = bd::bd(&beads(stage), "tester", &["list", "--all", "--limit", "0", "--json", "--id", id]);
     let tasks: Value = serde_json::from_str(&text).expect("bd answers JSON");
     tasks[0].clone()
+}
+
+/// The last question whether something changed may be under way when a run ends; it ends by itself.
+fn assert_left_clean(stage: &LoopStage) {
+    wait_until("the end of bd's last answer", || stage.processes().is_empty());
+    stage.assert_left_clean();
 }
 
 fn assert_checkout_is_clean(stage: &LoopStage) {
@@ -80,7 +86,7 @@ fn a_graph_in_bd_is_drained_and_every_task_closed_with_what_landed() {
     assert_eq!((&seen["env"]["BEADS_ACTOR"], &seen["env"]["BD_ACTOR"]), (actor, actor));
     assert_eq!(seen["env"]["BD_EXPORT_AUTO"], "false");
     assert_checkout_is_clean(&stage);
-    stage.assert_left_clean();
+    assert_left_clean(&stage);
 }
 
 #[test]
@@ -113,7 +119,7 @@ fn what_an_agent_does_in_bd_counts_only_once_it_has_landed() {
         "its own reason is kept"
     );
     assert_checkout_is_clean(&stage);
-    stage.assert_left_clean();
+    assert_left_clean(&stage);
 }
 
 #[test]
@@ -129,7 +135,7 @@ fn a_task_that_a_person_closes_meanwhile_stays_closed_and_its_work_is_kept() {
     let closed = shown(&stage, &task);
     assert_eq!((&closed["status"], &closed["close_reason"]), (&"closed".into(), &"not wanted".into()));
     assert_eq!(stage.refs("refs/hew").len(), 1, "its work is anchored");
-    stage.assert_left_clean();
+    assert_left_clean(&stage);
 }
 
 #[test]
@@ -154,7 +160,7 @@ fn a_claim_that_somebody_else_wins_costs_nothing_but_the_next_task() {
     assert!(lost.is_some(), "{:?}", stage.journal_of("tick"));
     let held = shown(&stage, &wanted);
     assert_eq!((&held["status"], &held["assignee"]), (&"in_progress".into(), &"rival".into()));
-    stage.assert_left_clean();
+    assert_left_clean(&stage);
 }
 
 #[test]
@@ -247,4 +253,40 @@ fn tasks_of_bd_are_worked_on_by_hand_and_in_a_linked_worktree() {
     let y = shown(&stage, ids[1]);
     assert_eq!((&y["metadata"]["n"], &y["dependencies"][0]["depends_on_id"]), (&1.into(), &ids[0].into()));
     assert_checkout_is_clean(&stage);
+}
+
+/// A program that is bd, and notes each call in a file: its first word, a line each.
+fn counting(stage: &LoopStage) -> PathBuf {
+    let (program, calls) = (stage.path("counting-bd"), stage.path("calls"));
+    let text = format!("#!/bin/sh\necho \"$1\" >> '{}'\nexec bd \"$@\"\n", calls.display());
+    fs::write(&program, text).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+/// With several workers every call of bd's waits for its lock: no question is asked twice for one answer.
+#[test]
+fn a_task_takes_few_calls_of_the_program_however_many_workers_there_are() {
+    let Some(stage) = stage() else { return };
+    let tasks = 6;
+    for number in 0..tasks {
+        stage.task(&format!("T{number}"), &format!("write f{number}.txt x\ncommit F{number}\ndone"));
+    }
+    let program = counting(&stage);
+    stage.settings(&format!("tracker.command = \"{}\"", program.display()));
+    let ran = stage.run(&["--jobs", "3", "--no-gate"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let calls = fs::read_to_string(stage.path("calls")).unwrap();
+    let count = |verb: &str| calls.lines().filter(|line| *line == verb).count();
+    let all = calls.lines().count();
+    let by_verb = format!(
+        "{all}: {:?}",
+        ["ready", "export", "list", "update", "close", "history"].map(|verb| (verb, count(verb)))
+    );
+    assert_eq!((count("update"), count("close"), count("history")), (tasks, tasks, 0), "{by_verb}");
+    // Each task is read after its claim, after its agent, before its merge and before its close.
+    assert!(count("list") <= 4 * tasks, "{by_verb}");
+    // Each close reads everything once, for itself and for the next list; the rest is asked for others' changes.
+    assert!(count("export") <= 2 * tasks + 12 && count("ready") <= 2 * tasks + 12, "{by_verb}");
+    assert_left_clean(&stage);
 }

@@ -102,7 +102,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         host: Host::default(),
         model: None,
         common_dir: folder.path().join(".git"),
-        prefix: PromptPrefix::new("", "", &[]),
+        prefix: PromptPrefix::new("", "", &[], false),
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),
         kept_folders: Mutex::new(BTreeSet::new()),

@@ -15,7 +15,7 @@ use hew_core::tracker::jsonl::{Line, parse_line};
 use hew_core::tracker::ready::Graph;
 use hew_core::tracker::{
     BdClient as _, ClaimOutcome, DependencyKind, NewTask, ReadyQuery, Scope, Status, Task, TaskEditor as _,
-    TaskPatch, TrackerError,
+    TaskLine, TaskPatch, TrackerError,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ fn store() -> (TempDir, PathBuf) {
 }
 
 fn query(scope: Scope, hold_open: BTreeSet<TaskId>) -> ReadyQuery {
-    ReadyQuery { scope, exclude: BTreeSet::new(), hold_open, with_parked: false, limit: None }
+    ReadyQuery { scope, only: None, exclude: BTreeSet::new(), hold_open, with_parked: false, limit: None }
 }
 
 // --- agreement with the model ---
@@ -326,4 +326,16 @@ fn a_real_projects_file_comes_out_field_for_field() {
     let again = tracker.import(&beads(), false).unwrap();
     assert_eq!((again.created, again.updated, again.unchanged), (0, 0, 2464));
     assert_eq!(tracker.export().unwrap(), export, "twice changes nothing");
+}
+
+#[test]
+fn lines_of_what_is_ready_say_what_the_tasks_say() {
+    let (_folder, path) = store();
+    let tracker = open(&path).unwrap();
+    tracker.import(&beads(), false).unwrap();
+    let query = query(Scope::Ready, BTreeSet::new());
+    let tasks = tracker.ready(&query).unwrap();
+    assert!(tasks.len() > 10);
+    let lines: Vec<TaskLine> = tasks.iter().map(TaskLine::from).collect();
+    assert_eq!(tracker.ready_lines(&query).unwrap(), lines);
 }

@@ -237,3 +237,12 @@ fn an_unknown_run_names_the_nearest() {
         assert!(ran.stderr.contains("the nearest is loop-20260301T080000Z-0000000a"), "{}", ran.stderr);
     }
 }
+
+#[test]
+fn following_a_run_without_a_journal_shows_what_there_is_and_ends() {
+    let repo = TestRepo::new();
+    put_older(&repo, "no-manifest");
+    let rows = text(&repo, &["loop", "logs"]);
+    assert!(rows.lines().count() > 1, "{rows}");
+    assert_eq!(text(&repo, &["loop", "logs", "--follow"]), rows);
+}

@@ -213,3 +213,18 @@ fn money_that_nobody_can_count_is_no_budget() {
         assert_eq!(stage.run(&wrong).code, 2, "{wrong:?}");
     }
 }
+
+#[test]
+fn a_budget_of_money_may_stand_in_settings_too() {
+    let stage = stage("claude-stream", "loop.budget.usd = 1\nloop.budget.first_guess = 0");
+    let script = format!("write ${{HEW_TASK_ID}}.txt x\ndone\nprint {}\n", result(10, 0.6));
+    for number in 0..3 {
+        stage.task(&format!("T{number}"), &script);
+    }
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert_eq!(stage.journal_of("run_ended")[0]["stop_reason"], "budget_usd");
+    assert_eq!(stage.journal_of("landed").len(), 2);
+    let text = stage.ok(&["loop", "summary"]);
+    assert!(text.contains("spent what could be priced only at its end"), "{text}");
+}

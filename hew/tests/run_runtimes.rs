@@ -185,6 +185,40 @@ fn a_used_up_allowance_leads_to_the_fallback_and_back() {
 }
 
 #[test]
+fn the_fallback_and_its_cooldown_may_stand_in_settings_too() {
+    let stage = Stage::new("loop.fallback_runtime = \"two\"\nloop.fallback_cooldown_iters = 1");
+    (0..3).for_each(|number| drop(stage.0.task(&format!("T{number}"), "")));
+    stage.fails("one", 1, "You have hit your usage limit");
+    let ran = stage.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.changes(), ["one rests", "two stands_in", "one tried", "one fit"]);
+}
+
+/// Neither the record, the plan nor what is told has an argument that is a secret; the agent has it.
+#[test]
+fn a_secret_among_arguments_reaches_the_agent_and_nobody_else() {
+    let stage = Stage::new("");
+    let (file, script) = (stage.0.path("home/.config/hew/config.toml"), stage.script("one"));
+    let args = format!("[\"{}\"", script.display());
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replacen(&args, &format!("{args}, \"--api-key\", \"s3cret\""), 1)).unwrap();
+    let task = stage.0.task("Draw", "");
+    stage.works("one", "test \"$2\" = s3cret || exit 1");
+    let explained = stage.0.ok(&["loop", "explain", &task]);
+    let ran = stage.run(&["--json"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let folder = stage.0.run_folder();
+    let iteration = stage.0.iteration_folder(&task, 1);
+    let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
+    let kept = ["events.jsonl", "run.json", "hew.log"].map(|name| read(&folder.join(name)));
+    for told in kept.iter().chain([&explained, &ran.stdout, &ran.stderr, &read(&iteration.join("plan.json"))])
+    {
+        assert!(!told.contains("s3cret"), "{told}");
+    }
+    assert!(kept[0].contains("(left out)"), "{}", kept[0]);
+}
+
+#[test]
 fn without_a_fallback_the_run_waits_for_a_reset_or_ends_with_6() {
     let stage = Stage::new("");
     let task = stage.0.task("Draw", "");

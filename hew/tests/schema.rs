@@ -309,7 +309,9 @@ fn of_runs(trial: &mut Trial) {
     trial.prints("summary", &["loop", "summary"]);
     trial.prints("status", &["loop", "status"]);
     trial.prints("graph", &["loop", "graph"]);
-    trial.prints("graph", &["loop", "graph", "--tasks", "--format", "mermaid"]);
+    trial.prints("graph", &["loop", "graph", "--tasks"]);
+    trial.prints("graph_text", &["loop", "graph", "--tasks", "--format", "mermaid"]);
+    trial.prints("report", &["loop", "report", "--out", "report.html"]);
     trial.prints("leftover", &["loop", "prune-worktrees"]);
     trial.prints("delivery", &["loop", "deliver"]);
     for (word, flags) in [("done", &[][..]), ("blocked", &["--reason", "x"]), ("fail", &["--reason", "x"])] {

@@ -324,7 +324,8 @@ fn secrets_are_not_shown() {
     let stage = stage();
     stage.repo.write(
         ".hew.toml",
-        "loop.runtime_defs.x = { command = 'x', env = { API_KEY = 's3cret', MODE = 'fast' } }\n",
+        "loop.runtime_defs.x = { command = 'x', args = ['--token', 's3cret', '--api-key=s3cret'], \
+         env = { API_KEY = 's3cret', MODE = 'fast' } }\n",
     );
     let (refused, json) = (hew(&stage, &RUN), hew(&stage, &["trust", "--json"]));
     for told in [&refused.stderr, &json.stdout] {

@@ -247,6 +247,66 @@ fn a_transcript_is_readable_text() {
 }
 
 #[test]
+fn a_task_that_the_run_does_not_know_is_named_with_those_that_it_knows() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    for more in [&[][..], &["--transcript"], &["--follow"], &["--json"]] {
+        let output = hew(&repo, &[&["loop", "logs", "--task", "app-22"], more].concat());
+        let told = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{more:?}: {told}");
+        assert!(told.contains("has no iteration of task app-22"), "{told}");
+        assert!(told.contains("app-1, app-10, app-11, app-2"), "{told}");
+        assert!(told.contains("--task app-2"), "what was most likely meant: {told}");
+    }
+}
+
+#[test]
+fn a_transcript_of_every_try_is_shown_once() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 5);
+    let id = iteration(0, 1);
+    run.start(id, "app-1", "One", 1).spawn(id).spawn(id);
+    let folder = put(&repo, &run);
+    let last = put_transcript(&folder, &run, id, &["second try"]);
+    let first = last.with_file_name("transcript.try-1.jsonl");
+    fs::write(&first, format!("{}\n", said_record("first try"))).unwrap();
+    let shown = text(&repo, &["loop", "logs", "--transcript"]);
+    let at = |words: &str| shown.find(words).unwrap_or_else(|| panic!("{words} is not in {shown}"));
+    assert!(at("first try") < at("second try"));
+    let followed = text(&repo, &["loop", "logs", "--transcript", "--follow"]);
+    assert_eq!(followed.matches("second try").count(), 1, "{followed}");
+}
+
+#[test]
+fn following_one_iteration_ends_with_it() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(2, 5);
+    run.whole(iteration(1, 1), "app-1", "One");
+    let folder = put(&repo, &run);
+    put_transcript(&folder, &run, iteration(1, 1), &["said"]);
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let only = ["loop", "logs", "--follow", "--worker", "1", "--iter", "1"];
+    assert!(text(&repo, &only).contains("app-1  closed"));
+    assert!(text(&repo, &[&only[..], &["--transcript"]].concat()).contains("said"));
+}
+
+#[test]
+fn following_ends_when_nobody_reads_any_more() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 5);
+    run.whole(iteration(0, 1), "app-1", "One");
+    put(&repo, &run);
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let mut follow = repo.hew(&["loop", "logs", "--follow"]);
+    let mut child = follow.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert!(lines.next().unwrap().contains("app-1  closed"));
+    drop(lines);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), stderr(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
 fn following_shows_what_comes_and_ends_with_the_run() {
     let repo = TestRepo::new();
     let mut run = JournalBuilder::launch(1, 5);

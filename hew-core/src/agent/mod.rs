@@ -113,6 +113,11 @@ pub struct SpawnReport {
 }
 
 impl SpawnReport {
+    /// Its last words: those of its stream, else the end of what it printed.
+    pub fn last_words(&self) -> &str {
+        self.reading.final_text.as_deref().unwrap_or(&self.stdout_tail)
+    }
+
     /// Why its runtime failed, where the stream said so at its end, or before, so that it was stopped.
     pub fn failure(&self) -> Option<&RuntimeFailure> {
         self.reading.failure.as_ref().or(match &self.stopped {

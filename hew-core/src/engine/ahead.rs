@@ -115,7 +115,7 @@ fn under_way(state: &State) -> BTreeSet<TaskId> {
 fn task_of(slot: &Slot) -> Option<&TaskId> {
     match slot {
         Slot::Free => None,
-        Slot::Claiming { task } => Some(&task.id),
+        Slot::Claiming { task, .. } => Some(&task.id),
         Slot::Busy(iteration) => Some(&iteration.task.id),
     }
 }

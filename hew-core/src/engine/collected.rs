@@ -5,6 +5,7 @@ use std::path::Path;
 use super::effect::Effect;
 use super::event::Problem;
 use super::iteration::failed_end;
+use super::planning;
 use super::progress::{Iteration, Landing, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
 use super::state::State;
@@ -18,7 +19,7 @@ use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
 
 /// Most file names that a record holds.
-const FILES_IN_RECORD: usize = 200;
+pub(super) const FILES_IN_RECORD: usize = 200;
 
 /// The work is anchored, or its folder is kept: on to the lane, or to the end.
 pub(super) fn taken_in(
@@ -59,6 +60,7 @@ fn with_work(
     state.lane.came += 1;
     let place = state.lane.came;
     record_work(id, &work, &anchor, out);
+    planning::touched(state, id, &work);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let failed = match ending.outcome {
         Some(outcome) => Some((outcome, ending.reason.clone())),
@@ -129,7 +131,7 @@ fn record_work(id: IterationId, work: &CollectedWork, anchor: &RefName, out: &mu
             file_count: work.changes.len(),
             added: work.changes.iter().map(|change| u64::from(change.added)).sum(),
             removed: work.changes.iter().map(|change| u64::from(change.removed)).sum(),
-            symbols_touched: Vec::new(),
+            symbols_touched: work.symbols.clone(),
         },
     );
 }

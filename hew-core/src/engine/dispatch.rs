@@ -8,7 +8,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ahead, ending, failing, iteration, stopping, unanswered};
+use super::{ahead, ending, failing, iteration, planning, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::priced::priced;
@@ -16,7 +16,7 @@ use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
 use crate::prompt::DependencyLanding;
 use crate::record::JournalEvent;
-use crate::record::event::{AssignmentRecord, BatchSource};
+use crate::record::event::AssignmentRecord;
 use crate::schedule::budget::Budget;
 use crate::schedule::dispatcher::{self, Fitness};
 use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
@@ -61,8 +61,8 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
         return;
     }
-    if state.spending.room() == 0 {
-        // What runs may yet take less than was set aside for it.
+    if state.spending.room() == 0 || planning::holds(state) {
+        // What runs may yet take less than was set aside for it, or end and let the plan go on.
         return;
     }
     state.queue.listing = if ending::is_idle(state) { Listing::Idle } else { Listing::Busy };
@@ -70,18 +70,21 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     let free = state.free_slots().count();
     // A few more than there are free workers: a claim that is lost is made good in the same tick.
     let limit = free.min(room(state)) + usize::from(state.config.jobs);
-    out.push(Effect::ListReady(ready_query(state, (!state.queue.whole).then_some(limit))));
+    let only = planning::ask_under(state);
+    let query = ready_query(state, (!state.queue.whole).then_some(limit));
+    out.push(Effect::ListReady(ReadyQuery { only, ..query }));
 }
 
 /// The run's question to the queue.
 pub(super) fn ready_query(state: &State, limit: Option<usize>) -> ReadyQuery {
     // A claim under way may be won, and its task be closed by its agent, before this question is answered.
     let claiming = state.slots.iter().filter_map(|slot| match slot {
-        Slot::Claiming { task } => Some(task.id.clone()),
+        Slot::Claiming { task, .. } => Some(task.id.clone()),
         Slot::Free | Slot::Busy(_) => None,
     });
     ReadyQuery {
         scope: state.config.scope.clone(),
+        only: None,
         exclude: state.excluded.clone(),
         hold_open: state.unsettled.iter().cloned().chain(claiming).collect(),
         with_parked: state.config.retry_parked || matches!(state.config.scope, Scope::Tasks(_)),
@@ -138,6 +141,9 @@ pub(super) fn ready_listed(
     };
     unanswered::list_answered(state, out);
     let ready: Vec<Task> = ready.into_iter().filter(|task| !state.excluded.contains(&task.id)).collect();
+    if state.stop.is_none() && planning::asks_again(state, ready.is_empty()) {
+        return;
+    }
     state.queue.nothing_ready = ready.is_empty();
     let idle_and_empty = asked == Listing::Idle && ready.is_empty();
     state.queue.idle_lists = if idle_and_empty { state.queue.idle_lists + 1 } else { 0 };
@@ -148,10 +154,10 @@ pub(super) fn ready_listed(
         state.queue.stale |= !ready.is_empty();
         return super::baseline::open(state, !ready.is_empty(), out);
     }
-    assign(state, ready, now, out);
+    assign(state, ready, asked, now, out);
 }
 
-fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effect>) {
+fn assign(state: &mut State, mut ready: Vec<Task>, asked: Listing, now: Now, out: &mut Vec<Effect>) {
     let ready_seen = ready.len();
     // A runtime that is tried again with a task that it never serves would serve nobody else either.
     ready.sort_by_key(|task| failing::is_refused_again_and_again(state, &task.id));
@@ -169,10 +175,17 @@ fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effec
         // What was asked for may have been all that the limit let through.
         state.queue.stale = true;
     }
+    if choice.assignments.is_empty() && asked == Listing::Idle && planning::ignore(state, out) {
+        return;
+    }
     state.queue.spare = choice.spare;
+    let held_by_plan = planning::held(state, free.len() - choice.assignments.len());
+    let has_held_back = !choice.held_back.is_empty();
     if choice.assignments.is_empty() {
-        record_lost_claims(state, ready_seen, out);
-        return ahead::look(state, out);
+        if !planning::is_news(state, held_by_plan) {
+            record_lost_claims(state, ready_seen, out);
+            return ahead::look(state, out);
+        }
     }
     let assignments = choice
         .assignments
@@ -180,19 +193,16 @@ fn assign(state: &mut State, mut ready: Vec<Task>, now: Now, out: &mut Vec<Effec
         .map(|(worker, task)| AssignmentRecord { iteration: next_id(state, *worker), task: task.id.clone() })
         .collect();
     let claim_failures = std::mem::take(&mut state.claim_failures);
+    let (batch_source, batch) = planning::picked_under(state);
     record(
         out,
-        JournalEvent::Tick {
-            ready_seen,
-            batch_source: BatchSource::Skipped,
-            batch: None,
-            held_by_plan: 0,
-            assignments,
-            claim_failures,
-        },
+        JournalEvent::Tick { ready_seen, batch_source, batch, held_by_plan, assignments, claim_failures },
     );
     for (worker, task) in choice.assignments {
-        claim(state, worker, task, out);
+        claim(state, worker, task, batch, out);
+    }
+    if held_by_plan > 0 && !has_held_back {
+        planning::hold(state);
     }
     ahead::look(state, out);
 }
@@ -255,27 +265,23 @@ pub(super) fn record_lost_claims(state: &mut State, ready_seen: usize, out: &mut
     if claim_failures.is_empty() {
         return;
     }
-    let tick = JournalEvent::Tick {
-        ready_seen,
-        batch_source: BatchSource::Skipped,
-        batch: None,
-        held_by_plan: 0,
-        assignments: Vec::new(),
-        claim_failures,
-    };
-    record(out, tick);
+    let ((batch_source, batch), assignments) = (planning::picked_under(state), Vec::new());
+    record(
+        out,
+        JournalEvent::Tick { ready_seen, batch_source, batch, held_by_plan: 0, assignments, claim_failures },
+    );
 }
 
 fn next_id(state: &State, worker: WorkerId) -> IterationId {
     IterationId { worker, iter: state.iters[usize::from(worker.0)] + 1 }
 }
 
-fn claim(state: &mut State, worker: WorkerId, task: Task, out: &mut Vec<Effect>) {
+fn claim(state: &mut State, worker: WorkerId, task: Task, batch: Option<u32>, out: &mut Vec<Effect>) {
     let iteration = next_id(state, worker);
     state.excluded.insert(task.id.clone());
     state.spending.set_aside(iteration);
     out.push(Effect::Claim { iteration, task: task.id.clone(), actor: state.config.run.actor(iteration) });
-    state.slots[usize::from(worker.0)] = Slot::Claiming { task: Box::new(task) };
+    state.slots[usize::from(worker.0)] = Slot::Claiming { task: Box::new(task), batch };
 }
 
 /// A claim is won, or the next task is tried in the same tick.
@@ -286,11 +292,11 @@ pub(super) fn claimed(
     out: &mut Vec<Effect>,
 ) {
     let slot = std::mem::replace(&mut state.slots[usize::from(id.worker.0)], Slot::Free);
-    let Slot::Claiming { task } = slot else {
+    let Slot::Claiming { task, batch } = slot else {
         return;
     };
     let (why, unanswered) = match result {
-        Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, out),
+        Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, batch, out),
         Ok(ClaimOutcome::HeldBy(holder)) => (format!("held by {holder}"), false),
         Ok(ClaimOutcome::NotOpen(status)) => (format!("no longer open: {status}"), false),
         Ok(ClaimOutcome::Missing) => ("no longer in the tracker".to_owned(), false),
@@ -304,13 +310,13 @@ pub(super) fn claimed(
     if state.stop.is_none()
         && let Some(next) = state.queue.spare.pop_front()
     {
-        return claim(state, id.worker, next, out);
+        return claim(state, id.worker, next, batch, out);
     }
     state.spending.end(id, false);
     state.runtimes.give_up_probe(id.worker);
 }
 
-fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effect>) {
+fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>, out: &mut Vec<Effect>) {
     state.iters[usize::from(id.worker.0)] = id.iter;
     state.started += 1;
     // Whoever looks on takes the wait for over.
@@ -340,7 +346,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, out: &mut Vec<Effe
             actor: actor.clone(),
             base_sha: base.clone(),
             builds_on: dependencies.iter().map(|landing| landing.task.clone()).collect(),
-            batch: None,
+            batch,
         },
     );
     let iteration = Iteration {

@@ -7,7 +7,7 @@ use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
 use crate::land::verify::VerifyNote;
 use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
-use crate::prompt::{DependencyLanding, FailedAttempt};
+use crate::prompt::{DependencyLanding, FailedAttempt, Touched};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
 
@@ -35,6 +35,8 @@ pub enum WorkerJob {
         dependencies: Vec<DependencyLanding>,
         /// The runtime that was chosen for it.
         choice: RuntimeChoice,
+        /// The question for tasks that could be next, of which the prompt tells; none where nobody asks what is next.
+        ready: Option<Box<ReadyQuery>>,
         /// The session of the try before this one, if it had one that is worth going on with.
         resumes: Option<ResumedSession>,
     },
@@ -131,6 +133,23 @@ pub enum SettleJob {
     Release(Box<ReleaseRequest>),
 }
 
+/// What the planner is to be asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannerJob {
+    /// The number of the batch, which names its folder.
+    pub number: u32,
+    /// The iteration that just ended.
+    pub after: IterationId,
+    /// The question for ready tasks.
+    pub query: ReadyQuery,
+    /// What was touched lately.
+    pub touched: Vec<Touched>,
+    /// Longest prompt, in tokens.
+    pub budget_tokens: u64,
+    /// The runtime that was chosen for it.
+    pub choice: RuntimeChoice,
+}
+
 /// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunEnd {
@@ -181,6 +200,17 @@ pub enum Effect {
     ReadRunning(Vec<(IterationId, TaskId)>),
     /// Ask for the most urgent open tasks and what they wait for; answered by `LookedAhead`.
     LookAhead(ReadyQuery),
+    /// Write down what the planner is to be asked, and the plan of its spawn; answered by `PlannerDrafted`.
+    DraftPlanner(Box<PlannerJob>),
+    /// Ask the planner; answered by `PlannerEnded`.
+    RunPlanner {
+        /// The number of the batch.
+        number: u32,
+        /// What runs.
+        plan: Box<SpawnPlan>,
+    },
+    /// End the planner at once.
+    StopPlanner,
     /// Stop a worker's agent.
     StopAgent(WorkerId, StopRequest),
     /// Stop the lane's gate.

@@ -9,6 +9,7 @@ use crate::land::merge_back::{Advance, Candidate};
 use crate::land::verify::VerifyRun;
 use crate::plan::{RuntimeProblem, SpawnPlan};
 use crate::record::event::{DeliveryRecord, StopReason};
+use crate::schedule::batch_plan::NextBatch;
 use crate::tracker::{ClaimOutcome, Leftover, Task};
 use crate::usage::Usage;
 use crate::worktree::collect::Collected;
@@ -41,6 +42,28 @@ pub struct ExitView {
     pub report: SpawnReport,
     /// The task, read afresh; none if it is gone.
     pub task_after: Result<Option<Box<Task>>, Problem>,
+    /// What the agent says is next, as far as it names open tasks; none where it says nothing of it.
+    pub next: Option<NextBatch>,
+}
+
+/// What came of drafting the planner's prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlannerDraft {
+    /// It is written down, and this is what runs.
+    Planned(Box<SpawnPlan>),
+    /// It would take so many tokens, at least.
+    TooLong(u64),
+    /// Nothing is ready any more.
+    NothingReady,
+}
+
+/// A planner's end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlannerEnd {
+    /// What the spawner saw.
+    pub report: SpawnReport,
+    /// What it says is next, as far as it names open tasks; none where it did not answer in the form that it was asked for.
+    pub next: Option<NextBatch>,
 }
 
 /// What the lane found before a merge, or made of it.
@@ -199,6 +222,31 @@ pub enum Event {
         worker: WorkerId,
         /// The folder.
         result: Result<String, Problem>,
+    },
+    /// The planner's prompt is written, or is not to be.
+    PlannerDrafted {
+        /// The number of the batch.
+        number: u32,
+        /// What came of it; the inner error is a runtime that can't run it, the outer a file that could not be written.
+        result: Result<Result<PlannerDraft, RuntimeProblem>, Problem>,
+    },
+    /// The planner told of tokens used: the whole so far.
+    PlannerUsed {
+        /// The number of the batch.
+        number: u32,
+        /// Tokens so far.
+        usage: Usage,
+        /// Money so far, in USD.
+        cost_usd: Option<f64>,
+        /// The model that answers, once it is known.
+        model: Option<String>,
+    },
+    /// The planner has ended.
+    PlannerEnded {
+        /// The number of the batch.
+        number: u32,
+        /// What came of it.
+        result: Result<Box<PlannerEnd>, SpawnError>,
     },
     /// No new iteration shall start.
     StopRequested {

@@ -13,7 +13,7 @@ use super::progress::{Iteration, PendingEnd, Slot, Stage};
 use super::runtimes::{Outage, PauseWish};
 use super::state::State;
 use super::step::{notice, record};
-use super::stopping;
+use super::{planning, stopping};
 use crate::agent::{AgentReading, FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
 use crate::clock::Now;
 use crate::ids::{IterationId, RuntimeName, TaskId};
@@ -276,7 +276,8 @@ fn resume(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let (task, attempt, retry) = (iteration.task.clone(), iteration.attempt, iteration.retries);
     let (dependencies, resumes) = (iteration.dependencies.clone(), iteration.session.clone());
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes };
+    let ready = planning::question_for_prompt(state);
+    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready };
     out.push(Effect::Work { iteration: id, job });
 }
 

@@ -9,7 +9,7 @@ use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
-use super::{dispatch, failing, spent};
+use super::{dispatch, failing, planning, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
@@ -20,6 +20,7 @@ use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
+use crate::settings::secret::shown_args;
 use crate::tracker::{Status, Task};
 
 /// Ends an iteration whose agent does not run.
@@ -146,7 +147,8 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
         state.runtimes.probe(&choice.name, id.worker);
     }
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
-    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice, resumes: None };
+    let (ready, resumes) = (planning::question_for_prompt(state), None);
+    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice, resumes, ready };
     failing::tell_choice(state, id, out);
     out.push(Effect::Work { iteration: id, job });
 }
@@ -184,7 +186,7 @@ pub(super) fn planned(
             model: plan.model.clone(),
             model_told: plan.model_told.clone(),
             line: provenance_line(id, &task, &plan.provenance),
-            argv: plan.argv.clone(),
+            argv: shown_args(&plan.argv),
             prompt_prefix_hash,
             provenance: plan.provenance.clone(),
         },
@@ -260,6 +262,7 @@ pub(super) fn exited(
     );
     if has_answered {
         failing::answered(state, id, out);
+        planning::agent_said(state, id, view.next, out);
     } else {
         state.runtimes.give_up_probe(id.worker);
     }

@@ -2,6 +2,7 @@
 
 use super::effect::{Effect, LaneJob};
 use super::event::{GatedView, MergeView, Problem};
+use super::planning;
 use super::progress::{Landing, LaneStage, SettlingFrom};
 use super::settle::{self, FailedEnd};
 use super::state::State;
@@ -211,6 +212,7 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
     );
     state.lane_errors.end();
     state.lane.landed += 1;
+    planning::landed(state, landing.iteration);
     let from = std::mem::replace(&mut state.lane.tip, sha.clone());
     record(
         out,

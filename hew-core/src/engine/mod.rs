@@ -19,6 +19,7 @@
 //! | `runtimes` | which runtimes rest, are out, are tried again |
 //! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
+//! | `planning` | what is next, in an agent's or the planner's words |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
@@ -38,6 +39,7 @@ mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
+mod planning;
 mod progress;
 mod runtimes;
 mod settle;
@@ -50,7 +52,7 @@ mod verifying;
 
 pub use crate::land::verify::VerifyNote;
 pub use config::{GatePlan, RunConfig, RunLimits, VerifyPlan};
-pub use effect::{Effect, LaneJob, SettleJob, WorkerJob};
+pub use effect::{Effect, LaneJob, PlannerJob, SettleJob, WorkerJob};
 pub use event::Event;
 pub use state::State;
 pub use step::step;

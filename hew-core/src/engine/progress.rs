@@ -90,7 +90,11 @@ pub(crate) struct PendingEnd {
 #[derive(Debug, Clone)]
 pub(crate) enum Slot {
     Free,
-    Claiming { task: Box<Task> },
+    /// The task, and the number of the batch that it was picked under.
+    Claiming {
+        task: Box<Task>,
+        batch: Option<u32>,
+    },
     Busy(Box<Iteration>),
 }
 

@@ -5,7 +5,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Refusals, Settling, SettlingFrom, TaskState};
 use super::state::State;
 use super::step::{notice, record};
-use super::{lane, stopping};
+use super::{lane, planning, stopping};
 use crate::agent::IterationOutcome;
 use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId};
 use crate::land::close::{Changes, CloseRequest, ReleaseRequest};
@@ -258,6 +258,7 @@ fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<
     if from == SettlingFrom::Retry {
         return;
     }
+    planning::iteration_ended(state, id);
     record(
         out,
         JournalEvent::IterationEnded {

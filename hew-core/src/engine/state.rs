@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::config::RunConfig;
+use super::planning::Planning;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
 use super::runtimes::Runtimes;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
@@ -231,6 +232,8 @@ pub struct State {
     pub(crate) closes_due: bool,
     pub(crate) queue: QueueView,
     pub(crate) ahead: Ahead,
+    /// What is next, in somebody's words.
+    pub(crate) planning: Planning,
     /// Claims that were lost or not answered, by task.
     pub(crate) lost: BTreeMap<TaskId, LostClaims>,
     pub(crate) claim_failures: Vec<(TaskId, String)>,
@@ -304,6 +307,7 @@ impl State {
             closes_due: false,
             queue: QueueView::new(),
             ahead: Ahead::new(workers),
+            planning: Planning::default(),
             lost: BTreeMap::new(),
             claim_failures: Vec::new(),
             reading: Reading::No,

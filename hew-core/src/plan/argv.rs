@@ -21,6 +21,7 @@ use super::runtime::{self, RuntimeProblem, SHELL};
 use super::spawn_plan::{ResumedSession, SpawnRequest, prompt_file};
 use super::{Provenance, provenance::entry};
 use crate::settings::RuntimeDef;
+use crate::settings::secret::shown_args;
 
 /// Claude's name for a tool that agents are kept from.
 const PUSH_RULE: &str = "Bash(git push *)";
@@ -51,7 +52,7 @@ pub(super) fn plan_argv(
     let SpawnRequest { settings, choice, .. } = *request;
     if choice.name.as_str() == SHELL {
         let allow = &settings.shell_allow_task_commands;
-        let (command, origin) = runtime::shell_command(Some(request.task()), def, allow, choice)?;
+        let (command, origin) = runtime::shell_command(request.task(), def, allow, choice)?;
         let words = vec!["sh".to_owned(), "-c".to_owned(), command];
         let provenance = vec![entry("argv", &words.join(" "), &origin)];
         return Ok(Argv { words, provenance, names_model: false, resumes: None });
@@ -68,12 +69,14 @@ pub(super) fn plan_argv(
         ),
         None => (command.clone(), command_origin),
     };
-    let names = |placeholder: &str| def.args.value.iter().any(|arg| arg.contains(placeholder));
+    let is_call = request.task().is_none() && !def.call_args.value.is_empty();
+    let (form, key) = if is_call { (&def.call_args, "call_args") } else { (&def.args, "args") };
+    let names = |placeholder: &str| form.value.iter().any(|arg| arg.contains(placeholder));
     let resumes = request.resumes.filter(|_| names(RESUMED));
-    let args = fill(&def.args.value, &placeholders(request, model, limits, resumes));
+    let args = fill(&form.value, &placeholders(request, model, limits, resumes));
     let provenance = vec![
         entry("program", &program, &command_origin),
-        entry("argv", &args.join(" "), &format!("{} {start}.args", def.args.origin)),
+        entry("argv", &shown_args(&args).join(" "), &format!("{} {start}.{key}", form.origin)),
     ];
     let names_model = model.is_some() && names(MODEL);
     let words = std::iter::once(program).chain(args).collect();

@@ -58,8 +58,13 @@ pub(super) fn plan_env(
     let path = extended_path(env.remove("PATH"), &seat.hew_folder);
     sources.put(env, &pass_origin);
     sources.put([("PATH".to_owned(), path)], &format!("{pass_origin}; at its end the folder of hew"));
-    sources.put(identity(request.task().id.as_str(), seat), OF_ITERATION);
-    sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
+    match request.task() {
+        Some(task) => {
+            sources.put(identity(task.id.as_str(), seat), OF_ITERATION);
+            sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
+        }
+        None => sources.put(call_identity(seat), "hew, for a call that is no iteration"),
+    }
     sources.put(git_variables(seat), "hew, so that git stays in the worktree and asks nothing");
     let allow_push = &settings.env_allow_push;
     let push_origin = format!("{} loop.env.allow_push", allow_push.origin);
@@ -137,6 +142,12 @@ fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
         ("TMPDIR", seat.temp.display().to_string()),
     ];
     pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// Whoever is only asked something is told no more than that it runs under hew, where hew's own commands are refused.
+fn call_identity(seat: &Seat) -> Vec<(String, String)> {
+    let temp = seat.temp.display().to_string();
+    vec![("HEW_RUN_ID".to_owned(), seat.run.to_string()), ("TMPDIR".to_owned(), temp)]
 }
 
 fn git_variables(seat: &Seat) -> Vec<(String, String)> {

@@ -24,6 +24,23 @@ pub(super) struct Limits {
     pub(super) provenance: Vec<Provenance>,
 }
 
+/// How long the planner may take.
+pub const PLANNER_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The limits of a call that only asks something.
+pub(super) fn call_limits(settings: &Settings) -> Limits {
+    let spawn = SpawnLimits {
+        timeout: PLANNER_TIMEOUT,
+        stall_timeout: settings.stall_timeout.value,
+        kill_grace: settings.kill_grace.value,
+        transcript_max_bytes: settings.transcript_max_bytes.value,
+        budget_usd: None,
+    };
+    let timeout = "hew: what is next has to be known soon or not at all";
+    let provenance = provenance(&spawn, settings, timeout, "a call has none of its own");
+    Limits { spawn, provenance }
+}
+
 /// The limits of a task's spawn. A limit of its own that can't be read is a problem: the task was meant to have one.
 pub(super) fn plan_limits(task: &Task, settings: &Settings) -> Result<Limits, RuntimeProblem> {
     let (timeout, timeout_origin) = narrowed_timeout(task, settings)?;
@@ -35,10 +52,20 @@ pub(super) fn plan_limits(task: &Task, settings: &Settings) -> Result<Limits, Ru
         transcript_max_bytes: settings.transcript_max_bytes.value,
         budget_usd,
     };
+    let provenance = provenance(&spawn, settings, &timeout_origin, &budget_origin);
+    Ok(Limits { spawn, provenance })
+}
+
+fn provenance(
+    spawn: &SpawnLimits,
+    settings: &Settings,
+    timeout_origin: &str,
+    budget_origin: &str,
+) -> Vec<Provenance> {
     let of = |name: &str, origin: &crate::settings::Origin| format!("{origin} loop.{name}");
     let secs = |time: Duration| format!("{}s", time.as_secs_f64());
-    let provenance = vec![
-        entry("limits.timeout", &secs(spawn.timeout), &timeout_origin),
+    vec![
+        entry("limits.timeout", &secs(spawn.timeout), timeout_origin),
         entry(
             "limits.stall_timeout",
             &secs(spawn.stall_timeout),
@@ -52,11 +79,10 @@ pub(super) fn plan_limits(task: &Task, settings: &Settings) -> Result<Limits, Ru
         ),
         entry(
             "limits.budget_usd",
-            &budget_usd.map_or_else(|| "none".to_owned(), |usd| usd.to_string()),
-            &budget_origin,
+            &spawn.budget_usd.map_or_else(|| "none".to_owned(), |usd| usd.to_string()),
+            budget_origin,
         ),
-    ];
-    Ok(Limits { spawn, provenance })
+    ]
 }
 
 fn narrowed_timeout(task: &Task, settings: &Settings) -> Result<(Duration, String), RuntimeProblem> {

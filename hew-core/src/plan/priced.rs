@@ -29,6 +29,12 @@ pub fn priced(
     is_known.then_some(()).ok_or_else(|| unpriced(choice, names.first().copied()))
 }
 
+/// It is known what a call without a model of its own costs on this runtime.
+pub fn priced_call(choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
+    let def = runtime::definition(choice, settings)?;
+    tells_cost(def).then_some(()).ok_or_else(|| unpriced(choice, None))
+}
+
 /// Runtimes and models that the run may choose by itself and of which nobody knows what they cost.
 pub fn unpriced_of_run(settings: &Settings, run: Option<&ModelName>) -> Vec<RuntimeProblem> {
     let choices = runtime::of_run(settings).unwrap_or_default();

@@ -151,9 +151,18 @@ impl RuntimeProblem {
 /// Chooses the runtime of a task.
 pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choice {
     if let Some(own) = own_word(task) {
-        return usable(task, own, settings, health);
+        return usable(Some(task), own, settings, health);
     }
-    let main = main_choices(settings);
+    choose_among(Some(task), &main_choices(settings), settings, health)
+}
+
+/// The one of these that runs least, or the fallback of one that is away. Without a task it is a call.
+fn choose_among(
+    task: Option<&Task>,
+    main: &[RuntimeChoice],
+    settings: &Settings,
+    health: &RuntimeHealth,
+) -> Choice {
     let found: Vec<Choice> =
         main.iter().map(|choice| usable(task, choice.clone(), settings, health)).collect();
     let free = found.iter().filter_map(|choice| match choice {
@@ -164,7 +173,7 @@ pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choic
     if let Some(choice) = free.min_by_key(|choice| health.running_on(&choice.name)) {
         return Choice::Use(choice.clone());
     }
-    let stood_in = found.iter().zip(&main).find(|(choice, _)| is_away(choice)).map(|(_, choice)| choice);
+    let stood_in = found.iter().zip(main).find(|(choice, _)| is_away(choice)).map(|(_, choice)| choice);
     let fallback = stood_in
         .and_then(|away| fallback(settings, away, health))
         .map(|choice| usable(task, choice, settings, health));
@@ -174,6 +183,25 @@ pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choic
     let origin = origin_of(settings);
     earliest(found.into_iter().chain(fallback))
         .unwrap_or(Choice::Unusable(RuntimeProblem::NothingToChoose { origin }))
+}
+
+/// Chooses the runtime of the planner: `loop.planner.runtime`, else the run's own, or what stands in for it.
+pub fn choose_for_planner(settings: &Settings, health: &RuntimeHealth) -> Choice {
+    let main = planner_word(settings).map_or_else(|| main_choices(settings), |choice| vec![choice]);
+    choose_among(None, &main, settings, health)
+}
+
+fn planner_word(settings: &Settings) -> Option<RuntimeChoice> {
+    let Sourced { value, origin } = &settings.planner_runtime;
+    let origin = format!("{origin} loop.planner.runtime");
+    value.clone().map(|name| RuntimeChoice { name, origin, instead_of: None })
+}
+
+/// The runtime that settings name for the planner, where a run is going to ask one.
+pub fn of_planner(settings: &Settings) -> Option<RuntimeChoice> {
+    let is_asked =
+        settings.jobs.value > 1 && settings.planner_enabled.value && settings.planner_budget_tokens.value > 0;
+    planner_word(settings).filter(|_| is_asked)
 }
 
 /// A task asks for a runtime itself: it never moves to another one.
@@ -240,7 +268,7 @@ fn fallback(settings: &Settings, away: &RuntimeChoice, health: &RuntimeHealth) -
 }
 
 /// Whether a runtime can run this task, and may now.
-fn usable(task: &Task, choice: RuntimeChoice, settings: &Settings, health: &RuntimeHealth) -> Choice {
+fn usable(task: Option<&Task>, choice: RuntimeChoice, settings: &Settings, health: &RuntimeHealth) -> Choice {
     if let Err(problem) = runnable(task, &choice, settings) {
         return Choice::Unusable(problem);
     }
@@ -309,14 +337,15 @@ pub fn shell_command(
     Err(no_command(choice))
 }
 
-/// The runtime is defined and has something to run for this task.
-fn runnable(task: &Task, choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
+/// The runtime is defined and has something to run for this task, or for a call.
+fn runnable(task: Option<&Task>, choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
     let def = definition(choice, settings)?;
     if choice.name.as_str() == SHELL {
-        shell_command(Some(task), def, &settings.shell_allow_task_commands, choice)?;
+        shell_command(task, def, &settings.shell_allow_task_commands, choice)?;
     } else if def.command.value.is_none() {
         return Err(no_command(choice));
     }
+    let Some(task) = task else { return Ok(()) };
     plan_limits(task, settings)?;
     can_be_kept(task, choice, def)
 }

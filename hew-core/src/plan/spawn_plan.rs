@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::argv::plan_argv;
 use super::family::{Family, PoliteSignal, no_endpoint};
 use super::host::Host;
-use super::limits::plan_limits;
+use super::limits::{call_limits, plan_limits};
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
@@ -94,7 +94,8 @@ pub struct SpawnPlan {
     pub provenance: Vec<Provenance>,
 }
 
-/// Where a spawn sits: its worktree, its folders, and what it is told about itself.
+/// Where a spawn sits: its worktree, its folders, and what it is told about itself. A call that only asks something has an
+/// empty folder for a worktree, and its git folders are that folder too: nothing of the repository is named to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seat {
     /// The run.
@@ -132,6 +133,8 @@ pub struct Seat {
 pub enum Purpose<'a> {
     /// To do this task.
     Iteration(&'a Task),
+    /// To say what is next: a call without tools, in an empty folder of its own, by no task's rules.
+    Planner,
 }
 
 /// What is asked of [`plan_spawn`].
@@ -154,10 +157,12 @@ pub struct SpawnRequest<'a> {
 }
 
 impl SpawnRequest<'_> {
-    /// The task that it is for.
-    pub(super) fn task(&self) -> &Task {
-        let Purpose::Iteration(task) = self.purpose;
-        task
+    /// The task that it is for; none for a call that only asks something.
+    pub(super) fn task(&self) -> Option<&Task> {
+        match self.purpose {
+            Purpose::Iteration(task) => Some(task),
+            Purpose::Planner => None,
+        }
     }
 }
 
@@ -166,9 +171,12 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let SpawnRequest { settings, seat, choice, .. } = *request;
     let def = runtime::definition(choice, settings)?;
     let family = Family::of(&choice.name, def);
-    let asked = model::choose(request.task(), settings, request.model);
+    let asked = request.task().and_then(|task| model::choose(task, settings, request.model));
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
-    let limits = plan_limits(request.task(), settings)?;
+    let limits = match request.purpose {
+        Purpose::Iteration(task) => plan_limits(task, settings)?,
+        Purpose::Planner => call_limits(settings),
+    };
     let argv = plan_argv(request, def, told.as_ref(), &limits)?;
     let (env, env_origins) = super::env::plan_env(request, def, family);
     let stdin = match def.prompt.value {
@@ -176,7 +184,12 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         PromptVia::File => AgentStdin::Null,
     };
     let mut provenance = vec![entry("runtime", choice.name.as_str(), &choice.origin)];
-    provenance.extend(model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model));
+    provenance.extend(match request.purpose {
+        Purpose::Iteration(_) => model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model),
+        Purpose::Planner => {
+            vec![entry("model", "none", "the planner asks for none; the runtime's own choice")]
+        }
+    });
     provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
     provenance.extend(argv.provenance);
     if let Some(session) = &argv.resumes {
@@ -260,8 +273,12 @@ fn place_entries(
         AgentStdin::File(_) => "prompt.md",
     };
     let zero = &def.done_on_exit_zero;
+    let place = match request.purpose {
+        Purpose::Iteration(_) => "the worker's worktree",
+        Purpose::Planner => "an empty folder, for this call only",
+    };
     vec![
-        entry("cwd", &seat.worktree.display().to_string(), "the worker's worktree"),
+        entry("cwd", &seat.worktree.display().to_string(), place),
         entry("stdin", stdin, &key(&def.prompt.origin, "prompt")),
         entry("output", def.output.value.as_str(), &key(&def.output.origin, "output")),
         entry("done_on_exit_zero", &zero.value.to_string(), &key(&zero.origin, "done_on_exit_zero")),

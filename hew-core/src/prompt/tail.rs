@@ -57,6 +57,17 @@ pub struct TailRequest<'a> {
     pub dependencies: &'a [DependencyLanding],
     /// The gate's command.
     pub gate: Option<&'a str>,
+    /// What is ready and not running, best first; none where nobody asks what is next.
+    pub ready: Option<&'a ReadyNow>,
+}
+
+/// Tasks that could be next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadyNow {
+    /// Their ids and titles.
+    pub tasks: Vec<(TaskId, String)>,
+    /// There are more.
+    pub has_more: bool,
 }
 
 /// The tail of one iteration's prompt.
@@ -71,6 +82,9 @@ pub fn render_tail(request: &TailRequest<'_>) -> String {
     push_dependencies(&mut out, request.dependencies);
     if let Some(previous) = request.previous {
         push_previous(&mut out, previous, request.attempt);
+    }
+    if let Some(ready) = request.ready {
+        push_ready(&mut out, ready);
     }
     push_how_to_end(&mut out, &task.id, request.gate);
     out
@@ -132,6 +146,19 @@ fn push_merge(out: &mut String, merge: &FailedMerge) {
     );
     for file in files {
         let _ = writeln!(out, "- {file}");
+    }
+}
+
+fn push_ready(out: &mut String, ready: &ReadyNow) {
+    if ready.tasks.is_empty() {
+        return;
+    }
+    out.push_str("\n## Ready now\n\nNobody works on these yet (see \"What is next\"):\n\n");
+    for (task, title) in &ready.tasks {
+        let _ = writeln!(out, "- {task} {title}");
+    }
+    if ready.has_more {
+        out.push_str("- and more, which are less urgent\n");
     }
 }
 

@@ -101,7 +101,7 @@ pub enum JournalEvent {
         ready_seen: usize,
         /// Where the choice came from; `skipped` is the graph's own order.
         batch_source: BatchSource,
-        /// Number of the plan that was in force; none where the graph was trusted.
+        /// Number of the batch that they are picked under: a plan, or a planner's silence.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         batch: Option<u32>,
         /// Free workers that wait because the plan names nothing else that is ready.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::event::SCHEMA_VERSION;
 use crate::ids::{ModelName, RuntimeName};
 use crate::plan::{AgentStdin, Provenance, SpawnPlan};
-use crate::settings::secret::{LEFT_OUT, is_secret_name};
+use crate::settings::secret::{LEFT_OUT, is_secret_name, shown_args};
 use crate::settings::usd::Usd;
 
 /// plan.json.
@@ -24,8 +24,8 @@ pub struct PlanFile<'a> {
     model_told: Option<&'a ModelName>,
     /// The server of the model; null for runtimes that go to one of their own choice.
     endpoint: Option<&'a str>,
-    /// Program and arguments.
-    argv: &'a [String],
+    /// Program and arguments; those that look secret are left out.
+    argv: Vec<String>,
     /// The folder that it runs in.
     cwd: Cow<'a, str>,
     /// The file that it reads on standard input.
@@ -70,7 +70,7 @@ impl<'a> PlanFile<'a> {
             model: plan.model.as_ref(),
             model_told: plan.model_told.as_ref(),
             endpoint: None,
-            argv: &plan.argv,
+            argv: shown_args(&plan.argv),
             cwd: plan.cwd.to_string_lossy(),
             stdin: match &plan.stdin {
                 AgentStdin::Null => "/dev/null".to_owned(),

@@ -3,7 +3,7 @@
 use super::figures::{duration_ms, grouped};
 use super::style::{self, FAINT};
 use super::table::{self, Cell};
-use crate::ids::TaskId;
+use crate::ids::{IterationId, TaskId};
 use crate::record::view::IterationRow;
 
 /// Columns of a title in the table.
@@ -21,6 +21,12 @@ pub struct RowFilter {
 }
 
 impl RowFilter {
+    /// It is this iteration that is wanted, and no other can be.
+    pub fn is_only(&self, id: IterationId, jobs: u16) -> bool {
+        let worker = self.worker.or((jobs == 1).then_some(0));
+        worker == Some(id.worker.0) && self.iter == Some(id.iter)
+    }
+
     /// It is wanted.
     pub fn matches(&self, row: &IterationRow) -> bool {
         self.worker.is_none_or(|worker| row.id.worker.0 == worker)

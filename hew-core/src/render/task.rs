@@ -6,10 +6,10 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::visible;
 use crate::ids::{Actor, TaskId};
-use crate::tracker::{LeftoverReason, Status, Task};
+use crate::tracker::{LeftoverReason, Status, Task, TaskLine};
 
 /// One line a task: id, priority, what is unusual about it (status, type, holder), title, labels.
-pub fn task_lines(tasks: &[Task]) -> String {
+pub fn task_lines(tasks: &[TaskLine]) -> String {
     let ids: Vec<_> = tasks.iter().map(|task| visible(task.id.as_str())).collect();
     let width = ids.iter().map(|id| id.width()).max().unwrap_or(0);
     let mut out = String::new();
@@ -22,7 +22,7 @@ pub fn task_lines(tasks: &[Task]) -> String {
 }
 
 /// What is unusual about a task, its title and labels, on one line.
-pub fn headline(task: &Task) -> String {
+pub fn headline(task: &TaskLine) -> String {
     let mut unusual = Vec::new();
     if task.issue_type != "task" {
         unusual.push(task.issue_type.clone());
@@ -120,7 +120,8 @@ mod tests {
         let held = json!({
             "status": "in_progress", "assignee": "me", "issue_type": "bug", "labels": ["x"], "title": "a\u{1b}[2J\nb",
         });
-        let lines = task_lines(&[task("a-1", &json!({})), task("a-1.10", &held)]);
+        let tasks = [task("a-1", &json!({})), task("a-1.10", &held)];
+        let lines = task_lines(&tasks.each_ref().map(TaskLine::from));
         assert_eq!(lines, "a-1     P2  T\na-1.10  P2  [bug, in_progress, held by me] a\\u{1b}[2J\\nb #x\n");
     }
 

@@ -79,6 +79,11 @@ impl NextBatch {
     }
 }
 
+/// Tokens that a text takes, by a rule that holds for any tokenizer closely enough: three bytes a token, rounded up.
+pub fn estimate_tokens(text: &str) -> u64 {
+    u64::try_from(text.len()).unwrap_or(u64::MAX).div_ceil(3)
+}
+
 /// A plan that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchPlan {
@@ -88,4 +93,26 @@ pub struct BatchPlan {
     pub source: BatchSource,
     /// The tasks that may be picked under it.
     pub tasks: BTreeSet<TaskId>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_bytes_are_a_token_and_what_is_left_is_one_more() {
+        for (text, tokens) in [("", 0), ("a", 1), ("abc", 1), ("abcd", 2), ("äö", 2)] {
+            assert_eq!(estimate_tokens(text), tokens, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_task_is_dropped_and_told() {
+        let said = NextBatch { task_ids: vec!["a".into(), "b".into()], dropped: vec!["?".to_owned()] };
+        let kept = said.keeping(|id| id.as_str() == "b");
+        assert_eq!(
+            kept,
+            NextBatch { task_ids: vec!["b".into()], dropped: vec!["?".to_owned(), "a".to_owned()] }
+        );
+    }
 }

@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod batch_plan;
+pub mod batch_plan_parse;
 pub mod budget;
 pub mod cost;
 pub mod dispatcher;

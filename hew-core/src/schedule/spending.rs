@@ -90,6 +90,8 @@ pub struct Spending {
     /// Ended iterations that show what one takes, and what they took.
     shown: u64,
     shown_sum: Amount,
+    /// What is set aside for the planner while it is asked, and what it has told of.
+    planner: Option<(Amount, Amount)>,
 }
 
 impl Spending {
@@ -145,9 +147,40 @@ impl Spending {
         }
     }
 
-    /// What was spent so far, by running agents too.
+    /// Sets aside what the planner may take; false, and nothing is, where the limits leave no room for it.
+    pub fn set_aside_for_planner(&mut self, amount: Amount) -> bool {
+        let expected = self.expected().plus(amount);
+        let fits = self.limits.tokens.is_none_or(|limit| expected.tokens <= limit)
+            && self.limits.usd.is_none_or(|limit| expected.usd <= limit);
+        if fits {
+            self.planner = Some((amount, Amount::default()));
+        }
+        fits
+    }
+
+    /// The planner tells what it has spent in all.
+    pub fn planner_tells(&mut self, amount: Amount) {
+        if let Some((_, told)) = &mut self.planner {
+            *told = amount;
+        }
+    }
+
+    /// The planner has told of so much.
+    pub fn planner_told(&self) -> Amount {
+        self.planner.map(|(_, told)| told).unwrap_or_default()
+    }
+
+    /// The planner has ended, having spent this.
+    pub fn planner_ended(&mut self, amount: Amount) {
+        if self.planner.take().is_some() {
+            self.ended = self.ended.plus(amount);
+        }
+    }
+
+    /// What was spent so far, by running agents and the planner too.
     pub fn spent(&self) -> Amount {
-        self.running.values().fold(self.ended, |sum, running| sum.plus(running.sum()))
+        let start = self.ended.plus(self.planner_told());
+        self.running.values().fold(start, |sum, running| sum.plus(running.sum()))
     }
 
     /// What one iteration is expected to take: the mean so far.
@@ -158,7 +191,9 @@ impl Spending {
     /// What was spent, and what running iterations are still expected to spend.
     fn expected(&self) -> Amount {
         let one = self.expected_of_one();
-        self.running.values().fold(self.spent(), |sum, running| sum.plus(one.minus(running.sum())))
+        let planner = self.planner.map(|(aside, told)| aside.minus(told)).unwrap_or_default();
+        let start = self.spent().plus(planner);
+        self.running.values().fold(start, |sum, running| sum.plus(one.minus(running.sum())))
     }
 
     /// How many more iterations may begin now.
@@ -257,6 +292,23 @@ mod tests {
         assert!(spending.is_beyond_grace());
         spending.end(id(0), false);
         assert_eq!(spending.spent().tokens, 60 + 50);
+    }
+
+    #[test]
+    fn the_planner_is_set_aside_for_and_what_it_takes_counts() {
+        let mut spending = limited(1000, 400);
+        spending.set_aside(id(0));
+        assert!(!spending.set_aside_for_planner(tokens(601)), "an iteration is expected to take 400");
+        assert!(spending.set_aside_for_planner(tokens(600)));
+        assert_eq!(spending.room(), 0);
+        spending.planner_tells(tokens(100));
+        assert_eq!((spending.spent().tokens, spending.room()), (100, 0));
+        spending.planner_ended(tokens(150));
+        assert_eq!((spending.spent().tokens, spending.room()), (150, 2));
+        spending.planner_ended(tokens(150));
+        assert_eq!(spending.spent().tokens, 150, "it ends once");
+        let mut unlimited = Spending::new(SpendingLimits::default());
+        assert!(unlimited.set_aside_for_planner(tokens(u64::MAX)));
     }
 
     #[test]

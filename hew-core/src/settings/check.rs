@@ -30,7 +30,7 @@ pub(super) fn lacking_commands(values: &Values) -> Vec<SettingsProblem> {
 pub fn undefined_runtimes(values: &Values) -> Vec<SettingsProblem> {
     let known = values.runtimes();
     let mut problems = Vec::new();
-    for key in ["loop.runtime", "loop.runtimes", "loop.fallback_runtime"] {
+    for key in ["loop.runtime", "loop.runtimes", "loop.fallback_runtime", "loop.planner.runtime"] {
         let Some(Sourced { value, origin }) = values.value(key) else { continue };
         let names = match value {
             Value::List(names) => names,

@@ -155,6 +155,19 @@ pub const KEYS: &[KeySpec] = &[
         "Models by the task's priority; goes before `loop.model.by_type`",
     ),
     key("loop.model.by_type", Kind::Map(MapKind::TaskTypes), "", "Models by the task's type"),
+    key(
+        "loop.planner.enabled",
+        Kind::Flag,
+        "true",
+        "Runs of two or more workers ask a planner which of the ready tasks are next, where more are ready than workers are free",
+    ),
+    key(
+        "loop.planner.budget_tokens",
+        ANY_COUNT,
+        "10000",
+        "Longest prompt of the planner, at three bytes a token; where it would be longer the planner is not asked; 0: never",
+    ),
+    unset("loop.planner.runtime", Kind::Name, "The runtime of the planner; unset: the run's own"),
     trusted(unset(
         "loop.gate.command",
         Kind::Text,
@@ -257,6 +270,12 @@ pub const KEYS: &[KeySpec] = &[
         Kind::List,
         "",
         "Its arguments, never through a shell; `{prompt_file}`, `{model}` and others are filled in (`agents.md`); a list replaces all of hew's own",
+    )),
+    trusted(key(
+        "loop.runtime_defs.<name>.call_args",
+        Kind::List,
+        "",
+        "Its arguments where it is only asked something, and needs no tools: by the planner; empty: `args`",
     )),
     trusted(key(
         "loop.runtime_defs.<name>.prompt",

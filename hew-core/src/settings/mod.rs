@@ -162,6 +162,8 @@ pub struct RuntimeDef {
     pub command: Sourced<Option<String>>,
     /// Its arguments, with the placeholders of [`crate::plan::argv`].
     pub args: Sourced<Vec<String>>,
+    /// The same for a call that needs no tools; empty: `args`.
+    pub call_args: Sourced<Vec<String>>,
     /// How it is given its prompt.
     pub prompt: Sourced<PromptVia>,
     /// Variables added to its environment.
@@ -207,6 +209,10 @@ pub struct Settings {
     pub model_by_priority: BTreeMap<u8, Sourced<ModelName>>,
     pub model_by_type: BTreeMap<String, Sourced<ModelName>>,
     pub prices: BTreeMap<ModelName, Sourced<Price>>,
+    pub planner_enabled: Sourced<bool>,
+    /// Of the prompt; 0 is never.
+    pub planner_budget_tokens: Sourced<u64>,
+    pub planner_runtime: Sourced<Option<RuntimeName>>,
     pub gate_command: Sourced<Option<String>>,
     pub gate_timeout: Sourced<Duration>,
     pub gate_baseline: Sourced<bool>,

@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::Value;
+use super::kind::Kind;
 use super::lookup::{Found, find};
 use super::map_kind::MapKind;
+use super::value::Value;
 
 /// What stands for a secret.
 pub const LEFT_OUT: &str = "(left out)";
@@ -58,8 +59,56 @@ impl fmt::Debug for SecretValues {
     }
 }
 
-/// A setting's value as it may stand in a log or a record: variables that hold secrets are left out.
+/// Words in a flag's name that make its value a secret; `tokens` is a number.
+const SECRET_FLAG_WORDS: [&str; 8] =
+    ["key", "apikey", "token", "secret", "password", "passwd", "credential", "credentials"];
+
+/// Arguments of a program as they may stand in a log or a record: the value of `--api-key`, `--token=…`, a header that
+/// authorizes.
+pub fn shown_args(args: &[String]) -> Vec<String> {
+    let mut shown: Vec<String> = Vec::with_capacity(args.len());
+    let mut is_secret_next = false;
+    for arg in args {
+        let is_value = !arg.starts_with('-') && !is_placeholder(arg);
+        let is_secret = std::mem::replace(&mut is_secret_next, is_secret_flag(arg)) && is_value;
+        shown.push(if is_secret { LEFT_OUT.to_owned() } else { shown_arg(arg) });
+    }
+    shown
+}
+
+fn shown_arg(arg: &str) -> String {
+    if arg.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("authorization:")) {
+        return format!("{} {LEFT_OUT}", &arg[..14]);
+    }
+    match arg.split_once('=') {
+        Some((name, value)) if has_secret_word(name) && !is_placeholder(value) => {
+            format!("{name}={LEFT_OUT}")
+        }
+        _ => arg.to_owned(),
+    }
+}
+
+/// hew fills it in, with nothing that is secret.
+fn is_placeholder(value: &str) -> bool {
+    value.starts_with('{') && value.ends_with('}')
+}
+
+/// A flag whose value is the next argument.
+fn is_secret_flag(arg: &str) -> bool {
+    arg.starts_with('-') && !arg.contains('=') && has_secret_word(arg)
+}
+
+fn has_secret_word(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric());
+    words.any(|word| SECRET_FLAG_WORDS.contains(&word))
+}
+
+/// A setting's value as it may stand in a log or a record: variables and arguments that hold secrets are left out.
 pub fn shown_value(key: &str, value: &Value) -> Value {
+    if key.starts_with("loop.runtime_defs.") && key.ends_with(".args") {
+        return shown_list(value);
+    }
     match (find(key), value) {
         (Found::Entry(_, MapKind::Variables, name), _) if is_secret_name(name) => left_out(),
         (Found::Key(_), Value::Map(map)) => {
@@ -71,6 +120,18 @@ pub fn shown_value(key: &str, value: &Value) -> Value {
     }
 }
 
+/// A list of arguments, also where it is kept as text.
+fn shown_list(value: &Value) -> Value {
+    match value {
+        Value::List(args) => Value::List(shown_args(args)),
+        Value::Text(text) => match Kind::List.read_text(text) {
+            Ok(list) => Value::Text(shown_list(&list).to_string()),
+            Err(_) => left_out(),
+        },
+        other => other.clone(),
+    }
+}
+
 fn left_out() -> Value {
     Value::Text(LEFT_OUT.to_owned())
 }
@@ -78,7 +139,28 @@ fn left_out() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Kind;
+
+    #[test]
+    fn arguments_that_hold_secrets_are_left_out() {
+        for (args, shown) in [
+            ("run --api-key s --model m", "run --api-key (left out) --model m"),
+            ("--token=s --max-tokens 5 --max_tokens=5", "--token=(left out) --max-tokens 5 --max_tokens=5"),
+            ("-c provider.key=s --key -x", "-c provider.key=(left out) --key -x"),
+            ("--password {model} X_API_KEY=s", "--password {model} X_API_KEY=(left out)"),
+            ("-c env=[OPENAI_API_KEY] exec", "-c env=[OPENAI_API_KEY] exec"),
+        ] {
+            let words: Vec<String> = args.split(' ').map(str::to_owned).collect();
+            assert_eq!(shown_args(&words).join(" "), shown);
+        }
+        let header = ["-H".to_owned(), "Authorization: Bearer s".to_owned()];
+        assert_eq!(shown_args(&header)[1], "Authorization: (left out)");
+        let list = Kind::List.read_text("[\"--token\", \"s\"]").unwrap();
+        let key = "loop.runtime_defs.x.args";
+        assert!(!shown_value(key, &list).to_string().contains("\"s\""));
+        let text = Value::Text("[\"--token\", \"s3cret\", \"a,b\"]".to_owned());
+        let shown = shown_value(key, &text).to_string();
+        assert!(shown.contains(LEFT_OUT) && !shown.contains("s3cret") && shown.contains("a,b"), "{shown}");
+    }
 
     #[test]
     fn values_of_secrets_are_left_out_wherever_they_stand() {

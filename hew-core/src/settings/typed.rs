@@ -63,6 +63,9 @@ fn typed(from: &Reader<'_>) -> Settings {
             Value::Price(price) => Some(*price),
             _ => None,
         }),
+        planner_enabled: from.flag("loop.planner.enabled"),
+        planner_budget_tokens: from.number("loop.planner.budget_tokens"),
+        planner_runtime: from.read("loop.planner.runtime", |value| text(value).map(RuntimeName::new)),
         gate_command: from.text("loop.gate.command"),
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),
@@ -92,6 +95,7 @@ fn runtime_defs(from: &Reader<'_>) -> BTreeMap<RuntimeName, RuntimeDef> {
         RuntimeDef {
             command: from.text(&key("command")),
             args: from.list(&key("args")),
+            call_args: from.list(&key("call_args")),
             prompt: from.word(&key("prompt"), prompt_via),
             env: from.entries(&key("env"), |name| Some(name.to_owned()), text),
             done_on_exit_zero: from.flag(&key("done_on_exit_zero")),

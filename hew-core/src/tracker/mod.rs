@@ -8,6 +8,7 @@ pub mod cycle;
 pub mod edit;
 mod fields;
 pub mod jsonl;
+pub mod line;
 pub mod many;
 pub mod nearest;
 pub mod ready;
@@ -18,6 +19,7 @@ use std::collections::BTreeSet;
 
 use crate::exit::CommandFailure;
 use crate::ids::{Actor, TaskId};
+pub use line::TaskLine;
 pub use task::{Dependency, DependencyKind, NewTask, Status, Task, TaskPatch};
 
 /// Which slice of the queue a run may take from.
@@ -36,6 +38,8 @@ pub enum Scope {
 pub struct ReadyQuery {
     /// The slice of the queue.
     pub scope: Scope,
+    /// Answer only these; none is all.
+    pub only: Option<BTreeSet<TaskId>>,
     /// Never answer these (running, waiting for a retry time, filed by this run).
     pub exclude: BTreeSet<TaskId>,
     /// Count these as open whatever the tracker says: touched by this run and not yet settled by its own close.
@@ -44,6 +48,17 @@ pub struct ReadyQuery {
     pub with_parked: bool,
     /// Answer at most this many; `None` is all of them.
     pub limit: Option<usize>,
+}
+
+impl ReadyQuery {
+    /// The scope with `only` taken into it where that can be: so few tasks are found without looking at all.
+    pub fn narrowed_scope(&self) -> Scope {
+        match (&self.scope, &self.only) {
+            (Scope::Ready, Some(only)) => Scope::Tasks(only.clone()),
+            (Scope::Tasks(tasks), Some(only)) => Scope::Tasks(tasks.intersection(only).cloned().collect()),
+            (scope, _) => scope.clone(),
+        }
+    }
 }
 
 /// The label of a task that has used up its attempts.
@@ -155,8 +170,16 @@ pub enum TrackerError {
 pub trait BdClient: Send + Sync {
     /// Tasks that could start now by the rule of [`ready`], epics and assigned ones left out, best first.
     fn ready(&self, query: &ReadyQuery) -> Result<Vec<Task>, TrackerError>;
+    /// The same, as lines of a list show them.
+    fn ready_lines(&self, query: &ReadyQuery) -> Result<Vec<TaskLine>, TrackerError> {
+        Ok(self.ready(query)?.iter().map(TaskLine::from).collect())
+    }
     /// One task, read afresh.
     fn task(&self, id: &TaskId) -> Result<Option<Task>, TrackerError>;
+    /// These tasks, those that are there, in any order; no older than the last change that was told of.
+    fn tasks(&self, ids: &[&TaskId]) -> Result<Vec<Task>, TrackerError> {
+        ids.iter().filter_map(|id| self.task(id).transpose()).collect()
+    }
     /// Takes a task for `actor` (status `in_progress`) if it is open and unassigned, or already `actor`'s.
     fn claim(&self, id: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError>;
     /// Gives `actor`'s claim back: open and unassigned.
@@ -175,6 +198,10 @@ pub trait BdClient: Send + Sync {
     fn held_by(&self, actor_prefix: &str) -> Result<Vec<TaskId>, TrackerError>;
     /// Open tasks of a scope, epics left out, each with what keeps it from starting. At most `limit`.
     fn leftovers(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError>;
+    /// The same for a guess of what is to come: it may be somewhat old where a new answer is dear.
+    fn look_ahead(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {
+        self.leftovers(query, limit)
+    }
     /// Tasks of a scope that are neither closed nor epics: what is still to be done.
     fn count_open(&self, scope: &Scope) -> Result<usize, TrackerError>;
     /// Memories: short texts that every agent is told. Key and value, sorted by key.

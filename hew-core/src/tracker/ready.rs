@@ -77,6 +77,7 @@ impl<'a> Graph<'a> {
         let starts = |task: &&Task| {
             is_startable(task)
                 && scope.contains(&task.id)
+                && query.only.as_ref().is_none_or(|only| only.contains(&task.id))
                 && !query.exclude.contains(&task.id)
                 && (query.with_parked || !task.has_label(PARKED_LABEL))
                 && !self.is_deferred(task, now)

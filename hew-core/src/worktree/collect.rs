@@ -38,6 +38,8 @@ pub struct CollectedWork {
     pub committed_leftovers: bool,
     /// What differs from the base.
     pub changes: Vec<FileChange>,
+    /// Functions and the like in which it differs.
+    pub symbols: Vec<String>,
     /// The work builds on the iteration's base.
     pub descends_from_base: bool,
 }
@@ -119,12 +121,26 @@ fn describe(
             head,
             committed_leftovers: false,
             changes: Vec::new(),
+            symbols: Vec::new(),
             descends_from_base: true,
         });
     }
     let descends_from_base = on_base || git.contains_all(&head, std::slice::from_ref(base))?;
     let changes = git.changes(base, &head)?;
-    Ok(CollectedWork { head, committed_leftovers: committed, changes, descends_from_base })
+    let symbols = symbols(git, base, &head, &changes);
+    Ok(CollectedWork { head, committed_leftovers: committed, changes, symbols, descends_from_base })
+}
+
+/// Most changed lines that are looked into for names: more come from a generator, and say nothing.
+const LINES_LOOKED_INTO: u64 = 20_000;
+
+/// Names are there for planning: without them the work is as good.
+fn symbols(git: &dyn GitClient, base: &CommitId, head: &CommitId, changes: &[FileChange]) -> Vec<String> {
+    let lines: u64 = changes.iter().map(|change| u64::from(change.added) + u64::from(change.removed)).sum();
+    if lines == 0 || lines > LINES_LOOKED_INTO {
+        return Vec::new();
+    }
+    git.symbols(base, head).unwrap_or_default()
 }
 
 /// A repository that became a link without being declared in `.gitmodules`.

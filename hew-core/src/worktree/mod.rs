@@ -82,6 +82,9 @@ pub enum Inspection {
     Broken(String),
 }
 
+/// Most symbols that are named.
+pub const MAX_SYMBOLS: usize = 200;
+
 /// One changed file between two commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileChange {
@@ -243,6 +246,9 @@ pub trait GitClient: Send + Sync {
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError>;
     /// Files that differ between two commits.
     fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError>;
+    /// Functions and the like in which two commits differ, as git's hunk headers name them: each once, in order, at most
+    /// [`MAX_SYMBOLS`].
+    fn symbols(&self, from: &CommitId, to: &CommitId) -> Result<Vec<String>, GitError>;
     /// A file as it is in a commit; none if it is not there.
     fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError>;
     /// Merges without touching a branch; objects of a clean merge are synced to disk.

@@ -87,6 +87,7 @@ macro_rules! git_contract {
             a_missing_commit_is_no_conflict,
             a_checkout_makes_the_files_that_commits,
             changes_count_lines,
+            symbols_are_the_functions_around_a_change,
             a_persons_checkout_comes_forward_with_their_files_kept,
             a_colliding_checkout_is_refused_untouched,
             only_a_fast_forward_of_the_named_branch_is_done,
@@ -554,6 +555,21 @@ pub fn changes_count_lines(h: &dyn GitHarness) {
         git.changes(&base, &commit).unwrap().into_iter().map(|c| (c.path, c.added, c.removed)).collect();
     assert_eq!(seen, [("a.txt".to_owned(), 2, 1), ("new dir/c.txt".to_owned(), 1, 0)]);
     assert_eq!(git.changes(&base, &base).unwrap(), []);
+}
+
+/// Symbols are the functions around a change.
+pub fn symbols_are_the_functions_around_a_change(h: &dyn GitHarness) {
+    let (git, base) = (h.client(), h.base());
+    let tree = add(h, "1", &detached(&base));
+    h.write(&tree, "lib.rs", "fn one() {\n    1\n}\n\nfn two() {\n    2\n}\n");
+    let before = h.commit_all(&tree, "two functions");
+    h.write(&tree, "lib.rs", "fn one() {\n    1\n}\n\nfn two() {\n    3\n}\n");
+    let after = h.commit_all(&tree, "one of them");
+    for _ in 0..2 {
+        assert_eq!(git.symbols(&before, &after).unwrap(), ["fn two() {"]);
+        assert_eq!(git.symbols(&after, &after).unwrap(), [""; 0]);
+    }
+    git.symbols(&before, &CommitId::new("1".repeat(40))).unwrap_err();
 }
 
 /// A persons checkout comes forward with their files kept.

@@ -126,6 +126,7 @@ pub fn tracker_contract(ways: &Ways, make: &dyn Fn() -> Box<dyn TaskEditor>) {
 
 fn everything() -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope: Scope::Ready,
         exclude: BTreeSet::new(),
         hold_open: BTreeSet::new(),
@@ -482,7 +483,21 @@ fn parked_and_excluded_tasks_are_left_out(tracker: &Stage<'_>) {
     tracker.add_labels(&a, &[PARKED_LABEL]).unwrap();
     assert_eq!(ready(tracker, &everything()), "b");
     assert_eq!(ready(tracker, &ReadyQuery { with_parked: true, ..everything() }), "a b");
-    assert_eq!(ready(tracker, &ReadyQuery { exclude: BTreeSet::from([b]), ..everything() }), "");
+    assert_eq!(ready(tracker, &ReadyQuery { exclude: BTreeSet::from([b.clone()]), ..everything() }), "");
+    let only = |ids: &[&TaskId]| ReadyQuery {
+        only: Some(ids.iter().map(|id| (*id).clone()).collect()),
+        ..everything()
+    };
+    assert_eq!(
+        ready(tracker, &only(&[&a, &b, &TaskId::from("nothing")])),
+        "b",
+        "it narrows and never widens"
+    );
+    assert_eq!(ready(tracker, &only(&[])), "");
+    let of_scope = |scope: Scope| ReadyQuery { scope, ..only(&[&b]) };
+    assert_eq!(ready(tracker, &of_scope(Scope::Tasks(BTreeSet::from([a.clone()])))), "");
+    assert_eq!(ready(tracker, &of_scope(Scope::Tasks(BTreeSet::from([a.clone(), b.clone()])))), "b");
+    assert_eq!(ready(tracker, &of_scope(Scope::Epics(BTreeSet::from([a.clone()])))), "");
     let patch = TaskPatch { remove_labels: vec![PARKED_LABEL.to_owned()], ..TaskPatch::default() };
     tracker.update(&a, &patch).unwrap();
     assert_eq!(ready(tracker, &everything()), "a b");

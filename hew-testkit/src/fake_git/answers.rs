@@ -65,3 +65,10 @@ pub(super) fn lines_of(files: &Files, path: &str) -> Vec<String> {
     let text = files.get(path).map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     text.unwrap_or_default().lines().map(str::to_owned).collect()
 }
+
+/// The last line before the first difference that begins with a letter: what git takes for a function's.
+pub(super) fn symbol_above(old: &[String], new: &[String]) -> Option<String> {
+    let same = old.iter().zip(new).take_while(|(old, new)| old == new).count();
+    let is_name = |line: &&String| line.starts_with(|c: char| c.is_alphabetic() || c == '_' || c == '$');
+    old[..same].iter().rev().find(is_name).map(|line| line.trim_end().to_owned())
+}

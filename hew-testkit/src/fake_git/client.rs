@@ -10,7 +10,7 @@ use hew_core::worktree::{
 };
 
 use super::FakeGit;
-use super::answers::{head_of, lines_of, look, merge_files, obstruction};
+use super::answers::{head_of, lines_of, look, merge_files, obstruction, symbol_above};
 use super::state::{Files, GITLINK, Head, differing, is_ignored};
 
 impl GitClient for FakeGit {
@@ -166,6 +166,16 @@ impl GitClient for FakeGit {
             }
         };
         Ok(differing(before, after).into_iter().map(count).collect())
+    }
+
+    fn symbols(&self, from: &CommitId, to: &CommitId) -> Result<Vec<String>, GitError> {
+        let state = self.lock();
+        let before = state.files_of(from).ok_or_else(|| no_commit(from))?;
+        let after = state.files_of(to).ok_or_else(|| no_commit(to))?;
+        let above = |path: &String| symbol_above(&lines_of(before, path), &lines_of(after, path));
+        let mut symbols: Vec<String> = differing(before, after).into_iter().filter_map(above).collect();
+        symbols.dedup();
+        Ok(symbols)
     }
 
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {

@@ -8,9 +8,10 @@ use crossbeam_channel::{Receiver, unbounded};
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::agent::{RuntimeFailure, SpawnError, SpawnProgress, Spawner, StopRequest};
 use hew_core::engine::event::{
-    DeliveredView, ExitView, GatedView, MergeView, PlannedView, PreparedView, Problem,
+    DeliveredView, ExitView, GatedView, MergeView, PlannedView, PlannerDraft, PlannerEnd, PreparedView,
+    Problem,
 };
-use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
+use hew_core::engine::{Effect, Event, LaneJob, PlannerJob, SettleJob, WorkerJob};
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName, TaskId, TreeId, uuid4};
 use hew_core::land::close::{self, Changes};
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
@@ -19,8 +20,11 @@ use hew_core::land::verify::{self, VerifyRun};
 use hew_core::plan::{
     Host, Purpose, RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn,
 };
+use hew_core::prompt::{Draft, draft};
 use hew_core::record::event::{DeliveryRecord, TaskChange};
-use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Task};
+use hew_core::schedule::batch_plan::NextBatch;
+use hew_core::schedule::batch_plan_parse::parse_next_batch;
+use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Status, Task};
 use hew_core::worktree::FileChange;
 use hew_core::worktree::collect::{Collected, CollectedWork};
 
@@ -118,7 +122,7 @@ impl World {
                 Event::Prepared { iteration: id, result: self.prepare(id, &base, &must_contain) }
             }
             WorkerJob::Plan { task, attempt, choice, .. } => {
-                let planned = plan(&task, &choice, id, attempt, &self.settings);
+                let planned = plan(Purpose::Iteration(&task), &choice, id, attempt, &self.settings);
                 let view = planned
                     .map(|plan| PlannedView { plan: Box::new(plan), prompt_prefix_hash: "0".to_owned() });
                 Event::Planned { iteration: id, result: Ok(view) }
@@ -167,7 +171,8 @@ impl World {
         let result = report.map(|report| {
             let read = self.tracker.task(task).expect("a fake answers").map(Box::new);
             let task_after = attempt.unread.clone().map_or(Ok(read), Err);
-            Box::new(ExitView { report, task_after })
+            let next = parse_next_batch(report.last_words()).map(|said| self.known(said));
+            Box::new(ExitView { report, task_after, next })
         });
         let started = Event::Spawned { iteration: id, pid: 1, start_ticks: 1 };
         let never_ran = matches!(result, Err(SpawnError::Missing { .. } | SpawnError::Failed { .. }));
@@ -185,8 +190,44 @@ impl World {
         own.or_else(|| self.runtime_failures.get_mut(runtime).and_then(VecDeque::pop_front).flatten())
     }
 
+    /// Without names that are no open task's.
+    fn known(&self, said: NextBatch) -> NextBatch {
+        said.keeping(|id| {
+            let task = self.tracker.task(id).expect("a fake answers");
+            task.is_some_and(|task| task.status != Status::Closed)
+        })
+    }
+
+    pub(super) fn draft_planner(&self, job: &PlannerJob) -> Event {
+        let ready = self.tracker.ready(&job.query).expect("a fake answers");
+        let result = match draft("# Plan", &ready, &job.touched, job.budget_tokens) {
+            _ if ready.is_empty() => Ok(PlannerDraft::NothingReady),
+            Draft::TooLong(tokens) => Ok(PlannerDraft::TooLong(tokens)),
+            Draft::Prompt(_) => plan(Purpose::Planner, &job.choice, job.after, 0, &self.settings)
+                .map(|plan| PlannerDraft::Planned(Box::new(plan))),
+        };
+        Event::PlannerDrafted { number: job.number, result: Ok(result) }
+    }
+
+    pub(super) fn run_planner(&mut self, number: u32, plan: &SpawnPlan) -> Vec<Event> {
+        let call = self.planner_script.pop_front().unwrap_or_default();
+        let spawner = FakeSpawner::new().with("", call.run(self.planner_stop.is_some()));
+        let stop = self.planner_stop.take();
+        let used = std::cell::RefCell::new(Vec::new());
+        let report = spawner.run(plan, &stops(stop), &|seen| {
+            if let SpawnProgress::Used { usage, cost_usd, model } = seen {
+                used.borrow_mut().push(Event::PlannerUsed { number, usage, cost_usd, model });
+            }
+        });
+        let result = report.map(|report| {
+            let next = parse_next_batch(report.last_words()).map(|said| self.known(said));
+            Box::new(PlannerEnd { report, next })
+        });
+        used.into_inner().into_iter().chain([Event::PlannerEnded { number, result }]).collect()
+    }
+
     fn collect(&mut self, id: IterationId, base: CommitId) -> Collected {
-        let (task, attempt) = self.attempts.get(&id).expect("an iteration has a claim");
+        let (task, attempt) = self.attempts.get(&id).cloned().expect("an iteration has a claim");
         let name = format!("work-{task}");
         let (head, descends_from_base) = match attempt.work {
             Work::Uncollectable => {
@@ -197,8 +238,15 @@ impl World {
             Work::Rewritten => (self.commits.commit(&name, Vec::new()), false),
         };
         let change = FileChange { path: "a.txt".to_owned(), added: 1, removed: 0, is_repository_link: false };
-        let changes = if self.attempt(id).work == Work::Nothing { Vec::new() } else { vec![change] };
-        Collected::Work(CollectedWork { head, committed_leftovers: false, changes, descends_from_base })
+        let changes = if attempt.work == Work::Nothing { Vec::new() } else { vec![change] };
+        let symbols = changes.iter().map(|_| format!("fn {task}() {{")).collect();
+        Collected::Work(CollectedWork {
+            head,
+            committed_leftovers: false,
+            changes,
+            symbols,
+            descends_from_base,
+        })
     }
 
     pub(super) fn do_lane(&mut self, job: LaneJob) -> Event {
@@ -314,7 +362,7 @@ impl World {
 }
 
 fn plan(
-    task: &Task,
+    purpose: Purpose<'_>,
     choice: &RuntimeChoice,
     iteration: IterationId,
     attempt: u32,
@@ -338,7 +386,7 @@ fn plan(
         tracker_env: BTreeMap::new(),
     };
     plan_spawn(&SpawnRequest {
-        purpose: Purpose::Iteration(task),
+        purpose,
         settings,
         model: None,
         host: &Host::default(),

@@ -30,6 +30,8 @@ pub struct Attempt {
     pub(crate) cost_usd: Option<f64>,
     /// It tells of that while it runs, and not only at its end.
     pub(crate) tells: bool,
+    /// Its agent's last words.
+    pub(crate) last_words: String,
 }
 
 /// How the agent ends.
@@ -90,6 +92,7 @@ impl Attempt {
             usage: Usage::default(),
             cost_usd: None,
             tells: false,
+            last_words: String::new(),
         }
     }
 
@@ -161,6 +164,18 @@ impl Attempt {
     #[must_use]
     pub fn telling(self) -> Self {
         Self { tells: true, ..self }
+    }
+
+    /// Its agent ends with these words.
+    #[must_use]
+    pub fn with_last_words(self, words: &str) -> Self {
+        Self { last_words: words.to_owned(), ..self }
+    }
+
+    /// Its agent says that these tasks are next.
+    #[must_use]
+    pub fn naming_next(self, ids: &[&str]) -> Self {
+        self.with_last_words(&next_block(ids))
     }
 
     /// Its worktree can't be prepared.
@@ -256,7 +271,7 @@ impl Attempt {
                 FakeRun::is_stopped(StopCause::Hopeless(failure.clone()), Exit::Code(0))
             }
         };
-        let run = run.reading(reading);
+        let run = run.reading(reading).printing(self.last_words.clone());
         let run = if self.tells { run.telling(self.usage, self.cost_usd) } else { run };
         match &self.says {
             Some(signal) if !is_stopped => run.saying(signal.clone()),
@@ -279,5 +294,75 @@ impl GateGoes {
             Self::TimesOut => FakeGateRun::TimesOut,
             Self::Fails => FakeGateRun::Fails("no shell".to_owned()),
         }
+    }
+}
+
+/// The block that says what is next.
+pub fn next_block(ids: &[&str]) -> String {
+    format!("```next_iteration\n{}\n```\n", serde_json::json!(ids))
+}
+
+/// How one call of the planner goes.
+#[derive(Debug, Clone, Default)]
+pub struct PlannerCall {
+    ends: PlannerEnds,
+    answer: String,
+    usage: Usage,
+    tells: bool,
+}
+
+/// How the planner ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum PlannerEnds {
+    #[default]
+    Well,
+    Badly,
+    Missing,
+    TooLate,
+}
+
+impl PlannerCall {
+    /// It answers that these tasks are next.
+    pub fn naming(ids: &[&str]) -> Self {
+        Self::answering(&next_block(ids))
+    }
+
+    /// It answers this.
+    pub fn answering(answer: &str) -> Self {
+        Self { answer: answer.to_owned(), ..Self::default() }
+    }
+
+    /// Its program ends with exit code 3.
+    pub fn failing() -> Self {
+        Self { ends: PlannerEnds::Badly, ..Self::default() }
+    }
+
+    /// Its program is not there.
+    pub fn missing() -> Self {
+        Self { ends: PlannerEnds::Missing, ..Self::default() }
+    }
+
+    /// Its time is up.
+    pub fn too_late() -> Self {
+        Self { ends: PlannerEnds::TooLate, ..Self::default() }
+    }
+
+    /// It uses so many tokens, and tells of them while it runs.
+    #[must_use]
+    pub fn using(self, tokens: u64) -> Self {
+        Self { usage: Usage { input: tokens, ..Usage::default() }, tells: true, ..self }
+    }
+
+    pub(crate) fn run(self, is_stopped: bool) -> FakeRun {
+        let run = match self.ends {
+            _ if is_stopped => FakeRun::hangs(),
+            PlannerEnds::Well => FakeRun::exits(Exit::Code(0)),
+            PlannerEnds::Badly => FakeRun::exits(Exit::Code(3)),
+            PlannerEnds::Missing => FakeRun::missing(),
+            PlannerEnds::TooLate => FakeRun::is_stopped(StopCause::Timeout, Exit::Signal(15)),
+        };
+        let reading = AgentReading { usage: self.usage, ..AgentReading::default() };
+        let run = run.reading(reading).printing(self.answer);
+        if self.tells { run.telling(self.usage, None) } else { run }
     }
 }

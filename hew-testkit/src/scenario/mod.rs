@@ -35,7 +35,7 @@ use hew_core::tracker::record::time_text;
 use hew_core::tracker::{Scope, TaskEditor};
 use serde_json::{Map, Value, json};
 
-pub use attempt::{Attempt, GateGoes};
+pub use attempt::{Attempt, GateGoes, PlannerCall, next_block};
 pub use world::{Place, World, agent_of};
 
 use crate::fake_tracker::FakeTracker;
@@ -63,6 +63,8 @@ pub(crate) struct TrackerFaults {
 /// What there is when a run begins.
 pub struct Scenario {
     config: RunConfig,
+    /// Settings besides the scenario's own.
+    more: Vec<(&'static str, String)>,
     tasks: Vec<Map<String, Value>>,
     attempts: BTreeMap<TaskId, VecDeque<Attempt>>,
     faults: TrackerFaults,
@@ -71,6 +73,7 @@ pub struct Scenario {
     remembers: bool,
     deliveries: VecDeque<Delivers>,
     runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
+    planner_calls: VecDeque<PlannerCall>,
     held: BTreeSet<Place>,
 }
 
@@ -137,6 +140,7 @@ impl Scenario {
         };
         Self {
             config,
+            more: Vec::new(),
             tasks: Vec::new(),
             attempts: BTreeMap::new(),
             faults: TrackerFaults::default(),
@@ -145,6 +149,7 @@ impl Scenario {
             remembers: true,
             deliveries: VecDeque::new(),
             runtime_failures: BTreeMap::new(),
+            planner_calls: VecDeque::new(),
             held: BTreeSet::new(),
         }
     }
@@ -204,8 +209,10 @@ impl Scenario {
 
     /// Settings besides the scenario's own: `one` and `two` are runtimes, `one` is the main one where nothing else is said.
     #[must_use]
-    pub fn setting(self, more: &[(&'static str, &str)]) -> Self {
-        self.with(|config| config.settings = Arc::new(settings(more)))
+    pub fn setting(mut self, more: &[(&'static str, &str)]) -> Self {
+        self.more.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned())));
+        let settings = settings(&self.more);
+        self.with(|config| config.settings = Arc::new(settings))
     }
 
     /// Waits for new tasks instead of ending.
@@ -339,6 +346,13 @@ impl Scenario {
         self
     }
 
+    /// The planner is asked, and its next calls go like this; any more answer nothing.
+    #[must_use]
+    pub fn planner(mut self, calls: impl IntoIterator<Item = PlannerCall>) -> Self {
+        self.planner_calls.extend(calls);
+        self.setting(&[("loop.planner.enabled", "true")])
+    }
+
     /// Nothing is done there until it is released.
     #[must_use]
     pub fn holding(mut self, place: Place) -> Self {
@@ -360,16 +374,17 @@ impl Scenario {
 }
 
 /// The settings of a scenario: the shell's own runtime, and more that are asked for.
-fn settings(more: &[(&'static str, &str)]) -> Settings {
+fn settings(more: &[(&'static str, String)]) -> Settings {
     let mut flags = vec![
         ("loop.runtime", "shell".to_owned(), "--runtime"),
+        ("loop.planner.enabled", "false".to_owned(), "--no-planner"),
         ("loop.runtime_defs.shell.command", "work".to_owned(), "--shell"),
         ("loop.runtime_defs.one.command", "one".to_owned(), "--one"),
         ("loop.runtime_defs.one.done_on_exit_zero", "true".to_owned(), "--one"),
         ("loop.runtime_defs.two.command", "two".to_owned(), "--two"),
         ("loop.runtime_defs.two.done_on_exit_zero", "true".to_owned(), "--two"),
     ];
-    flags.extend(more.iter().map(|(key, value)| (*key, (*value).to_owned(), "--more")));
+    flags.extend(more.iter().map(|(key, value)| (*key, value.clone(), "--more")));
     let values = Values::built_in().overlaid_with(layers::read_flags(&flags).values);
     Settings::from_values(&values).expect("a scenario's own settings are valid")
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hew_core::engine::{Effect, Event, LaneJob, RunConfig, VerifyPlan, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
-use hew_core::record::event::VerifyOutcome;
+use hew_core::record::event::{BatchSource, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
 use hew_core::settings::OnRed;
@@ -62,6 +62,10 @@ pub(crate) struct Rules {
     tested: BTreeSet<CommitId>,
     verified: Option<(CommitId, VerifyOutcome)>,
     stopped: Option<StopReason>,
+    /// The planner runs.
+    is_planning: bool,
+    /// Plans, and tasks that are picked under the newest one.
+    plans: BTreeMap<u32, BTreeSet<TaskId>>,
     over: bool,
 }
 
@@ -106,6 +110,8 @@ impl Rules {
             tested: BTreeSet::new(),
             verified: None,
             stopped: None,
+            is_planning: false,
+            plans: BTreeMap::new(),
             over: false,
         }
     }
@@ -122,6 +128,7 @@ impl Rules {
             | Event::Collected { iteration, .. } => drop(self.working.remove(&iteration.worker)),
             Event::Claimed { iteration, .. } => self.claiming.retain(|_, claimer| claimer != iteration),
             Event::MadeAhead { worker, .. } => drop(self.ahead.insert(*worker, true)),
+            Event::PlannerEnded { .. } => self.is_planning = false,
             Event::Merged(_) => self.lane = LaneStep::Merged,
             Event::Gated(_) => self.lane = LaneStep::Gated,
             Event::Advanced(_) => self.lane = LaneStep::Idle,
@@ -143,6 +150,13 @@ impl Rules {
                 self.queued.remove(iteration);
                 let is_collected = !self.uncollected.contains(iteration);
                 ensure(is_collected, || format!("{iteration} ends before its work is collected"))
+            }
+            Effect::DraftPlanner(_) | Effect::RunPlanner { .. } => {
+                ensure(self.stopped.is_none(), || "the planner is asked after a stop".to_owned())?;
+                ensure(self.jobs > 1, || "a run of one worker plans".to_owned())?;
+                let is_second =
+                    std::mem::replace(&mut self.is_planning, matches!(effect, Effect::RunPlanner { .. }));
+                ensure(!is_second, || "the planner is asked twice at once".to_owned())
             }
             Effect::Finish(_) => {
                 self.over = true;
@@ -246,7 +260,24 @@ impl Rules {
 
     fn check_record(&mut self, event: &JournalEvent) -> Verdict {
         match event {
-            JournalEvent::IterationStarted { iteration, task, .. } => self.begins(*iteration, task),
+            JournalEvent::IterationStarted { iteration, task, batch, .. } => {
+                let plan = batch.and_then(|number| self.plans.get(&number));
+                let is_named = plan.is_none_or(|plan| plan.contains(task));
+                ensure(is_named, || {
+                    format!("{task} is picked under plan {batch:?}, which does not name it")
+                })?;
+                self.begins(*iteration, task)
+            }
+            JournalEvent::BatchPlanned { number, source, task_ids, planner_tokens, .. } => {
+                let tokens = planner_tokens.map_or(0, |usage| usage.total());
+                self.spent += tokens;
+                self.largest = self.largest.max(tokens);
+                if *source != BatchSource::Skipped {
+                    let is_new = self.plans.insert(*number, task_ids.iter().cloned().collect()).is_none();
+                    ensure(is_new, || format!("plan {number} comes twice"))?;
+                }
+                self.check_spent()
+            }
             JournalEvent::Used { iteration, usage, .. } => {
                 let before = self.live.insert(*iteration, usage.total()).unwrap_or(0);
                 self.largest = self.largest.max(usage.total().saturating_sub(before));

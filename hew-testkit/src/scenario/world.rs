@@ -15,7 +15,7 @@ use hew_core::ids::{IterationId, RunId, RuntimeName, TaskId, WorkerId};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::settings::Settings;
 
-use super::attempt::{Attempt, GateGoes};
+use super::attempt::{Attempt, GateGoes, PlannerCall};
 use super::commits::Commits;
 use super::rules::Rules;
 use super::{Delivers, Scenario, TrackerFaults, Verifies};
@@ -35,6 +35,8 @@ pub enum Place {
     SetUp(TaskId),
     /// Worktrees that are made ahead.
     Ahead,
+    /// The planner.
+    Planner,
 }
 
 /// A task's agent.
@@ -49,6 +51,7 @@ pub(crate) enum Thread {
     Worker(usize),
     Ahead(usize),
     Lane,
+    Planner,
 }
 
 /// A run that is under way.
@@ -77,6 +80,9 @@ pub struct World {
     pub(crate) lane: VecDeque<LaneJob>,
     pub(crate) agent_stops: BTreeMap<WorkerId, StopRequest>,
     pub(crate) gate_stop: Option<StopRequest>,
+    pub(crate) planner_queue: VecDeque<Effect>,
+    pub(crate) planner_script: VecDeque<PlannerCall>,
+    pub(crate) planner_stop: Option<StopRequest>,
     inbox: VecDeque<Event>,
     held: BTreeSet<Place>,
     wake_at: Option<Duration>,
@@ -116,6 +122,7 @@ impl World {
     pub(crate) fn new(scenario: Scenario, tracker: FakeTracker, clock: Arc<ManualClock>) -> Self {
         let Scenario {
             config,
+            more: _,
             tasks: _,
             attempts,
             faults,
@@ -124,6 +131,7 @@ impl World {
             remembers,
             deliveries,
             runtime_failures,
+            planner_calls,
             held,
         } = scenario;
         let mut world = Self {
@@ -146,6 +154,9 @@ impl World {
             lane: VecDeque::new(),
             agent_stops: BTreeMap::new(),
             gate_stop: None,
+            planner_queue: VecDeque::new(),
+            planner_script: planner_calls,
+            planner_stop: None,
             inbox: VecDeque::new(),
             held,
             wake_at: None,
@@ -204,6 +215,12 @@ impl World {
             Effect::MakeAhead { worker, .. } => drop(self.ahead.insert(usize::from(worker.0))),
             Effect::StopAgent(worker, how) => drop(self.agent_stops.insert(worker, how)),
             Effect::StopGate(how) => self.gate_stop = Some(how),
+            Effect::DraftPlanner(_) => self.planner_queue.push_back(effect),
+            Effect::RunPlanner { .. } => {
+                self.planner_stop = None;
+                self.planner_queue.push_back(effect);
+            }
+            Effect::StopPlanner => self.planner_stop = Some(StopRequest::Now),
             Effect::WakeAt(moment) => self.wake_at = Some(moment),
             Effect::WakeIn(pause) => self.wake_idle = Some(self.clock.now().elapsed + pause),
             Effect::Finish(end) => {
@@ -252,6 +269,7 @@ impl World {
         let workers = (0..self.workers.len()).map(Thread::Worker);
         let ahead = self.ahead.iter().copied().map(Thread::Ahead);
         let threads = [Thread::Tracker].into_iter().chain(workers).chain([Thread::Lane]).chain(ahead);
+        let threads = threads.chain([Thread::Planner]);
         threads.filter(|thread| self.is_servable(*thread)).collect()
     }
 
@@ -261,6 +279,13 @@ impl World {
             Thread::Lane => match self.lane.front() {
                 Some(_) if !self.held.contains(&Place::Lane) => true,
                 Some(job) => may_be_stopped(job) && self.gate_stop.is_some(),
+                None => false,
+            },
+            Thread::Planner => match self.planner_queue.front() {
+                Some(Effect::RunPlanner { .. }) => {
+                    !self.held.contains(&Place::Planner) || self.planner_stop.is_some()
+                }
+                Some(_) => true,
                 None => false,
             },
             Thread::Ahead(_) => !self.held.contains(&Place::Ahead),
@@ -288,6 +313,11 @@ impl World {
         let events = match thread {
             Thread::Tracker => self.tracker_queue.pop_front().map(|call| vec![self.ask_tracker(call)]),
             Thread::Lane => self.lane.pop_front().map(|job| vec![self.do_lane(job)]),
+            Thread::Planner => self.planner_queue.pop_front().map(|effect| match effect {
+                Effect::DraftPlanner(job) => vec![self.draft_planner(&job)],
+                Effect::RunPlanner { number, plan } => self.run_planner(number, &plan),
+                other => panic!("not for the planner: {other:?}"),
+            }),
             Thread::Ahead(index) => self.ahead.take(&index).map(|index| vec![made_ahead(index)]),
             Thread::Worker(index) => self.workers[index].pop_front().map(|(id, job)| self.do_work(id, job)),
         };

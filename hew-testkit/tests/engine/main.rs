@@ -5,6 +5,7 @@ mod budgets;
 mod dispatching;
 mod ending;
 mod landing;
+mod planning;
 mod runtimes;
 mod stopping;
 mod verifying;

@@ -105,6 +105,15 @@ pub struct RunArgs {
     /// The model of this run, where a task names none itself; goes before loop.model.*
     #[arg(long, value_name = "NAME", value_parser = model_name)]
     pub model: Option<String>,
+    /// Don't ask a planner which of the ready tasks are next (loop.planner.enabled)
+    #[arg(long)]
+    pub no_planner: bool,
+    /// Longest prompt of the planner, in tokens; where it would be longer the planner is not asked (loop.planner.budget_tokens, 10000)
+    #[arg(long, value_name = "N")]
+    pub planner_budget: Option<u64>,
+    /// The planner's runtime (loop.planner.runtime; else the run's own)
+    #[arg(long, value_name = "NAME")]
+    pub planner_runtime: Option<String>,
     /// The command that decides whether a tree is good (loop.gate.command; else detected)
     #[arg(long, value_name = "CMD", conflicts_with = "no_gate")]
     pub gate: Option<String>,

@@ -59,8 +59,12 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         ))
         .hint(format!("hew loop summary --run-id {}", run.run_id)));
     }
-    let rig =
-        Rig::new(&context, context.open_tracker()?, place(&context, &run), PromptPrefix::new("", "", &[]));
+    let rig = Rig::new(
+        &context,
+        context.open_tracker()?,
+        place(&context, &run),
+        PromptPrefix::new("", "", &[], false),
+    );
     let verify = verification(&run);
     if let Some(red) = verify.as_ref().and_then(|seen| seen.outcome.why_red(&seen.failed_tests)) {
         ui.warn(&format!("the verification of run {} failed: {red}", run.run_id));

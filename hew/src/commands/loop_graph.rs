@@ -5,12 +5,14 @@ use std::fs;
 use std::path::Path;
 
 use hew_core::ids::TaskId;
+use hew_core::output::Output;
 use hew_core::record::view::RunView;
 use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
 use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
 use hew_core::tracker::DependencyKind;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::context::Context;
 use super::past_runs::{self, RunWithRows};
@@ -18,6 +20,17 @@ use crate::adapters::project::Project;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A picture in a form of text.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GraphText {
+    /// The text, in the form that was asked for.
+    text: String,
+}
+
+impl Output for GraphText {
+    const KIND: &'static str = "graph_text";
+}
 
 /// A run as a picture.
 pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
@@ -44,7 +57,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         Some(path) => write(path, &fenced(path, format, &text()), ui)?,
         None if format == GraphFormat::Json => ui.print_json(&GraphJson::of(&graph)),
         None if ui.is_json() => {
-            ui.print_json(&json!({"schema": 1, "kind": "graph_text", "text": plain(&text())}));
+            ui.print_output(&GraphText { text: plain(&text()) });
         }
         None => ui.print(&text()),
     }

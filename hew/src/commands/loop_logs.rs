@@ -1,11 +1,14 @@
 //! `hew loop logs`.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
+use hew_core::ids::{RunId, TaskId};
 use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::render::logs::{self, RowFilter};
+use hew_core::tracker::nearest::nearest_id;
 
 use super::loop_logs_transcript as transcript;
 use super::past_runs::{self, unreadable};
@@ -20,19 +23,23 @@ use crate::ui::{self, Ui};
 /// How often it is made sure that a run which says nothing still lives.
 const LIFE_CHECK: Duration = Duration::from_secs(2);
 
+/// Most tasks that an error names.
+const MOST_NAMED: usize = 20;
+
 /// Iterations of a run, or an agent's transcript.
 pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover()?;
-    let filter = RowFilter {
-        worker: args.worker,
-        iter: args.iter,
-        task: args.task.as_deref().map(hew_core::ids::TaskId::from),
-    };
-    if args.follow {
-        let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
+    let filter =
+        RowFilter { worker: args.worker, iter: args.iter, task: args.task.as_deref().map(TaskId::from) };
+    let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
+    // A run of an older layout has no journal, and goes on no more.
+    if args.follow && (entry.dir.join(JOURNAL).exists() || past_runs::is_held(&project, &entry.id)) {
         return follow(&project, &entry, args, &filter, ui);
     }
-    let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?;
+    let (run, rows) = past_runs::open_with_rows(&project, Some(entry.id.as_str()), ui)?;
+    if let Some(task) = &filter.task {
+        known_task(task, rows.iter().filter_map(|row| row.task.as_ref()), &run.id)?;
+    }
     let rows: Vec<IterationRow> = rows.into_iter().filter(|row| filter.matches(row)).collect();
     if args.transcript {
         return transcript::print(&run, &rows, args.tail, ui);
@@ -40,6 +47,31 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     let rows = &rows[args.tail.map_or(0, |tail| rows.len().saturating_sub(tail))..];
     print_rows(rows, ui);
     Ok(code::OK)
+}
+
+/// An error that names the run's tasks, if this is none of them.
+fn known_task<'a>(
+    wanted: &TaskId,
+    tasks: impl Iterator<Item = &'a TaskId>,
+    run: &RunId,
+) -> Result<(), Failure> {
+    let tasks: BTreeSet<&TaskId> = tasks.collect();
+    if tasks.contains(wanted) {
+        return Ok(());
+    }
+    let named: Vec<&str> = tasks.iter().take(MOST_NAMED).map(|task| task.as_str()).collect();
+    let more = tasks.len().saturating_sub(MOST_NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let there = if named.is_empty() {
+        "it has begun no task".to_owned()
+    } else {
+        format!("its tasks are {}{more}", named.join(", "))
+    };
+    let failure = Failure::failed(format!("run {run} has no iteration of task {wanted}")).because(there);
+    Err(match nearest_id(wanted.as_str(), tasks.iter().copied()) {
+        Some(near) => failure.hint(format!("hew loop logs --run-id {run} --task {near}")),
+        None => failure.hint(format!("hew loop logs --run-id {run}")),
+    })
 }
 
 fn print_rows(rows: &[IterationRow], ui: &Ui) {
@@ -65,11 +97,16 @@ fn follow(
     let journal = entry.dir.join(JOURNAL);
     let unwatched = |error| Failure::failed(format!("{} can't be watched", journal.display())).because(error);
     let mut watch = FileWatch::new([&journal]).map_err(unwatched)?;
+    // A run that begins has its folder first.
+    while !journal.exists() && past_runs::is_held(project, &entry.id) {
+        watch.wait(Some(LIFE_CHECK)).map_err(unwatched)?;
+    }
     let mut lines = JsonLines::<JournalEntry>::open(&journal).map_err(unreadable)?;
     let mut tracking = Following {
         fold: RowFold::default(),
         transcripts: transcript::Tails::new(&entry.dir),
         kept: transcript::Kept::new(args.tail),
+        tasks: BTreeSet::new(),
         has_ended: false,
     };
     loop {
@@ -81,6 +118,10 @@ fn follow(
         tracking.transcripts.take_new(&mut tracking.kept, ui)?;
         tracking.kept.release(ui);
         if tracking.has_ended || !is_alive || !ui.is_stdout_open() {
+            // One that is still to come can't be told from one that never will before the end.
+            if let Some(task) = filter.task.as_ref().filter(|_| ui.is_stdout_open()) {
+                known_task(task, tracking.tasks.iter(), &entry.id)?;
+            }
             return Ok(code::OK);
         }
         watch.wait(Some(LIFE_CHECK)).map_err(unwatched)?;
@@ -91,6 +132,9 @@ struct Following {
     fold: RowFold,
     transcripts: transcript::Tails,
     kept: transcript::Kept,
+    /// Tasks that were begun.
+    tasks: BTreeSet<TaskId>,
+    /// The run has, or the one iteration that is wanted.
     has_ended: bool,
 }
 
@@ -109,7 +153,11 @@ impl Following {
         };
         let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(IterationRow::of));
         self.fold.apply(entry);
-        self.has_ended |= matches!(entry.event, JournalEvent::RunEnded { .. });
+        if let JournalEvent::IterationStarted { task, .. } = &entry.event {
+            self.tasks.insert(task.clone());
+        }
+        let is_the_one = ending.is_some_and(|id| filter.is_only(id, self.fold.view.jobs()));
+        self.has_ended |= is_the_one || matches!(entry.event, JournalEvent::RunEnded { .. });
         if args.transcript {
             if let Some(id) = ending {
                 self.transcripts.end(id);

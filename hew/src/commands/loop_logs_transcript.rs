@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::{IterationId, WorkerId};
@@ -47,7 +48,7 @@ fn heading(row: &IterationRow) -> String {
     format!("{HEADING}{} {} {}{HEADING:#}\n", row.id, visible(task), visible(&row.title))
 }
 
-/// Prints the transcripts of these iterations, each with a heading.
+/// Prints the transcripts of these iterations, each with a heading; those of earlier tries before the last one's.
 pub(super) fn print(
     run: &PastRun,
     rows: &[IterationRow],
@@ -56,35 +57,48 @@ pub(super) fn print(
 ) -> Result<u8, Failure> {
     let mut shown = 0;
     for row in rows {
-        let path = path(&run.dir, run.view.jobs(), row);
-        let file = match File::open(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(unreadable(&path, &error)),
-        };
-        shown += 1;
-        let mut source = Tail {
-            path,
-            heading: heading(row),
-            row: row.clone(),
-            reader: BufReader::new(file),
-            line: Vec::new(),
-        };
-        if !ui.is_json() {
-            ui.print(&source.heading);
-        }
-        let mut kept = Kept::new(tail);
-        while let Some(line) = source.next_line()? {
-            if let Some(text) = shown_as(&source.row, &line, ui) {
-                kept.take(&text, ui);
+        let last = path(&run.dir, run.view.jobs(), row);
+        for path in earlier_tries(&last).chain([last.clone()]) {
+            if !ui.is_stdout_open() {
+                return Ok(code::OK);
             }
+            shown += usize::from(print_one(path, row, tail, ui)?);
         }
-        kept.release(ui);
     }
     if shown == 0 {
         return Err(Failure::failed("no transcript of such an iteration").hint("hew loop logs"));
     }
     Ok(code::OK)
+}
+
+/// Transcripts of tries that a failure of the runtime ended.
+fn earlier_tries(last: &Path) -> impl Iterator<Item = PathBuf> {
+    let folder = last.to_owned();
+    let of_try = move |number| folder.with_file_name(format!("transcript.try-{number}.jsonl"));
+    (1..).map(of_try).take_while(|path| path.exists())
+}
+
+/// Prints one transcript; false if there is none.
+fn print_one(path: PathBuf, row: &IterationRow, tail: Option<usize>, ui: &Ui) -> Result<bool, Failure> {
+    let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.ino(), file)));
+    let (inode, file) = match opened {
+        Ok(opened) => opened,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unreadable(&path, &error)),
+    };
+    let (heading, reader) = (heading(row), BufReader::new(file));
+    let mut source = Tail { path, inode, heading, row: row.clone(), reader, line: Vec::new() };
+    if !ui.is_json() {
+        ui.print(&source.heading);
+    }
+    let mut kept = Kept::new(tail);
+    while let Some(line) = source.next_line()? {
+        if let Some(text) = shown_as(&source.row, &line, ui) {
+            kept.take(&text, ui);
+        }
+    }
+    kept.release(ui);
+    Ok(true)
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
@@ -136,6 +150,7 @@ impl Kept {
 /// A transcript that may still grow.
 struct Tail {
     path: PathBuf,
+    inode: u64,
     heading: String,
     row: IterationRow,
     reader: BufReader<File>,
@@ -177,9 +192,14 @@ impl Tails {
     ) -> std::io::Result<()> {
         let path = path(&self.run, jobs, row);
         let Ok(file) = File::open(&path) else { return Ok(()) };
+        let inode = file.metadata()?.ino();
+        // Each try writes a file of its own; whoever comes late finds the last one under that name for all of them.
+        if self.growing.iter().any(|tail| tail.inode == inode) {
+            return Ok(());
+        }
         watch.add(&path)?;
         let (heading, reader) = (heading(row), BufReader::new(file));
-        self.growing.push(Tail { path, heading, row: row.clone(), reader, line: Vec::new() });
+        self.growing.push(Tail { path, inode, heading, row: row.clone(), reader, line: Vec::new() });
         Ok(())
     }
 

@@ -6,11 +6,13 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use chrono::Utc;
-use hew_core::ids::IterationId;
+use hew_core::ids::{IterationId, RunId};
+use hew_core::output::Output;
 use hew_core::record::files::iteration_dir;
 use hew_core::render::report::{self, LogTail, Report};
 use hew_core::settings::secret::SecretValues;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::past_runs::{self, PastRun};
 use super::{context::Context, loop_graph};
@@ -19,6 +21,21 @@ use crate::adapters::{files, host, log_tail};
 use crate::cli::loop_args::ReportArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// A page that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct ReportWritten<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// The page.
+    file: &'a Path,
+    /// Its size.
+    bytes: u64,
+}
+
+impl Output for ReportWritten<'_> {
+    const KIND: &'static str = "report";
+}
 
 /// Logs that are shown of an iteration.
 const LOGS: [&str; 2] = ["gate.log", "stderr.log"];
@@ -57,9 +74,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     }
     let bytes = write(&report, &args.out)?;
     if ui.is_json() {
-        ui.print_json(&json!({
-            "schema": 1, "kind": "report", "run_id": run.id, "file": args.out, "bytes": bytes,
-        }));
+        ui.print_output(&ReportWritten { run_id: &run.id, file: &args.out, bytes });
     } else {
         ui.say(&format!("wrote {}, {} KB", args.out.display(), bytes.div_ceil(1000)));
     }

@@ -7,6 +7,7 @@ use hew_core::record::files::{BatchFile, IterationFile, ManifestFile, RunFile};
 use hew_core::record::ledger::LedgerEntry;
 use hew_core::record::plan_file::PlanFile;
 use hew_core::record::view::IterationRow;
+use hew_core::render::graph::GraphJson;
 use hew_core::render::status::json::StatusJson;
 use hew_core::settings::schema::render_config_schema;
 use schemars::JsonSchema;
@@ -19,8 +20,8 @@ use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Exported, Imported, TaskOutput, TreeNode};
 use super::{
-    agent_words, completions, demo, init, loop_cancel, loop_deliver, loop_explain, loop_prune, loop_run,
-    manpage, trust,
+    agent_words, completions, demo, init, loop_cancel, loop_deliver, loop_explain, loop_graph, loop_prune,
+    loop_report, loop_run, manpage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -93,6 +94,9 @@ fn outputs() -> Vec<Row> {
         output::<StatusJson<'_>>("hew loop status"),
         output::<ListedRun<'_>>("a line of hew loop list"),
         output::<IterationRow>("a line of hew loop logs"),
+        row("json-graph", "hew loop graph --format json", || kinded_schema::<GraphJson<'_>>("graph")),
+        output::<loop_graph::GraphText>("hew loop graph in any other format"),
+        output::<loop_report::ReportWritten<'_>>("hew loop report"),
         output::<TranscriptRecord>("a line of hew loop logs --transcript"),
         output::<loop_prune::Leftover<'_>>("a line of hew loop prune-worktrees"),
         output::<TaskOutput<'_>>(

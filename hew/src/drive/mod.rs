@@ -11,6 +11,8 @@
 //! | `seat` | a worker's worktree, ports and temporary folder |
 //! | `set_up` | `loop.worktree.setup` in one worktree |
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
+//! | `next_batch` | what an agent or the planner says is next |
+//! | `planner` | one thread: the planner's prompt and its call |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
 //! | `verifying` | the verification at the end |
@@ -19,6 +21,8 @@
 mod cleanup;
 mod gating;
 mod lane;
+mod next_batch;
+mod planner;
 mod queue;
 pub mod rig;
 mod seat;
@@ -36,6 +40,7 @@ use hew_core::agent::StopRequest;
 use hew_core::engine::effect::RunEnd;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
 use hew_core::ids::{CommitId, IterationId, WorkerId};
+use hew_core::plan::SpawnPlan;
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
 pub(crate) use lane::deliver_once;
@@ -131,6 +136,9 @@ impl Drive<'_> {
                 Effect::Work { iteration, job } => threads.work(iteration, job),
                 Effect::MakeAhead { worker, base } => threads.make_ahead(worker, base),
                 Effect::Lane(job) => threads.lane(job),
+                Effect::DraftPlanner(job) => send(&threads.planner, planner::Order::Draft(job)),
+                Effect::RunPlanner { number, plan } => threads.run_planner(number, plan),
+                Effect::StopPlanner => threads.stop_planner(),
                 other => threads.ask_tracker(other),
             }
         }
@@ -183,8 +191,10 @@ struct Threads {
     workers: Vec<Sender<worker::Order>>,
     lane: Sender<lane::Order>,
     tracker: Sender<queue::Order>,
+    planner: Sender<planner::Order>,
     agent_stops: HashMap<WorkerId, Sender<StopRequest>>,
     gate_stops: Option<Sender<StopRequest>>,
+    planner_stops: Option<Sender<StopRequest>>,
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -205,7 +215,12 @@ impl Threads {
         let tracker = spawn(&mut handles, "tracker", move |orders| {
             queue::run(&*queue_rig.tracker, &orders, &queue_events);
         });
-        Self { workers, lane, tracker, agent_stops: HashMap::new(), gate_stops: None, handles }
+        let (planner_rig, planner_events) = (Arc::clone(rig), events.clone());
+        let planner = spawn(&mut handles, "planner", move |orders| {
+            planner::run(&planner_rig, &orders, &planner_events);
+        });
+        let (agent_stops, gate_stops, planner_stops) = (HashMap::new(), None, None);
+        Self { workers, lane, tracker, planner, agent_stops, gate_stops, planner_stops, handles }
     }
 
     fn work(&mut self, iteration: IterationId, job: WorkerJob) {
@@ -238,6 +253,19 @@ impl Threads {
         send(&self.lane, lane::Order { job, stops });
     }
 
+    fn run_planner(&mut self, number: u32, plan: Box<SpawnPlan>) {
+        let (stop, stops) = unbounded();
+        self.planner_stops = Some(stop);
+        send(&self.planner, planner::Order::Run { number, plan, stops });
+    }
+
+    /// Nobody waits for it, and nothing of it is worth saving.
+    fn stop_planner(&self) {
+        if let Some(stop) = &self.planner_stops {
+            send(stop, StopRequest::Now);
+        }
+    }
+
     fn ask_tracker(&self, effect: Effect) {
         if let Some(order) = queue::Order::from_effect(effect) {
             send(&self.tracker, order);
@@ -258,11 +286,12 @@ impl Threads {
 
     fn stop_all(&self) {
         self.agent_stops.values().chain(&self.gate_stops).for_each(|stop| send(stop, StopRequest::Graceful));
+        self.stop_planner();
     }
 
     fn join(self) {
-        let Self { workers, lane, tracker, agent_stops, handles, .. } = self;
-        drop((workers, lane, tracker, agent_stops));
+        let Self { workers, lane, tracker, planner, agent_stops, handles, .. } = self;
+        drop((workers, lane, tracker, planner, agent_stops));
         for handle in handles {
             // A panic has ended the process already (see `ui::panic`).
             let _ = handle.join();

@@ -60,7 +60,7 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
         Order::ReadRunning(running) => Event::RunningRead(read_running(tracker, running)),
         Order::LookAhead(query) => {
             let limit = query.limit.unwrap_or(MAX_LEFTOVERS);
-            Event::LookedAhead(tracker.leftovers(&query, limit).map_err(words))
+            Event::LookedAhead(tracker.look_ahead(&query, limit).map_err(words))
         }
         Order::NoteVerify(note) => Event::VerifyNoted(verify::note(tracker, &note).map_err(words)),
         Order::ListLeftovers(query) => {
@@ -92,9 +92,12 @@ fn read_running(
     tracker: &dyn TaskEditor,
     running: Vec<(IterationId, TaskId)>,
 ) -> Vec<(IterationId, Option<Box<hew_core::tracker::Task>>)> {
-    let read = |(id, task): (IterationId, TaskId)| {
-        // A tracker that does not answer just now says nothing about whose the task is.
-        tracker.task(&task).ok().map(|task| (id, task.map(Box::new)))
+    let ids: Vec<&TaskId> = running.iter().map(|(_, task)| task).collect();
+    // A tracker that does not answer just now says nothing about whose the tasks are.
+    let Ok(mut tasks) = tracker.tasks(&ids) else { return Vec::new() };
+    let mut take = |id: &TaskId| {
+        let at = tasks.iter().position(|task| task.id == *id)?;
+        Some(Box::new(tasks.swap_remove(at)))
     };
-    running.into_iter().filter_map(read).collect()
+    running.iter().map(|(id, task)| (*id, take(task))).collect()
 }

@@ -7,13 +7,16 @@ use hew_core::engine::{Event, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
 use hew_core::plan::{self, Purpose, ResumedSession, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
-use hew_core::prompt::{DependencyLanding, FailedAttempt, TailRequest, render_resumed, render_tail};
+use hew_core::prompt::{
+    DependencyLanding, FailedAttempt, ReadyNow, TailRequest, render_resumed, render_tail,
+};
 use hew_core::record::files::iteration_dir;
 use hew_core::record::plan_file::plan_json;
-use hew_core::tracker::Task;
+use hew_core::tracker::{ReadyQuery, Task};
 use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
+use super::next_batch::said_next;
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use crate::adapters::store::{write_for_agent, write_private};
@@ -57,7 +60,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             let worktree = seat.path(rig).display().to_string();
             Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
         }
-        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes } => {
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
                 return Event::Planned { iteration, result: Err(error) };
             }
@@ -68,6 +71,7 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
                 previous: previous.as_deref(),
                 dependencies: &dependencies,
                 choice: &choice,
+                ready: ready.as_deref(),
                 resumes: resumes.as_ref(),
             };
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
@@ -128,6 +132,7 @@ struct PlanRequest<'a> {
     previous: Option<&'a FailedAttempt>,
     dependencies: &'a [DependencyLanding],
     choice: &'a RuntimeChoice,
+    ready: Option<&'a ReadyQuery>,
     resumes: Option<&'a ResumedSession>,
 }
 
@@ -180,18 +185,27 @@ fn write_plan(
 
 /// What a new session is told: the run's prefix, and all about the task.
 fn whole_prompt(rig: &Rig, request: &PlanRequest<'_>) -> String {
+    let ready = request.ready.and_then(|query| ready_now(rig, query));
     let tail = render_tail(&TailRequest {
         task: request.task,
         attempt: request.attempt,
         previous: request.previous,
         dependencies: request.dependencies,
         gate: rig.place.gate.as_ref().map(|gate| gate.command.as_str()),
+        ready: ready.as_ref(),
     });
     format!("{}\n{tail}", rig.prefix.text)
 }
 
+/// What could be next. A tracker that does not answer just now is no reason to keep an agent waiting.
+fn ready_now(rig: &Rig, query: &ReadyQuery) -> Option<ReadyNow> {
+    let ready = rig.tracker.ready(query).ok()?;
+    let has_more = query.limit.is_some_and(|limit| ready.len() >= limit);
+    Some(ReadyNow { tasks: ready.into_iter().map(|task| (task.id, task.title)).collect(), has_more })
+}
+
 /// A name for a runtime's session.
-fn new_session() -> Result<String, String> {
+pub(super) fn new_session() -> Result<String, String> {
     let half = || getrandom::u64().map(u128::from).map_err(|error| format!("no random numbers: {error}"));
     Ok(uuid4(half()? << 64 | half()?))
 }
@@ -216,5 +230,6 @@ fn run_agent(
     };
     let report = rig.spawner.run(plan, stops, &progress)?;
     let task_after = rig.tracker.task(task).map(|task| task.map(Box::new)).map_err(|error| error.to_string());
-    Ok(Box::new(ExitView { report, task_after }))
+    let next = (rig.place.jobs > 1).then(|| said_next(rig, report.last_words())).flatten();
+    Ok(Box::new(ExitView { report, task_after, next }))
 }

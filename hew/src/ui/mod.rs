@@ -119,7 +119,7 @@ impl Ui {
 
     /// Somebody still reads stdout.
     pub fn is_stdout_open(&self) -> bool {
-        !self.stdout.is_closed.load(Ordering::Relaxed)
+        !self.stdout.is_closed.load(Ordering::Relaxed) && !terminal::is_reader_gone()
     }
 
     /// Narration: one line on stderr, unless `-q`. Control characters in it are shown, not obeyed.

@@ -1,8 +1,10 @@
 //! What is known of the terminal that a stream leads to.
 
 use std::io::{IsTerminal as _, Write, stderr, stdout};
+use std::os::fd::AsFd as _;
 
 use hew_core::render::live::Size;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp};
 use terminal_size::{Height, Width, terminal_size_of};
 
@@ -76,4 +78,13 @@ impl Stream {
             Self::Stderr => stderr().lock().write_all(bytes),
         };
     }
+}
+
+/// Whoever read stdout has gone: known before anything is written.
+pub fn is_reader_gone() -> bool {
+    let stdout = stdout();
+    let mut polled = [PollFd::new(stdout.as_fd(), PollFlags::empty())];
+    let gone = PollFlags::POLLERR | PollFlags::POLLHUP | PollFlags::POLLNVAL;
+    poll(&mut polled, PollTimeout::ZERO).is_ok()
+        && polled[0].revents().is_some_and(|events| events.intersects(gone))
 }

@@ -4,6 +4,7 @@
 //! text; labels hold outside text as it is, and each format makes it safe in its own way.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::class::NodeClass;
@@ -47,7 +48,7 @@ impl Place {
 }
 
 /// Figures of a node, as far as it has them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Facts {
     /// The worker's number.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +86,7 @@ pub struct Facts {
 }
 
 /// What an edge says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
     /// The same worker's next iteration; nobody was asked what is next.
@@ -142,7 +143,7 @@ impl EdgeKind {
 }
 
 /// One edge, by keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Edge {
     /// From this node.
     pub from: String,

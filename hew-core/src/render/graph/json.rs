@@ -1,12 +1,13 @@
 //! A picture for programs: every node and edge with its figures, and nothing of how they look.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ir::{Cluster, Edge, Facts, Graph, Lane, Node};
 use crate::ids::RunId;
 
 /// The whole picture, to be written as one object: `"schema": 1, "kind": "graph"`.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GraphJson<'a> {
     schema: u32,
     kind: &'static str,
@@ -14,7 +15,7 @@ pub struct GraphJson<'a> {
     edges: &'a [Edge],
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct ClusterJson<'a> {
     key: &'a str,
     title: &'a str,
@@ -24,14 +25,14 @@ struct ClusterJson<'a> {
     nodes: Vec<NodeJson<'a>>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct LaneJson<'a> {
     key: &'a str,
     title: &'a str,
     nodes: Vec<NodeJson<'a>>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 struct NodeJson<'a> {
     key: &'a str,
     class: &'static str,

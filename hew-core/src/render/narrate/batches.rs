@@ -1,5 +1,7 @@
 //! What is next, in a line.
 
+use std::fmt::Write as _;
+
 use crate::record::event::{BatchSource, JournalEvent, SkipReason};
 use crate::render::text::visible;
 
@@ -36,7 +38,7 @@ pub(super) fn line(event: &JournalEvent) -> Option<String> {
 fn named(tasks: &[crate::ids::TaskId]) -> String {
     let mut names = tasks.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
     if tasks.len() > NAMED {
-        names.push_str(&format!(" and {} more", tasks.len() - NAMED));
+        let _ = write!(names, " and {} more", tasks.len() - NAMED);
     }
     names
 }

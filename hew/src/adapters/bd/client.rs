@@ -17,20 +17,29 @@ impl BdClient for BdTracker {
 
     fn task(&self, id: &TaskId) -> Result<Option<Task>, TrackerError> {
         let Some(mut task) = self.read_task(id)? else { return Ok(None) };
-        if task.status == Status::Closed
-            && !task.record.contains_key(CLOSED_BY)
-            && let Some(closer) = self.closer(id)?
-        {
-            task.record.insert(CLOSED_BY.to_owned(), closer.as_str().into());
-        }
+        self.name_closer(&mut task)?;
         Ok(Some(task))
+    }
+
+    fn tasks(&self, ids: &[&TaskId]) -> Result<Vec<Task>, TrackerError> {
+        let view = self.known().view.clone();
+        let mut tasks = match view {
+            Some(view) => view.tasks.iter().filter(|task| ids.contains(&&task.id)).cloned().collect(),
+            None => self.read_tasks(ids)?,
+        };
+        tasks.iter_mut().try_for_each(|task| self.name_closer(task))?;
+        Ok(tasks)
     }
 
     fn claim(&self, id: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
         self.write(|| {
-            let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
-            if let Some(refusal) = edit::claim_refusal(&task, actor) {
-                return Ok(refusal);
+            // Seen in a list just now, it is not read again: the program itself refuses what is closed, put off or held. An
+            // id that was never seen may be a part of another one.
+            if !self.known().lists(id) {
+                let Some(task) = self.read_task(id)? else { return Ok(ClaimOutcome::Missing) };
+                if let Some(refusal) = edit::claim_refusal(&task, actor) {
+                    return Ok(refusal);
+                }
             }
             let call = self.program.call(&["update", id.as_str(), "--claim", "--json"]).by(actor);
             let said = call.run().and_then(|answer| answer.done());
@@ -39,6 +48,7 @@ impl BdClient for BdTracker {
             match (&task.assignee, said) {
                 (Some(holder), _) if holder == actor && task.status == Status::InProgress => {
                     self.claimed().insert(id.clone(), actor.clone());
+                    self.known().changed(id, Some(&task));
                     Ok(ClaimOutcome::Won(Box::new(task)))
                 }
                 (Some(holder), _) if holder != actor => Ok(ClaimOutcome::HeldBy(holder.clone())),
@@ -56,6 +66,7 @@ impl BdClient for BdTracker {
             }
             let said = self.set_free(id, actor);
             let Some(task) = self.read_task(id)? else { return Ok(ReleaseOutcome::Missing) };
+            self.known().changed(id, Some(&task));
             match (task.assignee, said) {
                 (Some(holder), _) if holder != *actor => Ok(ReleaseOutcome::HeldBy(holder)),
                 (None, _) if task.status == Status::Open => Ok(ReleaseOutcome::Released),
@@ -85,7 +96,7 @@ impl BdClient for BdTracker {
             // An empty reason is refused where it comes from a file.
             let call = if reason.is_empty() { call } else { call.flag("reason-file", "-").input(&reason) };
             let said = call.run().and_then(|answer| answer.done());
-            match (self.read_task(id)?, said.map_err(refused)) {
+            match (self.read_back(id)?, said.map_err(refused)) {
                 (None, _) => Ok(CloseOutcome::Missing),
                 (Some(task), _) if task.status == Status::Closed => Ok(CloseOutcome::Closed),
                 (_, Err(TrackerError::Invalid(words))) => Ok(CloseOutcome::Refused(words)),
@@ -115,6 +126,7 @@ impl BdClient for BdTracker {
         self.write(|| {
             let task = self.read_existing(id)?;
             edit::noted(&task, text, self.clock.now().wall)?;
+            self.known().changed(id, None);
             // It is put on a line of its own; a paragraph needs an empty one before it.
             let gap = if task.notes.is_empty() { "" } else { "\n" };
             let call = self.program.call(&["note", id.as_str(), "--stdin", "--json"]);
@@ -126,6 +138,7 @@ impl BdClient for BdTracker {
         self.write(|| {
             let task = self.read_existing(id)?;
             edit::labelled(&task, labels, self.clock.now().wall)?;
+            self.known().changed(id, None);
             let new: Vec<&str> =
                 labels.iter().map(|label| label.trim()).filter(|l| !task.has_label(l)).collect();
             if new.is_empty() {
@@ -142,12 +155,15 @@ impl BdClient for BdTracker {
     }
 
     fn held_by(&self, actor_prefix: &str) -> Result<Vec<TaskId>, TrackerError> {
-        // Always afresh: whoever asks wants to give back what is held now.
         Ok(held_by(&self.records_now()?, actor_prefix))
     }
 
     fn leftovers(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {
         Ok(self.view()?.leftovers(query, self.clock.now().wall, limit))
+    }
+
+    fn look_ahead(&self, query: &ReadyQuery, limit: usize) -> Result<Vec<Leftover>, TrackerError> {
+        Ok(self.view_of_some_age()?.leftovers(query, self.clock.now().wall, limit))
     }
 
     fn count_open(&self, scope: &Scope) -> Result<usize, TrackerError> {
@@ -182,6 +198,17 @@ impl BdClient for BdTracker {
 }
 
 impl BdTracker {
+    /// Puts down who closed a task, where it says nothing of that itself.
+    fn name_closer(&self, task: &mut Task) -> Result<(), TrackerError> {
+        if task.status == Status::Closed
+            && !task.record.contains_key(CLOSED_BY)
+            && let Some(closer) = self.closer(&task.id)?
+        {
+            task.record.insert(CLOSED_BY.to_owned(), closer.as_str().into());
+        }
+        Ok(())
+    }
+
     /// The whole reason for a task that `actor` has closed already, with a reason of its own that lacks what is to be
     /// said. That it is held tells nothing of who closed it: that stays, whoever does.
     fn own_close(&self, task: &Task, reason: &str, actor: &Actor) -> Result<Option<String>, TrackerError> {

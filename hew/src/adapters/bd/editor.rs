@@ -151,6 +151,7 @@ impl BdTracker {
         let made = answer.items().map_err(refused)?;
         let id = made.first().and_then(|task| task.get("id")?.as_str()).map(TaskId::new);
         let id = id.ok_or_else(|| answer.failure())?;
+        self.known().changed(&id, None);
         if edges.is_empty() {
             return Ok(id);
         }

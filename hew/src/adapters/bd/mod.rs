@@ -9,7 +9,8 @@
 //! | `call` | one run of the program: environment, time limit |
 //! | `answer` | what it answered, or what it says is wrong |
 //! | `version` | which program it is, and whether it is new enough |
-//! | `view` | the whole list as it was read last |
+//! | `view` | the whole list at one moment |
+//! | `known` | what was read last, and what others have changed since |
 //! | `flags` | tasks and changes as flags |
 //! | `many` | several tasks in one transaction |
 //! | `client`, `editor` | the two traits |
@@ -19,6 +20,7 @@ mod call;
 mod client;
 mod editor;
 mod flags;
+mod known;
 mod many;
 mod version;
 mod view;
@@ -39,6 +41,7 @@ use serde_json::Value;
 use self::answer::Answer;
 use self::call::Call;
 pub use self::call::{LIMIT, Program, agent_env};
+use self::known::Known;
 pub use self::version::{OLDEST, Version};
 use self::view::View;
 use super::files::create_private_dir;
@@ -63,21 +66,10 @@ pub struct BdTracker {
     /// One lock for all hew processes of the project.
     lock_file: PathBuf,
     writing: Mutex<()>,
-    last: Mutex<Last>,
+    known: Mutex<Known>,
     /// As whom this process claimed what: its later changes of a task are this actor's.
     claimed: Mutex<BTreeMap<TaskId, Actor>>,
     version: Version,
-}
-
-/// The list as it was read last.
-#[derive(Debug, Default)]
-struct Last {
-    /// None after a write.
-    view: Option<Arc<View>>,
-    /// The records alone, where nothing more was asked for since the write.
-    records: Option<Vec<Task>>,
-    /// Counts own writes, so that what was read before one is not taken for what is there after it.
-    writes: u64,
 }
 
 impl std::fmt::Debug for BdTracker {
@@ -98,7 +90,7 @@ impl BdTracker {
             clock,
             lock_file: shared_dir.join("tracker").join("bd.lock"),
             writing: Mutex::new(()),
-            last: Mutex::default(),
+            known: Mutex::default(),
             claimed: Mutex::default(),
             version,
         })
@@ -114,54 +106,71 @@ impl BdTracker {
         &self.program.beads_dir
     }
 
-    /// Whether the list differs from the one that was read last; it is read for this.
+    /// Whether somebody else has changed something since this was asked last; the list is read for this.
     ///
     /// # Errors
     /// Those of reading.
     pub fn has_changed(&self) -> Result<bool, TrackerError> {
-        let before = self.last().view.clone();
+        let comparison = self.known().begin_comparison();
         let now = self.read_and_keep()?;
-        Ok(before.is_none_or(|before| *before != *now))
+        Ok(self.known().compare(&comparison, &now))
     }
 
     fn read_and_keep(&self) -> Result<Arc<View>, TrackerError> {
-        let writes = self.last().writes;
+        let writes = self.known().writes;
         let view = self.read_view()?;
         Ok(self.keep(view, writes))
     }
 
-    /// Keeps what was begun to be read after so many writes, unless there is one more by now.
     fn keep(&self, view: View, writes: u64) -> Arc<View> {
         let view = Arc::new(view);
-        let mut last = self.last();
-        if last.writes == writes {
-            last.view = Some(Arc::clone(&view));
-            last.records = None;
-        }
+        self.known().keep(&view, writes);
         view
     }
 
-    /// All records, read afresh; kept for the next list if that has to be read anew.
+    /// All records as they are, no older than the last own write; kept for the next list if that has to be read anew.
     fn records_now(&self) -> Result<Vec<Task>, TrackerError> {
-        let writes = self.last().writes;
+        let (records, writes) = {
+            let known = self.known();
+            (known.records.clone(), known.writes)
+        };
+        if let Some(records) = records {
+            return Ok(records);
+        }
         let (tasks, _) = self.read_records()?;
-        let mut last = self.last();
-        // A list that is known stays: whether it has changed is told by comparing with it.
-        if last.writes == writes && last.view.is_none() {
-            last.records = Some(tasks.clone());
+        let mut known = self.known();
+        if known.writes == writes && known.view.is_none() {
+            known.records = Some(tasks.clone());
         }
         Ok(tasks)
     }
 
-    fn last(&self) -> MutexGuard<'_, Last> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A task as an own write has left it. All records are read for this: whoever asks what is held, or ready, next has
+    /// them then.
+    fn read_back(&self, id: &TaskId) -> Result<Option<Task>, TrackerError> {
+        let (tasks, _) = self.read_records()?;
+        let task = tasks.iter().find(|task| task.id == *id).cloned();
+        let mut known = self.known();
+        known.changed(id, task.as_ref());
+        known.read_back = Some(tasks);
+        Ok(task)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The whole list as it was read last, however long ago.
+    fn view_of_some_age(&self) -> Result<Arc<View>, TrackerError> {
+        let listed = self.known().listed.clone();
+        listed.map_or_else(|| self.view(), Ok)
     }
 
     /// The whole list; as much of it is read as is not known.
     fn view(&self) -> Result<Arc<View>, TrackerError> {
         let (view, records, writes) = {
-            let mut last = self.last();
-            (last.view.clone(), last.records.take(), last.writes)
+            let mut known = self.known();
+            (known.view.clone(), known.records.take(), known.writes)
         };
         match (view, records) {
             (Some(view), _) => Ok(view),
@@ -175,10 +184,7 @@ impl BdTracker {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let _lock = self.lock()?;
         let result = change();
-        let mut last = self.last();
-        last.view = None;
-        last.records = None;
-        last.writes += 1;
+        self.known().written();
         result
     }
 

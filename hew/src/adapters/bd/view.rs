@@ -16,7 +16,7 @@ const KNOWN_KINDS: [&str; 3] = ["", "issue", "memory"];
 /// Every record, and the ids of what bd says is ready, in bd's order.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct View {
-    tasks: Vec<Task>,
+    pub(super) tasks: Vec<Task>,
     ready: Vec<TaskId>,
 }
 

@@ -4,7 +4,7 @@ use hew_core::ids::{Actor, TaskId};
 use hew_core::tracker::jsonl::Memory;
 use hew_core::tracker::{
     BdClient, ClaimOutcome, CloseOutcome, Leftover, NewTask, ReadyQuery, ReleaseOutcome, Scope, Status, Task,
-    TaskEditor, TrackerError, edit,
+    TaskEditor, TaskLine, TrackerError, edit,
 };
 
 use super::trouble::Trouble;
@@ -13,6 +13,10 @@ use super::{EmbeddedTracker, queries, row};
 impl BdClient for EmbeddedTracker {
     fn ready(&self, query: &ReadyQuery) -> Result<Vec<Task>, TrackerError> {
         self.read(|db| queries::ready(db, query, self.now()))
+    }
+
+    fn ready_lines(&self, query: &ReadyQuery) -> Result<Vec<TaskLine>, TrackerError> {
+        self.read(|db| queries::ready_lines(db, query, self.now()))
     }
 
     fn task(&self, id: &TaskId) -> Result<Option<Task>, TrackerError> {

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use hew_core::ids::TaskId;
 use hew_core::tracker::jsonl::Memory;
 use hew_core::tracker::ready::leftover_reason;
-use hew_core::tracker::{Leftover, ReadyQuery, Scope, Status, Task, TaskFilter};
+use hew_core::tracker::{Leftover, ReadyQuery, Scope, Status, Task, TaskFilter, TaskLine};
 use rusqlite::{Connection, Params, named_params};
 
-use super::row::{sortable, task_of};
+use super::row::{line_of, sortable, task_of};
 use super::trouble::Trouble;
 
 const ORDER: &str = "ORDER BY t.priority, t.created_at, t.id";
@@ -47,6 +47,7 @@ fn ready_sql(scope: &Scope) -> String {
     let _ = write!(
         sql,
         " SELECT t.record FROM {} WHERE t.startable = 1 AND t.blocked = 0 AND (:with_parked OR t.parked = 0)
+          AND (:only IS NULL OR t.id IN (SELECT value FROM json_each(:only)))
           AND t.id NOT IN (SELECT value FROM json_each(:exclude)) AND t.id NOT IN (SELECT id FROM held_up)
           AND {NOT_DEFERRED} AND :scope IS NOT NULL {ORDER} LIMIT :limit",
         tasks_in(scope)
@@ -87,11 +88,21 @@ fn sql_limit(limit: Option<usize>) -> i64 {
 }
 
 fn tasks(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<Task>, Trouble> {
+    records(db, sql, params, task_of)
+}
+
+/// What `read` makes of each record.
+fn records<T>(
+    db: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl Fn(&str) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
     let mut select = db.prepare_cached(sql)?;
     let mut rows = select.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push(task_of(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
+        found.push(read(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?);
     }
     Ok(found)
 }
@@ -104,13 +115,34 @@ fn texts(db: &Connection, sql: &str, params: impl Params) -> Result<Vec<String>,
 
 /// Tasks that could start now.
 pub(super) fn ready(db: &Connection, query: &ReadyQuery, now: DateTime<Utc>) -> Result<Vec<Task>, Trouble> {
-    tasks(
+    ready_as(db, query, now, task_of)
+}
+
+/// The same, as lines of a list show them: of each record no more is read than that.
+pub(super) fn ready_lines(
+    db: &Connection,
+    query: &ReadyQuery,
+    now: DateTime<Utc>,
+) -> Result<Vec<TaskLine>, Trouble> {
+    ready_as(db, query, now, line_of)
+}
+
+fn ready_as<T>(
+    db: &Connection,
+    query: &ReadyQuery,
+    now: DateTime<Utc>,
+    read: impl Fn(&str) -> Result<T, Trouble>,
+) -> Result<Vec<T>, Trouble> {
+    let scope = query.narrowed_scope();
+    records(
         db,
-        &ready_sql(&query.scope),
+        &ready_sql(&scope),
         named_params! {
-            ":scope": scope_ids(&query.scope), ":held": json(&query.hold_open), ":exclude": json(&query.exclude),
+            ":scope": scope_ids(&scope), ":held": json(&query.hold_open), ":exclude": json(&query.exclude),
             ":with_parked": query.with_parked, ":now": sortable(now), ":limit": sql_limit(query.limit),
+            ":only": query.only.as_ref().map(json),
         },
+        read,
     )
 }
 

@@ -1,13 +1,15 @@
 //! From a task to its row: the one place where columns are derived from a record, and the only writer of `task`, `edge`
 //! and `label`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::{Actor, TaskId};
 use hew_core::tracker::record::{defer_until, task_from_record};
-use hew_core::tracker::{PARKED_LABEL, Task, ready};
+use hew_core::tracker::{PARKED_LABEL, Status, Task, TaskLine, ready};
 use rusqlite::{Connection, OptionalExtension, named_params};
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::trouble::Trouble;
@@ -62,6 +64,38 @@ pub(super) fn task_of(record: &str) -> Result<Task, Trouble> {
         return Err(Trouble::Store("a record is damaged: not an object".to_owned()));
     };
     task_from_record(record).map_err(|e| Trouble::Store(format!("a record is damaged: {e}")))
+}
+
+/// The fields of a stored record that a line shows. Whatever was stored has them in this form.
+#[derive(Deserialize)]
+struct StoredLine<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    title: Cow<'a, str>,
+    #[serde(borrow)]
+    status: Cow<'a, str>,
+    priority: u8,
+    #[serde(borrow)]
+    issue_type: Cow<'a, str>,
+    #[serde(borrow)]
+    assignee: Option<Cow<'a, str>>,
+    labels: Option<Vec<String>>,
+}
+
+/// The line that a stored record makes.
+pub(super) fn line_of(record: &str) -> Result<TaskLine, Trouble> {
+    let stored: StoredLine<'_> =
+        serde_json::from_str(record).map_err(|e| Trouble::Store(format!("a record is damaged: {e}")))?;
+    Ok(TaskLine {
+        id: TaskId::new(stored.id),
+        title: stored.title.into_owned(),
+        status: Status::parse(&stored.status),
+        priority: stored.priority,
+        issue_type: stored.issue_type.into_owned(),
+        assignee: stored.assignee.filter(|holder| !holder.is_empty()).map(Actor::new),
+        labels: stored.labels.unwrap_or_default(),
+    })
 }
 
 /// One task, as it is in the store.

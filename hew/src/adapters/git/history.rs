@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use hew_core::ids::{CommitId, TreeId};
-use hew_core::worktree::{FileChange, GitError};
+use hew_core::worktree::{FileChange, GitError, MAX_SYMBOLS};
 
 use super::RepoGit;
 use super::run::GitCall;
@@ -144,6 +144,47 @@ fn ask_for_changes(git: &RepoGit, from: &CommitId, to: &CommitId) -> Option<Vec<
     git.servants.diffs.ask(servant, &format!("{to} {from}\n{end}"), is_whole, read)
 }
 
+/// Most characters of a symbol.
+const LONGEST_SYMBOL: usize = 120;
+
+/// Names in hunk headers, by a servant like that of the changes.
+pub(super) fn symbols(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<Vec<String>, GitError> {
+    if is_id(from.as_str()) && is_id(to.as_str()) {
+        let servant = || Ok(patches(git).args(["--always", "--stdin"]));
+        let end = format!("end of {from} {to}\n");
+        let is_whole = |answer: &[u8]| answer.ends_with(end.as_bytes());
+        let read = |answer: &[u8]| Some(names_in_hunk_headers(answer));
+        if let Some(names) = git.servants.patches.ask(servant, &format!("{to} {from}\n{end}"), is_whole, read)
+        {
+            return Ok(names);
+        }
+    }
+    let answer = patches(git).args([from.as_str(), to.as_str(), "--"]).run()?.success()?;
+    Ok(names_in_hunk_headers(&answer.stdout))
+}
+
+fn patches(git: &RepoGit) -> GitCall {
+    let call = git.on_repository().args(["diff-tree", "-r", "-p", "-U0", "--no-color"]);
+    call.args(["--no-renames", "--no-ext-diff", "--no-textconv"])
+}
+
+/// `@@ -1,2 +3,4 @@ NAME`: lines of content begin with a sign of their own.
+fn names_in_hunk_headers(patch: &[u8]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in patch.split(|&byte| byte == b'\n').filter(|line| line.starts_with(b"@@ ")) {
+        let line = String::from_utf8_lossy(line);
+        let Some((_, name)) = line[3..].split_once(" @@ ") else { continue };
+        let name: String = name.trim().chars().take(LONGEST_SYMBOL).collect();
+        if !name.is_empty() && !names.contains(&name) {
+            names.push(name);
+        }
+        if names.len() == MAX_SYMBOLS {
+            break;
+        }
+    }
+    names
+}
+
 fn is_id(text: &str) -> bool {
     matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
@@ -188,6 +229,15 @@ fn records(output: &[u8]) -> impl Iterator<Item = &[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_hunk_headers_name_symbols_each_once() {
+        let patch = b"diff --git a/a.rs b/a.rs\n@@ -1 +1 @@\n-@@ -1 +1 @@ fn content() {\n@@ -9,0 +10,2 @@ fn main() {\n\
+            +x\n@@ -20 +21 @@ impl A {\n@@ -30 +31 @@ fn main() {\n@@ -1 +1 @@ bad \xff @@ name\n";
+        assert_eq!(names_in_hunk_headers(patch), ["fn main() {", "impl A {", "bad \u{fffd} @@ name"]);
+        let many: String = (0..300).map(|number| format!("@@ -1 +1 @@ f{number}\n")).collect();
+        assert_eq!(names_in_hunk_headers(many.as_bytes()).len(), MAX_SYMBOLS);
+    }
 
     #[test]
     fn both_halves_of_the_answer_are_read_with_any_path() {

@@ -86,6 +86,8 @@ struct AllServants {
     updates: Servants,
     /// `diff-tree --stdin`.
     diffs: Servants,
+    /// `diff-tree --stdin` with patches.
+    patches: Servants,
     /// `cat-file --batch`.
     objects: Servants,
 }
@@ -243,6 +245,10 @@ impl GitClient for RepoGit {
 
     fn changes(&self, from: &CommitId, to: &CommitId) -> Result<Vec<FileChange>, GitError> {
         history::changes(self, from, to)
+    }
+
+    fn symbols(&self, from: &CommitId, to: &CommitId) -> Result<Vec<String>, GitError> {
+        history::symbols(self, from, to)
     }
 
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {

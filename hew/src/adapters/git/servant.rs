@@ -19,6 +19,9 @@ use crate::adapters::streams::end_group;
 /// How many wait for the next question; more than these work only while so many are asked at once.
 const IDLE: usize = 4;
 
+/// Longest answer, in bytes: none that is read is of another order.
+const LONGEST_ANSWER: usize = 64 * 1024 * 1024;
+
 /// How long a servant may take to end once its input is closed.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -90,6 +93,9 @@ impl Servant {
             match self.answers.read(&mut buffer)? {
                 0 => return Err(io::Error::other("it ended")),
                 count => answer.extend_from_slice(&buffer[..count]),
+            }
+            if answer.len() > LONGEST_ANSWER {
+                return Err(io::Error::other("its answer is too long"));
             }
         }
         Ok(answer)

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hew_core::agent::text::{TextFindings, TextScan};
+use hew_core::agent::text::{Tail, TextFindings, TextScan};
 use hew_core::agent::{AgentReading, StreamEnd, StreamReader, hints};
 use hew_core::plan::{SpawnPlan, runtime};
 
@@ -11,6 +11,9 @@ use crate::adapters::process::Ended;
 use crate::adapters::process::output::Sign;
 use crate::adapters::process::records::RecordLog;
 use crate::adapters::process::transcript::Transcript;
+
+/// Bytes at the end of a text that count as an agent's last words.
+const LAST_WORDS: usize = 16 * 1024;
 
 /// A reader that is fed on one thread and asked on another.
 pub(super) type SharedReader = Arc<Mutex<StreamReader>>;
@@ -23,7 +26,7 @@ pub(super) fn lock(reader: &SharedReader) -> MutexGuard<'_, StreamReader> {
 #[derive(Debug)]
 pub(super) enum Kept {
     /// Text is not looked into beyond its lines, and its end where a provider may have been asked.
-    Text { transcript: Transcript, scan: TextScan, has_provider: bool },
+    Text { transcript: Transcript, scan: TextScan, last_words: Tail, has_provider: bool },
     /// Events are read as they come.
     Events { log: RecordLog, reader: SharedReader, told_hopeless: bool },
 }
@@ -34,6 +37,7 @@ impl Kept {
             None => Self::Text {
                 transcript: Transcript::create(plan)?,
                 scan: TextScan::default(),
+                last_words: Tail::new(LAST_WORDS),
                 // A command of one's own is no runtime that could be rate limited, whatever a failing build prints.
                 has_provider: plan.runtime.as_str() != runtime::SHELL,
             },
@@ -47,8 +51,9 @@ impl Kept {
 
     pub(super) fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         match self {
-            Self::Text { transcript, scan, .. } => {
+            Self::Text { transcript, scan, last_words, .. } => {
                 scan.feed(bytes);
+                last_words.feed(bytes);
                 transcript.take(bytes)?;
                 Ok(Sign::Life)
             }
@@ -81,14 +86,15 @@ impl Kept {
         stderr_tail: &str,
     ) -> io::Result<(AgentReading, TextFindings)> {
         match self {
-            Self::Text { transcript, scan, has_provider } => {
+            Self::Text { transcript, scan, last_words, has_provider } => {
                 let findings = scan.finish();
                 transcript.finish(ended, &findings.last_line)?;
                 let is_its_own = ended.stopped.is_none();
                 let failure = (is_its_own && has_provider)
                     .then(|| hints::failure_in_text(ended.exit, stdout_tail, stderr_tail))
                     .flatten();
-                Ok((AgentReading { failure, ..AgentReading::default() }, findings))
+                let final_text = Some(last_words.into_text());
+                Ok((AgentReading { final_text, failure, ..AgentReading::default() }, findings))
             }
             Self::Events { mut log, reader, .. } => {
                 let reader = Arc::into_inner(reader).expect("whoever watched it has let go of it");

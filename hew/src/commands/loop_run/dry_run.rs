@@ -84,6 +84,7 @@ pub(super) fn show(
     ui: &Ui,
 ) -> Result<u8, Failure> {
     let query = ReadyQuery {
+        only: None,
         scope: checked.scope.clone(),
         exclude: BTreeSet::new(),
         hold_open: BTreeSet::new(),

@@ -34,6 +34,9 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.max_attempts", args.max_attempts.map(|max| max.to_string()), "--max-attempts");
     add("loop.timeout", args.timeout.clone(), "--timeout");
     add("loop.stall_timeout", args.stall_timeout.clone(), "--stall-timeout");
+    add("loop.planner.enabled", args.no_planner.then(|| "false".to_owned()), "--no-planner");
+    add("loop.planner.budget_tokens", args.planner_budget.map(|most| most.to_string()), "--planner-budget");
+    add("loop.planner.runtime", args.planner_runtime.clone(), "--planner-runtime");
     add("loop.gate.command", args.gate.clone(), "--gate");
     add("loop.gate.baseline", args.no_baseline.then(|| "false".to_owned()), "--no-baseline");
     let (verify, flag) = match (args.no_verify_tests, args.verify_tests) {

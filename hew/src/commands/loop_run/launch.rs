@@ -58,7 +58,12 @@ pub(super) fn launch(
         }
     }
     let memories = tracker.tasks.memories().map_err(|error| tracker_failure(&error))?;
-    let prefix = PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories);
+    let prefix = PromptPrefix::new(
+        skills::body(skills::EXECUTE),
+        skills::PRIMER,
+        &memories,
+        context.settings.jobs.value > 1,
+    );
     let place = take_place(context, args, checked, run)?;
     let (events_in, outside) = unbounded();
     let _watch = listen(context, args, &place, tracker, &events_in)?;

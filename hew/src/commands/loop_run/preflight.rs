@@ -109,7 +109,8 @@ fn repository_problems(state: &LaunchState) -> Vec<Problem> {
 /// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
 fn runtime_problems(settings: &Settings) -> Vec<Problem> {
     // That there is nothing to choose among is told with the settings that name runtimes.
-    let choices = runtime::of_run(settings).unwrap_or_default();
+    let mut choices = runtime::of_run(settings).unwrap_or_default();
+    choices.extend(runtime::of_planner(settings));
     choices.iter().filter_map(|choice| runtime_problem(choice, settings)).collect()
 }
 

@@ -21,7 +21,7 @@ pub(super) fn run(desk: &Desk<'_>, args: AddArgs) -> Result<u8, Failure> {
     if desk.ui.is_json() {
         desk.ui.print_output(&super::TaskOutput::of(&task));
     } else {
-        desk.ui.print(&task_lines(&[task]));
+        desk.ui.print(&task_lines(&[(&task).into()]));
     }
     Ok(code::OK)
 }

@@ -6,7 +6,7 @@ use hew_core::ids::TaskId;
 use hew_core::output::Output;
 use hew_core::render::task::headline;
 use hew_core::render::text::visible;
-use hew_core::tracker::{DependencyKind, Task};
+use hew_core::tracker::{DependencyKind, Task, TaskLine};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -117,7 +117,7 @@ fn print(desk: &Desk<'_>, branch: &Branch, task: Option<&Task>, is_new: bool) {
     }
     let kind = kind.filter(|kind| *kind != "blocks").map(|kind| format!("({kind}) ")).unwrap_or_default();
     let again = if is_new { "" } else { " (see above)" };
-    let text = task.map_or_else(|| "not in this tracker".to_owned(), headline);
+    let text = task.map_or_else(|| "not in this tracker".to_owned(), |task| headline(&TaskLine::from(task)));
     let indent = "  ".repeat(branch.depth);
     desk.ui.print(&format!("{indent}{}{}  {text}{again}\n", visible(&kind), visible(branch.id.as_str())));
 }

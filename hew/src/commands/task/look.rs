@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hew_core::ids::{Actor, TaskId};
 use hew_core::render::task::{task_lines, task_page};
-use hew_core::tracker::{LeftoverReason, ReadyQuery, Scope, Task, TaskFilter};
+use hew_core::tracker::{LeftoverReason, ReadyQuery, Scope, Task, TaskFilter, TaskLine};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,14 +16,23 @@ pub(super) fn list(desk: &Desk<'_>, args: ListArgs) -> Result<u8, Failure> {
     let statuses = args.status.iter().map(|text| status(text)).collect::<Result<_, _>>()?;
     let filter = TaskFilter { statuses, types: args.types, labels: args.labels, all: args.all };
     let tasks = desk.tracker.list(&filter).map_err(|error| desk.refused(error))?;
-    print(desk, &tasks, "no such tasks");
+    if desk.ui.is_json() {
+        print_json(desk, &tasks);
+    } else {
+        print_lines(desk, &tasks.iter().map(TaskLine::from).collect::<Vec<_>>(), "no such tasks");
+    }
     Ok(code::OK)
 }
 
 pub(super) fn ready(desk: &Desk<'_>, args: &ReadyArgs) -> Result<u8, Failure> {
     let query = ReadyQuery { limit: args.limit, ..query(Scope::Ready) };
-    let tasks = desk.tracker.ready(&query).map_err(|error| desk.refused(error))?;
-    print(desk, &tasks, "nothing is ready");
+    if desk.ui.is_json() {
+        let tasks = desk.tracker.ready(&query).map_err(|error| desk.refused(error))?;
+        print_json(desk, &tasks);
+    } else {
+        let lines = desk.tracker.ready_lines(&query).map_err(|error| desk.refused(error))?;
+        print_lines(desk, &lines, "nothing is ready");
+    }
     Ok(code::OK)
 }
 
@@ -43,6 +52,7 @@ pub(super) fn show(desk: &Desk<'_>, args: &IdArg) -> Result<u8, Failure> {
 
 fn query(scope: Scope) -> ReadyQuery {
     ReadyQuery {
+        only: None,
         scope,
         exclude: BTreeSet::new(),
         hold_open: BTreeSet::new(),
@@ -51,16 +61,18 @@ fn query(scope: Scope) -> ReadyQuery {
     }
 }
 
-fn print(desk: &Desk<'_>, tasks: &[Task], none: &str) {
-    if desk.ui.is_json() {
-        tasks
-            .iter()
-            .take_while(|_| desk.ui.is_stdout_open())
-            .for_each(|task| desk.ui.print_output(&TaskOutput::of(task)));
-    } else if tasks.is_empty() {
+fn print_json(desk: &Desk<'_>, tasks: &[Task]) {
+    tasks
+        .iter()
+        .take_while(|_| desk.ui.is_stdout_open())
+        .for_each(|task| desk.ui.print_output(&TaskOutput::of(task)));
+}
+
+fn print_lines(desk: &Desk<'_>, lines: &[TaskLine], none: &str) {
+    if lines.is_empty() {
         desk.ui.say(none);
     } else {
-        desk.ui.print(&task_lines(tasks));
+        desk.ui.print(&task_lines(lines));
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::Path;
 use hew_core::ids::{RuntimeName, TaskId};
 use hew_core::render::task::task_lines;
 use hew_core::render::text::visible;
-use hew_core::tracker::{NewTask, Task};
+use hew_core::tracker::{NewTask, Task, TaskLine};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -123,7 +123,7 @@ fn new_task(task: PlanTask) -> NewTask {
 fn print(desk: &Desk<'_>, ids: &[TaskId], names: &[Option<String>]) -> Result<(), Failure> {
     let tasks = ids.iter().map(|id| desk.existing(id)).collect::<Result<Vec<Task>, _>>()?;
     if !desk.ui.is_json() {
-        desk.ui.print(&task_lines(&tasks));
+        desk.ui.print(&task_lines(&tasks.iter().map(TaskLine::from).collect::<Vec<_>>()));
         return Ok(());
     }
     for (task, name) in tasks.iter().zip(names) {
