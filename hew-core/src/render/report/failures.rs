@@ -89,7 +89,7 @@ fn verify(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         (Some(log), _) => tail(page, log)?,
         (None, VerifyOutcome::Failed { stderr_tail, .. }) => {
             let text = stderr_tail.clone();
-            tail(page, &LogTail { file: "stderr".to_owned(), text, bytes_before: 0 })?;
+            tail(page, &LogTail { file: "verify.log".to_owned(), text, bytes_before: 0 })?;
         }
         (None, _) => {}
     }
