@@ -203,14 +203,14 @@ fn wrong_places_are_named_and_nothing_is_harmed() {
 #[test]
 fn a_long_night_has_every_figure_and_stays_small() {
     let repo = TestRepo::new();
-    put(&repo, &journal::night(16, 3000));
+    put(&repo, &journal::night(16, 1200));
     let page = page(&repo);
     let root = page_check::parse(&page);
     page_check::assert_self_contained(&page, &root);
     page_check::assert_figures(&root, &summary(&repo));
     let shapes = root.by_id("timeline").unwrap().find(&|node| node.attr("data-v").is_none()).len();
     assert!(shapes < 6000, "{shapes}");
-    assert!(page.len() < 3000 * 1000, "{}", page.len());
+    assert!(page.len() < 1200 * 1000, "{}", page.len());
     assert_eq!(root.by_id("failures").unwrap().all("details").len(), 40);
 }
 
@@ -245,7 +245,7 @@ fn page_of(text: &str) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
     fn no_text_becomes_markup(text in "(\\PC|[<>&\"'\u{1b}\u{202e}\n/-]|</script>|<!--|-->|&lt;){1,12}") {
