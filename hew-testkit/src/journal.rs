@@ -29,6 +29,7 @@ pub struct JournalBuilder {
     landings: u64,
     iterations: u64,
     pub(crate) tip: CommitId,
+    seq: u64,
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
@@ -36,6 +37,7 @@ pub struct JournalBuilder {
     model: Option<&'static str>,
     batches: u32,
     batch: Option<u32>,
+    model_observed: Option<String>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -88,6 +90,7 @@ impl JournalBuilder {
             landings: 0,
             iterations: 0,
             tip: launch_commit(),
+            seq: 0,
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
@@ -95,6 +98,7 @@ impl JournalBuilder {
             model: None,
             batches: 0,
             batch: None,
+            model_observed: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -132,6 +136,11 @@ impl JournalBuilder {
         &self.entries
     }
 
+    /// The entries since this was asked for last, so that a long run need not be in memory as a whole.
+    pub fn take_entries(&mut self) -> Vec<JournalEntry> {
+        std::mem::take(&mut self.entries)
+    }
+
     /// The entries as `events.jsonl` holds them.
     pub fn to_jsonl(&self) -> String {
         to_jsonl(&self.entries)
@@ -154,8 +163,9 @@ impl JournalBuilder {
     /// Adds an event.
     pub fn push(&mut self, event: JournalEvent) -> &mut Self {
         let ms = TimeDelta::milliseconds(i64::try_from(self.elapsed_ms).unwrap_or(i64::MAX));
+        self.seq += 1;
         self.entries.push(JournalEntry {
-            seq: self.entries.len() as u64 + 1,
+            seq: self.seq,
             at: self.launched + ms,
             elapsed_ms: self.elapsed_ms,
             event,
@@ -196,6 +206,15 @@ impl JournalBuilder {
         })
     }
 
+    /// The iteration that just began was picked under this batch.
+    pub fn under_batch(&mut self, number: u32) -> &mut Self {
+        let last = self.entries.last_mut().map(|entry| &mut entry.event);
+        if let Some(JournalEvent::IterationStarted { batch, .. }) = last {
+            *batch = Some(number);
+        }
+        self
+    }
+
     /// Its worktree stands, its plan is made, its agent runs.
     pub fn spawn(&mut self, id: IterationId) -> &mut Self {
         let worktree = format!("/home/ada/.hew/wt/{}/{}", self.run, id.worker.0);
@@ -223,6 +242,7 @@ impl JournalBuilder {
     #[expect(clippy::cast_precision_loss, reason = "made-up durations are small")]
     pub fn exit_stopped(&mut self, id: IterationId, exit: Exit, ms: u64, stopped: Option<&str>) -> &mut Self {
         let (usage, cost_usd) = (self.usage, self.cost_usd);
+        let model_observed = self.model_observed.clone();
         self.after_ms(ms).push(JournalEvent::Exited {
             iteration: id,
             exit,
@@ -239,7 +259,7 @@ impl JournalBuilder {
             cost_usd,
             cost_source: cost_usd.map(|_| CostSource::Reported),
             session_id: None,
-            model_observed: None,
+            model_observed,
             tool_calls: Vec::new(),
             failure: None,
         })
@@ -248,6 +268,12 @@ impl JournalBuilder {
     /// What agents use that end from here on, and what it costs where the runtime says so.
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
+        self
+    }
+
+    /// Which model iterations ask for that are planned from here on, and which one answers.
+    pub fn models(&mut self, asked: Option<&'static str>, observed: Option<&str>) -> &mut Self {
+        (self.model, self.model_observed) = (asked, observed.map(ToOwned::to_owned));
         self
     }
 
