@@ -154,7 +154,7 @@ fn config() -> Result<RunConfig, Problem> {
 
 /// A runtime whose program is never started.
 fn runtime() -> Result<Values, Problem> {
-    let text = "loop.runtime = \"none\"\n[loop.runtime_defs.none]\ncommand = \"none\"\n";
+    let text = "loop.runtime = \"none\"\nloop.planner.enabled = false\n[loop.runtime_defs.none]\ncommand = \"none\"\n";
     let layer = hew_core::settings::layers::read_file(text, "user", Path::new("none.toml"));
     if layer.problems.is_empty() { Ok(layer.values) } else { Err(format!("settings: {:?}", layer.problems)) }
 }

@@ -67,6 +67,9 @@ impl StandIn {
             | Effect::WakeAt(_)
             | Effect::WakeIn(_)
             | Effect::NoteVerify(_)
+            | Effect::DraftPlanner(_)
+            | Effect::RunPlanner { .. }
+            | Effect::StopPlanner
             | Effect::Finish(_) => Vec::new(),
         })
     }
