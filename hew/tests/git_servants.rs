@@ -7,14 +7,29 @@ use hew_testkit::repo::TestRepo;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+/// A repository with two commits.
+struct Two {
+    repo: TestRepo,
+    git: RepoGit,
+    base: CommitId,
+    second: CommitId,
+}
+
+impl Two {
+    fn new() -> Self {
+        let repo = TestRepo::new();
+        let git = RepoGit::new(&repo.common_dir()).with_environment(repo.environment());
+        let base = repo.rev("HEAD");
+        repo.write("b.txt", "b");
+        repo.commit("Second");
+        let second = repo.rev("HEAD");
+        Self { repo, git, base, second }
+    }
+}
+
 #[test]
 fn a_head_that_is_on_a_branch_is_held_by_git_itself() {
-    let repo = TestRepo::new();
-    let git = RepoGit::new(&repo.common_dir()).with_environment(repo.environment());
-    let base = repo.rev("HEAD");
-    repo.write("b.txt", "b");
-    repo.commit("Second");
-    let second = repo.rev("HEAD");
+    let Two { repo, git, base, second } = Two::new();
     let lane = repo.base().join("wt/land");
     git.add_worktree(&lane, &WorktreeStart { branch: None, commit: base.clone() }).unwrap();
     repo.git_in(&lane, &["checkout", "--quiet", "-b", "elsewhere"]);
@@ -25,12 +40,7 @@ fn a_head_that_is_on_a_branch_is_held_by_git_itself() {
 
 #[test]
 fn a_process_that_was_to_answer_and_is_killed_changes_nothing() {
-    let repo = TestRepo::new();
-    let git = RepoGit::new(&repo.common_dir()).with_environment(repo.environment());
-    let base = repo.rev("HEAD");
-    repo.write("b.txt", "b");
-    repo.commit("Second");
-    let second = repo.rev("HEAD");
+    let Two { repo, git, base, second } = Two::new();
     let branch = BranchName::from("loop/x/main");
     git.create_branch(&branch, &base).unwrap();
     for _ in 0..3 {

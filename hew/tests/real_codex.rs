@@ -1,8 +1,11 @@
 //! The real `codex` program, driven by the real hew, against a model server on the loopback interface.
 
+mod real_work;
+
 use hew_testkit::loop_stage::wait_until;
 use hew_testkit::mock_model::{Answer, Ending, Refusal};
 use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
+use real_work::{FAR, TRUE};
 
 const CODEX: RealAgent = RealAgent {
     name: "codex",
@@ -19,41 +22,14 @@ const CODEX: RealAgent = RealAgent {
     environment: &[("OPENAI_API_KEY", "a-dummy-key")],
 };
 
-const TRUE: [&str; 2] = ["--gate", "true"];
-
-/// The first moment of the year 2100: longer than any run waits.
-const FAR: i64 = 4_102_444_800;
-
 #[test]
 fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported() {
-    on_stage(CODEX, |real| {
-        let first = real.task("First", &["-d", "Add the first file."], work("first"));
-        let second = real.task("Second", &[], work("second"));
-        let third = real.task("Third", &["--dep", &first], work("third"));
-        let ran = real.run(&[&TRUE[..], &["--jobs", "2"]].concat());
-        assert_eq!(ran.code, 0, "{}", ran.stderr);
-        for (id, name) in [(&first, "first"), (&second, "second"), (&third, "third")] {
-            assert_eq!(real.stage.status(id), "closed");
-            assert_eq!(real.stage.outcomes(id), ["closed"]);
-            assert_eq!(real.stage.repo.read(&format!("{name}.txt")).unwrap(), format!("{name}\n"));
-            let prompt = real.stage.prompt(id, 1);
-            let asked = real.asked(id);
-            assert!(asked.len() == 3 && asked.iter().all(|asked| asked.prompt.contains(prompt.trim())));
-        }
-        real.assert_tokens_are_those_reported();
-        real.stage.assert_left_clean();
-    });
+    on_stage(CODEX, |real| real_work::three_tasks(real));
 }
 
 #[test]
 fn too_many_requests_are_waited_out_within_one_iteration() {
-    on_stage(CODEX, |real| {
-        let id = real.task("Waits", &[], [vec![Answer::rate_limit(1)], work("waits")].concat());
-        let ran = real.run(&TRUE);
-        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
-        assert_eq!(real.asked(&id).len(), 4);
-        real.assert_tokens_are_those_reported();
-    });
+    on_stage(CODEX, |real| real_work::too_many_requests(real));
 }
 
 #[test]

@@ -28,7 +28,7 @@ pub(super) fn used(
         return;
     }
     let observed = observed.map(ModelName::new);
-    let (usd, _) = priced(state, id, &usage, reported, observed.as_ref());
+    let (usd, _) = cost_by_model(state, id, &usage, reported, observed.as_ref());
     record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
     let told_before = state.spending.told(id);
     // A new turn tells no price for a while; what the turns before cost is spent all the same.
@@ -42,10 +42,10 @@ pub(super) fn used(
 /// What an agent's tokens cost, and where that came from.
 pub(super) fn cost_of(state: &mut State, id: IterationId, report: &SpawnReport) -> (Option<Usd>, CostSource) {
     let observed = report.reading.model_observed.as_deref().map(ModelName::new);
-    priced(state, id, &report.reading.usage, report.reading.cost_usd, observed.as_ref())
+    cost_by_model(state, id, &report.reading.usage, report.reading.cost_usd, observed.as_ref())
 }
 
-fn priced(
+fn cost_by_model(
     state: &mut State,
     id: IterationId,
     usage: &Usage,

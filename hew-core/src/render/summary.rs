@@ -9,6 +9,7 @@ mod limits;
 mod models;
 pub(crate) mod needs;
 mod outcome;
+pub mod shape;
 pub(crate) mod spent;
 pub(crate) mod tasks;
 mod workers;

@@ -106,7 +106,8 @@ fn has_secret_word(name: &str) -> bool {
 
 /// A setting's value as it may stand in a log or a record: variables and arguments that hold secrets are left out.
 pub fn shown_value(key: &str, value: &Value) -> Value {
-    if key.starts_with("loop.runtime_defs.") && key.ends_with(".args") {
+    let of_runtime = key.strip_prefix("loop.runtime_defs.").and_then(|rest| rest.rsplit('.').next());
+    if of_runtime == Some("args") {
         return shown_list(value);
     }
     match (find(key), value) {

@@ -186,6 +186,11 @@ pub fn settings_root(project: &Project) -> PathBuf {
     variable("HEW_RUN_ID").and_then(|_| variable("HEW_PROJECT")).unwrap_or_else(|| project.root.clone())
 }
 
+/// Where worktrees of all runs are.
+pub fn worktree_root(settings: &Settings) -> PathBuf {
+    settings.worktree_root.value.clone().unwrap_or_else(|| hew_home().join("wt"))
+}
+
 /// Where hew keeps state of its own outside of projects: `HEW_HOME` or `~/.hew`.
 pub fn hew_home() -> PathBuf {
     variable("HEW_HOME").unwrap_or_else(|| {

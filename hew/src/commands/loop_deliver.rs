@@ -155,12 +155,11 @@ fn tip_of(context: &Context, run: &LedgerRun) -> Result<CommitId, Failure> {
 }
 
 fn place(context: &Context, run: &LedgerRun) -> RunPlace {
-    let root = context.settings.worktree_root.value.clone();
     RunPlace {
         run: run.run_id.clone(),
         jobs: 0,
         folder: loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str()),
-        worktree_root: root.unwrap_or_else(|| settings_files::hew_home().join("wt")),
+        worktree_root: settings_files::worktree_root(&context.settings),
         launch: run.launch_sha.clone(),
         run_branch: run.run_branch.clone(),
         target: run.target_branch.clone(),

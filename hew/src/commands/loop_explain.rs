@@ -11,8 +11,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Context;
-use super::loop_run::{LookAhead, missing_program, worktree_root};
+use super::loop_run::{LookAhead, missing_program};
 use super::task::{missing_task, tracker_failure};
+use crate::adapters::settings_files;
 use crate::cli::loop_args::ExplainArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -44,7 +45,8 @@ pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
     let id = TaskId::new(&args.task);
     let task = tracker.tasks.task(&id).map_err(|error| tracker_failure(&error))?;
     let task = task.ok_or_else(|| missing_task(&*tracker.tasks, &id))?;
-    let mut ahead = LookAhead::new(&context, &tracker, None, worktree_root(&context.settings));
+    let mut ahead =
+        LookAhead::new(&context, &tracker, None, settings_files::worktree_root(&context.settings));
     let plan = ahead.plan(&task, WorkerId(0)).map_err(|problem| {
         Failure::failed(format!("{id} can't run here: {problem}")).hint(format!("hew task show {id}"))
     })?;

@@ -53,8 +53,7 @@ pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     let wanted = args.run.run_id.as_deref().map(parse_id).transpose()?;
     let project = &context.project;
     let git = RepoGit::new(&project.common_dir);
-    let root =
-        context.settings.worktree_root.value.clone().unwrap_or_else(|| settings_files::hew_home().join("wt"));
+    let root = settings_files::worktree_root(&context.settings);
     let (ledger, _) = ledger::read(&project.shared_dir)
         .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
     let found = leftovers::find(&git, &project.common_dir, &root).map_err(|error| unreadable(&error))?;

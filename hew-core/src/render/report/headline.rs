@@ -234,8 +234,11 @@ fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     tile(page, "tasks landed", "landed.tasks", landed, grouped(landed as u64))?;
     tile(page, "commits", "landed.commits", totals.landed, grouped(totals.landed))?;
     tile(page, "files", "landed.files", totals.files, grouped(totals.files))?;
-    tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
-    tile(page, "lines removed", "landed.removed", totals.removed, format!("−{}", grouped(totals.removed)))?;
+    if !view.is_from_files {
+        tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
+        let removed = format!("−{}", grouped(totals.removed));
+        tile(page, "lines removed", "landed.removed", totals.removed, removed)?;
+    }
     tile(page, "iterations", "iterations", totals.iterations, grouped(totals.iterations))?;
     tile(page, "time", "duration_ms", view.duration_ms(), duration_ms(view.duration_ms()))?;
     let spent = view.spent_so_far();

@@ -28,7 +28,7 @@ mod scope;
 
 pub(super) use dry_run::DryRun;
 pub(crate) use look_ahead::LookAhead;
-pub(crate) use preflight::{find_gate, missing_program, worktree_root};
+pub(crate) use preflight::{find_gate, missing_program};
 
 use super::context::Context;
 use super::trust;

@@ -48,7 +48,7 @@ pub(super) fn check(
     let state = launch_state::load(&context.project)
         .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
     let git = RepoGit::new(&context.project.common_dir);
-    let worktree_root = worktree_root(&context.settings);
+    let worktree_root = settings_files::worktree_root(&context.settings);
     let (launch, target) = match state.head.clone() {
         Head::Branch { name, commit } => (Some(commit), Some(name)),
         Head::Detached(commit) => (Some(commit), None),
@@ -72,11 +72,6 @@ pub(super) fn check(
         }
         _ => Err(failure(problems)),
     }
-}
-
-/// Where worktrees of all runs are.
-pub(crate) fn worktree_root(settings: &Settings) -> PathBuf {
-    settings.worktree_root.value.clone().unwrap_or_else(|| settings_files::hew_home().join("wt"))
 }
 
 fn failure(mut problems: Vec<Problem>) -> Failure {
