@@ -48,6 +48,23 @@ fn json_lines(repo: &TestRepo, args: &[&str]) -> Vec<Value> {
 
 const VIEWS: [&[&str]; 4] = [&["loop", "summary"], &["loop", "graph"], &["loop", "logs"], &["loop", "list"]];
 
+#[test]
+fn a_summary_of_an_older_layout_says_what_it_does_not_know() {
+    let shown = |name: &str| {
+        let repo = TestRepo::new();
+        let run = put_older(&repo, name);
+        let plain = text(&repo, &["loop", "summary"]).replace(run.to_str().unwrap(), "<folder>");
+        let colour = text(&repo, &["--color", "always", "loop", "summary"]);
+        (plain, colour.replace(run.to_str().unwrap(), "<folder>").replace('\u{1b}', "␛"))
+    };
+    for name in ["no-manifest", "manifest-over-root", "workers-only", "no-journal"] {
+        let (plain, colour) = shown(name);
+        assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+        insta::assert_snapshot!(name, plain);
+        insta::assert_snapshot!(format!("{name}_in_colour"), colour);
+    }
+}
+
 /// What the four views say of a run of an older layout.
 struct Seen {
     summary: Value,
@@ -100,6 +117,9 @@ fn a_manifest_over_iterations_at_the_root_is_shown() {
     );
     assert_eq!(seen.summary["scope"], json!({"kind": "epics", "epic_ids": ["app-e1"]}));
     assert_eq!(column(&seen.rows, "task"), ["app-5", "app-6", "app-6"]);
+    assert_eq!(seen.summary["planner"], json!({"agent": 1, "runtime": 1, "fallback": 1}));
+    assert_eq!(seen.summary["helpers"]["planner"]["total"], 320);
+    assert_eq!(column(&seen.rows, "batch"), [1, 2, 3], "a batch belongs to the iteration of its number");
     assert_eq!(column(seen.summary["models"].as_array().unwrap(), "iterations"), [2, 1]);
     assert_eq!(seen.listed["state"], "completed");
 }
@@ -120,6 +140,7 @@ fn a_run_that_lost_its_journal_is_shown_from_its_files() {
     assert_eq!((&seen.summary["exit_code"], &seen.summary["gate"]), (&json!(5), &json!("just test")));
     assert_eq!(seen.summary["landed"]["commits"], 1);
     assert_eq!(seen.summary["landed"]["files"], 2);
+    assert_eq!(seen.summary["verify_outcome"]["kind"], "passed");
     assert_eq!(seen.summary["delivered_sha"], "03".repeat(20));
     assert_eq!(column(&seen.rows, "runtime"), ["claude", "codex"]);
     assert_eq!(seen.summary["tasks"][0]["gate"]["green"], true);
