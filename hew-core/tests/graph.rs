@@ -148,14 +148,19 @@ fn an_edge_says_under_whose_plan_an_iteration_was_picked() {
         [(0, 1), (1, 1), (0, 2), (0, 3), (0, 4)].map(|(w, i)| iteration(w, i));
     let mut journal = JournalBuilder::launch(2, 1);
     journal.whole(first, "a", "A").whole(other, "b", "B");
+    let (fifth, late) = (iteration(0, 5), iteration(2, 1));
     journal.plan(first, BatchSource::Agent, &["c"]).whole(second, "c", "C");
     journal.plan(other, BatchSource::Planner, &["d"]).whole(third, "d", "D");
     journal.plan(third, BatchSource::Skipped, &[]).whole(fourth, "e", "E");
+    journal.plan(second, BatchSource::Agent, &["g"]).whole(late, "g", "G").unplanned().whole(fifth, "f", "F");
     let graph = drawn(&journal);
     assert_eq!(edges_to(&graph, "r0_w1_i1"), []);
     assert_eq!(edges_to(&graph, "r0_w0_i2"), [("r0_w0_i1", Agent)]);
-    assert_eq!(edges_to(&graph, "r0_w0_i3"), [("r0_w0_i2", Plain), ("r0_w1_i1", Planner)]);
+    assert_eq!(edges_to(&graph, "r0_w0_i3"), [("r0_w0_i2", Planner)]);
     assert_eq!(edges_to(&graph, "r0_w0_i4"), [("r0_w0_i3", Fallback)]);
+    assert_eq!(edges_to(&graph, "r0_w0_i5"), [("r0_w0_i4", Plain)]);
+    assert_eq!(edges_to(&graph, "r0_w2_i1"), [("r0_w0_i2", Agent)]);
+    assert!(ascii::render(&graph).contains("picked by planner (w1 iter-001)"));
 }
 
 #[test]

@@ -181,11 +181,10 @@ fn status_for_programs_has_every_figure() {
     let journal = journal::in_the_middle();
     let (view, signs) = (RunView::of(journal.entries()), signs(&journal));
     let now = end(&journal) + TimeDelta::seconds(90);
-    let json = |seen| serde_json::to_value(status::json::object(&view, seen)).expect("serialisable");
-    let (alive, none) = (Seen { state: RunState::Running, signs: &signs, now }, Signs::new());
-    let dead = json(Seen { state: RunState::Crashed, signs: &none, now });
-    let json = json(alive);
+    let object = |seen| serde_json::to_value(status::json::object(&view, seen)).expect("serialisable");
+    let json = object(Seen { state: RunState::Running, signs: &signs, now });
     insta::assert_snapshot!(serde_json::to_string_pretty(&json).expect("serialisable"));
+    let dead = object(Seen { state: RunState::Crashed, signs: &Signs::new(), now });
     assert_eq!((&dead["state"], &dead["held"]), (&"crashed".into(), &serde_json::json!([])));
     let age = |value: &serde_json::Value| value["workers"][1]["age_ms"].as_u64().expect("an age");
     assert_eq!(age(&json), age(&dead) + 90_000, "a dead run gets no older");

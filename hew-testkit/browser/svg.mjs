@@ -4,9 +4,10 @@
 // Out: {"files": [{"file", "error": text or null, "texts": [text], "outside": [text], "overlapping": [[text, text]]}],
 //       "console", "requests"}
 
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { answering, newPage } from './chromium.mjs';
+import { answering, newPage, shoot } from './chromium.mjs';
 
 // Runs in the page. Of texts that overlap or leave the picture, a few are named.
 const look = () => {
@@ -32,16 +33,23 @@ const look = () => {
   };
 };
 
+// Pictures of it in light and dark. They are taken of a page that holds it: of a bare SVG Chromium takes none.
+const paint = async (browser, file, folder) => {
+  for (const colorScheme of ['light', 'dark']) {
+    const { page, close } = await newPage(browser, { colorScheme, viewport: { width: 1600, height: 900 } });
+    await page.setContent(`<!doctype html><meta charset="utf-8"><body style="margin:0">${readFileSync(file, 'utf8')}`);
+    await shoot(page, join(folder, `${basename(file, '.svg')}-${colorScheme}.png`));
+    await close();
+  }
+};
+
 await answering(async ({ files, screenshots }, browser) => {
   const { page, seen } = await newPage(browser, { viewport: { width: 1600, height: 900 } });
   const found = [];
   for (const file of files) {
     await page.goto(pathToFileURL(file).href);
     found.push({ file, texts: [], outside: [], overlapping: [], ...(await page.evaluate(look)) });
-    for (const colorScheme of screenshots ? ['light', 'dark'] : []) {
-      await page.emulateMedia({ colorScheme });
-      await page.screenshot({ path: join(screenshots, `${basename(file, '.svg')}-${colorScheme}.png`), fullPage: true });
-    }
+    if (screenshots) await paint(browser, file, screenshots);
   }
   return { files: found, ...seen };
 });

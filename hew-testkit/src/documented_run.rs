@@ -174,7 +174,7 @@ fn first_steps(journal: &mut JournalBuilder) {
         .land(read, "notes-1");
     planned(journal, 1, read, BatchSource::Agent, &["notes-3", "notes-4"]);
     let print = iteration(0, 2);
-    journal.start_on(print, "notes-3", "Print notes", 1, &["notes-1"]);
+    journal.start_on(print, "notes-3", "Print notes", 1, &["notes-1"]).under_batch(1);
     spawn(journal, print, "sonnet", "project .hew.toml:8 loop.model.default");
     journal.after_ms(MINUTE);
 }
@@ -189,7 +189,7 @@ fn rest(journal: &mut JournalBuilder) {
         .gate(again, Exit::Code(0))
         .land(again, "notes-2");
     let search = iteration(1, 3);
-    journal.start_on(search, "notes-4", "Search notes", 1, &["notes-1"]);
+    journal.start_on(search, "notes-4", "Search notes", 1, &["notes-1"]).under_batch(1);
     spawn(journal, search, "sonnet", "project .hew.toml:8 loop.model.default");
     used(journal, 5, 0.48);
     journal

@@ -29,6 +29,7 @@ pub struct JournalBuilder {
     landings: u64,
     iterations: u64,
     pub(crate) tip: CommitId,
+    seq: u64,
     entries: Vec<JournalEntry>,
     usage: Usage,
     cost_usd: Option<f64>,
@@ -88,6 +89,7 @@ impl JournalBuilder {
             landings: 0,
             iterations: 0,
             tip: launch_commit(),
+            seq: 0,
             entries: Vec::new(),
             usage: Usage::default(),
             cost_usd: None,
@@ -132,6 +134,11 @@ impl JournalBuilder {
         &self.entries
     }
 
+    /// The entries since this was asked for last, so that a long run need not be in memory as a whole.
+    pub fn take_entries(&mut self) -> Vec<JournalEntry> {
+        std::mem::take(&mut self.entries)
+    }
+
     /// The entries as `events.jsonl` holds them.
     pub fn to_jsonl(&self) -> String {
         to_jsonl(&self.entries)
@@ -154,8 +161,9 @@ impl JournalBuilder {
     /// Adds an event.
     pub fn push(&mut self, event: JournalEvent) -> &mut Self {
         let ms = TimeDelta::milliseconds(i64::try_from(self.elapsed_ms).unwrap_or(i64::MAX));
+        self.seq += 1;
         self.entries.push(JournalEntry {
-            seq: self.entries.len() as u64 + 1,
+            seq: self.seq,
             at: self.launched + ms,
             elapsed_ms: self.elapsed_ms,
             event,
@@ -194,6 +202,15 @@ impl JournalBuilder {
             builds_on: builds_on.iter().map(|task| TaskId::from(*task)).collect(),
             batch: self.batch,
         })
+    }
+
+    /// The iteration that just began was picked under this batch.
+    pub fn under_batch(&mut self, number: u32) -> &mut Self {
+        let last = self.entries.last_mut().map(|entry| &mut entry.event);
+        if let Some(JournalEvent::IterationStarted { batch, .. }) = last {
+            *batch = Some(number);
+        }
+        self
     }
 
     /// Its worktree stands, its plan is made, its agent runs.

@@ -184,3 +184,34 @@ fn a_terminal_that_takes_no_output_holds_up_no_run() {
     assert_eq!(code, 0, "{}", glass.text());
     assert!(glass.text().contains("run ended: ready_empty") && is_gone(&glass), "{}", glass.text());
 }
+
+#[test]
+fn watching_draws_until_the_run_ends_and_leaves_its_last_word() {
+    let Watched { stage, run, .. } = watched("", WAITS, &[]);
+    run.wait_until("the live lines", is_live);
+    let watch = || OnTerminal::start(stage.repo.hew(&["loop", "status", "--watch"]), COLUMNS);
+    let shows = |glass: &Glass| {
+        let text = glass.text();
+        text.contains("  running\n") && text.contains("w1    idle") && glass.is_cursor_at_rest()
+    };
+    let (stays, leaves) = (watch(), watch());
+    stays.wait_until("what goes on", shows);
+    leaves.wait_until("what goes on", shows);
+    assert!(
+        stays.glass().text().contains("I look around"),
+        "what the agent said last: {}",
+        stays.glass().text()
+    );
+    leaves.signal(Signal::SIGINT);
+    let (code, glass) = leaves.end();
+    assert_eq!((code, glass.text().as_str()), (130, ""), "nothing is left of it");
+    fs::write(stage.path("go"), "").unwrap();
+    assert_eq!(run.end().0, 0);
+    let (code, glass) = stays.end();
+    assert_eq!(code, 0);
+    assert!(
+        glass.text().contains("  completed\n") && !glass.text().contains("w1    idle"),
+        "{}",
+        glass.text()
+    );
+}

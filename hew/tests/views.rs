@@ -379,6 +379,53 @@ fn a_graph_is_written_where_it_is_wanted() {
 }
 
 #[test]
+fn a_graphs_format_is_the_one_that_is_named_else_that_of_its_files_name() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_path());
+    let begins = [
+        ("mermaid", "mmd", "flowchart TB\n"),
+        ("dot", "gv", "digraph hew {\n"),
+        ("svg", "svg", "<svg xmlns="),
+        ("json", "json", "{\"schema\":1,\"kind\":\"graph\","),
+        ("ascii", "txt", "loop-20261120T193000Z-00e0e0e0 crashed\n"),
+    ];
+    for (format, ending, begin) in begins {
+        let printed = text(&repo, &["loop", "graph", "--format", format]);
+        assert!(printed.starts_with(begin), "{format}: {printed}");
+        let file = format!("run.{ending}");
+        text(&repo, &["loop", "graph", "--out", &file]);
+        assert_eq!(repo.read(&file).unwrap(), printed, "{format}");
+    }
+    text(&repo, &["loop", "graph", "--format", "dot", "--out", "run.md"]);
+    assert!(repo.read("run.md").unwrap().starts_with("digraph hew {"), "only mermaid is fenced");
+}
+
+#[test]
+fn a_graph_for_programs_has_the_figures_of_every_node() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_path());
+    let graph: Value = serde_json::from_str(&text(&repo, &["--json", "loop", "graph"])).unwrap();
+    let lanes = graph["clusters"][0]["lanes"].as_array().unwrap();
+    let nodes: Vec<&Value> = lanes.iter().flat_map(|lane| lane["nodes"].as_array().unwrap()).collect();
+    assert_eq!((lanes.len(), nodes.len()), (3, 14));
+    let parser = nodes.iter().find(|node| node["task"] == "app-4").unwrap();
+    let expected = json!({"class": "conflict", "worker": 2, "iter": 1, "attempt": 3, "tokens": 54_300,
+        "title": "Split the parser",
+        "batch": {"number": 1, "source": "agent", "after": {"worker": 0, "iter": 2}}});
+    for (field, value) in expected.as_object().unwrap() {
+        assert_eq!(&parser[field], value, "{field}");
+    }
+    let verify = &graph["clusters"][0]["nodes"][1];
+    assert_eq!(
+        (&verify["class"], verify["failed_tests"].as_array().map(Vec::len)),
+        (&json!("verify_failed"), Some(3))
+    );
+    let as_text: Value =
+        serde_json::from_str(&text(&repo, &["--json", "loop", "graph", "--format", "dot"])).unwrap();
+    assert!(as_text["text"].as_str().unwrap().starts_with("digraph hew {"), "{as_text}");
+}
+
+#[test]
 fn a_graph_of_all_runs_has_them_all_and_unique_ids() {
     let repo = TestRepo::new();
     let runs = four_runs(&repo);

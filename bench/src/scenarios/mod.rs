@@ -3,6 +3,8 @@
 mod count;
 mod drain;
 mod graphs;
+mod looking;
+mod printing;
 
 use std::collections::BTreeMap;
 
@@ -29,6 +31,12 @@ pub(crate) enum Scenario {
     /// Graphs: against the lower bound and a greedy dispatcher
     #[value(alias = "p4")]
     P4,
+    /// Views of recorded runs, against reading the journal and printing a line an iteration
+    #[value(alias = "p5")]
+    P5,
+    /// Agents that print much, four at once, against the same into files
+    #[value(alias = "p6")]
+    P6,
 }
 
 /// What every scenario needs.
@@ -93,7 +101,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Problem> {
     let mut bench = Bench { args, ground, templates: BTreeMap::new() };
     let mut wanted = args.scenarios.clone();
     if wanted.is_empty() {
-        wanted = vec![Scenario::P1, Scenario::P2, Scenario::P3, Scenario::P4];
+        wanted = Scenario::value_variants().to_vec();
     }
     wanted.sort_unstable();
     wanted.dedup();
@@ -104,6 +112,8 @@ pub(crate) fn run(args: &Args) -> Result<bool, Problem> {
             Scenario::P2 => drain::by_files(&mut bench)?,
             Scenario::P3 => count::by_tasks(&mut bench)?,
             Scenario::P4 => graphs::by_graph(&mut bench)?,
+            Scenario::P5 => looking::by_iterations(&bench)?,
+            Scenario::P6 => printing::by_size(&bench)?,
         };
     }
     Ok(all_met)

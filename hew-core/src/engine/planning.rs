@@ -534,13 +534,13 @@ fn why_failed(report: &SpawnReport) -> Option<String> {
     })
 }
 
-/// Nothing is going to be started any more.
+/// Nothing is going to be started any more. A run that delivers while it waits for new tasks goes on after that.
 fn is_over(state: &State) -> bool {
-    let is_ending = matches!(
+    let goes_on = matches!(
         state.course,
-        Course::Closing | Course::ListingLeftovers | Course::Delivering | Course::CleaningUp | Course::Ended
+        Course::Opening | Course::Baseline | Course::Draining | Course::DeliveringIdle
     );
-    state.stop.is_some() || is_ending
+    state.stop.is_some() || !goes_on
 }
 
 /// Ends the planner with the run.

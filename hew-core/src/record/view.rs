@@ -96,6 +96,8 @@ pub struct RunView {
     pub notice_count: u64,
     /// Ready tasks that the dispatcher saw when it last looked.
     pub ready_seen: Option<usize>,
+    /// Free workers that waited for the batch plan in force when the dispatcher last looked.
+    pub held_by_plan: usize,
     /// Ready tasks that the dispatcher left when it last looked.
     pub ready_left: Option<usize>,
     /// The latest entry: the run's last sign of life.
@@ -194,7 +196,8 @@ impl RunView {
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
             JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
-            JournalEvent::Tick { ready_seen, assignments, .. } => {
+            JournalEvent::Tick { ready_seen, assignments, held_by_plan, .. } => {
+                self.held_by_plan = *held_by_plan;
                 self.ready_seen = Some(*ready_seen);
                 self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
             }

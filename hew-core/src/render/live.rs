@@ -93,6 +93,7 @@ fn idle(view: &RunView) -> &'static str {
     match (&view.stop, view.awaiting_runtime, view.ready_left) {
         (Some(_), ..) => "idle: nothing new starts",
         (None, Some(_), _) => "idle: no runtime is usable",
+        (None, None, _) if view.held_by_plan > 0 => "idle: waits for the batch plan",
         (None, None, Some(0)) => "idle: nothing else is ready",
         _ => "idle",
     }

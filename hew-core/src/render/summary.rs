@@ -6,6 +6,7 @@
 pub mod json;
 mod limits;
 mod models;
+pub mod shape;
 pub(crate) mod spent;
 pub(crate) mod tasks;
 

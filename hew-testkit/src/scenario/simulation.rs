@@ -13,7 +13,7 @@ use hew_core::settings::{OnGateFail, OnRed};
 use hew_core::tracker::{BdClient, Status};
 use serde_json::json;
 
-use super::attempt::{Attempt, GateGoes};
+use super::attempt::{Attempt, GateGoes, PlannerCall};
 use super::world::World;
 use super::{Scenario, Verifies};
 
@@ -132,6 +132,13 @@ fn scenario(case: Case, chance: &mut Chance) -> Scenario {
         });
     }
     scenario = with_runtimes(scenario, case, chance);
+    if chance.in_hundred(50) {
+        let calls: Vec<PlannerCall> = (0..case.tasks).map(|_| planner_call(case, chance)).collect();
+        scenario = scenario.planner(calls);
+        if chance.in_hundred(50) {
+            scenario = scenario.setting(&[("loop.planner.budget_tokens", "250")]);
+        }
+    }
     if chance.in_hundred(10) {
         scenario = scenario.watching();
     }
@@ -178,6 +185,24 @@ fn with_runtimes(mut scenario: Scenario, case: Case, chance: &mut Chance) -> Sce
     scenario
 }
 
+/// Some tasks, known or not, in whatever state.
+fn some_tasks(case: Case, chance: &mut Chance) -> Vec<String> {
+    (0..chance.below(4)).map(|_| name(chance.below(case.tasks + 1))).collect()
+}
+
+fn planner_call(case: Case, chance: &mut Chance) -> PlannerCall {
+    let ids = some_tasks(case, chance);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let call = match chance.below(10) {
+        0 => PlannerCall::answering("I don't know"),
+        1 => PlannerCall::failing(),
+        2 => PlannerCall::missing(),
+        3 => PlannerCall::too_late(),
+        _ => PlannerCall::naming(&ids),
+    };
+    if chance.in_hundred(50) { call.using(chance.next() % 200) } else { call }
+}
+
 fn failure(chance: &mut Chance) -> (FailureClass, Option<RetryAt>) {
     let classes = [
         FailureClass::Auth,
@@ -214,6 +239,12 @@ fn with_faults(scenario: Scenario, task: &str, case: Case, chance: &mut Chance) 
 fn attempt(case: Case, chance: &mut Chance) -> Attempt {
     let usage = Attempt::done().using(chance.next() % 200);
     let usage = if chance.in_hundred(50) { usage.telling() } else { usage };
+    let usage = if chance.in_hundred(25) {
+        let ids = some_tasks(case, chance);
+        usage.naming_next(&ids.iter().map(String::as_str).collect::<Vec<_>>())
+    } else {
+        usage
+    };
     if !chance.in_hundred(case.trouble) {
         return usage;
     }

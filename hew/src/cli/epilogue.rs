@@ -95,14 +95,20 @@ const EPILOGUES: &[Epilogue] = &[
     row("task", &["hew task add 'Print dates' --dep app-1a2b", "hew task ready"], USUAL),
     row("task dep", &["hew task dep add app-1a2b app-9z8y", "hew task dep tree app-1a2b"], USUAL),
     row("config", &["hew config set loop.jobs 3", "hew config list --show-origin"], USUAL),
-    row(
-        "loop run",
-        &[
-            "hew loop run --scope ready --jobs 3",
-            "hew loop run --epic app-1a2b --gate 'make test' --budget-wall 6h",
-            "hew loop run --scope ready --dry-run",
-        ],
-        RUN,
+    noted(
+        row(
+            "loop run",
+            &[
+                "hew loop run --scope ready --jobs 3",
+                "hew loop run --epic app-1a2b --gate 'make test' --budget-wall 6h",
+                "hew loop run --scope ready --dry-run",
+            ],
+            RUN,
+        ),
+        "On a terminal a line a worker shows what goes on; elsewhere, with -q, --json or TERM=dumb, nothing\n\
+         is drawn. --json prints each entry of the journal on a line of its own (hew schema events), the\n\
+         last one is run_ended; people are told on stderr. Ctrl-C: agents have loop.stop_grace to end,\n\
+         what lands later waits for a person; Ctrl-C twice: agents are stopped now.",
     ),
     row(
         "loop deliver",

@@ -2,6 +2,7 @@
 
 use hew_core::ids::RunId;
 use hew_core::output::Output;
+use hew_core::worktree::names;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -39,12 +40,20 @@ pub fn run(args: &CancelArgs, ui: &Ui) -> Result<u8, Failure> {
     if ui.is_json() {
         ui.print_output(&Cancel { run_id: &entry.id, now: args.now });
     } else {
-        let how = if args.now {
-            "its agents are being stopped"
-        } else {
-            "what runs may end and land; nothing more starts"
-        };
-        ui.say(&format!("run {}: {how}", entry.id));
+        for line in format!("run {}: {}", entry.id, answer(args.now, &entry.id)).lines() {
+            ui.say(line);
+        }
     }
     Ok(code::OK)
+}
+
+/// What becomes of what runs.
+fn answer(now: bool, run: &RunId) -> String {
+    if now {
+        let kept = names::anchor_prefix(run);
+        return format!("its agents are being stopped; their work is kept under {kept}");
+    }
+    "nothing new starts; what runs may end, and what is good lands\n\
+     to stop its agents too: hew loop cancel --now; to look on: hew loop status --watch"
+        .to_owned()
 }

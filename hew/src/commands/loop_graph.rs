@@ -119,7 +119,9 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
 fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
     let text = mermaid::render(graph);
     if graph.edges.len() > mermaid::MAX_EDGES || text.chars().count() > mermaid::MAX_CHARS {
-        ui.warn("this is more than mermaid draws by default: raise maxEdges and maxTextSize, or use --format ascii");
+        ui.warn(
+            "this is more than mermaid draws by default: raise maxEdges and maxTextSize, or use --format svg",
+        );
     }
     text
 }

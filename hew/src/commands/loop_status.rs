@@ -30,8 +30,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Where a run stands just now.
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover()?;
-    if args.watch {
-        let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
+    let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
+    // A run of an older layout has no journal, and is over.
+    if args.watch && entry.dir.join(JOURNAL).exists() {
         return watch(&project, entry, ui);
     }
     let run = past_runs::open(&project, args.run.run_id.as_deref(), ui)?;

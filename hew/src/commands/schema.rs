@@ -9,6 +9,7 @@ use hew_core::record::plan_file::PlanFile;
 use hew_core::record::view::IterationRow;
 use hew_core::render::graph::GraphJson;
 use hew_core::render::status::json::StatusJson;
+use hew_core::render::summary::shape::SummaryShape;
 use hew_core::settings::schema::render_config_schema;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +92,7 @@ fn outputs() -> Vec<Row> {
         output::<loop_explain::Explained<'_>>("hew loop explain"),
         output::<loop_cancel::Cancel<'_>>("hew loop cancel"),
         output::<loop_deliver::Delivered<'_>>("hew loop deliver"),
+        output::<SummaryShape>("hew loop summary"),
         output::<StatusJson<'_>>("hew loop status"),
         output::<ListedRun<'_>>("a line of hew loop list"),
         output::<IterationRow>("a line of hew loop logs"),

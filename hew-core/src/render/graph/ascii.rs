@@ -71,19 +71,24 @@ fn label(node: &Node) -> String {
     parts.join("  ")
 }
 
-/// What edges say that a column can't: where a node's work comes from, and where its worker went back to.
+/// What a column can't say: why a node was picked, where its work comes from, and where its worker went back to.
 fn remarks(graph: &Graph) -> HashMap<&str, Vec<String>> {
     let names: HashMap<&str, String> =
         graph.nodes().map(|node| (node.key.as_str(), visible(&node.name))).collect();
     let mut remarks: HashMap<&str, Vec<String>> = HashMap::new();
+    for node in graph.nodes() {
+        if let Some(picked) = node.facts.batch {
+            remarks.entry(&node.key).or_default().push(picked.words());
+        }
+    }
     for edge in &graph.edges {
         let name = |key: &String| names.get(key.as_str()).cloned().unwrap_or_default();
         match edge.kind {
-            EdgeKind::Plain | EdgeKind::Verified => {}
-            EdgeKind::Agent | EdgeKind::Planner | EdgeKind::Fallback => {
-                let picked = format!("picked by {} ({})", edge.kind.name(), name(&edge.from));
-                remarks.entry(&edge.to).or_default().push(picked);
-            }
+            EdgeKind::Plain
+            | EdgeKind::Agent
+            | EdgeKind::Planner
+            | EdgeKind::Fallback
+            | EdgeKind::Verified => {}
             EdgeKind::BuildsOn => {
                 remarks.entry(&edge.to).or_default().push(format!("after {}", name(&edge.from)));
             }

@@ -65,15 +65,15 @@ fn render_lane(lane: &Lane, is_framed: bool, out: &mut String) {
 fn render_node(node: &Node) -> String {
     let lines: Vec<String> =
         node.label.iter().map(|line| escape(&cut(&visible(line), LABEL_COLUMNS))).collect();
-    let detail = node.detail.as_ref().map(|detail| format!(", tooltip={}", quoted(detail, DETAIL_COLUMNS)));
+    // Without one of its own Graphviz repeats the label.
+    let tooltip = quoted(&node.detail.join("; "), DETAIL_COLUMNS);
     format!(
-        "{} [label=\"{} {}\", class={}, {}{}]",
+        "{} [label=\"{} {}\", class={}, {}, tooltip={tooltip}]",
         node.key,
         node.glyph,
         lines.join("\\n"),
         node.class.name(),
         look(node.class),
-        detail.unwrap_or_default()
     )
 }
 

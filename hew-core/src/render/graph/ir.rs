@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::class::NodeClass;
-use crate::ids::{CommitId, RunId, TaskId};
+use crate::ids::{CommitId, IterationId, RunId, TaskId};
+use crate::record::event::BatchSource;
 
 /// One node.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +22,8 @@ pub struct Node {
     pub glyph: &'static str,
     /// Lines of its label.
     pub label: Vec<String>,
-    /// More than a label has room for: why it ended so.
-    pub detail: Option<String>,
+    /// More than a label has room for, line by line: why it ended so, why it was picked.
+    pub detail: Vec<String>,
     /// How it looks.
     pub class: NodeClass,
     /// Where it stands.
@@ -80,22 +81,49 @@ pub struct Facts {
     /// What landed, or the commit that the node is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<CommitId>,
+    /// The batch that it was picked under.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Picked>,
     /// The first tests that failed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub failed_tests: Vec<String>,
+}
+
+/// Under whose word an iteration was picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Picked {
+    /// The batch's number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<u32>,
+    /// Who said what is next.
+    pub source: BatchSource,
+    /// The iteration that had just ended when it was said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<IterationId>,
+}
+
+impl Picked {
+    /// For people, e.g. `picked by agent (w0 iter-002)`.
+    pub fn words(&self) -> String {
+        let source = EdgeKind::of(self.source).name();
+        match self.after {
+            Some(after) => format!("picked by {source} ({} {})", after.worker, after.stem()),
+            None => format!("picked by {source}"),
+        }
+    }
 }
 
 /// What an edge says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
-    /// The same worker's next iteration; nobody was asked what is next.
+    /// The same worker's next iteration; nobody had said what is next.
     Plain,
-    /// The first's agent said what is next, and the second was picked under that.
+    /// The same, picked under the plan of an agent.
     Agent,
-    /// The planner said so after the first.
+    /// The same, picked under the planner's plan.
     Planner,
-    /// The planner was asked after the first and said nothing: the graph of tasks was trusted.
+    /// The same, after the planner had been asked and said nothing: the graph of tasks was trusted.
     Fallback,
     /// The second needs what the first landed.
     BuildsOn,
@@ -116,6 +144,15 @@ impl EdgeKind {
         Self::RolledBack,
         Self::Verified,
     ];
+
+    /// The kind of an edge to what was picked under such a batch.
+    pub fn of(source: BatchSource) -> Self {
+        match source {
+            BatchSource::Agent => Self::Agent,
+            BatchSource::Planner => Self::Planner,
+            BatchSource::Skipped => Self::Fallback,
+        }
+    }
 
     /// Its name.
     pub fn name(self) -> &'static str {

@@ -38,8 +38,8 @@ struct NodeJson<'a> {
     class: &'static str,
     glyph: &'static str,
     label: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    detail: &'a [String],
     #[serde(flatten)]
     facts: &'a Facts,
 }
@@ -76,7 +76,7 @@ fn node(node: &Node) -> NodeJson<'_> {
         class: node.class.name(),
         glyph: node.glyph,
         label: &node.label,
-        detail: node.detail.as_deref(),
+        detail: &node.detail,
         facts: &node.facts,
     }
 }

@@ -1,7 +1,9 @@
 //! A picture in mermaid's flowchart language.
 //!
 //! Labels are quoted, and in them every ASCII character but letters, digits, blanks and a few harmless marks is written as
-//! a numeric entity, so that no title can end a label, begin a comment, a directive or markdown, or look like an edge.
+//! a numeric entity, so that no title can end a label, begin a comment, a directive or markdown, or look like an edge. Three
+//! things mermaid reads even so, and they are taken apart: the word `direction` in any line (it is a statement), `\n` (a
+//! line's end) and `$$` (mathematics).
 
 use std::fmt::Write as _;
 
@@ -74,15 +76,17 @@ fn render_edge(edge: &Edge) -> String {
 }
 
 fn escape(text: &str) -> String {
+    let text =
+        cut(&visible(text), LABEL_COLUMNS).replace("\\n", "\\\u{200b}n").replace("$$", "$\u{200b}$\u{200b}");
     let mut out = String::new();
-    for c in cut(&visible(text), LABEL_COLUMNS).chars() {
+    for c in text.chars() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-' | '.' | ',' | '/') {
             let _ = write!(out, "#{};", u32::from(c));
         } else {
             out.push(c);
         }
     }
-    out
+    out.replace("direction", "directio#110;")
 }
 
 fn look(class: NodeClass) -> String {

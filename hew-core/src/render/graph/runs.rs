@@ -1,14 +1,13 @@
 //! From runs to pictures: a node an iteration, a lane a worker.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::class::NodeClass;
-use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Place};
+use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Picked, Place};
 use super::{places, verify};
 use crate::agent::IterationOutcome;
-use crate::ids::{CommitId, RunId, TaskId, WorkerId};
+use crate::ids::{CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::RunState;
-use crate::record::event::BatchSource;
 use crate::record::view::{IterationRow, RunView};
 use crate::render::figures::{duration_ms, grouped, stamp};
 use crate::render::style;
@@ -39,7 +38,7 @@ pub fn graph(runs: &[RunPicture]) -> Graph {
 
 fn draw(key: &str, run: &RunPicture) -> (Cluster, Vec<Edge>) {
     let places = places::of(&run.rows);
-    let (lanes, order) = lanes(key, &run.rows, &places);
+    let (lanes, order) = lanes(key, run, &places);
     let (mut loose, mut edges) = rollbacks(key, &run.rows, &places);
     edges.extend(picked_edges(key, run));
     edges.extend(builds_on_edges(key, &run.rows));
@@ -63,7 +62,7 @@ fn nothing(key: &str) -> Node {
         name: String::new(),
         glyph: "·",
         label: vec!["no iterations".to_owned()],
-        detail: None,
+        detail: Vec::new(),
         class: NodeClass::Waiting,
         place: Place::default(),
         facts: Facts::default(),
@@ -71,10 +70,15 @@ fn nothing(key: &str) -> Node {
 }
 
 fn node_key(run: &str, row: &IterationRow) -> String {
-    format!("{run}_{}_i{}", row.id.worker, row.id.iter)
+    key_of(run, row.id)
 }
 
-fn lanes(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Lane>, Vec<(usize, usize)>) {
+fn key_of(run: &str, id: IterationId) -> String {
+    format!("{run}_{}_i{}", id.worker, id.iter)
+}
+
+fn lanes(key: &str, run: &RunPicture, places: &[Place]) -> (Vec<Lane>, Vec<(usize, usize)>) {
+    let rows = &run.rows;
     let mut workers: Vec<WorkerId> = rows.iter().map(|row| row.id.worker).collect();
     workers.sort();
     workers.dedup();
@@ -89,12 +93,12 @@ fn lanes(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Lane>, Vec<
     for (row, place) in rows.iter().zip(places) {
         let at = at[&row.id.worker];
         order.push((at, lanes[at].nodes.len()));
-        lanes[at].nodes.push(node(key, row, *place));
+        lanes[at].nodes.push(node(key, row, picked(run, row), *place));
     }
     (lanes, order)
 }
 
-fn node(key: &str, row: &IterationRow, place: Place) -> Node {
+fn node(key: &str, row: &IterationRow, picked: Option<Picked>, place: Place) -> Node {
     let task = row.task.as_ref().map_or("?", |task| task.as_str());
     let what = match row.outcome {
         Some(outcome) => format!("{} {}", outcome.as_str(), duration_ms(row.duration_ms)),
@@ -111,14 +115,14 @@ fn node(key: &str, row: &IterationRow, place: Place) -> Node {
         name: task.to_owned(),
         glyph: style::glyph(row.outcome),
         label,
-        detail: row.reason.clone(),
+        detail: row.reason.iter().cloned().chain(picked.map(|picked| picked.words())).collect(),
         class: row.outcome.map_or(NodeClass::Incomplete, NodeClass::Outcome),
         place,
-        facts: facts(row),
+        facts: facts(row, picked),
     }
 }
 
-fn facts(row: &IterationRow) -> Facts {
+fn facts(row: &IterationRow, batch: Option<Picked>) -> Facts {
     Facts {
         worker: Some(row.id.worker.0),
         iter: Some(row.id.iter),
@@ -130,6 +134,7 @@ fn facts(row: &IterationRow) -> Facts {
         duration_ms: row.outcome.map(|_| row.duration_ms),
         tokens: Some(row.usage.total()),
         commit: row.landed_sha.clone(),
+        batch,
         failed_tests: Vec::new(),
     }
 }
@@ -144,47 +149,27 @@ fn remark(row: &IterationRow) -> Option<String> {
     }
 }
 
-/// From the worker's iteration before to each, and from the one after which somebody was asked what is next. Where both
-/// are the same it is one edge.
+/// From the worker's iteration before to each, by who said what is next. A worker's first comes from the iteration after
+/// which it was said.
 fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
-    let known: HashMap<_, String> = run.rows.iter().map(|row| (row.id, node_key(key, row))).collect();
-    let mut before: HashMap<WorkerId, &String> = HashMap::new();
+    let known: HashSet<IterationId> = run.rows.iter().map(|row| row.id).collect();
+    let mut before: HashMap<WorkerId, IterationId> = HashMap::new();
     let mut edges = Vec::with_capacity(run.rows.len());
     for row in &run.rows {
-        let own = &known[&row.id];
-        let previous = before.insert(row.id.worker, own);
-        let mut edge = |from: &String, kind| {
-            edges.push(Edge { from: from.clone(), to: own.clone(), kind });
-        };
-        let Some(kind) = row.batch_source.map(kind_of) else {
-            if let Some(previous) = previous {
-                edge(previous, EdgeKind::Plain);
-            }
-            continue;
-        };
-        let batch = row.batch.and_then(|number| run.view.batches.get(&number));
-        let asked = batch.and_then(|batch| known.get(&batch.after)).filter(|asked| *asked != own);
-        match (asked, previous) {
-            (Some(asked), Some(previous)) if asked != previous => {
-                edge(previous, EdgeKind::Plain);
-                edge(asked, kind);
-            }
-            (asked, previous) => {
-                if let Some(from) = asked.or(previous) {
-                    edge(from, kind);
-                }
-            }
-        }
+        let previous = before.insert(row.id.worker, row.id);
+        let picked = picked(run, row);
+        let asked = picked.and_then(|picked| picked.after).filter(|id| known.contains(id) && *id != row.id);
+        let Some(from) = previous.or(asked) else { continue };
+        let kind = picked.map_or(EdgeKind::Plain, |picked| EdgeKind::of(picked.source));
+        edges.push(Edge { from: key_of(key, from), to: key_of(key, row.id), kind });
     }
     edges
 }
 
-fn kind_of(source: BatchSource) -> EdgeKind {
-    match source {
-        BatchSource::Agent => EdgeKind::Agent,
-        BatchSource::Planner => EdgeKind::Planner,
-        BatchSource::Skipped => EdgeKind::Fallback,
-    }
+fn picked(run: &RunPicture, row: &IterationRow) -> Option<Picked> {
+    let batch = row.batch.and_then(|number| run.view.batches.get(&number));
+    let after = batch.map(|batch| batch.after);
+    row.batch_source.map(|source| Picked { number: row.batch, source, after })
 }
 
 /// From the iteration that landed a task to each that builds on it.
@@ -241,7 +226,7 @@ fn commit(key: String, sha: &CommitId, row: u32) -> Node {
         glyph: "●",
         label: vec![format!("base {name}")],
         name,
-        detail: None,
+        detail: Vec::new(),
         class: NodeClass::Commit,
         place: Place::at(row),
         facts: Facts { commit: Some(sha.clone()), ..Facts::default() },

@@ -92,7 +92,7 @@ fn lines(node: &Node) -> impl Iterator<Item = String> {
 }
 
 fn whole(node: &Node) -> String {
-    let all = lines(node).chain(node.detail.clone());
+    let all = lines(node).chain(node.detail.iter().cloned());
     all.map(|line| escape(&line, DETAIL_COLUMNS)).collect::<Vec<_>>().join("\n")
 }
 

@@ -128,7 +128,11 @@ fn node(key: &str, id: &TaskId, drawn: &Drawn<'_>, depth: u32) -> Node {
         name: id.to_string(),
         glyph,
         label,
-        detail: drawn.touched.and_then(|task| task.parked.clone().or_else(|| task.reason.clone())),
+        detail: drawn
+            .touched
+            .and_then(|task| task.parked.clone().or_else(|| task.reason.clone()))
+            .into_iter()
+            .collect(),
         class,
         place: Place::at(depth),
         facts: facts(id, drawn),

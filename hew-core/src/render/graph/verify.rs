@@ -35,7 +35,7 @@ pub(super) fn node(key: String, seen: &VerifyView, row: u32) -> Node {
         name: "verify".to_owned(),
         glyph,
         label,
-        detail: None,
+        detail: Vec::new(),
         class: NodeClass::Verify(look),
         place: Place::at(row),
         facts: Facts { commit: seen.sha.clone(), failed_tests, ..Facts::default() },

@@ -50,7 +50,7 @@ pub struct StatusJson<'a> {
     /// The process's exit code; null while it goes on.
     exit_code: Option<u8>,
     /// Iterations under way.
-    workers: Vec<Worker<'a>>,
+    workers: Vec<Busy<'a>>,
 }
 
 impl Output for StatusJson<'_> {
@@ -80,7 +80,7 @@ struct Stop<'a> {
 
 /// An iteration under way.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-struct Worker<'a> {
+struct Busy<'a> {
     /// The worker.
     worker: WorkerId,
     /// The iteration's number in it.
@@ -142,11 +142,11 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
     }
 }
 
-fn worker<'a>(iteration: &'a IterationView, signs: &'a Signs, until: DateTime<Utc>) -> Worker<'a> {
+fn worker<'a>(iteration: &'a IterationView, signs: &'a Signs, until: DateTime<Utc>) -> Busy<'a> {
     let sign = signs.get(&iteration.id);
     let spent = iteration.spent_so_far();
     let journalled = iteration.last.map(|last| last.at);
-    Worker {
+    Busy {
         worker: iteration.id.worker,
         iter: iteration.id.iter,
         task: iteration.task.as_ref(),

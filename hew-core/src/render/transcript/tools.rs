@@ -1,5 +1,7 @@
 //! Tool calls and their results.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::COLUMNS;
@@ -35,12 +37,12 @@ pub(super) fn result(part: &Value) -> Option<String> {
     let mut out = String::new();
     for (at, line) in text.lines().take(LINES).enumerate() {
         let lead = if at == 0 { sign } else { " " };
-        out.push_str(&format!("{style}  {lead} {}{style:#}\n", cut(&visible(line), COLUMNS)));
+        let _ = writeln!(out, "{style}  {lead} {}{style:#}", cut(&visible(line), COLUMNS));
     }
-    match count.saturating_sub(LINES) {
-        0 => {}
-        1 => out.push_str(&format!("{style}    … 1 more line{style:#}\n")),
-        more => out.push_str(&format!("{style}    … {more} more lines{style:#}\n")),
+    let more = count.saturating_sub(LINES);
+    if more > 0 {
+        let lines = if more == 1 { "line" } else { "lines" };
+        let _ = writeln!(out, "{style}    … {more} more {lines}{style:#}");
     }
     Some(out)
 }

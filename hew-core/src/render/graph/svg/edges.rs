@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use super::super::ir::{Edge, EdgeKind};
-use super::layout::{GAP_Y, Layout, Placed};
+use super::layout::{BOX_WIDTH, GAP_Y, Layout, Placed};
 
 /// Points of arrows.
 const MARKER: &str = "<defs><marker id=\"hew-graph-arrow\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto-start-reverse\"><path class=\"arrow\" d=\"M0 0L8 4L0 8z\"/></marker></defs>\n";
@@ -49,29 +49,25 @@ pub(super) fn render(edges: &[Edge], layout: &Layout<'_>, out: &mut String) {
     }
 }
 
-/// From the lower end of one to the upper end of the other; beside the lane where something of it stands between.
+/// From the lower end of one to the upper end of the other. What a task builds on leaves and enters at a place of its own,
+/// and goes beside its lane, where others of the lane stand between.
 fn below(from: &Placed<'_>, to: &Placed<'_>, kind: EdgeKind) -> (String, (u32, u32)) {
     let start = from.y + from.height;
-    let is_far = from.x == to.x && (to.y < start || to.y - start > GAP_Y);
-    if is_far {
+    let is_dependency = kind == EdgeKind::BuildsOn;
+    if is_dependency && from.x == to.x && start + GAP_Y < to.y {
         let (x, from_y, to_y) = (from.x, start - 16, to.y + 12);
         let bow = x - 14;
         return (format!("M{x} {from_y}C{bow} {from_y} {bow} {to_y} {x} {to_y}"), (x + 8, to.y - 8));
     }
-    // What a task builds on has a place of its own at its box.
-    let place = if kind == EdgeKind::BuildsOn { 3 } else { 2 };
-    let (x1, x2) = (from.x + from.width.min(272) * place / 4, to.x + to.width.min(272) * place / 4);
+    let place = if is_dependency { 3 } else { 2 };
+    let at = |placed: &Placed<'_>| placed.x + placed.width.min(BOX_WIDTH) * place / 4;
+    let (x1, x2) = (at(from), at(to));
+    let word_at = (x2 + 8, to.y - 8);
     if x1 == x2 {
-        return (format!("M{x1} {start}V{}", to.y), (x2 + 8, to.y - 8));
+        return (format!("M{x1} {start}V{}", to.y), word_at);
     }
-    let bend = GAP_Y;
-    let path = format!(
-        "M{x1} {start}C{x1} {} {x2} {} {x2} {}",
-        start + bend,
-        i64::from(to.y) - i64::from(bend),
-        to.y
-    );
-    (path, (x2 + 8, to.y - 8))
+    let (leave, enter) = (start + GAP_Y, i64::from(to.y) - i64::from(GAP_Y));
+    (format!("M{x1} {start}C{x1} {leave} {x2} {enter} {x2} {}", to.y), word_at)
 }
 
 /// Down into the gap below one, along it, and into the other.

@@ -14,13 +14,14 @@ pub(super) const PAD: u32 = 9;
 pub(super) const MARGIN: u32 = 16;
 /// Height of the legend.
 pub(super) const LEGEND: u32 = 36;
+/// Width of most boxes: of their columns of text, and a little.
+pub(super) const BOX_WIDTH: u32 = 308;
 /// Between two rows.
 pub(super) const GAP_Y: u32 = 30;
 
-const BOX_WIDTH: u32 = 272;
-const BOX_COLUMNS: usize = 34;
+const BOX_COLUMNS: usize = 40;
 const WIDE_WIDTH: u32 = 2 * BOX_WIDTH + GAP_X;
-const WIDE_COLUMNS: usize = 76;
+const WIDE_COLUMNS: usize = 86;
 const SMALL_WIDTH: u32 = 160;
 const BOX_HEIGHT: u32 = 2 * PAD + 4 * LINE;
 const ROW: u32 = BOX_HEIGHT + GAP_Y;
@@ -115,7 +116,10 @@ impl<'a> Layout<'a> {
         self.times(cluster, top);
         for node in &cluster.loose {
             match node.class {
-                NodeClass::Commit => self.put(node, lane_x(lane_count), top, SMALL_WIDTH, BOX_COLUMNS),
+                NodeClass::Commit => {
+                    let at = (lane_x(lane_count), top + node.place.row * ROW);
+                    self.put_at(node, at, (SMALL_WIDTH, 0), BOX_COLUMNS);
+                }
                 _ => self.put(node, lane_x(0), top, WIDE_WIDTH, WIDE_COLUMNS),
             }
         }
