@@ -90,7 +90,7 @@ pub struct Facts {
 }
 
 /// Under whose word an iteration was picked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Picked {
     /// The batch's number.
     #[serde(skip_serializing_if = "Option::is_none")]
