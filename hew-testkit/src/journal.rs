@@ -37,6 +37,7 @@ pub struct JournalBuilder {
     model: Option<&'static str>,
     batches: u32,
     batch: Option<u32>,
+    model_observed: Option<String>,
 }
 
 /// The commit that a hand-made run starts from.
@@ -97,6 +98,7 @@ impl JournalBuilder {
             model: None,
             batches: 0,
             batch: None,
+            model_observed: None,
         };
         journal.push(JournalEvent::RunStarted {
             schema_version: SCHEMA_VERSION,
@@ -240,6 +242,7 @@ impl JournalBuilder {
     #[expect(clippy::cast_precision_loss, reason = "made-up durations are small")]
     pub fn exit_stopped(&mut self, id: IterationId, exit: Exit, ms: u64, stopped: Option<&str>) -> &mut Self {
         let (usage, cost_usd) = (self.usage, self.cost_usd);
+        let model_observed = self.model_observed.clone();
         self.after_ms(ms).push(JournalEvent::Exited {
             iteration: id,
             exit,
@@ -256,7 +259,7 @@ impl JournalBuilder {
             cost_usd,
             cost_source: cost_usd.map(|_| CostSource::Reported),
             session_id: None,
-            model_observed: None,
+            model_observed,
             tool_calls: Vec::new(),
             failure: None,
         })
@@ -265,6 +268,12 @@ impl JournalBuilder {
     /// What agents use that end from here on, and what it costs where the runtime says so.
     pub fn agents_use(&mut self, usage: Usage, cost_usd: Option<f64>) -> &mut Self {
         (self.usage, self.cost_usd) = (usage, cost_usd);
+        self
+    }
+
+    /// Which model iterations ask for that are planned from here on, and which one answers.
+    pub fn models(&mut self, asked: Option<&'static str>, observed: Option<&str>) -> &mut Self {
+        (self.model, self.model_observed) = (asked, observed.map(ToOwned::to_owned));
         self
     }
 

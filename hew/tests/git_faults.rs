@@ -214,7 +214,7 @@ fn attributes_of_the_tip_decide_how_files_merge() {
     let [tip, work] = sides;
     let merged = s
         .git
-        .merge(&MergeRequest { lane, tip, work, message: "m".to_owned(), kept_folders: Vec::new() })
+        .merge(&MergeRequest { lane, tip, work, message: "m".to_owned(), folders_of_tip: Vec::new() })
         .unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(s.repo.git(&["show", &format!("{commit}:CHANGES")]), "start\nleft\nright");
@@ -237,7 +237,7 @@ fn attributes_of_every_folder_count_where_only_they_are_checked_out() {
     let Inspection::Readable(found) = s.git.inspect_worktree(&lane).unwrap() else { panic!("it is broken") };
     assert_eq!((found.head, found.change_count), (tip, 0), "what is left out is not taken for deleted");
     let request =
-        MergeRequest { lane, tip: left, work: right, message: "m".to_owned(), kept_folders: Vec::new() };
+        MergeRequest { lane, tip: left, work: right, message: "m".to_owned(), folders_of_tip: Vec::new() };
     let merged = s.git.merge(&request).unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(s.repo.git(&["show", &format!("{commit}:deep/er/CHANGES")]), "start\nleft\nright");

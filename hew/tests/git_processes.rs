@@ -55,7 +55,7 @@ fn an_iteration_and_a_landing_cost_few_processes() {
         tip: base.clone(),
         work,
         message: "m".to_owned(),
-        kept_folders: Vec::new(),
+        folders_of_tip: Vec::new(),
     };
     let (cost, merged) = cost_of(|| git.merge(&request).unwrap());
     assert_eq!(cost, 2, "merge");

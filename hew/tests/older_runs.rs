@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+mod page_check;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,23 @@ fn json_lines(repo: &TestRepo, args: &[&str]) -> Vec<Value> {
 }
 
 const VIEWS: [&[&str]; 4] = [&["loop", "summary"], &["loop", "graph"], &["loop", "logs"], &["loop", "list"]];
+
+#[test]
+fn a_summary_of_an_older_layout_says_what_it_does_not_know() {
+    let shown = |name: &str| {
+        let repo = TestRepo::new();
+        let run = put_older(&repo, name);
+        let plain = text(&repo, &["loop", "summary"]).replace(run.to_str().unwrap(), "<folder>");
+        let colour = text(&repo, &["--color", "always", "loop", "summary"]);
+        (plain, colour.replace(run.to_str().unwrap(), "<folder>").replace('\u{1b}', "␛"))
+    };
+    for name in ["no-manifest", "manifest-over-root", "workers-only", "no-journal"] {
+        let (plain, colour) = shown(name);
+        assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
+        insta::assert_snapshot!(name, plain);
+        insta::assert_snapshot!(format!("{name}_in_colour"), colour);
+    }
+}
 
 /// What the four views say of a run of an older layout.
 struct Seen {
@@ -100,6 +119,9 @@ fn a_manifest_over_iterations_at_the_root_is_shown() {
     );
     assert_eq!(seen.summary["scope"], json!({"kind": "epics", "epic_ids": ["app-e1"]}));
     assert_eq!(column(&seen.rows, "task"), ["app-5", "app-6", "app-6"]);
+    assert_eq!(seen.summary["planner"], json!({"agent": 1, "runtime": 1, "fallback": 1}));
+    assert_eq!(seen.summary["helpers"]["planner"]["total"], 320);
+    assert_eq!(column(&seen.rows, "batch"), [1, 2, 3], "a batch belongs to the iteration of its number");
     assert_eq!(column(seen.summary["models"].as_array().unwrap(), "iterations"), [2, 1]);
     assert_eq!(seen.listed["state"], "completed");
 }
@@ -120,6 +142,7 @@ fn a_run_that_lost_its_journal_is_shown_from_its_files() {
     assert_eq!((&seen.summary["exit_code"], &seen.summary["gate"]), (&json!(5), &json!("just test")));
     assert_eq!(seen.summary["landed"]["commits"], 1);
     assert_eq!(seen.summary["landed"]["files"], 2);
+    assert_eq!(seen.summary["verify_outcome"]["kind"], "passed");
     assert_eq!(seen.summary["delivered_sha"], "03".repeat(20));
     assert_eq!(column(&seen.rows, "runtime"), ["claude", "codex"]);
     assert_eq!(seen.summary["tasks"][0]["gate"]["green"], true);
@@ -245,4 +268,22 @@ fn following_a_run_without_a_journal_shows_what_there_is_and_ends() {
     let rows = text(&repo, &["loop", "logs"]);
     assert!(rows.lines().count() > 1, "{rows}");
     assert_eq!(text(&repo, &["loop", "logs", "--follow"]), rows);
+}
+
+#[test]
+fn the_report_shows_them_too_and_says_what_is_missing() {
+    for name in ["no-manifest", "manifest-over-root", "workers-only", "no-journal"] {
+        let repo = TestRepo::new();
+        let run = put_older(&repo, name);
+        let page = text(&repo, &["loop", "report", "--out", "-"]);
+        let root = page_check::parse(&page);
+        page_check::assert_self_contained(&page, &root);
+        page_check::assert_figures(&root, &json_lines(&repo, &["loop", "summary"]).remove(0));
+        if name == "no-manifest" {
+            fs::write(run.join("iter-002.json"), "{\"number\": 2, ").unwrap();
+            let damaged = page_check::parse(&text(&repo, &["loop", "report", "--out", "-"]));
+            let short = damaged.by_id("answers").unwrap().text();
+            assert!(short.contains("What is missing here?") && short.contains("iter-002.json: "), "{short}");
+        }
+    }
 }

@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use std::process::{Output, Stdio};
 
 use chrono::{DateTime, TimeDelta, Utc};
+use hew::adapters::ledger;
 use hew::adapters::lock::ProjectLock;
 use hew::adapters::recorder::Recorder;
 use hew::adapters::store::RunFolder;
 use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
 use hew_core::record::event::StopReason;
+use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
 use hew_core::record::{RunView, Store};
 use hew_testkit::journal::{self, JournalBuilder, iteration};
 use hew_testkit::repo::TestRepo;
@@ -78,6 +80,11 @@ fn four_runs(repo: &TestRepo) -> Vec<JournalBuilder> {
     runs
 }
 
+/// The first line of each run in a list.
+fn runs_of(listed: &str) -> impl Iterator<Item = &str> {
+    listed.lines().filter(|line| line.starts_with("  loop-"))
+}
+
 #[test]
 fn list_shows_runs_newest_first_with_their_state() {
     let repo = TestRepo::new();
@@ -85,7 +92,7 @@ fn list_shows_runs_newest_first_with_their_state() {
     let runs = four_runs(&repo);
     let listed = text(&repo, &["loop", "list"]);
     let words: Vec<Vec<&str>> =
-        listed.lines().skip(1).map(|line| line.split_whitespace().take(2).collect()).collect();
+        runs_of(&listed).map(|line| line.split_whitespace().take(2).collect()).collect();
     let expected: Vec<Vec<&str>> = runs
         .iter()
         .rev()
@@ -93,7 +100,9 @@ fn list_shows_runs_newest_first_with_their_state() {
         .map(|(run, state)| vec![run.run_id().as_str(), state])
         .collect();
     assert_eq!(words, expected, "{listed}");
-    assert_eq!(text(&repo, &["loop", "list", "-n", "2"]).lines().count(), 1 + 2);
+    assert_eq!(runs_of(&text(&repo, &["loop", "list", "-n", "2"])).count(), 2);
+    assert!(listed.lines().all(|line| line.chars().count() <= 80), "{listed}");
+    assert!(listed.contains("1/12") && listed.contains("\n    ready_empty (exit code 0)\n"), "{listed}");
     let json = json_lines(&text(&repo, &["loop", "list", "--json"]));
     assert_eq!(json.len(), 4);
     assert_eq!((&json[3]["schema"], &json[3]["kind"]), (&json!(1), &json!("run")));
@@ -120,6 +129,43 @@ fn list_believes_run_json_only_while_it_is_as_new_as_the_journal() {
     run.after_ms(50).deliver_and_end();
     folder.append(&run.entries()[seen..]).unwrap();
     assert_eq!((&listed()["landed"], &listed()["state"]), (&json!(1), &json!("completed")));
+}
+
+#[test]
+fn a_delivery_after_the_end_counts_in_the_list_and_in_the_summary() {
+    let repo = TestRepo::new();
+    let run = journal::every_outcome();
+    put(&repo, &run);
+    let shared = repo.common_dir().join("hew");
+    let tell = |event: LedgerEvent| ledger::append(&shared, event).unwrap();
+    let (run_id, at, sha) = (run.run_id().clone(), at(1), journal::commit(103));
+    tell(LedgerEvent::Launched {
+        run_id: run_id.clone(),
+        at,
+        project: repo.root().display().to_string(),
+        state_dir: repo.root().join(".hew").display().to_string(),
+        target_branch: Some("main".into()),
+        launch_sha: journal::launch_commit(),
+        run_branch: format!("loop/{run_id}/main").as_str().into(),
+        pid: 1,
+        start_ticks: 1,
+    });
+    tell(LedgerEvent::Ended {
+        run_id: run_id.clone(),
+        at,
+        stop_reason: StopReason::MaxIter,
+        exit_code: 3,
+        tip_sha: sha.clone(),
+        delivery: LedgerDelivery::Undelivered,
+    });
+    let delivery = || json_lines(&text(&repo, &["loop", "list", "--json"])).remove(0)["delivery"].clone();
+    assert_eq!(delivery(), "undelivered");
+    assert!(text(&repo, &["loop", "list"]).contains("max_iter (exit code 3), not delivered to main"));
+    assert!(text(&repo, &["loop", "summary"]).contains("hew loop deliver"));
+    tell(LedgerEvent::Delivered { run_id, at, target: "main".into(), sha });
+    assert_eq!(delivery(), "delivered");
+    let summary = text(&repo, &["loop", "summary"]);
+    assert!(summary.contains("delivered to main") && !summary.contains("hew loop deliver"), "{summary}");
 }
 
 #[test]

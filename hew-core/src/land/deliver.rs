@@ -190,7 +190,7 @@ fn merge_target(
         tip: tip.clone(),
         work: at.clone(),
         message: format!("Merge {target} into the run\n\nHew-Run: {}\n", request.run),
-        kept_folders: Vec::new(),
+        folders_of_tip: Vec::new(),
         keep: Keep::CheckedOut(CleanDepth::KeepIgnored),
     };
     let (commit, tree) = match make_candidate(git, &candidate).map_err(words)? {

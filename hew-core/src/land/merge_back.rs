@@ -20,7 +20,7 @@ pub struct CandidateRequest {
     /// Message with trailers; see [`message`].
     pub message: String,
     /// Folders of which the result has the tip's version.
-    pub kept_folders: Vec<PathBuf>,
+    pub folders_of_tip: Vec<PathBuf>,
     /// What becomes of the candidate in the lane's worktree.
     pub keep: Keep,
 }
@@ -55,7 +55,7 @@ pub fn make_candidate(git: &dyn GitClient, request: &CandidateRequest) -> Result
         tip: request.tip.clone(),
         work: request.work.clone(),
         message: request.message.clone(),
-        kept_folders: request.kept_folders.clone(),
+        folders_of_tip: request.folders_of_tip.clone(),
     };
     match git.merge(&merge)? {
         MergeOutcome::Conflict { files } => Ok(Candidate::Conflict(files)),

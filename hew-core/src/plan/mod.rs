@@ -25,6 +25,7 @@ pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
 pub use health::{Rest, RuntimeHealth};
 pub use host::Host;
 pub use line::{choices, provenance_line};
+pub use model::is_same_model;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use spawn_plan::{

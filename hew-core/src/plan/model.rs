@@ -113,6 +113,26 @@ fn has_version(name: &str) -> bool {
     name.split('[').next().unwrap_or_default().contains(|c: char| c.is_ascii_digit())
 }
 
+/// What answered is what a runtime was told: the same name, the same with a date behind it, or one of the family that an
+/// alias names.
+pub fn is_same_model(told: &ModelName, observed: &str) -> bool {
+    let bare = |name: &str| name.split('[').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (told, observed) = (bare(told.as_str()), bare(observed));
+    if has_version(&told) {
+        let is_dated = |long: &str, short: &str| long.strip_prefix(short).is_some_and(is_date);
+        return told == observed || is_dated(&observed, &told) || is_dated(&told, &observed);
+    }
+    let words = |name: &str| name.split(['-', '/', '.', ':']).map(ToOwned::to_owned).collect::<Vec<_>>();
+    let (told, observed) = (words(&told), words(&observed));
+    told == ["default"] || observed.windows(told.len()).any(|part| part == told)
+}
+
+/// `-20251101`
+fn is_date(rest: &str) -> bool {
+    rest.strip_prefix('-')
+        .is_some_and(|date| date.len() == 8 && date.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +151,27 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(tag(text), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_answered_by_its_family_and_a_full_name_by_itself() {
+        for (told, observed, is_same) in [
+            ("opus", "claude-opus-5-5", true),
+            ("opus[1m]", "claude-opus-4-5-20251101", true),
+            ("Sonnet", "claude-3-5-sonnet-20241022", true),
+            ("opus", "claude-haiku-4-5", false),
+            ("op", "claude-opus-5-5", false),
+            ("default", "claude-haiku-4-5", true),
+            ("claude-opus-4-5", "claude-opus-4-5-20251101", true),
+            ("claude-opus-4-5-20251101", "claude-opus-4-5", true),
+            ("claude-opus-4", "claude-opus-4-5", false),
+            ("claude-opus-4-5", "claude-haiku-4-5", false),
+            ("gpt-5-codex", "gpt-5-codex", true),
+            ("gpt-5", "gpt-5-codex", false),
+            ("org/model", "org/model", true),
+        ] {
+            assert_eq!(is_same_model(&ModelName::new(told), observed), is_same, "{told} {observed}");
         }
     }
 

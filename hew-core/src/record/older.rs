@@ -3,6 +3,7 @@
 //! Each iteration's file is told once more as events, so that every figure is counted where those of a journal are. What
 //! files don't hold stays unknown: lines added and removed, parked tasks, leftovers.
 
+mod batch;
 mod iteration;
 
 use std::collections::BTreeMap;
@@ -10,8 +11,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::event::{DeliveryRecord, StopReason};
-use super::files::{IterationFile, ManifestFile, RunFile};
-use super::view::{IterationRow, Moment, RunEnding, RunHeader, RunView};
+use super::files::{BatchFile, IterationFile, ManifestFile, RunFile};
+use super::view::{IterationRow, Moment, RunEnding, RunHeader, RunView, VerifyView};
 use crate::ids::{IterationId, RunId, TaskId, WorkerId};
 
 /// What a run folder without a journal holds.
@@ -23,6 +24,8 @@ pub struct OlderFiles {
     pub workers: BTreeMap<WorkerId, RunFile>,
     /// manifest.json.
     pub manifest: Option<ManifestFile>,
+    /// batch-NNN.json, by number.
+    pub batches: BTreeMap<u32, BatchFile>,
     /// iter-NNN.json and worker-<n>/iter-NNN.json.
     pub iterations: BTreeMap<IterationId, IterationFile>,
 }
@@ -35,6 +38,7 @@ impl OlderFiles {
         view.is_from_files = true;
         let Some(started_at) = self.started_at() else { return (view, Vec::new()) };
         view.header = Some(self.header(id, started_at));
+        self.batches.iter().for_each(|(number, file)| batch::take(&mut view, *number, file, started_at));
         let mut attempts: BTreeMap<&TaskId, u32> = BTreeMap::new();
         let mut rows = Vec::with_capacity(self.iterations.len());
         for (number, (id, file)) in (1..).zip(self.in_order()) {
@@ -43,7 +47,9 @@ impl OlderFiles {
                 *seen = if file.attempt > 0 { file.attempt } else { *seen + 1 };
                 *seen
             });
-            let place = iteration::Place { id, number, attempt, started_at };
+            // Before iterations named their batch, that of their own number was theirs.
+            let own = u32::try_from(number).ok().filter(|number| self.batches.contains_key(number));
+            let place = iteration::Place { id, number, attempt, batch: file.batch.or(own), started_at };
             rows.push(iteration::take(&mut view, file, place));
         }
         self.end(&mut view, started_at);
@@ -118,6 +124,12 @@ impl OlderFiles {
             view.ending = Some(RunEnding { stop_reason, exit_code, remedies: Vec::new(), at: last });
         }
         let run = self.run_files().next();
+        view.verify = run.and_then(|file| file.verify_outcome.clone()).map(|outcome| VerifyView {
+            outcome,
+            sha: None,
+            log: None,
+            failed_tests: Vec::new(),
+        });
         view.delivered_sha = run.and_then(|file| file.delivered_sha.clone());
         if let (Some(target), Some(sha)) =
             (run.and_then(|file| file.target_branch.clone()), &view.delivered_sha)

@@ -17,7 +17,7 @@ pub mod spent;
 pub mod task;
 pub mod totals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -88,6 +88,8 @@ pub struct RunView {
     pub delivered_sha: Option<CommitId>,
     /// The run branch's commit after the latest landing.
     pub tip: Option<CommitId>,
+    /// Tasks whose landed work changed the project's settings.
+    pub settings_changed: BTreeSet<TaskId>,
     /// What is left over in scope.
     pub leftovers: Vec<LeftoverRecord>,
     /// The first notices.
@@ -136,15 +138,30 @@ impl RunView {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
     }
 
+    /// Tasks of which something landed.
+    pub fn landed_tasks(&self) -> usize {
+        self.tasks.values().filter(|task| task.landed_sha.is_some()).count()
+    }
+
     /// What was spent, by running agents too, as far as they have told.
     pub fn spent_so_far(&self) -> Spent {
-        let mut spent = self.totals.spent;
-        for live in self.in_flight().map(|iteration| iteration.live) {
-            spent.usage += live.usage;
-            if let Some(cost) = live.cost_usd {
-                spent.cost_usd = Some(spent.cost_usd.unwrap_or(0.0) + cost);
-            }
-        }
+        self.with_live(self.totals.spent, |_| true)
+    }
+
+    /// The same by one worker's agents.
+    pub fn spent_by_worker(&self, id: WorkerId) -> Spent {
+        let ended = self.workers.get(&id).map(|worker| worker.spent).unwrap_or_default();
+        self.with_live(ended, |iteration| iteration.id.worker == id)
+    }
+
+    /// The same by the agents that were asked for one model, or for none.
+    pub fn spent_by_model(&self, model: Option<&ModelName>) -> Spent {
+        let ended = self.models.asked.get(&model.cloned()).map(|totals| totals.spent).unwrap_or_default();
+        self.with_live(ended, |iteration| iteration.model.as_ref() == model)
+    }
+
+    fn with_live(&self, mut spent: Spent, is_of: impl Fn(&IterationView) -> bool) -> Spent {
+        self.in_flight().filter(|iteration| is_of(iteration)).for_each(|one| spent.add_live(&one.live));
         spent
     }
 
@@ -334,8 +351,11 @@ impl RunView {
                 }
             }
             JournalEvent::Gated { .. } => self.totals.gates += 1,
-            JournalEvent::Landed { .. } if !was_landed => {
+            JournalEvent::Landed { task, .. } if !was_landed => {
                 self.totals.add_landing(iteration);
+                if iteration.changes_settings() {
+                    self.settings_changed.insert(task.clone());
+                }
                 worker.landed += 1;
             }
             _ => {}

@@ -3,6 +3,7 @@
 //! Everything that comes from outside (titles, reasons, paths) is made visible on its way in. Colour is put into the text
 //! as styles; whoever prints drops them where they don't belong.
 
+pub mod facts;
 pub mod figures;
 pub mod graph;
 pub mod held;
@@ -12,6 +13,7 @@ pub mod logs;
 pub mod narrate;
 pub mod plan;
 pub mod report;
+pub mod run_list;
 pub mod status;
 mod stopping;
 pub mod style;

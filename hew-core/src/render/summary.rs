@@ -1,25 +1,32 @@
-//! What a run did: landed, proofs, failures, leftovers, and what a person should do now.
+//! What a run did, for a person who was away: what landed and where it is, what needs them, then the rest.
 //!
-//! A run that goes on, or that crashed, renders as far as it went and says so. Works on a view from which iterations were
-//! forgotten.
+//! A run that goes on, that crashed, or that an older layout left renders as far as it went and says so. Works on a view
+//! from which iterations were forgotten. No line is wider than a page unless a name is.
 
+mod effort;
 pub mod json;
 mod limits;
 mod models;
+mod needs;
+mod outcome;
 pub mod shape;
 pub(crate) mod spent;
 pub(crate) mod tasks;
+mod workers;
+
+pub(crate) use needs::{commands, leftover_command};
+pub(crate) use outcome::delivered;
 
 use std::fmt::Write as _;
 
-use super::figures::{count, duration_ms, duration_secs, grouped, stamp};
-use super::style::{self, FAINT, HEADING, WARN};
-use super::table::{self, Cell};
+use super::facts::{self, Fact, wrap};
+use super::figures::count;
+use super::style::{self, HEADING, WARN};
+use super::table::{self, Cell, PAGE};
 use super::text::visible;
-use super::verify;
-use crate::record::event::{DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord};
-use crate::record::view::{RunHeader, RunView, Spent};
-use crate::record::{IterationOutcome, RunState};
+use crate::record::RunState;
+use crate::record::event::ScopeRecord;
+use crate::record::view::{IterationRow, RunHeader, RunView};
 
 /// Most notices that are shown; the journal has them all.
 const MAX_NOTICES: usize = 20;
@@ -31,6 +38,8 @@ pub struct SummaryPlace<'a> {
     pub state: RunState,
     /// The run folder, for people.
     pub folder: &'a str,
+    /// Its iterations, in the order in which they began.
+    pub rows: &'a [IterationRow],
 }
 
 /// The whole summary.
@@ -38,20 +47,22 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
     let Some(header) = &view.header else {
         return format!("The run has not written anything yet: {}\n", visible(place.folder));
     };
-    let mut out = banner(header, place.state);
-    out.push_str(&facts(view, header));
+    let needs = needs::of(view, header, place);
+    let mut out = banner(view, header, place.state);
+    out.push_str(&outcome::verdict(view, header, &needs));
+    out.push('\n');
+    out.push_str(&facts::render(&outcome::facts(view, header)));
     for section in [
+        needs::section(&needs),
+        in_flight(view, place.state),
+        tasks::table(view),
+        needs::left_over(view),
+        figures(view, header, place.rows),
+        workers::table(view),
         models::table(view),
         models::differing(view),
-        workers(view),
-        tasks::table(view),
         limits::runtimes(view),
-        in_flight(view, place.state),
-        tasks::parked(view),
-        tasks::bugs(view),
-        leftovers(&view.leftovers),
         notices(view),
-        next(view, header, place.state),
     ] {
         out.push_str(&section);
     }
@@ -59,53 +70,33 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
     out
 }
 
-fn banner(header: &RunHeader, state: RunState) -> String {
+fn banner(view: &RunView, header: &RunHeader, state: RunState) -> String {
     let style = style::of_state(state);
+    let mut out =
+        format!("{HEADING}hew run {}{HEADING:#}  {style}{}{style:#}\n", header.run_id, state.as_str());
     let note = match state {
-        RunState::Running => " (so far)",
-        RunState::Crashed => " (its process is gone; this is how far its journal goes)",
+        RunState::Running => "It goes on; this is how far it is.",
+        RunState::Crashed if view.is_from_files => "It did not come to its end, or did not say so.",
+        RunState::Crashed => "Its process is gone; this is how far its journal goes.",
         _ => "",
     };
-    format!("{HEADING}hew run {}{HEADING:#}  {style}{}{style:#}{note}\n", header.run_id, state.as_str())
+    let layout = "It has no journal, as in an older layout: its files don't tell all of this.";
+    for line in [note, if view.is_from_files { layout } else { "" }].iter().filter(|line| !line.is_empty()) {
+        let _ = writeln!(out, "  {WARN}{line}{WARN:#}");
+    }
+    out
 }
 
-fn facts(view: &RunView, header: &RunHeader) -> String {
-    let totals = &view.totals;
-    let took = duration_ms(view.duration_ms());
-    let took = if view.ending.is_some() { format!("took {took}") } else { format!("{took} so far") };
-    let started = format!("{}, {took}", stamp(header.started.at));
-    let landed = format!(
-        "{} in {}, {}, +{} -{}",
-        count(view.tasks.values().filter(|task| task.landed_sha.is_some()).count() as u64, "task", "tasks"),
-        count(totals.landed, "commit", "commits"),
-        count(totals.files, "file", "files"),
-        totals.added,
-        totals.removed
-    );
-    let mut rows = vec![
-        ("started", started),
-        ("scope", scope(header)),
-        ("iterations", iterations(view)),
-        ("gate", gate(header, view.baseline.as_ref())),
-        ("landed", landed),
-    ];
-    rows.extend(
-        view.verify.as_ref().map(|seen| ("verify", verify::words(&seen.outcome, &seen.failed_tests))),
-    );
-    rows.push(("delivered", delivered(view, header)));
-    rows.extend(spent::facts(&view.totals.spent));
-    rows.extend(limits::budget_facts(view, header));
-    rows.extend(limits::waiting(view));
-    if let Some(ending) = &view.ending {
-        let stopped = ending.words();
-        let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
-        rows.push(("stopped", stopped + &why));
-    } else if let Some(stop) = &view.stop {
-        rows.push(("stopping", format!("{}: {}", stop.reason.as_str(), stop.detail)));
-    }
-    let rows: Vec<_> =
-        rows.into_iter().map(|(name, what)| vec![Cell::text(name).styled(FAINT), Cell::text(what)]).collect();
-    table::render(&rows)
+/// The figures, behind what happened and what is to be done.
+fn figures(view: &RunView, header: &RunHeader, rows: &[IterationRow]) -> String {
+    let mut facts =
+        vec![Fact::new("iterations", outcome::iterations(view)), Fact::new("scope", scope(header))];
+    facts.extend(spent::planner(view));
+    facts.extend(spent::facts(&view.spent_so_far()).into_iter().map(|(name, text)| Fact::new(name, text)));
+    facts.extend(spent::helpers(view));
+    facts.extend(limits::budget_facts(view, header));
+    facts.extend(limits::waiting(view));
+    heading("figures") + &facts::render(&facts) + &effort::line(rows)
 }
 
 /// The slice of the queue, and how much was in it.
@@ -122,89 +113,8 @@ pub(crate) fn scope(header: &RunHeader) -> String {
     what + &open.map(|open| format!("; {open} open at launch")).unwrap_or_default()
 }
 
-fn iterations(view: &RunView) -> String {
-    let mut parts: Vec<String> = IterationOutcome::ALL
-        .into_iter()
-        .filter_map(|outcome| view.totals.outcomes.get(&outcome).map(|n| format!("{n} {}", outcome.as_str())))
-        .collect();
-    let open = view.totals.iterations.saturating_sub(view.totals.ended());
-    if open > 0 {
-        parts.push(format!("{open} not ended"));
-    }
-    let kinds = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    format!("{}{kinds}", view.totals.iterations)
-}
-
-fn gate(header: &RunHeader, baseline: Option<&GateRecord>) -> String {
-    let Some(command) = &header.gate else { return "none".to_owned() };
-    match baseline {
-        Some(gate) if gate.is_green() => {
-            format!("{command} (green on the launch commit in {})", duration_secs(gate.duration_secs))
-        }
-        Some(gate) => format!("{command} (red on the launch commit: {})", red_reason(gate)),
-        None => command.clone(),
-    }
-}
-
-fn red_reason(gate: &GateRecord) -> String {
-    match &gate.stopped {
-        Some(stopped) => format!("stopped: {stopped}"),
-        None => gate.exit.to_string(),
-    }
-}
-
-/// What came of the delivery, in a line.
-pub(crate) fn delivered(view: &RunView, header: &RunHeader) -> String {
-    let branch = header.run_branch.as_ref().map_or("?", |branch| branch.as_str());
-    match &view.delivery {
-        Some(DeliveryRecord::Delivered { target, sha }) => format!("{target} is at {}", sha.short()),
-        Some(DeliveryRecord::NotWanted { reason }) if view.totals.landed == 0 => format!("no: {reason}"),
-        Some(DeliveryRecord::NotWanted { reason }) => format!("no: {reason}; see {branch}"),
-        Some(DeliveryRecord::Refused { target, reason, .. }) => {
-            format!("not to {target}: {reason}; the result is on {branch}")
-        }
-        None => format!("not yet; the result is on {branch}"),
-    }
-}
-
 fn heading(text: &str) -> String {
     format!("\n{HEADING}{text}{HEADING:#}\n")
-}
-
-/// Only with two workers and more.
-fn workers(view: &RunView) -> String {
-    if view.jobs() < 2 || view.workers.is_empty() {
-        return String::new();
-    }
-    let has_tokens = view.totals.spent.usage.total() > 0;
-    let tokens = |spent: &Spent| has_tokens.then(|| Cell::number(grouped(spent.usage.total())));
-    let mut names = vec!["worker", "iterations", "closed", "landed", "busy"];
-    names.extend(has_tokens.then_some("tokens"));
-    names.push("runtimes");
-    let mut rows = vec![names.into_iter().map(|name| Cell::text(name).styled(FAINT)).collect::<Vec<_>>()];
-    for (id, worker) in &view.workers {
-        let runtimes = worker.runtimes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-        let mut row = vec![
-            Cell::text(id.to_string()),
-            Cell::number(worker.iterations),
-            Cell::number(worker.closed),
-            Cell::number(worker.landed),
-            Cell::number(duration_ms(worker.busy_ms)),
-        ];
-        row.extend(tokens(&worker.spent));
-        row.push(Cell::text(runtimes));
-        rows.push(row);
-    }
-    let mut all = vec![
-        Cell::text("all"),
-        Cell::number(view.totals.iterations),
-        Cell::number(view.totals.of(IterationOutcome::Closed)),
-        Cell::number(view.totals.landed),
-        Cell::number(duration_ms(view.totals.busy_ms)),
-    ];
-    all.extend(tokens(&view.totals.spent));
-    rows.push(all);
-    heading("workers") + &table::render(&rows)
 }
 
 fn in_flight(view: &RunView, state: RunState) -> String {
@@ -215,7 +125,7 @@ fn in_flight(view: &RunView, state: RunState) -> String {
                 Cell::text(iteration.id.to_string()),
                 Cell::text(iteration.task.as_ref().map_or("?", |task| task.as_str())),
                 Cell::text(iteration.phase.as_str()),
-                Cell::short(&iteration.title, tasks::TITLE_COLUMNS),
+                Cell::text(&iteration.title),
             ]
         })
         .collect();
@@ -223,34 +133,7 @@ fn in_flight(view: &RunView, state: RunState) -> String {
         return String::new();
     }
     let name = if state == RunState::Running { "in flight" } else { "cut off" };
-    heading(name) + &table::render(&rows)
-}
-
-fn leftovers(leftovers: &[LeftoverRecord]) -> String {
-    if leftovers.is_empty() {
-        return String::new();
-    }
-    let rows: Vec<_> = leftovers
-        .iter()
-        .map(|left| {
-            vec![
-                Cell::text(left.task.as_str()),
-                Cell::text(&left.why),
-                Cell::text(leftover_command(left)).styled(FAINT),
-                Cell::short(&left.title, tasks::TITLE_COLUMNS),
-            ]
-        })
-        .collect();
-    heading("left over") + &table::render(&rows)
-}
-
-/// The command that deals with a leftover.
-pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
-    match left.why.as_str() {
-        "parked" => format!("hew task unpark {}", left.task),
-        "ready" => format!("hew loop run --task {}", left.task),
-        _ => format!("hew task show {}", left.task),
-    }
+    heading(name) + &table::fitted(&rows)
 }
 
 fn notices(view: &RunView) -> String {
@@ -260,36 +143,15 @@ fn notices(view: &RunView) -> String {
     let mut out = heading("noticed");
     for notice in view.notices.iter().take(MAX_NOTICES) {
         let about = notice.about.map(|id| format!("{id} ")).unwrap_or_default();
-        let _ = writeln!(out, "  {WARN}!{WARN:#} {about}{}", visible(&notice.text));
+        let mut sign = format!("{WARN}!{WARN:#}");
+        for line in wrap(&visible(&format!("{about}{}", notice.text)), PAGE - 4) {
+            let _ = writeln!(out, "  {sign} {line}");
+            " ".clone_into(&mut sign);
+        }
     }
     let more = view.notice_count.saturating_sub(MAX_NOTICES as u64);
     if more > 0 {
         let _ = writeln!(out, "  and {more} more, in events.jsonl");
-    }
-    out
-}
-
-/// What a person should do now, one command each.
-pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
-    let mut commands: Vec<String> =
-        view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
-    if state == RunState::Crashed {
-        if view.totals.landed > 0 && view.delivery.is_none() && header.target_branch.is_some() {
-            commands.push(format!("hew loop deliver --run-id {}", header.run_id));
-        }
-        commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
-    }
-    commands
-}
-
-fn next(view: &RunView, header: &RunHeader, state: RunState) -> String {
-    let commands = commands(view, header, state);
-    if commands.is_empty() {
-        return String::new();
-    }
-    let mut out = heading("next");
-    for command in commands {
-        let _ = writeln!(out, "  {}", visible(&command));
     }
     out
 }

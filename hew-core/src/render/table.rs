@@ -69,6 +69,27 @@ pub fn cut(text: &str, columns: usize) -> String {
     out
 }
 
+/// Columns that a page for people has.
+pub const PAGE: usize = 80;
+
+/// Fewest columns that the last column is cut to.
+const LEAST: usize = 8;
+
+/// The same as [`render`], with the last column cut so that no line is wider than the page.
+pub fn fitted(rows: &[Vec<Cell>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width()).max().unwrap_or(0)
+    };
+    let before: usize = (0..columns.saturating_sub(1)).map(|column| width(column) + 2).sum();
+    let room = PAGE.saturating_sub(before + 2).max(LEAST);
+    let mut rows = rows.to_vec();
+    for cell in rows.iter_mut().filter_map(|row| row.get_mut(columns - 1)) {
+        cell.text = cut(&cell.text, room);
+    }
+    render(&rows)
+}
+
 /// Rows in columns, each line indented by two spaces. Rows may differ in length.
 pub fn render(rows: &[Vec<Cell>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -98,6 +119,15 @@ mod tests {
             vec![Cell::text("a\nb"), Cell::number(1234), Cell::text("y")],
         ];
         assert_eq!(render(&rows), "  日本     7  x\n  a\\nb  1234  y\n");
+    }
+
+    #[test]
+    fn the_last_column_is_cut_to_the_page() {
+        let rows = [vec![Cell::text("app-1"), Cell::text("x".repeat(300))], vec![Cell::text("app-22")]];
+        let text = fitted(&rows);
+        assert_eq!(text.lines().map(UnicodeWidthStr::width).max(), Some(PAGE), "{text}");
+        assert!(text.starts_with("  app-1   xxx") && text.ends_with("…\n  app-22\n"), "{text}");
+        assert_eq!(fitted(&[]), "");
     }
 
     #[test]

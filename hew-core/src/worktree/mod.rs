@@ -169,7 +169,7 @@ pub struct MergeRequest {
     /// The commit's message with trailers.
     pub message: String,
     /// Folders of which the result has the tip's version, whatever the work did to them.
-    pub kept_folders: Vec<PathBuf>,
+    pub folders_of_tip: Vec<PathBuf>,
 }
 
 /// Git that can't do what was asked, beyond the outcomes that each call names.

@@ -166,6 +166,6 @@ fn request(lane: &Path, tip: &CommitId, work: &CommitId) -> MergeRequest {
         tip: tip.clone(),
         work: work.clone(),
         message: "t-1: Title\n\nHew-Task: t-1".to_owned(),
-        kept_folders: Vec::new(),
+        folders_of_tip: Vec::new(),
     }
 }

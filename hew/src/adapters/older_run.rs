@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::ids::{IterationId, WorkerId};
 use hew_core::record::StoreError;
-use hew_core::record::files::{FileError, IterationFile, MANIFEST, RUN, RunFile, parse};
+use hew_core::record::files::{FileError, IterationFile, MANIFEST, RUN, RunFile, batch_of_name, parse};
 use hew_core::record::older::OlderFiles;
 use serde::de::DeserializeOwned;
 
@@ -23,6 +23,11 @@ pub fn read(dir: &Path) -> Result<(OlderFiles, Vec<String>), StoreError> {
     reading.files.manifest = reading.value(&dir.join(MANIFEST));
     reading.iterations(dir, None)?;
     for path in sorted(dir)? {
+        if let Some(number) = batch_of_name(name(&path))
+            && let Some(batch) = reading.value(&path)
+        {
+            reading.files.batches.insert(number, batch);
+        }
         if let Some(worker) = name(&path).strip_prefix("worker-").and_then(|number| number.parse().ok()) {
             let worker = WorkerId(worker);
             if let Some(run) = reading.value(&path.join(RUN)) {

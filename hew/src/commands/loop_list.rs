@@ -1,105 +1,65 @@
 //! `hew loop list`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::{BranchName, CommitId, RunId};
 use hew_core::output::Output;
-use hew_core::record::files::RunFile;
-use hew_core::record::{RunState, StopReason};
-use hew_core::render::figures::{duration_ms, stamp};
-use hew_core::render::style::{self, FAINT};
-use hew_core::render::table::{self, Cell};
+use hew_core::record::event::StopReason;
+use hew_core::record::files::{CostSource, RunFile};
+use hew_core::record::ledger::{LedgerDelivery, LedgerRun};
+use hew_core::record::{RunState, StoreError};
+use hew_core::render::run_list;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::past_runs;
-use crate::adapters::lock;
 use crate::adapters::project::Project;
 use crate::adapters::run_index::{self, RunEntry};
+use crate::adapters::{ledger, lock};
 use crate::cli::loop_args::ListArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Runs, newest first.
-pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
-    let holder = lock::holder(&project.shared_dir);
-    let mut rows = Vec::new();
-    for entry in run_index::list(&project.state_dir)?.into_iter().take(args.count) {
-        let (file, state) = match past_runs::brief(&entry) {
-            Ok(file) => {
-                let state = past_runs::state_of(&entry.id, file.as_ref(), holder.as_ref());
-                (file, Some(state))
-            }
-            Err(error) => {
-                ui.warn(&error.to_string());
-                (None, None)
-            }
-        };
-        if ui.is_json() {
-            ui.print_output(&listed(&entry, state, file.as_ref()));
-        } else {
-            rows.push(row(&entry, state, file.as_ref()));
-        }
-    }
-    if !ui.is_json() && rows.is_empty() {
-        ui.say("this project has no runs yet");
-    } else if !rows.is_empty() {
-        let names = ["run", "state", "started", "took", "iterations", "landed", "stopped", "exit"];
-        rows.insert(0, names.map(|name| Cell::text(name).styled(FAINT)).to_vec());
-        ui.print(&table::render(&rows));
-    }
-    Ok(code::OK)
-}
-
-fn took_ms(file: &RunFile) -> u64 {
-    let took = file.last_updated_at.signed_duration_since(file.started_at);
-    u64::try_from(took.num_milliseconds()).unwrap_or(0)
-}
-
-fn row(entry: &RunEntry, state: Option<RunState>, file: Option<&RunFile>) -> Vec<Cell> {
-    let id = Cell::text(entry.id.as_str());
-    let state = match state {
-        Some(state) => Cell::text(state.as_str()).styled(style::of_state(state)),
-        None => Cell::text("unreadable").styled(style::BAD),
-    };
-    let Some(file) = file else { return vec![id, state] };
-    vec![
-        id,
-        state,
-        Cell::text(stamp(file.started_at)),
-        Cell::number(duration_ms(took_ms(file))),
-        Cell::number(file.iter_count),
-        Cell::number(file.landed),
-        Cell::text(file.stop_reason.map_or("-", StopReason::as_str)),
-        Cell::number(file.exit_code.map_or_else(|| "-".to_owned(), |code| code.to_string())),
-    ]
-}
-
-/// A run, briefly. What only its files tell is null where they can't be read.
+/// A run in a list. What its record does not tell is null.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct ListedRun<'a> {
     /// The run.
     run_id: &'a RunId,
-    /// How it stands; null where nobody can tell.
+    /// How it stands; null where its record can't be read.
     state: Option<RunState>,
+    /// Why it can't be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
     /// Its folder.
     folder: &'a Path,
     /// When it was launched.
     started_at: Option<DateTime<Utc>>,
-    /// The latest entry of its journal.
+    /// Its record's latest entry.
     last_sign_of_life: Option<DateTime<Utc>>,
-    /// Workers.
+    /// Milliseconds between the two.
+    duration_ms: Option<u64>,
+    /// Number of workers.
     jobs: Option<u16>,
     /// Iterations that began.
     iterations: Option<u64>,
     /// Landings.
     landed: Option<u64>,
+    /// Tasks in scope that were open at launch.
+    in_scope: Option<usize>,
+    /// Tokens of all kinds.
+    tokens: Option<u64>,
+    /// Money in USD, as far as a price is known.
+    cost_usd: Option<f64>,
+    /// Where the price of all of it came from.
+    cost_source: Option<CostSource>,
     /// The branch that was checked out at launch.
     target_branch: Option<&'a BranchName>,
     /// Where results land.
     run_branch: Option<&'a BranchName>,
+    /// What became of its result; null while it runs, and if it crashed.
+    delivery: Option<LedgerDelivery>,
     /// Where the target was brought.
     delivered_sha: Option<&'a CommitId>,
     /// Why it ended.
@@ -112,19 +72,84 @@ impl Output for ListedRun<'_> {
     const KIND: &'static str = "run";
 }
 
-fn listed<'a>(entry: &'a RunEntry, state: Option<RunState>, file: Option<&'a RunFile>) -> ListedRun<'a> {
+/// Runs, newest first, each as soon as it is read.
+pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
+    let project = Project::discover()?;
+    let holder = lock::holder(&project.shared_dir);
+    let known = ledger::read(&project.shared_dir).unwrap_or_else(|error| {
+        ui.warn(&error.to_string());
+        Default::default()
+    });
+    let known: BTreeMap<RunId, LedgerRun> =
+        known.0.into_iter().map(|run| (run.run_id.clone(), run)).collect();
+    let runs = run_index::list(&project.state_dir)?;
+    if runs.is_empty() && !ui.is_json() {
+        ui.say("this project has no runs yet");
+        return Ok(code::OK);
+    }
+    if !ui.is_json() {
+        ui.print(&run_list::heading());
+    }
+    for entry in runs.into_iter().take(args.count) {
+        let read = past_runs::brief(&entry, holder.as_ref());
+        if let Err(error) = &read {
+            ui.warn(&error.to_string());
+        }
+        let state = |file: Option<&RunFile>| past_runs::state_of(&entry.id, file, holder.as_ref());
+        let state = read.as_ref().ok().map(|file| state(file.as_ref()));
+        let ledger = known.get(&entry.id);
+        if ui.is_json() {
+            ui.print_output(&listed(&entry, state, &read, ledger));
+        } else {
+            let file = read.as_ref().ok().and_then(Option::as_ref);
+            ui.print(&run_list::row(&run_list::RunLine {
+                id: &entry.id,
+                state,
+                file,
+                delivery: delivery(file, ledger),
+            }));
+        }
+    }
+    Ok(code::OK)
+}
+
+/// The ledger's latest word; of a run that it does not know, its record's.
+fn delivery(file: Option<&RunFile>, known: Option<&LedgerRun>) -> Option<LedgerDelivery> {
+    let is_delivered = known.is_some_and(|run| run.delivered.is_some())
+        || (known.is_none() && file.is_some_and(|file| file.delivered_sha.is_some()));
+    if is_delivered {
+        return Some(LedgerDelivery::Delivered);
+    }
+    known.and_then(|run| run.ended.as_ref()).map(|ended| ended.delivery)
+}
+
+fn listed<'a>(
+    entry: &'a RunEntry,
+    state: Option<RunState>,
+    read: &'a Result<Option<RunFile>, StoreError>,
+    known: Option<&'a LedgerRun>,
+) -> ListedRun<'a> {
+    let file = read.as_ref().ok().and_then(Option::as_ref);
+    let later = known.and_then(|run| run.delivered.as_ref()).map(|(_, sha)| sha);
     ListedRun {
         run_id: &entry.id,
         state,
+        error: read.as_ref().err().map(ToString::to_string),
         folder: &entry.dir,
         started_at: file.map(|file| file.started_at),
         last_sign_of_life: file.map(|file| file.last_updated_at),
+        duration_ms: file.map(run_list::took_ms),
         jobs: file.map(|file| file.jobs),
         iterations: file.map(|file| file.iter_count),
         landed: file.map(|file| file.landed),
+        in_scope: file.and_then(|file| file.in_scope),
+        tokens: file.map(|file| file.cumulative_tokens),
+        cost_usd: file.and_then(|file| file.cost_usd),
+        cost_source: file.and_then(|file| file.cost_source),
         target_branch: file.and_then(|file| file.target_branch.as_ref()),
         run_branch: file.and_then(|file| file.run_branch.as_ref()),
-        delivered_sha: file.and_then(|file| file.delivered_sha.as_ref()),
+        delivery: delivery(file, known),
+        delivered_sha: later.or(file.and_then(|file| file.delivered_sha.as_ref())),
         stop_reason: file.and_then(|file| file.stop_reason),
         exit_code: file.and_then(|file| file.exit_code),
     }

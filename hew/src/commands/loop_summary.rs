@@ -16,9 +16,9 @@ use crate::ui::Ui;
 /// What a run did.
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover()?;
-    let run = past_runs::open(&project, args.run_id.as_deref(), ui)?;
+    let (run, rows) = past_runs::open_with_rows(&project, args.run_id.as_deref(), ui)?;
     let folder = run.dir.to_string_lossy();
-    let place = SummaryPlace { state: run.state, folder: &folder };
+    let place = SummaryPlace { state: run.state, folder: &folder, rows: &rows };
     if ui.is_json() {
         ui.print_json(&SummaryJson { view: &run.view, place });
     } else {
@@ -32,8 +32,9 @@ pub fn show_after_run(folder: &Path, ui: &Ui) -> Result<(), Failure> {
     if ui.is_json() {
         return Ok(());
     }
-    let (view, _) = store::fold(folder, false).map_err(unreadable)?;
+    let (view, rows, _) = store::fold_rows(folder).map_err(unreadable)?;
     let state = RunState::of_ending(view.ending.as_ref(), false);
-    ui.print(&summary::text(&view, SummaryPlace { state, folder: &folder.to_string_lossy() }));
+    let place = SummaryPlace { state, folder: &folder.to_string_lossy(), rows: &rows };
+    ui.print(&summary::text(&view, place));
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::RunId;
+use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::{self, FileError, JOURNAL, RUN, RunFile};
 use hew_core::record::view::{IterationRow, RunView};
 use hew_core::record::{RunState, StoreError};
@@ -13,7 +14,7 @@ use serde::Deserialize;
 use crate::adapters::lock::{self, Holder};
 use crate::adapters::project::Project;
 use crate::adapters::run_index::{self, RunEntry};
-use crate::adapters::{jsonl, older_run, store};
+use crate::adapters::{jsonl, ledger, older_run, store};
 use crate::failure::Failure;
 use crate::ui::Ui;
 
@@ -75,8 +76,15 @@ fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), S
     Ok((view, rows, warnings))
 }
 
-fn past_run(project: &Project, entry: RunEntry, view: RunView, gaps: Vec<String>) -> PastRun {
+fn past_run(project: &Project, entry: RunEntry, mut view: RunView, gaps: Vec<String>) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held(project, &entry.id));
+    let (known, _) = ledger::read(&project.shared_dir).unwrap_or_default();
+    // A run that is over is delivered without its journal.
+    let later = known.into_iter().find(|run| run.run_id == entry.id).and_then(|run| run.delivered);
+    if let Some((target, sha)) = later {
+        view.delivered_sha = Some(sha.clone());
+        view.delivery = Some(DeliveryRecord::Delivered { target, sha });
+    }
     PastRun { id: entry.id, dir: entry.dir, state, view, gaps }
 }
 
@@ -85,9 +93,9 @@ pub fn is_held(project: &Project, run: &RunId) -> bool {
     lock::holder(&project.shared_dir).is_some_and(|holder| holder.run_id == *run)
 }
 
-/// What a list needs of a run. Its run.json is believed where it is as new as the journal's last line, else the journal
-/// is folded; `None` if the run never wrote anything.
-pub fn brief(entry: &RunEntry) -> Result<Option<RunFile>, StoreError> {
+/// What a list needs of a run. Its run.json is believed while it lives, for it follows the journal at once, and where it is
+/// as new as the journal's last line; else the journal is folded. `None` if the run never wrote anything.
+pub fn brief(entry: &RunEntry, holder: Option<&Holder>) -> Result<Option<RunFile>, StoreError> {
     let journal = entry.dir.join(JOURNAL);
     let path = entry.dir.join(RUN);
     let file = fs::read_to_string(&path).ok().map(|text| files::parse::<RunFile>(&text));
@@ -95,7 +103,8 @@ pub fn brief(entry: &RunEntry) -> Result<Option<RunFile>, StoreError> {
         return Err(StoreError { path, reason: newer.to_string() });
     }
     let file = file.and_then(Result::ok);
-    if !journal.exists() && file.is_some() {
+    let is_alive = holder.is_some_and(|holder| holder.run_id == entry.id);
+    if file.is_some() && (is_alive || !journal.exists()) {
         return Ok(file);
     }
     let last = jsonl::last_line(&journal).ok().flatten();

@@ -164,7 +164,7 @@ impl Lane {
             tip: tip.clone(),
             work: work.clone(),
             message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
-            kept_folders: rig.tracker_folders(),
+            folders_of_tip: rig.tracker_folders(),
             keep: if stands { Keep::CheckedOut(self.depth) } else { Keep::Held },
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::worker_subdir;
+use super::{CostSource, worker_subdir};
 use crate::ids::{BranchName, CommitId, RunId, WorkerId};
 use crate::record::event::{
     SCHEMA_VERSION, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
@@ -74,6 +74,15 @@ pub struct RunFile {
     /// Landings so far.
     #[serde(default)]
     pub landed: u64,
+    /// Tasks in scope that were open at launch; unknown in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_scope: Option<usize>,
+    /// Money in USD, as far as a price is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_usd: Option<f64>,
+    /// Where the price of all of it came from; unknown in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost_source: Option<CostSource>,
     /// The effective settings, with origins.
     #[serde(default)]
     pub settings: Vec<SettingRecord>,
@@ -110,6 +119,9 @@ impl RunFile {
             hew_version: header.hew_version.clone(),
             tracker: header.tracker.clone(),
             landed: view.totals.landed,
+            in_scope: header.in_scope,
+            cost_usd: view.totals.spent.cost_usd,
+            cost_source: Some(view.totals.spent.source()),
             settings: header.settings.clone(),
         })
     }

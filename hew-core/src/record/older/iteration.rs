@@ -20,6 +20,8 @@ pub(super) struct Place {
     /// Over all workers, from 1.
     pub(super) number: u64,
     pub(super) attempt: u32,
+    /// The batch that it was picked under.
+    pub(super) batch: Option<u32>,
     /// When the run began.
     pub(super) started_at: DateTime<Utc>,
 }
@@ -69,7 +71,7 @@ fn started(file: &IterationFile, place: Place) -> JournalEvent {
         actor: Actor::new(""),
         base_sha: file.base_sha.clone().unwrap_or_else(|| CommitId::new("")),
         builds_on: Vec::new(),
-        batch: file.batch,
+        batch: place.batch,
     }
 }
 

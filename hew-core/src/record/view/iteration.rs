@@ -8,6 +8,9 @@ use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
 /// Most tool calls of an iteration that are kept.
 const MAX_TOOL_CALLS: usize = 500;
 
+/// Names of a project's settings, at its root.
+const PROJECT_SETTINGS: [&str; 2] = [".hew.toml", "hew.toml"];
+
 /// Work that did not merge.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConflictView {
@@ -185,14 +188,16 @@ impl IterationView {
         }
     }
 
-    /// What its agents used, a running one as far as it has told.
+    /// What its agents used, with what a running one has told of.
     pub fn spent_so_far(&self) -> Spent {
         let mut spent = self.spent;
-        spent.usage += self.live.usage;
-        if let Some(cost) = self.live.cost_usd {
-            spent.cost_usd = Some(spent.cost_usd.unwrap_or(0.0) + cost);
-        }
+        spent.add_live(&self.live);
         spent
+    }
+
+    /// Its work changes the project's settings, as far as the journal names the files that it touched.
+    pub(super) fn changes_settings(&self) -> bool {
+        self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
     }
 
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {

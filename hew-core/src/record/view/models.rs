@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{IterationView, Spent};
 use crate::ids::ModelName;
+use crate::plan::is_same_model;
 use crate::schedule::cost::CostSource;
 use crate::usage::Usage;
 
@@ -48,7 +49,7 @@ impl Models {
         totals.spent.add(usage, cost_usd, source);
         let told = iteration.model_told.as_ref().or(iteration.model.as_ref());
         if let (Some(told), Some(observed)) = (told, &iteration.model_observed)
-            && told.as_str() != observed
+            && !is_same_model(told, observed)
         {
             *self.differing.entry((told.clone(), observed.clone())).or_default() += 1;
         }

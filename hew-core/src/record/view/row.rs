@@ -68,6 +68,7 @@ impl Output for IterationRow {
 impl IterationRow {
     /// The brief form.
     pub fn of(view: &IterationView) -> Self {
+        let spent = view.spent_so_far();
         Self {
             id: view.id,
             number: view.number,
@@ -83,8 +84,8 @@ impl IterationRow {
             runtime: view.runtime.clone(),
             model: view.model.clone(),
             model_observed: view.model_observed.clone(),
-            usage: view.spent.usage,
-            cost_usd: view.spent.cost_usd,
+            usage: spent.usage,
+            cost_usd: spent.cost_usd,
             base_sha: view.base_sha.clone(),
             landed_sha: view.landed_sha.clone(),
             builds_on: view.builds_on.clone(),

@@ -226,10 +226,11 @@ fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     tile(page, "lines removed", "landed.removed", totals.removed, format!("−{}", grouped(totals.removed)))?;
     tile(page, "iterations", "iterations", totals.iterations, grouped(totals.iterations))?;
     tile(page, "time", "duration_ms", view.duration_ms(), duration_ms(view.duration_ms()))?;
-    let tokens = totals.spent.usage.total();
+    let spent = view.spent_so_far();
+    let tokens = spent.usage.total();
     if tokens > 0 {
         tile(page, "tokens", "tokens.total", tokens, grouped(tokens))?;
-        match totals.spent.cost_usd {
+        match spent.cost_usd {
             Some(cost) => tile(page, "cost", "tokens.cost_usd", cost, usd(cost))?,
             None => tile(page, "cost", "tokens.cost_usd", "null", "unknown")?,
         }

@@ -4,10 +4,10 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{SummaryPlace, leftover_command, limits, models, spent, tasks};
+use super::{SummaryPlace, effort, limits, models, needs, spent, tasks, workers};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
-use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView, WorkerTotals};
+use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView};
 
 /// The whole summary, to be written as one object: `"schema": 1, "kind": "summary"`. Tasks are made as they are written,
 /// so that a run of very many needs little memory.
@@ -22,8 +22,9 @@ pub struct SummaryJson<'a> {
 impl Serialize for SummaryJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        if let Value::Object(figures) = figures(self.view, self.place) {
-            for (name, figure) in &figures {
+        let Self { view, place } = *self;
+        for part in [launched(view, place), figures(view, place), left(view, place)] {
+            for (name, figure) in part.as_object().into_iter().flatten() {
                 map.serialize_entry(name, figure)?;
             }
         }
@@ -43,8 +44,8 @@ impl Serialize for Tasks<'_> {
     }
 }
 
-/// Everything but the tasks.
-fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
+/// Which run, how it stands, what was frozen for it.
+fn launched(view: &RunView, place: SummaryPlace<'_>) -> Value {
     let header = view.header.as_ref();
     let ending = view.ending.as_ref();
     json!({
@@ -67,16 +68,27 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
         "tip_sha": view.tip,
         "gate": header.and_then(|header| header.gate.as_ref()),
         "baseline": view.baseline.as_ref().map(gate_record),
+        "is_from_files": view.is_from_files,
+    })
+}
+
+/// What it did and used.
+fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
+    let ending = view.ending.as_ref();
+    json!({
         "iterations": view.totals.iterations,
         "outcomes": outcomes(view),
         "landed": {
-            "tasks": view.tasks.values().filter(|task| task.landed_sha.is_some()).count(),
+            "tasks": view.landed_tasks(),
             "commits": view.totals.landed,
             "files": view.totals.files,
-            "added": view.totals.added,
-            "removed": view.totals.removed,
+            "added": (!view.is_from_files).then_some(view.totals.added),
+            "removed": (!view.is_from_files).then_some(view.totals.removed),
         },
-        "tokens": spent::figures(&view.totals.spent),
+        "tokens": spent::figures(&view.spent_so_far()),
+        "helpers": spent::helper_figures(view),
+        "planner": spent::planner_figures(view),
+        "effort": effort::figures(place.rows),
         "budgets": limits::budget_figures(view),
         "runtimes": limits::runtime_figures(view),
         "models": models::figures(view),
@@ -88,15 +100,25 @@ fn figures(view: &RunView, place: SummaryPlace<'_>) -> Value {
         })),
         "stop_reason": ending.map(|ending| ending.stop_reason),
         "exit_code": ending.and_then(|ending| ending.exit_code),
-        "workers": view.workers.iter().map(|(id, totals)| worker(id.0, totals)).collect::<Vec<_>>(),
+        "workers": workers::figures(view),
+    })
+}
+
+/// What is still to be done.
+fn left(view: &RunView, place: SummaryPlace<'_>) -> Value {
+    let header = view.header.as_ref();
+    let ending = view.ending.as_ref();
+    json!({
         "in_flight": view.in_flight().map(in_flight).collect::<Vec<_>>(),
         "leftovers": view.leftovers.iter().map(|left| json!({
-            "task": left.task, "title": left.title, "why": left.why, "command": leftover_command(left),
+            "task": left.task, "title": left.title, "why": left.why, "command": needs::leftover_command(left),
         })).collect::<Vec<_>>(),
         "notices": view.notices.iter().map(|notice| json!({
             "at": notice.at, "iteration": notice.about, "text": notice.text,
         })).collect::<Vec<_>>(),
         "notice_count": view.notice_count,
+        "needs_you": header.map(|header| needs::figures(&needs::of(view, header, place))),
+        "settings_changed": view.settings_changed,
         "remedies": ending.map(|ending| ending.remedies.clone()).unwrap_or_default(),
     })
 }
@@ -120,14 +142,6 @@ fn gate_value(gate: &GateProofView) -> Value {
     json!({
         "green": gate.is_green(), "exit": gate.exit, "duration_secs": gate.duration_secs,
         "tree_sha": gate.tree_sha, "stopped": gate.stopped, "flaky": gate.flaky,
-    })
-}
-
-fn worker(id: u16, totals: &WorkerTotals) -> Value {
-    json!({
-        "worker": id, "iterations": totals.iterations, "ended": totals.ended, "closed": totals.closed,
-        "landed": totals.landed, "busy_ms": totals.busy_ms, "runtimes": totals.runtimes,
-        "tokens": spent::figures(&totals.spent),
     })
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::heading;
 use crate::record::event::BudgetMark;
 use crate::record::view::{PassedView, RunHeader, RunView, RuntimeView};
+use crate::render::facts::Fact;
 use crate::render::figures::{count, grouped, stamp, usd};
 use crate::render::table::{self, Cell};
 
@@ -13,18 +14,18 @@ const TOKENS: &str = "loop.budget.tokens";
 const USD: &str = "loop.budget.usd";
 
 /// A row for each budget of tokens or money.
-pub(super) fn budget_facts(view: &RunView, header: &RunHeader) -> Vec<(&'static str, String)> {
+pub(super) fn budget_facts(view: &RunView, header: &RunHeader) -> Vec<Fact> {
     let spent = view.spent_so_far();
     let tokens = header.number(TOKENS).map(|limit: u64| {
         let used = spent.usage.total();
         let line = format!("{} of {} tokens", grouped(used), grouped(limit));
         let over = (used > limit).then(|| format!("{} tokens", grouped(used - limit)));
-        ("budget", line + &overshoot(view, over))
+        Fact::new("budget", line + &overshoot(view, over))
     });
     let money = header.number(USD).map(|limit: f64| {
         let cost = spent.cost_usd.unwrap_or(0.0);
         let over = (cost > limit).then(|| usd(cost - limit));
-        ("budget", format!("{} of {}{}", usd(cost), usd(limit), overshoot(view, over)))
+        Fact::new("budget", format!("{} of {}{}", usd(cost), usd(limit), overshoot(view, over)))
     });
     tokens.into_iter().chain(money).collect()
 }
@@ -54,7 +55,7 @@ pub(super) fn runtimes(view: &RunView) -> String {
     let row = |(name, runtime): (&crate::ids::RuntimeName, &RuntimeView)| {
         vec![Cell::text(name.as_str()), Cell::text(words(runtime))]
     };
-    heading("runtimes") + &table::render(&view.runtimes.iter().map(row).collect::<Vec<_>>())
+    heading("runtimes") + &table::fitted(&view.runtimes.iter().map(row).collect::<Vec<_>>())
 }
 
 fn words(runtime: &RuntimeView) -> String {
@@ -110,7 +111,7 @@ pub(super) fn runtime_figures(view: &RunView) -> Value {
 }
 
 /// A row of a run that nothing can be begun in just now.
-pub(super) fn waiting(view: &RunView) -> Option<(&'static str, String)> {
+pub(super) fn waiting(view: &RunView) -> Option<Fact> {
     let until = view.awaiting_runtime?;
-    (view.ending.is_none()).then(|| ("waiting", format!("for a runtime, until {}", stamp(until))))
+    view.ending.is_none().then(|| Fact::new("waiting", format!("for a runtime, until {}", stamp(until))))
 }

@@ -1,15 +1,25 @@
 //! The part of a summary that is about models.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::{heading, spent};
-use crate::record::view::{ModelTotals, RunView};
-use crate::render::figures::{count, grouped, usd};
+use crate::ids::ModelName;
+use crate::record::view::{ModelTotals, RunView, Spent};
+use crate::render::figures::{compact, count, usd};
 use crate::render::style::FAINT;
 use crate::render::table::{self, Cell};
+use crate::render::text::visible;
 
 /// What stands for no model.
 const DEFAULT: &str = "(default)";
+/// Columns of a model's name in the table.
+const NAME_COLUMNS: usize = 20;
+
+fn name(model: Option<&ModelName>) -> &str {
+    model.map_or(DEFAULT, |model| model.as_str())
+}
 
 /// A row a model that was asked for; nothing where none was.
 pub(super) fn table(view: &RunView) -> String {
@@ -18,26 +28,37 @@ pub(super) fn table(view: &RunView) -> String {
     }
     let names = ["model", "iterations", "closed", "input", "cached", "output", "total", "USD"];
     let mut rows = vec![names.map(|name| Cell::text(name).styled(FAINT)).to_vec()];
-    rows.extend(
-        view.models
-            .asked
-            .iter()
-            .map(|(model, totals)| row(model.as_ref().map_or(DEFAULT, |model| model.as_str()), totals)),
-    );
-    heading("models") + &table::render(&rows)
+    let mut notes = String::new();
+    for (model, totals) in &view.models.asked {
+        let spent = view.spent_by_model(model.as_ref());
+        let name = name(model.as_ref());
+        rows.push(row(name, totals, &spent));
+        if spent.unpriced > 0 && spent.cost_usd.is_some() {
+            let agents = count(spent.unpriced_agents, "agent has", "agents have");
+            let line = format!("{}: {agents} no known price, which USD leaves out", visible(name));
+            let _ = writeln!(notes, "  {FAINT}{line}{FAINT:#}");
+        }
+    }
+    heading("models") + &table::render(&rows) + &notes
 }
 
-fn row(model: &str, totals: &ModelTotals) -> Vec<Cell> {
-    let usage = totals.spent.usage;
+fn row(name: &str, totals: &ModelTotals, spent: &Spent) -> Vec<Cell> {
+    let usage = spent.usage;
+    let money = match spent.cost_usd {
+        None => "-".to_owned(),
+        Some(cost) if spent.unpriced > 0 && cost <= 0.0 => "-".to_owned(),
+        Some(cost) if spent.unpriced > 0 => usd(cost) + "+",
+        Some(cost) => usd(cost),
+    };
     vec![
-        Cell::text(model),
+        Cell::short(name, NAME_COLUMNS),
         Cell::number(totals.iterations),
         Cell::number(totals.closed),
-        Cell::number(grouped(usage.input)),
-        Cell::number(grouped(usage.cache_read + usage.cache_create)),
-        Cell::number(grouped(usage.output)),
-        Cell::number(grouped(usage.total())),
-        Cell::number(totals.spent.cost_usd.map_or_else(|| "-".to_owned(), usd)),
+        Cell::number(compact(usage.input)),
+        Cell::number(compact(usage.cache_read + usage.cache_create)),
+        Cell::number(compact(usage.output)),
+        Cell::number(compact(usage.total())),
+        Cell::number(money),
     ]
 }
 
@@ -53,7 +74,7 @@ pub(super) fn differing(view: &RunView) -> String {
             Cell::text(count(*times, "iteration", "iterations")).styled(FAINT),
         ]
     });
-    heading("model asked for is not the one that answered") + &table::render(&rows.collect::<Vec<_>>())
+    heading("model asked for is not the one that answered") + &table::fitted(&rows.collect::<Vec<_>>())
 }
 
 /// The rows for programs.
@@ -61,7 +82,7 @@ pub(super) fn figures(view: &RunView) -> Value {
     let asked = view.models.asked.iter().map(|(model, totals)| {
         json!({
             "model": model, "iterations": totals.iterations, "closed": totals.closed,
-            "tokens": spent::figures(&totals.spent),
+            "tokens": spent::figures(&view.spent_by_model(model.as_ref())),
         })
     });
     asked.collect()

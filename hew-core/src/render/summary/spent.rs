@@ -2,19 +2,20 @@
 
 use serde_json::{Value, json};
 
-use crate::record::view::Spent;
-use crate::render::figures::{grouped, usd};
+use crate::record::view::{RunView, Spent};
+use crate::render::facts::Fact;
+use crate::render::figures::{count, grouped, usd};
 
-/// Rows for people; none where no runtime told of tokens.
+/// Rows for people; none where no runtime told of tokens or money.
 pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
     let usage = spent.usage;
     let total = usage.total();
-    if total == 0 {
+    if total == 0 && spent.cost_usd.is_none() {
         return Vec::new();
     }
     let part = |name: &str, count: u64| {
-        let percent = u128::from(count) * 100 / u128::from(total);
-        format!("{name} {} ({percent} %)", grouped(count))
+        let percent = u128::from(count) * 100 / u128::from(total.max(1));
+        format!("{name} {} ({percent}%)", grouped(count))
     };
     let parts = [
         part("input", usage.input),
@@ -22,15 +23,48 @@ pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
         part("cache read", usage.cache_read),
         part("cache create", usage.cache_create),
     ];
+    let tokens = format!("{}: {}", grouped(total), parts.join(", "));
+    vec![("tokens", tokens), ("cost", cost(spent))]
+}
+
+/// Money with where it came from, and what has no price.
+fn cost(spent: &Spent) -> String {
     let how = if spent.is_by_list { "in part or whole by loop.prices" } else { "reported by the runtime" };
-    let cost = match (spent.cost_usd, spent.unpriced) {
-        (Some(cost), 0) => format!("{} ({how})", usd(cost)),
-        (Some(cost), tokens) => {
-            format!("{} ({how}), and {} tokens of unknown price", usd(cost), grouped(tokens))
-        }
-        (None, _) => "unknown".to_owned(),
+    let unpriced = || {
+        let agents = count(spent.unpriced_agents, "agent", "agents");
+        format!("{} tokens ({agents}) have no known price", grouped(spent.unpriced))
     };
-    vec![("tokens", format!("{}: {}", grouped(total), parts.join(", "))), ("cost", cost)]
+    match spent.cost_usd {
+        Some(cost) if spent.unpriced == 0 => format!("{} ({how})", usd(cost)),
+        // Nothing was paid for what is priced: that says nothing of the whole.
+        Some(cost) if cost > 0.0 => format!("{} ({how}), and {}", usd(cost), unpriced()),
+        _ => format!("unknown: {}", unpriced()),
+    }
+}
+
+/// Who said what is next, for as many iterations; hidden where nobody did.
+pub(super) fn planner(view: &RunView) -> Option<Fact> {
+    let picked = view.totals.picked;
+    let text = format!("agent={}, runtime={}, fallback={}", picked.agent, picked.planner, picked.skipped);
+    (!picked.is_zero()).then(|| Fact::new("planner", text))
+}
+
+/// What calls beside the iterations used, which the totals contain.
+pub(super) fn helpers(view: &RunView) -> Option<Fact> {
+    let spent = &view.totals.planner;
+    let used = spent.usage.total();
+    let money = spent.cost_usd.filter(|_| spent.unpriced == 0).map_or_else(|| "unknown".to_owned(), usd);
+    let text = format!("the planner used {} of these tokens; cost {money}", grouped(used));
+    (used > 0).then(|| Fact::new("helpers", text))
+}
+
+/// What the agents of all workers used: all but the helpers' part.
+pub(super) fn of_workers(view: &RunView) -> Spent {
+    let mut all = Spent::default();
+    for spent in view.workers.keys().map(|id| view.spent_by_worker(*id)) {
+        all.usage += spent.usage;
+    }
+    all
 }
 
 /// The same for programs.
@@ -40,5 +74,17 @@ pub(super) fn figures(spent: &Spent) -> Value {
         "total": usage.total(), "input": usage.input, "output": usage.output,
         "cache_read": usage.cache_read, "cache_create": usage.cache_create,
         "cost_usd": spent.cost_usd, "cost_source": spent.source(), "unpriced": spent.unpriced,
+        "unpriced_agents": spent.unpriced_agents,
     })
+}
+
+/// Calls beside the iterations, for programs.
+pub(super) fn helper_figures(view: &RunView) -> Value {
+    json!({ "planner": figures(&view.totals.planner) })
+}
+
+/// Iterations by who said what is next, for programs.
+pub(super) fn planner_figures(view: &RunView) -> Value {
+    let picked = view.totals.picked;
+    json!({ "agent": picked.agent, "runtime": picked.planner, "fallback": picked.skipped })
 }

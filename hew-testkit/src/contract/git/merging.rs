@@ -14,8 +14,8 @@ pub fn a_kept_folder_has_the_tips_version_and_never_conflicts(h: &dyn GitHarness
     h.write(&tree, "b.txt", "work\n");
     let work = h.commit_all(&tree, "More work");
     let lane = add(h, "land", &detached(&tip));
-    let kept_folders = paths(&["kept", "absent"]);
-    let merged = git.merge(&MergeRequest { kept_folders, ..request(&lane, &tip, &work) }).unwrap();
+    let folders_of_tip = paths(&["kept", "absent"]);
+    let merged = git.merge(&MergeRequest { folders_of_tip, ..request(&lane, &tip, &work) }).unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(h.parents(&commit), [tip, work]);
     assert_eq!(h.show(&commit, "kept/list").as_deref(), Some("tip\n"));
@@ -23,9 +23,9 @@ pub fn a_kept_folder_has_the_tips_version_and_never_conflicts(h: &dyn GitHarness
     assert_eq!(h.show(&commit, "b.txt").as_deref(), Some("work\n"));
     // Where the tip has no such folder, the result has none.
     let without = add(h, "3", &detached(&base));
-    let kept_folders = paths(&["kept"]);
+    let folders_of_tip = paths(&["kept"]);
     let work = h.commit_all(&tree, "And more");
-    let merged = git.merge(&MergeRequest { kept_folders, ..request(&without, &base, &work) }).unwrap();
+    let merged = git.merge(&MergeRequest { folders_of_tip, ..request(&without, &base, &work) }).unwrap();
     let MergeOutcome::Merged { commit, .. } = merged else { panic!("{merged:?}") };
     assert_eq!(h.show(&commit, "kept/list"), None);
 }

@@ -12,7 +12,7 @@ use hew_core::exit::Exit;
 /// Merges `work` into `tip`. It runs in the lane's worktree, whose attributes decide how files are merged.
 pub(super) fn merge(git: &RepoGit, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
     let lane = git.locate(&request.lane)?;
-    let kept: Vec<&Path> = request.kept_folders.iter().map(PathBuf::as_path).collect();
+    let kept: Vec<&Path> = request.folders_of_tip.iter().map(PathBuf::as_path).collect();
     let work = kept_as_in_tip(git, &lane, request, &kept)?;
     let merged = git
         .in_worktree(&lane)

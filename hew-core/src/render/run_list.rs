@@ -1,0 +1,85 @@
+//! Runs, two lines each: how it stands and what it did; why it stopped and where its result is.
+
+use super::figures::{compact, duration_ms, usd};
+use super::style::{self, BAD, FAINT, WARN};
+use crate::ids::RunId;
+use crate::record::RunState;
+use crate::record::event::StopReason;
+use crate::record::files::{CostSource, RunFile};
+use crate::record::ledger::LedgerDelivery;
+
+/// Columns: the id, then figures.
+const ID: usize = 30;
+const STATE: usize = 10;
+const FIGURE: usize = 7;
+
+/// One run.
+#[derive(Debug, Clone, Copy)]
+pub struct RunLine<'a> {
+    /// The run.
+    pub id: &'a RunId,
+    /// How it stands; none where its record can't be read.
+    pub state: Option<RunState>,
+    /// What its record says; none where it never wrote anything.
+    pub file: Option<&'a RunFile>,
+    /// What became of its result.
+    pub delivery: Option<LedgerDelivery>,
+}
+
+/// The names of the columns.
+pub fn heading() -> String {
+    format!(
+        "  {FAINT}{:ID$}  {:STATE$}  {:>FIGURE$}  {:>FIGURE$}  {:>FIGURE$}  USD{FAINT:#}\n",
+        "run", "state", "took", "landed", "tokens"
+    )
+}
+
+/// A run below them.
+pub fn row(run: &RunLine<'_>) -> String {
+    let (word, style) = match run.state {
+        Some(state) => (state.as_str(), style::of_state(state)),
+        None => ("unreadable", BAD),
+    };
+    let head = format!("  {:ID$}  {style}{word:STATE$}{style:#}", run.id.as_str());
+    let Some(file) = run.file else { return head.trim_end().to_owned() + "\n" };
+    let landed = match file.in_scope {
+        Some(in_scope) => format!("{}/{in_scope}", file.landed),
+        None => file.landed.to_string(),
+    };
+    let took = duration_ms(took_ms(file));
+    let tokens = compact(file.cumulative_tokens);
+    let money = cost(file);
+    let figures = format!("{took:>FIGURE$}  {landed:>FIGURE$}  {tokens:>FIGURE$}  {money}");
+    format!("{head}  {}\n{}", figures.trim_end(), below(run, file))
+}
+
+fn below(run: &RunLine<'_>, file: &RunFile) -> String {
+    let mut words = Vec::new();
+    words.extend(file.stop_reason.map(StopReason::as_str).map(|reason| {
+        let code = file.exit_code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+        format!("{FAINT}{reason}{code}{FAINT:#}")
+    }));
+    let target = file.target_branch.as_ref().map_or("its target", |branch| branch.as_str());
+    words.extend(match run.delivery {
+        Some(LedgerDelivery::Delivered) => Some(format!("{FAINT}delivered to {target}{FAINT:#}")),
+        Some(LedgerDelivery::Undelivered) => Some(format!("{WARN}not delivered to {target}{WARN:#}")),
+        Some(LedgerDelivery::NotWanted) => Some(format!("{FAINT}on its run branch{FAINT:#}")),
+        Some(LedgerDelivery::Nothing) | None => None,
+    });
+    if words.is_empty() { String::new() } else { format!("    {}\n", words.join(", ")) }
+}
+
+/// What is known of its price; a sum that lacks something has a sign.
+fn cost(file: &RunFile) -> String {
+    match (file.cost_usd, file.cost_source) {
+        (Some(cost), Some(CostSource::Unknown)) if cost > 0.0 => usd(cost) + "+",
+        (Some(_), Some(CostSource::Unknown)) | (None, _) => "-".to_owned(),
+        (Some(cost), _) => usd(cost),
+    }
+}
+
+/// Milliseconds from launch to the latest that the file knows.
+pub fn took_ms(file: &RunFile) -> u64 {
+    let took = file.last_updated_at.signed_duration_since(file.started_at);
+    u64::try_from(took.num_milliseconds()).unwrap_or(0)
+}

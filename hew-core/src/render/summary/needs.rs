@@ -1,0 +1,222 @@
+//! What a person has to see to, each with the command that deals with it, and what is left over.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{SummaryPlace, heading};
+use crate::record::RunState;
+use crate::record::event::{DeliveryRecord, LeftoverRecord};
+use crate::record::view::{RunHeader, RunView, TaskView};
+use crate::render::facts::wrap;
+use crate::render::figures::count;
+use crate::render::style::{FAINT, WARN};
+use crate::render::table::{PAGE, cut};
+use crate::render::text::visible;
+
+/// Most things of a kind that are shown; programs are given all of them.
+const MAX_SHOWN: usize = 20;
+/// Columns of a text that somebody else has written.
+const TEXT_COLUMNS: usize = 200;
+/// Columns of a title.
+const TITLE_COLUMNS: usize = 40;
+
+/// One thing that a person has to see to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Need {
+    what: String,
+    command: Option<String>,
+}
+
+impl Need {
+    fn new(what: String, command: impl Into<String>) -> Self {
+        Self { what, command: Some(command.into()) }
+    }
+}
+
+/// Everything that a person has to see to, the result first.
+pub(super) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) -> Vec<Need> {
+    let state = place.state;
+    let mut needs = Vec::new();
+    needs.extend(red(view, place.folder));
+    needs.extend(undelivered(view, header, state));
+    if state == RunState::Crashed && !view.is_from_files {
+        let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
+        needs.push(Need::new(what, format!("hew loop prune-worktrees --run-id {}", header.run_id)));
+    }
+    for task in &view.settings_changed {
+        let what = format!("{task} changed the project's settings: look at them before you trust them");
+        needs.push(Need::new(what, "hew trust"));
+    }
+    view.tasks.values().for_each(|task| needs.extend(of_task(task)));
+    let others = view.leftovers.iter().filter(|left| !is_told(view, left) && is_for_a_person(left));
+    needs.extend(others.map(|left| Need::new(told(left), leftover_command(left))));
+    add_remedies(view, &mut needs);
+    needs
+}
+
+/// The verification at the end was not green.
+fn red(view: &RunView, folder: &str) -> Option<Need> {
+    let seen = view.verify.as_ref()?;
+    let why = seen.outcome.why_red(&seen.failed_tests)?;
+    let command = seen.log.as_ref().map(|log| format!("less {folder}/{log}"));
+    Some(Need { what: format!("verify at the end is not green: {why}"), command })
+}
+
+fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
+    match &view.delivery {
+        Some(DeliveryRecord::Refused { target, reason, remedy, .. }) => {
+            Some(Need::new(format!("the result is not on {target}: {reason}"), remedy))
+        }
+        None if state != RunState::Running && view.totals.landed > 0 && header.run_branch.is_some() => {
+            let target = header.target_branch.as_ref()?;
+            let what = format!("what landed is not on {target}");
+            Some(Need::new(what, format!("hew loop deliver --run-id {}", header.run_id)))
+        }
+        _ => None,
+    }
+}
+
+fn of_task(task: &TaskView) -> Vec<Need> {
+    let id = &task.id;
+    let mut needs = Vec::new();
+    if let Some(reason) = &task.close_failed {
+        let what = format!("{id} landed, but the tracker refuses its close: {reason}");
+        needs.push(Need::new(what, format!("hew task close {id} --reason landed")));
+    }
+    if let Some(bug) = &task.bug {
+        let what = format!("{id} does not merge; that is filed as {bug}");
+        needs.push(Need::new(what, format!("hew task show {bug}")));
+    }
+    if let Some(reason) = &task.parked {
+        needs.push(Need::new(format!("{id} is parked: {reason}"), format!("hew task unpark {id}")));
+    }
+    if let Some(reason) = &task.left_alone {
+        needs.push(Need::new(format!("{id} was left alone: {reason}"), format!("hew task show {id}")));
+    }
+    needs
+}
+
+/// What the run said has to be done, where nothing above says so already.
+fn add_remedies(view: &RunView, needs: &mut Vec<Need>) {
+    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
+    for remedy in view.ending.iter().flat_map(|ending| &ending.remedies) {
+        // What was delivered after the run's end need not be delivered again.
+        if is_delivered && remedy.starts_with("hew loop deliver") {
+            continue;
+        }
+        if !needs.iter().any(|need| need.command.as_ref() == Some(remedy)) {
+            needs.push(Need::new("the run asks for this".to_owned(), remedy));
+        }
+    }
+}
+
+/// Its task says more of it already.
+fn is_told(view: &RunView, left: &LeftoverRecord) -> bool {
+    left.why == "parked" && view.tasks.get(&left.task).is_some_and(|task| task.parked.is_some())
+}
+
+/// Nobody but a person can make it ready.
+fn is_for_a_person(left: &LeftoverRecord) -> bool {
+    ["parked", "can't run here", "ready, but"].iter().any(|begin| left.why.starts_with(begin))
+}
+
+fn told(left: &LeftoverRecord) -> String {
+    format!("{} {} {}", left.task, joint(&left.why), left.why) + &titled(&left.title)
+}
+
+fn joint(why: &str) -> &'static str {
+    if why.starts_with("can't") || why.starts_with("waits") { "" } else { "is" }
+}
+
+fn titled(title: &str) -> String {
+    if title.is_empty() { String::new() } else { format!(" ({})", cut(&visible(title), TITLE_COLUMNS)) }
+}
+
+/// The section for people.
+pub(super) fn section(needs: &[Need]) -> String {
+    if needs.is_empty() {
+        return String::new();
+    }
+    let mut out = heading("needs you");
+    needs.iter().take(MAX_SHOWN).for_each(|need| show(&mut out, &format!("{WARN}!{WARN:#}"), need));
+    more(&mut out, needs.len());
+    out
+}
+
+/// A thing behind its sign, which is one column wide.
+fn show(out: &mut String, sign: &str, need: &Need) {
+    let mut sign = sign;
+    for line in wrap(&cut(&visible(&need.what), TEXT_COLUMNS), PAGE - 4) {
+        let _ = writeln!(out, "  {sign} {line}");
+        sign = " ";
+    }
+    if let Some(command) = &need.command {
+        let _ = writeln!(out, "      {}", visible(command));
+    }
+}
+
+fn more(out: &mut String, number: usize) {
+    let more = number.saturating_sub(MAX_SHOWN);
+    if more > 0 {
+        let _ = writeln!(out, "  {FAINT}and {more} more: hew loop summary --json{FAINT:#}");
+    }
+}
+
+/// What was not done and needs nobody: what is ready, what waits for something else.
+pub(super) fn left_over(view: &RunView) -> String {
+    let (ready, waiting): (Vec<_>, Vec<_>) = view
+        .leftovers
+        .iter()
+        .filter(|left| !is_told(view, left) && !is_for_a_person(left))
+        .partition(|left| left.why == "ready");
+    if ready.is_empty() && waiting.is_empty() {
+        return String::new();
+    }
+    let mut out = heading("left over");
+    if let [first, ..] = ready[..] {
+        let names: Vec<&str> = ready.iter().map(|left| left.task.as_str()).take(MAX_SHOWN).collect();
+        let rest = ready.len() - names.len();
+        let rest = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+        let what = format!(
+            "{} ready: {}{rest}",
+            count(ready.len() as u64, "task is", "tasks are"),
+            names.join(", ")
+        );
+        let one = leftover_command(first);
+        let command = if ready.len() == 1 { one } else { "hew loop run --scope ready".to_owned() };
+        show(&mut out, "·", &Need::new(what, command));
+    }
+    for left in waiting.iter().take(MAX_SHOWN) {
+        show(&mut out, "·", &Need::new(told(left), leftover_command(left)));
+    }
+    more(&mut out, waiting.len());
+    out
+}
+
+/// The command that deals with a leftover.
+pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
+    match left.why.as_str() {
+        "parked" => format!("hew task unpark {}", left.task),
+        "ready" => format!("hew loop run --task {}", left.task),
+        _ => format!("hew task show {}", left.task),
+    }
+}
+
+/// The commands of what a person has to see to beside tasks.
+pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
+    let mut commands: Vec<String> =
+        view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
+    if state == RunState::Crashed {
+        if view.totals.landed > 0 && view.delivery.is_none() && header.target_branch.is_some() {
+            commands.push(format!("hew loop deliver --run-id {}", header.run_id));
+        }
+        commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
+    }
+    commands
+}
+
+/// The needs for programs.
+pub(super) fn figures(needs: &[Need]) -> Value {
+    needs.iter().map(|need| json!({ "what": need.what, "command": need.command })).collect()
+}
