@@ -208,12 +208,13 @@ fn figures(row: &Node) -> Vec<Option<f64>> {
 /// Every figure of a page is the one of the summary's JSON.
 pub(crate) fn assert_figures(root: &Node, summary: &Value) {
     let named = root.find(&|node| node.attr("data-figure").is_some());
-    assert!(named.len() >= 7, "{}", named.len());
+    assert!(named.len() >= 5, "{}", named.len());
     for node in named {
         let path = node.attr("data-figure").expect("it was found by it");
         let (shown, meant) = (node.attr("data-v").expect("a figure has a value"), at_path(summary, path));
         assert_eq!(number(shown), meant.as_f64(), "{path}");
     }
+    assert_needs(root, summary);
     let tasks = root.by_id("tasks").expect("tasks have a section");
     let rows: Vec<&Node> = tasks.all("tbody").iter().flat_map(|body| body.all("tr")).collect();
     let known = summary["tasks"].as_array().expect("the summary has tasks");
@@ -246,6 +247,21 @@ pub(crate) fn assert_figures(root: &Node, summary: &Value) {
         ];
         assert_eq!(figures(row), expected);
     }
+}
+
+/// What needs a person is what the summary says, with the same commands.
+fn assert_needs(root: &Node, summary: &Value) {
+    let section = root.by_id("needs").expect("needs have a section");
+    let commands = |node: &Node| {
+        let codes = node.find(&|node| node.attr("class") == Some("command"));
+        codes.iter().map(Node::text_of).collect::<Vec<_>>()
+    };
+    let left: Vec<String> =
+        section.find(&|node| node.attr("class") == Some("left")).into_iter().flat_map(commands).collect();
+    let all = commands(section);
+    let needs = summary["needs_you"].as_array().expect("the summary has needs");
+    let expected: Vec<&str> = needs.iter().filter_map(|need| need["command"].as_str()).collect();
+    assert_eq!(all[..all.len() - left.len()], expected);
 }
 
 fn assert_task(row: &Node, known: &[Value]) {
