@@ -10,6 +10,7 @@ use hew_core::record::view::RunView;
 use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
 use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
+use hew_core::render::text::visible_json;
 use hew_core::tracker::DependencyKind;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -51,17 +52,21 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
         GraphFormat::Dot => dot::render(&graph),
         GraphFormat::Svg => svg::render(&graph),
-        GraphFormat::Json => serde_json::to_string(&GraphJson::of(&graph)).unwrap_or_default() + "\n",
+        GraphFormat::Json => json_line(&graph),
     };
     match &args.out {
         Some(path) => write(path, &fenced(path, format, &text()), ui)?,
-        None if format == GraphFormat::Json => ui.print_json(&GraphJson::of(&graph)),
-        None if ui.is_json() => {
+        None if ui.is_json() && format != GraphFormat::Json => {
             ui.print_output(&GraphText { text: plain(&text()) });
         }
         None => ui.print(&text()),
     }
     Ok(code::OK)
+}
+
+fn json_line(graph: &Graph) -> String {
+    let line = serde_json::to_string(&GraphJson::of(graph)).expect("a graph's objects have string keys");
+    visible_json(line) + "\n"
 }
 
 /// The format where none is named.
