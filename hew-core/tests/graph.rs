@@ -27,11 +27,11 @@ fn picture(journal: &JournalBuilder, state: RunState) -> RunPicture {
     let mut fold = RowFold::default();
     journal.entries().iter().for_each(|entry| fold.apply(entry));
     let (view, rows): (RunView, Vec<IterationRow>) = fold.finish();
-    RunPicture { run_id: journal.run_id().clone(), state, view, rows }
+    RunPicture::of(journal.run_id().clone(), state, view, rows)
 }
 
 fn drawn(journal: &JournalBuilder) -> Graph {
-    runs::graph(&[picture(journal, RunState::Crashed)])
+    runs::graph([picture(journal, RunState::Crashed)])
 }
 
 fn task_graph() -> Graph {
@@ -117,7 +117,7 @@ fn a_cycle_of_tasks_is_drawn_and_does_not_hang() {
 fn keys_are_unique_over_many_runs_and_every_edge_has_both_ends() {
     let all = [journal::every_path(), journal::in_the_middle(), JournalBuilder::launch(2, 9)];
     let all: Vec<RunPicture> = all.iter().map(|journal| picture(journal, RunState::Completed)).collect();
-    let graph = runs::graph(&all);
+    let graph = runs::graph(all);
     let parts = graph.clusters.iter().flat_map(|cluster| {
         cluster
             .lanes

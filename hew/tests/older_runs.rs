@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 
+mod page_check;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -266,4 +268,22 @@ fn following_a_run_without_a_journal_shows_what_there_is_and_ends() {
     let rows = text(&repo, &["loop", "logs"]);
     assert!(rows.lines().count() > 1, "{rows}");
     assert_eq!(text(&repo, &["loop", "logs", "--follow"]), rows);
+}
+
+#[test]
+fn the_report_shows_them_too_and_says_what_is_missing() {
+    for name in ["no-manifest", "manifest-over-root", "workers-only", "no-journal"] {
+        let repo = TestRepo::new();
+        let run = put_older(&repo, name);
+        let page = text(&repo, &["loop", "report", "--out", "-"]);
+        let root = page_check::parse(&page);
+        page_check::assert_self_contained(&page, &root);
+        page_check::assert_figures(&root, &json_lines(&repo, &["loop", "summary"]).remove(0));
+        if name == "no-manifest" {
+            fs::write(run.join("iter-002.json"), "{\"number\": 2, ").unwrap();
+            let damaged = page_check::parse(&text(&repo, &["loop", "report", "--out", "-"]));
+            let short = damaged.by_id("answers").unwrap().text();
+            assert!(short.contains("What is missing here?") && short.contains("iter-002.json: "), "{short}");
+        }
+    }
 }

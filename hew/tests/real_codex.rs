@@ -24,12 +24,16 @@ const CODEX: RealAgent = RealAgent {
 
 #[test]
 fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported() {
-    on_stage(CODEX, |real| real_work::three_tasks(real));
+    on_stage(CODEX, |real| {
+        real_work::three_tasks(real);
+    });
 }
 
 #[test]
 fn too_many_requests_are_waited_out_within_one_iteration() {
-    on_stage(CODEX, |real| real_work::too_many_requests(real));
+    on_stage(CODEX, |real| {
+        real_work::too_many_requests(real);
+    });
 }
 
 #[test]

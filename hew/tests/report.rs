@@ -8,13 +8,25 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
+use chrono::DateTime;
 use hew::adapters::lock::ProjectLock;
 use hew::adapters::store::RunFolder;
+use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
-use hew_core::record::Store;
+use hew_core::record::event::{
+    BatchSource, JournalEvent, LeftoverRecord, SkipReason, StopReason, VerifyOutcome,
+};
+use hew_core::record::view::RowFold;
+use hew_core::record::{IterationOutcome, RunState, Store};
+use hew_core::render::graph::tasks;
+use hew_core::render::report::{self, LogTail, Report};
+use hew_core::render::text::visible;
+use hew_core::settings::secret::SecretValues;
+use hew_core::usage::Usage;
 use hew_testkit::journal::{self, HOSTILE_TITLE, JournalBuilder, iteration};
 use hew_testkit::repo::TestRepo;
 use page_check::Node;
+use proptest::prelude::*;
 use serde_json::Value;
 
 fn put(repo: &TestRepo, journal: &JournalBuilder) -> RunFolder {
@@ -191,13 +203,103 @@ fn wrong_places_are_named_and_nothing_is_harmed() {
 #[test]
 fn a_long_night_has_every_figure_and_stays_small() {
     let repo = TestRepo::new();
-    put(&repo, &journal::night(16, 3000));
+    put(&repo, &journal::night(16, 1200));
     let page = page(&repo);
     let root = page_check::parse(&page);
     page_check::assert_self_contained(&page, &root);
     page_check::assert_figures(&root, &summary(&repo));
     let shapes = root.by_id("timeline").unwrap().find(&|node| node.attr("data-v").is_none()).len();
     assert!(shapes < 6000, "{shapes}");
-    assert!(page.len() < 3000 * 1000, "{}", page.len());
+    assert!(page.len() < 1200 * 1000, "{}", page.len());
     assert_eq!(root.by_id("failures").unwrap().all("details").len(), 40);
+}
+
+/// A page of a run whose every text is this one.
+fn page_of(text: &str) -> String {
+    let mut journal = JournalBuilder::launch(2, 5);
+    let id = iteration(0, 1);
+    journal.start(id, text, text, 1).spawn(id).exit(id, Exit::Code(1), 10);
+    journal.end(id, text, IterationOutcome::NoClose, text);
+    journal.push(JournalEvent::Noticed { about: None, text: text.to_owned() });
+    let left = LeftoverRecord { task: text.into(), title: text.to_owned(), why: text.to_owned() };
+    journal.run_ended(StopReason::ReadyEmpty, 1, vec![left], vec![text.to_owned()]);
+    let mut fold = RowFold::default();
+    journal.entries().iter().for_each(|entry| fold.apply(entry));
+    let (view, rows) = fold.finish();
+    let tail = LogTail { file: text.to_owned(), text: text.to_owned(), bytes_before: 7 };
+    let report = Report {
+        view: &view,
+        rows: &rows,
+        state: RunState::Completed,
+        folder: text,
+        made_at: DateTime::UNIX_EPOCH,
+        tasks: &tasks::graph(&[&report::drawn(&view)], &[]),
+        logs: &[(id, vec![tail])].into(),
+        verify_log: None,
+        secrets: &SecretValues::default(),
+        gaps: &[text.to_owned()],
+    };
+    let mut page = String::new();
+    report.write(&mut page).unwrap();
+    page
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn no_text_becomes_markup(text in "(\\PC|[<>&\"'\u{1b}\u{202e}\n/-]|</script>|<!--|-->|&lt;){1,12}") {
+        let page = page_of(&text);
+        let root = page_check::parse(&page);
+        page_check::assert_self_contained(&page, &root);
+        prop_assert_eq!(root.all("script").len(), 1);
+        let shown = visible(&text);
+        let row = root.by_id("row-0").unwrap();
+        prop_assert_eq!(row.all("code")[0].text(), shown.clone());
+        prop_assert!(root.by_id("needs").unwrap().text().contains(&shown));
+        let reason = root.by_id("failures").unwrap().find(&|node| node.attr("class") == Some("why"));
+        prop_assert_eq!(reason[0].text(), shown);
+    }
+}
+
+#[test]
+fn plans_and_the_check_at_the_end_are_shown() {
+    let repo = TestRepo::new();
+    let mut journal = JournalBuilder::launch(2, 6);
+    let (first, second) = (iteration(0, 1), iteration(1, 1));
+    journal.whole(first, "app-1", "One").whole(second, "app-2", "Two");
+    let planned = |number, source, tasks: &[&str], reason, tokens| JournalEvent::BatchPlanned {
+        number,
+        iteration: first,
+        source,
+        task_ids: tasks.iter().map(|task| (*task).into()).collect(),
+        dropped: Vec::new(),
+        reason,
+        detail: None,
+        planner_tokens: tokens,
+        cost_usd: None,
+        cost_source: None,
+    };
+    let used = Usage { input: 1200, output: 34, ..Usage::default() };
+    journal.push(planned(1, BatchSource::Agent, &["app-2", "app-3"], None, None));
+    journal.push(planned(2, BatchSource::Skipped, &[], Some(SkipReason::ParseError), Some(used)));
+    let outcome = VerifyOutcome::Failed {
+        command: "cargo test".to_owned(),
+        exit_code: 101,
+        duration_secs: 2.0,
+        stderr_tail: "test sums ... FAILED".to_owned(),
+    };
+    let (sha, failed_tests) = (journal::launch_commit(), vec!["sums".to_owned()]);
+    journal.push(JournalEvent::Verified { sha, outcome, failed_tests, log: None });
+    journal.run_ended(StopReason::ReadyEmpty, 1, Vec::new(), Vec::new());
+    put(&repo, &journal);
+    let root = page_check::parse(&page(&repo));
+    page_check::assert_figures(&root, &summary(&repo));
+    let plans = root.by_id("plans").unwrap().text();
+    assert!(plans.contains("1 plan by agents, 0 by the planner; 1 time the planner said nothing"), "{plans}");
+    assert!(plans.contains("app-2, app-3") && plans.contains("parse error"), "{plans}");
+    let short = root.by_id("answers").unwrap().text();
+    assert!(short.contains("The check of the whole at the end: red: "), "{short}");
+    let log = root.by_id("failures").unwrap().all("pre")[0].text();
+    assert_eq!(log, "test sums ... FAILED\n");
 }

@@ -111,11 +111,11 @@ fn broken_off(session: &str, tokens: u32) -> String {
 fn with_sessions(first: impl FnOnce(&str) -> String) -> Stage {
     let stage = Stage::with_output("claude-stream", "loop.prices = {}");
     let file = stage.0.path("home/.config/hew/config.toml");
-    let text = fs::read_to_string(&file).unwrap();
+    let text = fs::read_to_string(&file).expect("the stage has settings");
     let script = stage.script("one").display().to_string();
     let flags = "\"--session-id\", \"{session_id}\", \"--resume\", \"{resumed_session}\"";
     let text = text.replacen(&format!("[\"{script}\"]"), &format!("[\"{script}\", {flags}]"), 1);
-    fs::write(&file, text).unwrap();
+    fs::write(&file, text).expect("the temporary folder can be written");
     let ends = json!({
         "type": "result", "is_error": false, "result": "done", "session_id": "s-1",
         "model_usage_since_last_result": {"m": {"inputTokens": 5, "outputTokens": 0}},
@@ -286,7 +286,7 @@ fn a_login_that_is_refused_takes_the_runtime_out() {
         "hew loop run --fallback-runtime NAME   # with another runtime meanwhile"
     );
     let stop = &stage.0.journal_of("stop_requested")[0];
-    assert!(stop["detail"].as_str().unwrap().contains(&format!("runtime `one` (")), "{stop}");
+    assert!(stop["detail"].as_str().unwrap().contains("runtime `one` ("), "{stop}");
     assert!(stop["detail"].as_str().unwrap().contains(said), "{stop}");
     let text = stage.0.ok(&["loop", "summary"]);
     assert!(text.contains(&format!("out for the run: {said}")) && text.contains(remedy), "{text}");

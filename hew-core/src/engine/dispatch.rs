@@ -181,11 +181,9 @@ fn assign(state: &mut State, mut ready: Vec<Task>, asked: Listing, now: Now, out
     state.queue.spare = choice.spare;
     let held_by_plan = planning::held(state, free.len() - choice.assignments.len());
     let has_held_back = !choice.held_back.is_empty();
-    if choice.assignments.is_empty() {
-        if !planning::is_news(state, held_by_plan) {
-            record_lost_claims(state, ready_seen, out);
-            return ahead::look(state, out);
-        }
+    if choice.assignments.is_empty() && !planning::is_news(state, held_by_plan) {
+        record_lost_claims(state, ready_seen, out);
+        return ahead::look(state, out);
     }
     let assignments = choice
         .assignments

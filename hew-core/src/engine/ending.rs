@@ -3,7 +3,7 @@
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
-use super::planning;
+use super::planner;
 use super::progress::{Slot, TaskState};
 use super::settle;
 use super::state::{Course, Listing, Moment, State, Stop, StopLevel};
@@ -250,7 +250,7 @@ pub(super) fn cleaned_up(state: &mut State, kept: Vec<String>, out: &mut Vec<Eff
         notice(out, None, line);
     }
     state.course = Course::Ended;
-    planning::close_off(state, out);
+    planner::close_off(state, out);
     let exit_code = exit_code(state);
     let mut remedies = std::mem::take(&mut state.findings.remedies);
     remedies.extend(delivery_remedy(state));

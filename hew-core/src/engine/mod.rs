@@ -19,7 +19,8 @@
 //! | `runtimes` | which runtimes rest, are out, are tried again |
 //! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
-//! | `planning` | what is next, in an agent's or the planner's words |
+//! | `planning` | what is next, and what that means for the dispatcher |
+//! | `planner` | the call that asks what is next |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
@@ -39,6 +40,7 @@ mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
+mod planner;
 mod planning;
 mod progress;
 mod runtimes;

@@ -4,7 +4,7 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
 use super::{
-    ahead, baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, planning, settle,
+    ahead, baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, planner, settle,
     spent, stopping, verifying,
 };
 use crate::clock::Now;
@@ -44,11 +44,11 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::RunningRead(tasks) => iteration::running_read(state, tasks, &mut out),
         Event::LookedAhead(result) => ahead::looked(state, result, &mut out),
         Event::MadeAhead { worker, result } => ahead::made(state, worker, result, &mut out),
-        Event::PlannerDrafted { number, result } => planning::drafted(state, number, result, &mut out),
+        Event::PlannerDrafted { number, result } => planner::drafted(state, number, result, &mut out),
         Event::PlannerUsed { number, usage, cost_usd, model } => {
-            planning::used(state, number, usage, cost_usd, model, &mut out);
+            planner::used(state, number, usage, cost_usd, model.as_deref(), &mut out);
         }
-        Event::PlannerEnded { number, result } => planning::ended(state, number, result, &mut out),
+        Event::PlannerEnded { number, result } => planner::ended(state, number, result, &mut out),
         Event::StopRequested { reason, detail, now: at_once, signal } => {
             stopping::requested(state, &stopping::Request { reason, detail, at_once, signal }, now, &mut out);
         }
@@ -64,10 +64,10 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     stopping::keep_budgets(state, &mut out);
     lane_queue::advance(state, &mut out);
     dispatch::fill_slots(state, now, &mut out);
-    planning::consider(state, now, &mut out);
+    planner::consider(state, now, &mut out);
     failing::wait_or_give_up(state, now, &mut out);
     ending::advance_course(state, &mut out);
-    planning::end_if_over(state, &mut out);
+    planner::end_if_over(state, &mut out);
     stopping::keep_time(state, &mut out);
     out
 }

@@ -59,7 +59,9 @@ pub fn draft(instructions: &str, ready: &[Task], touched: &[Touched], budget_tok
     if touched.is_empty() {
         text.push_str("Nothing yet.\n");
     }
-    touched.iter().for_each(|touched| push_line(&mut text, touched));
+    for touched in touched {
+        push_line(&mut text, touched);
+    }
     match estimate_tokens(&text) {
         tokens if tokens > budget_tokens => Draft::TooLong(tokens),
         _ => Draft::Prompt(text),

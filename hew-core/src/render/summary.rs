@@ -7,14 +7,14 @@ mod effort;
 pub mod json;
 mod limits;
 mod models;
-mod needs;
+pub(crate) mod needs;
 mod outcome;
 pub mod shape;
 pub(crate) mod spent;
 pub(crate) mod tasks;
 mod workers;
 
-pub(crate) use needs::{commands, leftover_command};
+pub(crate) use needs::leftover_command;
 pub(crate) use outcome::delivered;
 
 use std::fmt::Write as _;

@@ -37,8 +37,8 @@ fn fenced(text: &str) -> Option<NextBatch> {
         if is_closing(line, ticks) {
             let names: Vec<Value> = serde_json::from_str(&body).ok()?;
             return Some(batch(names.into_iter().map(|name| match name {
-                Value::String(name) => name,
-                other => other.to_string(),
+                Value::String(name) => Ok(name),
+                other => Err(other.to_string()),
             })));
         }
         body.push_str(line);
@@ -65,15 +65,16 @@ fn tagged(text: &str) -> Option<NextBatch> {
     let (_, rest) = text.split_once(&format!("<{WORD}>"))?;
     let (body, _) = rest.split_once(&format!("</{WORD}>"))?;
     let names = body.split(|c: char| c == ',' || c.is_whitespace());
-    Some(batch(names.filter(|name| !name.is_empty()).map(str::to_owned)))
+    Some(batch(names.filter(|name| !name.is_empty()).map(|name| Ok(name.to_owned()))))
 }
 
-/// Names that may be ids, each once; the others are dropped.
-fn batch(names: impl Iterator<Item = String>) -> NextBatch {
+/// Names that may be ids, each once; the others are dropped, and so is what is no text.
+fn batch(names: impl Iterator<Item = Result<String, String>>) -> NextBatch {
     let (mut seen, mut batch) = (BTreeSet::new(), NextBatch::default());
     for name in names.take(MAX_NAMES) {
-        let trimmed = name.trim();
+        let trimmed = name.as_deref().map(str::trim).unwrap_or_default();
         if !may_be_id(trimmed) {
+            let (Ok(name) | Err(name)) = name;
             batch.dropped.push(name.chars().take(MAX_DROPPED).collect());
         } else if seen.insert(trimmed.to_owned()) {
             batch.task_ids.push(TaskId::new(trimmed));

@@ -189,7 +189,8 @@ impl GitClient for FakeGit {
         let files = |commit: &CommitId| state.files_of(commit).cloned().ok_or_else(|| no_commit(commit));
         let tip = files(&request.tip)?;
         let mut work = files(&request.work)?;
-        let is_kept = |name: &str| request.folders_of_tip.iter().any(|kept| Path::new(name).starts_with(kept));
+        let is_kept =
+            |name: &str| request.folders_of_tip.iter().any(|kept| Path::new(name).starts_with(kept));
         work.retain(|name, _| !is_kept(name));
         work.extend(
             tip.iter().filter(|(name, _)| is_kept(name)).map(|(name, bytes)| (name.clone(), bytes.clone())),

@@ -78,9 +78,8 @@ fn usual_format(out: Option<&Path>, ui: &Ui) -> GraphFormat {
 }
 
 fn run_graph(runs: Vec<RunWithRows>) -> Graph {
-    let picture =
-        |(run, rows): RunWithRows| RunPicture { run_id: run.id, state: run.state, view: run.view, rows };
-    runs::graph(&runs.into_iter().map(picture).collect::<Vec<_>>())
+    let picture = |(run, rows): RunWithRows| RunPicture::of(run.id, run.state, run.view, rows);
+    runs::graph(runs.into_iter().map(picture))
 }
 
 fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {

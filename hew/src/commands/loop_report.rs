@@ -81,11 +81,16 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     Ok(code::OK)
 }
 
-/// The ends of these iterations' logs; what is not there, or empty, is left out.
+/// The ends of these iterations' logs; what is not there, or empty, is left out. An older layout may have the folders of
+/// several workers in the run folder itself.
 fn load_logs(run: &PastRun, wanted: &[IterationId]) -> BTreeMap<IterationId, Vec<LogTail>> {
     let load = |id: &IterationId| {
         let folder = iteration_dir(run.view.jobs(), *id);
-        let tails = LOGS.iter().filter_map(|name| load_log(run, format!("{folder}/{name}")));
+        let tail = |name: &&str| {
+            let own = load_log(run, format!("{folder}/{name}"));
+            own.or_else(|| load_log(run, format!("{}/{name}", id.stem())))
+        };
+        let tails = LOGS.iter().filter_map(tail);
         (*id, tails.collect::<Vec<_>>())
     };
     wanted.iter().map(load).collect()

@@ -57,7 +57,7 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
             };
             Event::Settled { iteration, result: result.map_err(words) }
         }
-        Order::ReadRunning(running) => Event::RunningRead(read_running(tracker, running)),
+        Order::ReadRunning(running) => Event::RunningRead(read_running(tracker, &running)),
         Order::LookAhead(query) => {
             let limit = query.limit.unwrap_or(MAX_LEFTOVERS);
             Event::LookedAhead(tracker.look_ahead(&query, limit).map_err(words))
@@ -90,7 +90,7 @@ fn claim(tracker: &dyn TaskEditor, task: &TaskId, actor: &Actor) -> Result<Claim
 
 fn read_running(
     tracker: &dyn TaskEditor,
-    running: Vec<(IterationId, TaskId)>,
+    running: &[(IterationId, TaskId)],
 ) -> Vec<(IterationId, Option<Box<hew_core::tracker::Task>>)> {
     let ids: Vec<&TaskId> = running.iter().map(|(_, task)| task).collect();
     // A tracker that does not answer just now says nothing about whose the tasks are.

@@ -56,6 +56,12 @@ impl Evidence {
         Self { agents: agents(&stage.run_folder()), landed: landed(stage, launch), tasks: stage.tasks() }
     }
 
+    /// The commit in which an agent's work landed.
+    pub(crate) fn landed_by(&self, agent: &Agent) -> Option<&Landed> {
+        let name = format!("w{}/iter-{:03}", agent.worker, agent.iter);
+        self.landed.iter().find(|commit| commit.iteration == name)
+    }
+
     /// Sums over some of the agents.
     pub(crate) fn tokens(&self, is_of: impl Fn(&Agent) -> bool) -> Tokens {
         let mut sum = [0; 4];

@@ -208,12 +208,13 @@ fn figures(row: &Node) -> Vec<Option<f64>> {
 /// Every figure of a page is the one of the summary's JSON.
 pub(crate) fn assert_figures(root: &Node, summary: &Value) {
     let named = root.find(&|node| node.attr("data-figure").is_some());
-    assert!(named.len() >= 7, "{}", named.len());
+    assert!(named.len() >= 5, "{}", named.len());
     for node in named {
         let path = node.attr("data-figure").expect("it was found by it");
         let (shown, meant) = (node.attr("data-v").expect("a figure has a value"), at_path(summary, path));
         assert_eq!(number(shown), meant.as_f64(), "{path}");
     }
+    assert_needs(root, summary);
     let tasks = root.by_id("tasks").expect("tasks have a section");
     let rows: Vec<&Node> = tasks.all("tbody").iter().flat_map(|body| body.all("tr")).collect();
     let known = summary["tasks"].as_array().expect("the summary has tasks");
@@ -248,6 +249,21 @@ pub(crate) fn assert_figures(root: &Node, summary: &Value) {
     }
 }
 
+/// What needs a person is what the summary says, with the same commands.
+fn assert_needs(root: &Node, summary: &Value) {
+    let section = root.by_id("needs").expect("needs have a section");
+    let commands = |node: &Node| {
+        let codes = node.find(&|node| node.attr("class") == Some("command"));
+        codes.iter().map(Node::text_of).collect::<Vec<_>>()
+    };
+    let left: Vec<String> =
+        section.find(&|node| node.attr("class") == Some("left")).into_iter().flat_map(commands).collect();
+    let all = commands(section);
+    let needs = summary["needs_you"].as_array().expect("the summary has needs");
+    let expected: Vec<&str> = needs.iter().filter_map(|need| need["command"].as_str()).collect();
+    assert_eq!(all[..all.len() - left.len()], expected);
+}
+
 fn assert_task(row: &Node, known: &[Value]) {
     let id = row.all("code")[0].text();
     let task = known.iter().find(|task| task["task"] == id.as_str()).expect("it is known");
@@ -278,8 +294,11 @@ fn assert_sums(rows: &[&Node], summary: &Value) {
         .filter_map(|worker| worker["busy_ms"].as_f64())
         .sum();
     assert!((sum(1) - busy).abs() < 0.5, "{} {busy}", sum(1));
-    let tokens = summary["tokens"]["total"].as_f64().expect("tokens are counted");
-    assert!((sum(2) - tokens).abs() < 0.5, "{} {tokens}", sum(2));
-    let cost = summary["tokens"]["cost_usd"].as_f64().unwrap_or(0.0);
-    assert!((sum(3) - cost).abs() < 1e-6, "{} {cost}", sum(3));
+    // Planners work for no task.
+    let of_tasks = |name: &str| {
+        let all = summary["tokens"][name].as_f64().unwrap_or(0.0);
+        all - at_path(summary, &format!("helpers.planner.{name}")).as_f64().unwrap_or(0.0)
+    };
+    assert!((sum(2) - of_tasks("total")).abs() < 0.5, "{} {}", sum(2), of_tasks("total"));
+    assert!((sum(3) - of_tasks("cost_usd")).abs() < 1e-6, "{} {}", sum(3), of_tasks("cost_usd"));
 }

@@ -19,7 +19,10 @@ pub(crate) fn three_tasks(real: &RealStage) {
     for (id, name) in [(&first, "first"), (&second, "second"), (&third, "third")] {
         assert_eq!(real.stage.status(id), "closed");
         assert_eq!(real.stage.outcomes(id), ["closed"]);
-        assert_eq!(real.stage.repo.read(&format!("{name}.txt")).unwrap(), format!("{name}\n"));
+        assert_eq!(
+            real.stage.repo.read(&format!("{name}.txt")).expect("it was delivered"),
+            format!("{name}\n")
+        );
         let prompt = real.stage.prompt(id, 1);
         let asked = real.asked(id);
         assert!(asked.len() == 3 && asked.iter().all(|asked| asked.prompt.contains(prompt.trim())));

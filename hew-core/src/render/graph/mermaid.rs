@@ -1,9 +1,9 @@
 //! A picture in mermaid's flowchart language.
 //!
 //! Labels are quoted, and in them every ASCII character but letters, digits, blanks and a few harmless marks is written as
-//! a numeric entity, so that no title can end a label, begin a comment, a directive or markdown, or look like an edge. Three
+//! a numeric entity, so that no title can end a label, begin a comment, a directive or markdown, or look like an edge. Four
 //! things mermaid reads even so, and they are taken apart: the word `direction` in any line (it is a statement), `\n` (a
-//! line's end) and `$$` (mathematics).
+//! line's end), `$$` (mathematics) and `fa:fa-` (an icon).
 
 use std::fmt::Write as _;
 
@@ -76,8 +76,9 @@ fn render_edge(edge: &Edge) -> String {
 }
 
 fn escape(text: &str) -> String {
-    let text =
-        cut(&visible(text), LABEL_COLUMNS).replace("\\n", "\\\u{200b}n").replace("$$", "$\u{200b}$\u{200b}");
+    let apart = [("\\n", "\\\u{200b}n"), ("$$", "$\u{200b}$\u{200b}"), (":fa-", ":\u{200b}fa-")];
+    let text = cut(&visible(text), LABEL_COLUMNS);
+    let text = apart.iter().fold(text, |text, (whole, parts)| text.replace(whole, parts));
     let mut out = String::new();
     for c in text.chars() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-' | '.' | ',' | '/') {

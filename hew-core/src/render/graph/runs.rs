@@ -8,7 +8,7 @@ use super::{places, verify};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::RunState;
-use crate::record::view::{IterationRow, RunView};
+use crate::record::view::{IterationRow, RunView, VerifyView};
 use crate::render::figures::{duration_ms, grouped, stamp};
 use crate::render::style;
 
@@ -19,17 +19,27 @@ pub struct RunPicture {
     pub run_id: RunId,
     /// How it stands.
     pub state: RunState,
-    /// What its journal says; it may have forgotten the iterations.
-    pub view: RunView,
+    /// After which iteration each batch was made, by its number.
+    pub batches: BTreeMap<u32, IterationId>,
+    /// The verification at its end.
+    pub verify: Option<VerifyView>,
     /// Its iterations, in the order in which they began.
     pub rows: Vec<IterationRow>,
 }
 
+impl RunPicture {
+    /// Of a run that stands like this. The rest of its view is let go: of a large run it is much.
+    pub fn of(run_id: RunId, state: RunState, view: RunView, rows: Vec<IterationRow>) -> Self {
+        let batches = view.batches.iter().map(|(number, batch)| (*number, batch.after)).collect();
+        Self { run_id, state, batches, verify: view.verify, rows }
+    }
+}
+
 /// Draws runs side by side.
-pub fn graph(runs: &[RunPicture]) -> Graph {
+pub fn graph(runs: impl IntoIterator<Item = RunPicture>) -> Graph {
     let mut graph = Graph::default();
-    for (number, run) in runs.iter().enumerate() {
-        let (cluster, edges) = draw(&format!("r{number}"), run);
+    for (number, run) in runs.into_iter().enumerate() {
+        let (cluster, edges) = draw(&format!("r{number}"), &run);
         graph.clusters.push(cluster);
         graph.edges.extend(edges);
     }
@@ -42,7 +52,7 @@ fn draw(key: &str, run: &RunPicture) -> (Cluster, Vec<Edge>) {
     let (mut loose, mut edges) = rollbacks(key, &run.rows, &places);
     edges.extend(picked_edges(key, run));
     edges.extend(builds_on_edges(key, &run.rows));
-    if let Some(seen) = &run.view.verify {
+    if let Some(seen) = &run.verify {
         let row = places.iter().map(|place| place.last_row + 1).max().unwrap_or(0);
         let node = verify::node(format!("{key}_verify"), seen, row);
         edges.extend(verified_edge(key, &run.rows, &node));
@@ -167,8 +177,7 @@ fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
 }
 
 fn picked(run: &RunPicture, row: &IterationRow) -> Option<Picked> {
-    let batch = row.batch.and_then(|number| run.view.batches.get(&number));
-    let after = batch.map(|batch| batch.after);
+    let after = row.batch.and_then(|number| run.batches.get(&number)).copied();
     row.batch_source.map(|source| Picked { number: row.batch, source, after })
 }
 

@@ -89,7 +89,7 @@ fn verify(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         (Some(log), _) => tail(page, log)?,
         (None, VerifyOutcome::Failed { stderr_tail, .. }) => {
             let text = stderr_tail.clone();
-            tail(page, &LogTail { file: "stderr".to_owned(), text, bytes_before: 0 })?;
+            tail(page, &LogTail { file: "verify.log".to_owned(), text, bytes_before: 0 })?;
         }
         (None, _) => {}
     }
@@ -175,7 +175,7 @@ fn table(page: &mut Page<'_>, before: usize, chunk: &[&IterationRow], all: usize
         page.show(class(row))?;
         page.raw("\">")?;
         outcome(page, row)?;
-        page.around("</td><td>", row.id.to_string(), "</td><td>")?;
+        page.around("</td><td class=\"i\">", row.id.to_string(), "</td><td>")?;
         page.text(row.reason.as_deref().unwrap_or("–"))?;
         page.raw("</td></tr>\n")?;
     }

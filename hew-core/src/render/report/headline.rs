@@ -4,10 +4,13 @@ use std::fmt;
 
 use super::page::Page;
 use super::{Report, frame};
-use crate::record::view::{GateProofView, RunHeader, TaskView};
-use crate::record::{RunState, StopReason};
+use crate::record::event::LeftoverRecord;
+use crate::record::view::{GateProofView, TaskView};
+use crate::record::{IterationOutcome, RunState, StopReason};
 use crate::render::figures::{count, duration_ms, grouped, stamp, usd};
-use crate::render::{summary, verify};
+use crate::render::summary::needs::{self, Need};
+use crate::render::summary::{self, SummaryPlace};
+use crate::render::verify;
 
 /// Open ends that are shown at once; the others are folded.
 const SHOWN: usize = 20;
@@ -18,20 +21,19 @@ pub(super) fn title(report: &Report<'_>) -> String {
     format!("{}, {}: hew {run}", landed_words(report), report.state.as_str())
 }
 
-fn landed_tasks(report: &Report<'_>) -> u64 {
-    report.view.tasks.values().filter(|task| task.landed_sha.is_some()).count() as u64
-}
-
 fn landed_words(report: &Report<'_>) -> String {
     let so_far = if report.state == RunState::Running { " so far" } else { "" };
-    match landed_tasks(report) {
+    let closed = report.view.totals.of(IterationOutcome::Closed);
+    match report.view.landed_tasks() as u64 {
+        // Older layouts know of no landings.
+        0 if report.view.is_from_files && closed > 0 => format!("{} closed", count(closed, "task", "tasks")),
         0 => format!("Nothing landed{so_far}"),
         number => format!("{} landed{so_far}", count(number, "task", "tasks")),
     }
 }
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
-    let ends = open_ends(report);
+    let ends = needs_of(report);
     page.raw("<header>\n<p class=\"over\">hew run report</p>\n<h1>")?;
     page.text(landed_words(report))?;
     page.raw("</h1>\n<p class=\"run\"><span class=\"state state-")?;
@@ -54,7 +56,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     answers(page, report, ends.len())?;
     tiles(page, report)?;
     page.raw("</section>\n")?;
-    needs(page, &ends)
+    needs_section(page, report, &ends)
 }
 
 fn navigation(page: &mut Page<'_>) -> fmt::Result {
@@ -94,6 +96,10 @@ fn answers(page: &mut Page<'_>, report: &Report<'_>, ends: usize) -> fmt::Result
     answer(page, "Is it safe?", safe(report))?;
     answer(page, "Is it delivered?", delivered(report))?;
     answer(page, "Does it need you?", needs)?;
+    if report.view.is_from_files {
+        let words = "It has no journal, as in an older layout: its files don't tell all of this.";
+        answer(page, "What is missing here?", (Tone::Look, words.to_owned()))?;
+    }
     for gap in report.gaps {
         answer(page, "What is missing here?", (Tone::Look, gap.clone()))?;
     }
@@ -136,6 +142,9 @@ fn happened(report: &Report<'_>) -> (Tone, String) {
         (None, RunState::Running) => {
             (Tone::Good, format!("It goes on; this page shows it as of {}. {work}", stamp(report.made_at)))
         }
+        (None, _) if view.is_from_files => {
+            (Tone::Look, format!("It did not come to its end, or did not say so. {work}"))
+        }
         (None, _) => (Tone::Bad, format!("Its process is gone; this is how far its record goes. {work}")),
     }
 }
@@ -169,6 +178,9 @@ fn safe(report: &Report<'_>) -> (Tone, String) {
 fn gated(report: &Report<'_>) -> (Tone, String) {
     let view = report.view;
     let landed: Vec<&TaskView> = view.tasks.values().filter(|task| task.landed_sha.is_some()).collect();
+    if landed.is_empty() && view.is_from_files {
+        return (Tone::Look, "Its files don't tell what landed.".to_owned());
+    }
     if landed.is_empty() {
         return (Tone::Good, "Nothing landed, so nothing changed.".to_owned());
     }
@@ -218,12 +230,15 @@ fn sentence(words: &str) -> String {
 fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let (view, totals) = (report.view, &report.view.totals);
     page.raw("<dl class=\"tiles\">\n")?;
-    let landed = landed_tasks(report);
-    tile(page, "tasks landed", "landed.tasks", landed, grouped(landed))?;
+    let landed = view.landed_tasks();
+    tile(page, "tasks landed", "landed.tasks", landed, grouped(landed as u64))?;
     tile(page, "commits", "landed.commits", totals.landed, grouped(totals.landed))?;
     tile(page, "files", "landed.files", totals.files, grouped(totals.files))?;
-    tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
-    tile(page, "lines removed", "landed.removed", totals.removed, format!("−{}", grouped(totals.removed)))?;
+    if !view.is_from_files {
+        tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
+        let removed = format!("−{}", grouped(totals.removed));
+        tile(page, "lines removed", "landed.removed", totals.removed, removed)?;
+    }
     tile(page, "iterations", "iterations", totals.iterations, grouped(totals.iterations))?;
     tile(page, "time", "duration_ms", view.duration_ms(), duration_ms(view.duration_ms()))?;
     let spent = view.spent_so_far();
@@ -254,62 +269,22 @@ fn tile(
     page.raw("</dd></div>\n")
 }
 
-/// Something that a person should deal with, and how.
-struct OpenEnd {
-    what: String,
-    command: String,
+/// What a person has to see to: the summary's own list.
+fn needs_of(report: &Report<'_>) -> Vec<Need> {
+    let place = SummaryPlace { state: report.state, folder: report.folder, rows: report.rows };
+    let header = report.view.header.as_ref();
+    header.map(|header| needs::of(report.view, header, place)).unwrap_or_default()
 }
 
-fn open_ends(report: &Report<'_>) -> Vec<OpenEnd> {
-    let view = report.view;
-    let mut ends: Vec<OpenEnd> = Vec::new();
-    if let Some(header) = &view.header {
-        let command = |command: String| OpenEnd { what: remedy_words(report, header), command };
-        ends.extend(summary::commands(view, header, report.state).into_iter().map(command));
-    }
-    for task in view.tasks.values() {
-        let mut add = |what: String, command: String| {
-            ends.push(OpenEnd { what: format!("{} {}: {what}", task.id, task.title), command });
-        };
-        if let Some(why) = &task.parked {
-            add(format!("parked, {why}"), format!("hew task unpark {}", task.id));
-        }
-        if let Some(bug) = &task.bug {
-            add(format!("its work does not merge; {bug} was filed for it"), format!("hew task show {bug}"));
-        }
-        if let Some(why) = &task.close_failed {
-            let command = format!("hew task close {} --reason landed", task.id);
-            add(format!("landed, but the tracker refuses its close: {why}"), command);
-        }
-        if let Some(why) = &task.left_alone {
-            add(format!("left alone, {why}"), format!("hew task show {}", task.id));
-        }
-    }
-    let is_parked = |left: &crate::record::event::LeftoverRecord| {
-        view.tasks.get(&left.task).is_some_and(|task| task.parked.is_some())
-    };
-    for left in view.leftovers.iter().filter(|left| !is_parked(left)) {
-        let what = format!("{} {}: {}", left.task, left.title, left.why);
-        ends.push(OpenEnd { what, command: summary::leftover_command(left) });
-    }
-    ends
-}
-
-fn remedy_words(report: &Report<'_>, header: &RunHeader) -> String {
-    match report.state {
-        RunState::Crashed => "Its process is gone".to_owned(),
-        _ => sentence(&summary::delivered(report.view, header)).trim_end_matches('.').to_owned(),
-    }
-}
-
-fn needs(page: &mut Page<'_>, ends: &[OpenEnd]) -> fmt::Result {
+fn needs_section(page: &mut Page<'_>, report: &Report<'_>, ends: &[Need]) -> fmt::Result {
     frame::section(page, "needs", "Needs you")?;
     if ends.is_empty() {
         page.raw("<p class=\"none\">Nothing.</p>\n")?;
-        return frame::end_section(page);
     }
     let (first, rest) = ends.split_at(ends.len().min(SHOWN));
-    list(page, first)?;
+    if !first.is_empty() {
+        list(page, first)?;
+    }
     if !rest.is_empty() {
         page.raw("<details>\n<summary>And ")?;
         page.show(format_args!("{} more", grouped(rest.len() as u64)))?;
@@ -317,14 +292,37 @@ fn needs(page: &mut Page<'_>, ends: &[OpenEnd]) -> fmt::Result {
         list(page, rest)?;
         page.raw("</details>\n")?;
     }
+    left_over(page, report)?;
     frame::end_section(page)
 }
 
-fn list(page: &mut Page<'_>, ends: &[OpenEnd]) -> fmt::Result {
+/// What was not done and waits for nobody.
+fn left_over(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let view = report.view;
+    let is_left = |left: &&LeftoverRecord| needs::needs_nobody(view, left);
+    let ends: Vec<Need> = view.leftovers.iter().filter(is_left).map(left).collect();
+    if ends.is_empty() {
+        return Ok(());
+    }
+    page.raw("<details class=\"left\">\n<summary>Left over, and waits for nobody: ")?;
+    page.show(count(ends.len() as u64, "task", "tasks"))?;
+    page.raw("</summary>\n")?;
+    list(page, &ends)?;
+    page.raw("</details>\n")
+}
+
+fn left(left: &LeftoverRecord) -> Need {
+    Need { what: needs::told(left), command: Some(summary::leftover_command(left)) }
+}
+
+fn list(page: &mut Page<'_>, ends: &[Need]) -> fmt::Result {
     page.raw("<ul class=\"ends\">\n")?;
     for end in ends {
-        page.around("<li><span>", &end.what, "</span> <code class=\"command\">")?;
-        page.around("", &end.command, "</code></li>\n")?;
+        page.around("<li><span>", &end.what, "</span>")?;
+        if let Some(command) = &end.command {
+            page.around(" <code class=\"command\">", command, "</code>")?;
+        }
+        page.raw("</li>\n")?;
     }
     page.raw("</ul>\n")
 }

@@ -30,7 +30,7 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
 fn table_row(page: &mut Page<'_>, row: &IterationRow) -> fmt::Result {
     page.raw("<tr>")?;
     frame::figure_cell(page, row.number, row.number)?;
-    page.around("<td>", row.id.to_string(), "</td><th scope=\"row\"><code>")?;
+    page.around("<td class=\"i\">", row.id.to_string(), "</td><th scope=\"row\"><code>")?;
     page.text(row.task.as_ref().map_or("?", |task| task.as_str()))?;
     page.around("</code> ", &row.title, "</th><td class=\"w o-")?;
     page.show(row.outcome.map_or("incomplete", |outcome| outcome.as_str()))?;

@@ -20,14 +20,21 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         let (usual, own): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.origin == built_in);
         page.raw("<p class=\"soft\">Frozen at launch.</p>\n")?;
         table(page, "Set by somebody", &own)?;
-        page.raw("<details>\n<summary>")?;
-        page.show(count(usual.len() as u64, "setting", "settings"))?;
-        page.raw(" as built in</summary>\n")?;
-        table(page, "As built in", &usual)?;
-        page.raw("</details>\n")?;
+        as_built_in(page, &usual)?;
     }
     frame::end_section(page)?;
     logs(page, report)
+}
+
+fn as_built_in(page: &mut Page<'_>, usual: &[&SettingRecord]) -> fmt::Result {
+    if usual.is_empty() {
+        return Ok(());
+    }
+    page.raw("<details>\n<summary>")?;
+    page.show(count(usual.len() as u64, "setting", "settings"))?;
+    page.raw(" as built in</summary>\n")?;
+    table(page, "As built in", usual)?;
+    page.raw("</details>\n")
 }
 
 fn table(page: &mut Page<'_>, name: &'static str, settings: &[&SettingRecord]) -> fmt::Result {

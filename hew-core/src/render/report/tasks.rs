@@ -84,12 +84,11 @@ fn row(page: &mut Page<'_>, task: &TaskView, sum: TaskSum) -> fmt::Result {
     frame::mark(page, task_glyph(task))?;
     page.raw(" ")?;
     page.show(frame::words(outcome_word(task)))?;
-    page.raw("</td><td>")?;
-    match &task.landed_sha {
-        Some(sha) => page.around("<code>", sha.short(), "</code>")?,
-        None => page.raw("–")?,
-    }
-    page.raw("</td><td>")?;
+    page.around(
+        "</td><td class=\"c\">",
+        task.landed_sha.as_ref().map_or("–", |sha| sha.short()),
+        "</td><td>",
+    )?;
     match &task.gate {
         Some(gate) => proof(page, gate)?,
         None => page.raw("–")?,
@@ -121,12 +120,12 @@ fn proof(page: &mut Page<'_>, gate: &GateProofView) -> fmt::Result {
     page.raw("<span class=\"")?;
     page.raw(class)?;
     page.raw("\">")?;
-    frame::mark(page, glyph)?;
-    page.around(" ", word, "</span> <span class=\"soft\">")?;
+    frame::mark_text(page, glyph)?;
+    page.around(" ", word, "</span> ")?;
     page.show(gate.exit)?;
-    page.show(format_args!(", {}, tree ", duration_secs(gate.duration_secs)))?;
     let tree = gate.tree_sha.as_str();
-    page.around("<code>", tree.get(..12).unwrap_or(tree), "</code></span>")
+    page.show(format_args!(", {}, tree ", duration_secs(gate.duration_secs)))?;
+    page.text(tree.get(..12).unwrap_or(tree))
 }
 
 /// What a person has to know of a task that did not simply close.

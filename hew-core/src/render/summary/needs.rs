@@ -23,9 +23,11 @@ const TITLE_COLUMNS: usize = 40;
 
 /// One thing that a person has to see to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Need {
-    what: String,
-    command: Option<String>,
+pub(crate) struct Need {
+    /// What it is.
+    pub(crate) what: String,
+    /// The command that deals with it, where one does.
+    pub(crate) command: Option<String>,
 }
 
 impl Need {
@@ -35,7 +37,7 @@ impl Need {
 }
 
 /// Everything that a person has to see to, the result first.
-pub(super) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) -> Vec<Need> {
+pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) -> Vec<Need> {
     let state = place.state;
     let mut needs = Vec::new();
     needs.extend(red(view, place.folder));
@@ -121,7 +123,13 @@ fn is_for_a_person(left: &LeftoverRecord) -> bool {
     ["parked", "can't run here", "ready, but"].iter().any(|begin| left.why.starts_with(begin))
 }
 
-fn told(left: &LeftoverRecord) -> String {
+/// It was not done, and that needs nobody: it is ready, or waits for something else.
+pub(crate) fn needs_nobody(view: &RunView, left: &LeftoverRecord) -> bool {
+    !is_told(view, left) && !is_for_a_person(left)
+}
+
+/// A leftover in a sentence.
+pub(crate) fn told(left: &LeftoverRecord) -> String {
     format!("{} {} {}", left.task, joint(&left.why), left.why) + &titled(&left.title)
 }
 
@@ -165,11 +173,8 @@ fn more(out: &mut String, number: usize) {
 
 /// What was not done and needs nobody: what is ready, what waits for something else.
 pub(super) fn left_over(view: &RunView) -> String {
-    let (ready, waiting): (Vec<_>, Vec<_>) = view
-        .leftovers
-        .iter()
-        .filter(|left| !is_told(view, left) && !is_for_a_person(left))
-        .partition(|left| left.why == "ready");
+    let (ready, waiting): (Vec<_>, Vec<_>) =
+        view.leftovers.iter().filter(|left| needs_nobody(view, left)).partition(|left| left.why == "ready");
     if ready.is_empty() && waiting.is_empty() {
         return String::new();
     }
@@ -201,19 +206,6 @@ pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
         "ready" => format!("hew loop run --task {}", left.task),
         _ => format!("hew task show {}", left.task),
     }
-}
-
-/// The commands of what a person has to see to beside tasks.
-pub(crate) fn commands(view: &RunView, header: &RunHeader, state: RunState) -> Vec<String> {
-    let mut commands: Vec<String> =
-        view.ending.as_ref().map(|ending| ending.remedies.clone()).unwrap_or_default();
-    if state == RunState::Crashed {
-        if view.totals.landed > 0 && view.delivery.is_none() && header.target_branch.is_some() {
-            commands.push(format!("hew loop deliver --run-id {}", header.run_id));
-        }
-        commands.push(format!("hew loop prune-worktrees --run-id {}", header.run_id));
-    }
-    commands
 }
 
 /// The needs for programs.

@@ -31,7 +31,9 @@ pub(super) fn table(view: &RunView) -> String {
     let figures = [totals.iterations, totals.of(IterationOutcome::Closed), totals.busy_ms];
     rows.push(row("all".to_owned(), figures, &spent::of_workers(view), stop, ""));
     if !has_tokens {
-        rows.iter_mut().for_each(|row| drop(row.remove(TOKENS)));
+        for row in &mut rows {
+            row.remove(TOKENS);
+        }
     }
     heading("workers") + &table::fitted(&rows)
 }

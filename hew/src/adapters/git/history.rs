@@ -153,7 +153,8 @@ pub(super) fn symbols(git: &RepoGit, from: &CommitId, to: &CommitId) -> Result<V
         let servant = || Ok(patches(git).args(["--always", "--stdin"]));
         let end = format!("end of {from} {to}\n");
         let is_whole = |answer: &[u8]| answer.ends_with(end.as_bytes());
-        let read = |answer: &[u8]| Some(names_in_hunk_headers(answer));
+        let head = format!("{to}\n");
+        let read = |answer: &[u8]| answer.strip_prefix(head.as_bytes()).map(names_in_hunk_headers);
         if let Some(names) = git.servants.patches.ask(servant, &format!("{to} {from}\n{end}"), is_whole, read)
         {
             return Ok(names);

@@ -26,7 +26,7 @@ pub(super) fn lock(reader: &SharedReader) -> MutexGuard<'_, StreamReader> {
 #[derive(Debug)]
 pub(super) enum Kept {
     /// Text is not looked into beyond its lines, and its end where a provider may have been asked.
-    Text { transcript: Transcript, scan: TextScan, last_words: Tail, has_provider: bool },
+    Text { transcript: Transcript, scan: Box<TextScan>, last_words: Tail, has_provider: bool },
     /// Events are read as they come.
     Events { log: RecordLog, reader: SharedReader, told_hopeless: bool },
 }
@@ -36,7 +36,7 @@ impl Kept {
         Ok(match StreamReader::new(plan.output, plan.resumes.as_ref()) {
             None => Self::Text {
                 transcript: Transcript::create(plan)?,
-                scan: TextScan::default(),
+                scan: Box::default(),
                 last_words: Tail::new(LAST_WORDS),
                 // A command of one's own is no runtime that could be rate limited, whatever a failing build prints.
                 has_provider: plan.runtime.as_str() != runtime::SHELL,
