@@ -27,7 +27,9 @@ fn plain(text: &str) -> String {
 
 fn fold(entries: &[JournalEntry]) -> (RunView, Vec<IterationRow>) {
     let mut fold = RowFold::default();
-    entries.iter().for_each(|entry| fold.apply(entry));
+    for entry in entries {
+        fold.apply(entry);
+    }
     fold.finish()
 }
 

@@ -25,7 +25,6 @@ use hew_core::settings::secret::SecretValues;
 use hew_core::usage::Usage;
 use hew_testkit::journal::{self, HOSTILE_TITLE, JournalBuilder, iteration};
 use hew_testkit::repo::TestRepo;
-use page_check::Node;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -101,7 +100,7 @@ fn text_from_outside_is_text() {
     let shown = hew_core::render::text::visible(HOSTILE_TITLE);
     let row = root.by_id("tasks").unwrap().all("tr");
     assert!(row.iter().any(|row| row.text().contains(&shown)), "{shown}");
-    let log = root.by_id("failures").unwrap().all("pre").iter().map(Node::text_of).collect::<String>();
+    let log = root.by_id("failures").unwrap().all("pre").iter().map(|node| node.text()).collect::<String>();
     assert!(log.contains("test parse ... FAILED\n</pre><script>alert(1)</script>\n"), "{log}");
     assert!(log.contains("cross-gcc: not found"), "{log}");
 }

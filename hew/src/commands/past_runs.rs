@@ -61,7 +61,9 @@ pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>
 
 fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
     let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
-    gaps.iter().for_each(|gap| ui.warn(gap));
+    for gap in &gaps {
+        ui.warn(gap);
+    }
     Ok((past_run(project, entry, view, gaps), rows))
 }
 

@@ -116,21 +116,18 @@ fn agent(worker: u64, iter: u64, transcript: &str) -> Agent {
     let named = transcript.split("task=").nth(1).expect("each agent names its task");
     let task = named.split(['"', '\\', ';']).next().expect("there is a first part").to_owned();
     let account = records.iter().rev().find(|record| record.get("modelUsage").is_some());
-    let (tokens, usd) = match account {
-        Some(account) => {
-            let models = account["modelUsage"].as_object().expect("it is a map").values();
-            let names = ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"];
-            (sum(models, names), account["total_cost_usd"].as_f64())
-        }
-        None => {
-            let messages: BTreeMap<&str, &Value> = records
-                .iter()
-                .filter_map(|record| Some((record["message"]["id"].as_str()?, &record["message"]["usage"])))
-                .collect();
-            // A message's own count of output is that of its beginning, which says nothing.
-            let names = ["input_tokens", "", "cache_read_input_tokens", "cache_creation_input_tokens"];
-            (sum(messages.into_values(), names), None)
-        }
+    let (tokens, usd) = if let Some(account) = account {
+        let models = account["modelUsage"].as_object().expect("it is a map").values();
+        let fields = ["inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens"];
+        (sum(models, fields), account["total_cost_usd"].as_f64())
+    } else {
+        let messages: BTreeMap<&str, &Value> = records
+            .iter()
+            .filter_map(|record| Some((record["message"]["id"].as_str()?, &record["message"]["usage"])))
+            .collect();
+        // A message's own count of output is that of its beginning, which says nothing.
+        let fields = ["input_tokens", "", "cache_read_input_tokens", "cache_creation_input_tokens"];
+        (sum(messages.into_values(), fields), None)
     };
     Agent { worker, iter, task, tokens, usd }
 }

@@ -58,11 +58,6 @@ impl Node {
         };
         self.children.iter().map(text).collect()
     }
-
-    /// The same, to be mapped over.
-    pub(crate) fn text_of(node: &&Node) -> String {
-        node.text()
-    }
 }
 
 /// Parses a page; panics where it is not well-formed.
@@ -166,7 +161,7 @@ pub(crate) fn assert_self_contained(page: &str, root: &Node) {
             assert!(!is_id || ids.insert(value.clone()), "the id {value} is there twice");
         }
     }
-    let style: String = root.all("style").iter().map(Node::text_of).collect();
+    let style: String = root.all("style").iter().map(|node| node.text()).collect();
     for (at, _) in style.match_indices("url(") {
         assert!(style[at..].starts_with("url(#"), "{}", &style[at..at + 40]);
     }
@@ -227,8 +222,8 @@ pub(crate) fn assert_figures(root: &Node, summary: &Value) {
         let id = number(row.attr("data-worker").expect("it was found by it"));
         let workers = summary["workers"].as_array().expect("the summary has workers");
         let worker = workers.iter().find(|worker| worker["worker"].as_f64() == id).expect("it is known");
-        let names = ["iterations", "closed", "landed", "busy_ms", "tokens.total", "tokens.cost_usd"];
-        assert_eq!(figures(row), names.map(|name| at_path(worker, name).as_f64()));
+        let paths = ["iterations", "closed", "landed", "busy_ms", "tokens.total", "tokens.cost_usd"];
+        assert_eq!(figures(row), paths.map(|name| at_path(worker, name).as_f64()));
     }
     for row in root.find(&|node| node.attr("data-model").is_some()) {
         let name = row.attr("data-model").filter(|name| *name != "(default)");
@@ -254,7 +249,7 @@ fn assert_needs(root: &Node, summary: &Value) {
     let section = root.by_id("needs").expect("needs have a section");
     let commands = |node: &Node| {
         let codes = node.find(&|node| node.attr("class") == Some("command"));
-        codes.iter().map(Node::text_of).collect::<Vec<_>>()
+        codes.iter().map(|node| node.text()).collect::<Vec<_>>()
     };
     let left: Vec<String> =
         section.find(&|node| node.attr("class") == Some("left")).into_iter().flat_map(commands).collect();

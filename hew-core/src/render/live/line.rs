@@ -79,8 +79,8 @@ mod tests {
         let line = |columns| {
             Line::new(columns).cell("日本語", 5, plain).number("7", 3).add("a\tb\u{1b}[2J", plain).text()
         };
-        assert_eq!(line(40), "日…      7  a b\\u{1b}[2J");
-        assert_eq!(line(16), "日…      7  a b…");
+        assert_eq!(line(40), "日本…    7  a b\\u{1b}[2J");
+        assert_eq!(line(16), "日本…    7  a b…");
         for columns in 0..40 {
             assert!(line(columns).width() <= columns, "{columns}: {:?}", line(columns));
         }
