@@ -62,9 +62,9 @@ pub fn every_path() -> JournalBuilder {
     journal.plan(iteration(2, 1), BatchSource::Planner, &["app-5", "app-6"]);
     unlanded(&mut journal);
     journal.plan(iteration(1, 5), BatchSource::Skipped, &[]);
-    let (manual, lost) = (iteration(2, 4), iteration(0, 5));
+    let (manual, unended) = (iteration(2, 4), iteration(0, 5));
     journal.whole(manual, "app-12", "Write the manual").unplanned();
-    journal.start(lost, "app-13", "Draw a graph", 1).spawn(lost);
+    journal.start(unended, "app-13", "Draw a graph", 1).spawn(unended);
     let failed = VerifyOutcome::Failed {
         command: "cargo test --workspace".to_owned(),
         exit_code: 101,
