@@ -42,7 +42,7 @@ pub fn tasks() -> String {
                 task["closed_at"] = "2026-11-20T20:00:00Z".into();
                 task["close_reason"] = "landed".into();
             }
-            format!("{task}\n")
+            task.to_string() + "\n"
         })
         .collect()
 }
@@ -61,7 +61,7 @@ pub fn transcript() -> (IterationId, String) {
         said(json!({"type": "text", "text": "Sorted, with a test."})),
         json!({"type": "result", "subtype": "success", "is_error": false, "exit": {"code": 0}}),
     ];
-    (iteration(1, 2), lines.iter().map(|line| format!("{line}\n")).collect())
+    (iteration(1, 2), lines.iter().map(|line| line.to_string() + "\n").collect())
 }
 
 /// The first minutes: one task in the works on each worker.

@@ -42,7 +42,9 @@ impl Checker<'_> {
         if found.is_closed {
             let fields = value.as_object().into_iter().flat_map(Map::keys);
             let surplus: Vec<String> = fields.filter(|name| !found.named.contains(*name)).cloned().collect();
-            surplus.iter().for_each(|name| found.add(at, &format!("{name} is not in the schema")));
+            for name in surplus {
+                found.add(at, &format!("{name} is not in the schema"));
+            }
         }
         found
     }
@@ -80,10 +82,10 @@ impl Checker<'_> {
             "minimum" => unless(amount(value).is_none_or(|number| Some(number) >= amount(rule))),
             "maximum" => unless(amount(value).is_none_or(|number| Some(number) <= amount(rule))),
             "minItems" => {
-                unless(value.as_array().is_none_or(|all| all.len() as u64 >= rule.as_u64().unwrap_or(0)))
+                unless(value.as_array().is_none_or(|all| all.len() as u64 >= rule.as_u64().unwrap_or(0)));
             }
             "maxItems" => {
-                unless(value.as_array().is_none_or(|all| all.len() as u64 <= rule.as_u64().unwrap_or(0)))
+                unless(value.as_array().is_none_or(|all| all.len() as u64 <= rule.as_u64().unwrap_or(0)));
             }
             "required" => {
                 for name in words(rule).filter(|name| value.is_object() && value.get(*name).is_none()) {
@@ -139,7 +141,9 @@ impl Checker<'_> {
         } else if word == "oneOf" && fitting.len() > 1 {
             found.add(at, &format!("{} of oneOf fit", fitting.len()));
         } else {
-            fitting.into_iter().for_each(|one| found.merge(one));
+            for one in fitting {
+                found.merge(one);
+            }
         }
     }
 
