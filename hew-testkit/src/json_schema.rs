@@ -42,7 +42,7 @@ impl Checker<'_> {
         if found.is_closed {
             let fields = value.as_object().into_iter().flat_map(Map::keys);
             let surplus: Vec<String> = fields.filter(|name| !found.named.contains(*name)).cloned().collect();
-            for name in &surplus {
+            for name in surplus {
                 found.add(at, &format!("{name} is not in the schema"));
             }
         }

@@ -33,9 +33,10 @@ fn begun(stage: &LoopStage) -> Vec<String> {
 fn thinker(stage: &LoopStage, script: &str, more: &str) {
     let file = stage.path("planner-script");
     fs::write(&file, script).unwrap();
-    let agent = stub_agent::path();
+    let (agent, file) = (stub_agent::path(), file.display());
+    let command = agent.display();
     stage.settings(&format!(
-        "{more}\nloop.runtime_defs.thinker.command = {agent:?}\nloop.runtime_defs.thinker.args = [{file:?}]"
+        "{more}\nloop.runtime_defs.thinker.command = '{command}'\nloop.runtime_defs.thinker.args = ['{file}']"
     ));
 }
 
@@ -248,12 +249,11 @@ fn what_the_planner_takes_is_in_the_sums_and_in_the_budget() {
         let (file, batch) = (load(&folder.join("run.json")), load(&folder.join("batch-001.json")));
         assert_eq!((&batch["planner_tokens"]["input"], &batch["cost_usd"]), (&json!(20_000), &json!(0.5)));
         assert_eq!(file["cumulative_tokens"], 20_000);
-        match limit {
-            None => assert_eq!((ran.code, &begun(&stage)[3]), (0, &ids[4]), "{}", ran.stderr),
-            Some(_) => {
-                assert_eq!((ran.code, begun(&stage).len()), (5, 3), "{}", ran.stderr);
-                assert_eq!(file["stop_reason"], "budget_tokens");
-            }
+        if limit.is_some() {
+            assert_eq!((ran.code, begun(&stage).len()), (5, 3), "{}", ran.stderr);
+            assert_eq!(file["stop_reason"], "budget_tokens");
+        } else {
+            assert_eq!((ran.code, &begun(&stage)[3]), (0, &ids[4]), "{}", ran.stderr);
         }
     }
 }

@@ -137,8 +137,9 @@ fn schema_of(file: &Path) -> Option<(&'static str, bool)> {
         "owner.json" => Some(("owner", false)),
         "events.jsonl" => Some(("events", true)),
         "runs.jsonl" => Some(("ledger", true)),
-        _ if name.starts_with("iter-") && name.ends_with(".json") => Some(("iteration", false)),
-        _ if name.starts_with("batch-") && name.ends_with(".json") => Some(("batch", false)),
+        _ if file.extension()? != "json" => None,
+        _ if name.starts_with("iter-") => Some(("iteration", false)),
+        _ if name.starts_with("batch-") => Some(("batch", false)),
         _ => None,
     }
 }
