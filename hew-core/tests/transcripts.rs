@@ -51,10 +51,11 @@ fn plain(text: &str) -> String {
 }
 
 fn all() -> String {
-    CAPTURED
+    let pages: Vec<String> = CAPTURED
         .iter()
         .map(|(client, scenario)| format!("== {client} {scenario}\n{}", shown(client, scenario)))
-        .collect()
+        .collect();
+    pages.concat()
 }
 
 #[test]

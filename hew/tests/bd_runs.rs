@@ -259,8 +259,8 @@ fn tasks_of_bd_are_worked_on_by_hand_and_in_a_linked_worktree() {
 fn counting(stage: &LoopStage) -> PathBuf {
     let (program, calls) = (stage.path("counting-bd"), stage.path("calls"));
     let text = format!("#!/bin/sh\necho \"$1\" >> '{}'\nexec bd \"$@\"\n", calls.display());
-    fs::write(&program, text).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(&program, text).expect("writable");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("writable");
     program
 }
 

@@ -236,7 +236,9 @@ mod tests {
         let patch = b"diff --git a/a.rs b/a.rs\n@@ -1 +1 @@\n-@@ -1 +1 @@ fn content() {\n@@ -9,0 +10,2 @@ fn main() {\n\
             +x\n@@ -20 +21 @@ impl A {\n@@ -30 +31 @@ fn main() {\n@@ -1 +1 @@ bad \xff @@ name\n";
         assert_eq!(names_in_hunk_headers(patch), ["fn main() {", "impl A {", "bad \u{fffd} @@ name"]);
-        let many: String = (0..300).map(|number| format!("@@ -1 +1 @@ f{number}\n")).collect();
+        let many: String = (0..300)
+            .flat_map(|number| ["@@ -1 +1 @@ f".to_owned(), number.to_string(), "\n".to_owned()])
+            .collect();
         assert_eq!(names_in_hunk_headers(many.as_bytes()).len(), MAX_SYMBOLS);
     }
 
