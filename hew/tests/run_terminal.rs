@@ -1,7 +1,5 @@
 //! The live view of the real program on a terminal: what is drawn, and that nothing of it is left, however the run ends.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use std::fs;
 
 use hew_testkit::glass::Glass;
