@@ -181,7 +181,7 @@ mod tests {
                     let is_there = text.contains(id.as_str()) || text.contains('\\');
                     prop_assert!(is_there, "{id} of {text:?}");
                 }
-                let known = |id: &TaskId| id.as_str().len() % 2 == 0;
+                let known = |id: &TaskId| id.as_str().len().is_multiple_of(2);
                 let kept = NextBatch { task_ids: task_ids.clone(), dropped }.keeping(known);
                 prop_assert!(kept.task_ids.iter().all(|id| known(id) && task_ids.contains(id)));
             }

@@ -78,7 +78,9 @@ fn an_agents_word_decides_what_is_next_and_lapses_when_it_is_used_up() {
     assert_eq!(batches(&run)[0], "1 agent h f");
     assert_eq!(ticks(&run), ["skipped a b", "agent:1 f", "agent:1 h", "skipped c"]);
     assert_eq!(picked(&run), ["a -", "b -", "f 1", "h 1", "c -"]);
-    TASKS.iter().for_each(|task| run.release(&agent_of(task)));
+    for task in TASKS {
+        run.release(&agent_of(task));
+    }
     run.to_end();
     assert_eq!((run.landed().len(), run.exit()), (8, Some(0)));
 }
@@ -187,7 +189,9 @@ fn the_planner_is_asked_after_a_landing_and_decides_what_is_next() {
         job.touched.iter().map(|it| (it.task.as_str(), it.files.len(), it.symbols.clone())).collect();
     assert_eq!(touched, [("a", 1, vec!["fn a() {".to_owned()])]);
     assert!(job.query.exclude.iter().any(|task| task.as_str() == "c"), "what runs is not ready");
-    TASKS.iter().for_each(|task| run.release(&agent_of(task)));
+    for task in TASKS {
+        run.release(&agent_of(task));
+    }
     run.to_end();
     let calls = run.effects.iter().filter(|effect| matches!(effect, Effect::DraftPlanner(_))).count();
     assert!(calls <= run.landed().len(), "at most once a landing");
@@ -249,12 +253,16 @@ fn every_failure_of_the_planner_is_told_and_the_graph_goes_on() {
 #[test]
 fn a_planner_that_is_off_is_told_of_once() {
     let mut run = two_at_work(Attempt::done()).start();
-    TASKS.iter().for_each(|task| run.release(&agent_of(task)));
+    for task in TASKS {
+        run.release(&agent_of(task));
+    }
     run.to_end();
     assert_eq!(batches(&run), ["1 skipped planner_disabled"]);
     let zero = two_at_work(Attempt::done()).planner([]).setting(&[("loop.planner.budget_tokens", "0")]);
     let mut run = zero.start();
-    TASKS.iter().for_each(|task| run.release(&agent_of(task)));
+    for task in TASKS {
+        run.release(&agent_of(task));
+    }
     run.to_end();
     assert_eq!(batches(&run), ["1 skipped planner_disabled"]);
 }
@@ -291,7 +299,9 @@ fn a_stop_ends_the_planner_at_once() {
     run.cancel().settle();
     assert!(run.effects.contains(&Effect::StopPlanner));
     assert_eq!(batches(&run), ["1 skipped runtime_error"]);
-    TASKS.iter().for_each(|task| run.release(&agent_of(task)));
+    for task in TASKS {
+        run.release(&agent_of(task));
+    }
     run.to_end();
     assert_eq!(run.landed().len(), 3);
 }
