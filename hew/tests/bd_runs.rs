@@ -284,9 +284,10 @@ fn a_task_takes_few_calls_of_the_program_however_many_workers_there_are() {
         ["ready", "export", "list", "update", "close", "history"].map(|verb| (verb, count(verb)))
     );
     assert_eq!((count("update"), count("close"), count("history")), (tasks, tasks, 0), "{by_verb}");
-    // Each task is read after its claim, after its agent, before its merge and before its close.
-    assert!(count("list") <= 4 * tasks, "{by_verb}");
-    // Each close reads everything once, for itself and for the next list; the rest is asked for others' changes.
-    assert!(count("export") <= 2 * tasks + 12 && count("ready") <= 2 * tasks + 12, "{by_verb}");
+    // Each task is read after its claim, after its agent, before its merge and before its close; the rest looks for what
+    // others do to running tasks, and how often depends on how long the run takes.
+    assert!(count("list") <= 5 * tasks + 6, "{by_verb}");
+    // Each close reads everything once, for itself and for the next list, and each prompt names what else is ready.
+    assert!(count("export") <= 3 * tasks + 12 && count("ready") <= 3 * tasks + 12, "{by_verb}");
     assert_left_clean(&stage);
 }
