@@ -134,8 +134,11 @@ impl Checker<'_> {
         let (fitting, others): (Vec<Found>, Vec<Found>) =
             all.into_iter().partition(|one| one.problems.is_empty());
         if fitting.is_empty() {
-            // The one that comes closest says best what is wrong.
-            let closest = others.into_iter().min_by_key(|one| one.problems.len()).unwrap_or_default();
+            // The one of its own kind that comes closest says best what is wrong.
+            let is_other_kind =
+                |one: &Found| one.problems.iter().any(|text| text.contains("is not of const"));
+            let distance = |one: &Found| (is_other_kind(one), one.problems.len());
+            let closest = others.into_iter().min_by_key(distance).unwrap_or_default();
             found.add(at, &format!("none of {word} fits; closest:"));
             found.merge(closest);
         } else if word == "oneOf" && fitting.len() > 1 {

@@ -161,10 +161,10 @@ fn the_model_is_read_from_the_task_then_the_flag_then_the_settings() {
 #[test]
 fn the_runs_own_model_goes_before_settings_and_after_a_tasks_word() {
     let stage = AgentStage::new().with("HEW_LOOP_MODEL_BY_PRIORITY", "P2=urgent");
-    let own = stage.stage.task_with("Own", &["-l", "model:opus"], &done_by_claude("own"));
+    let own = stage.stage.task_with("Own", &["-l", "model:sonnet"], &done_by_claude("own"));
     let other = stage.stage.task("Other", &done_by_claude("other"));
     stage.run(&["--model", "claude-opus-5-5"]);
-    assert_eq!(after(&stage.argv(&own), "--model"), Some("opus"));
+    assert_eq!(after(&stage.argv(&own), "--model"), Some("sonnet"));
     assert_eq!(after(&stage.argv(&other), "--model"), Some("claude-opus-5-5"));
     let summary = stage.hew(&["loop", "summary"]).stdout;
     let row = |start: &str| {
@@ -175,15 +175,15 @@ fn the_runs_own_model_goes_before_settings_and_after_a_tasks_word() {
             .join(" ")
     };
     assert!(row("claude-opus-5-5 ").starts_with("claude-opus-5-5 1 1 10 5 5 20 "), "{summary}");
-    assert_eq!(row("opus  was"), "opus was answered by claude-opus-5-5 1 iteration");
+    assert_eq!(row("sonnet  was"), "sonnet was answered by claude-opus-5-5 1 iteration");
     let json = stage.hew(&["--json", "loop", "summary"]).stdout;
     let json: Value = serde_json::from_str(&json).unwrap();
     let models: Vec<&Value> = json["models"].as_array().unwrap().iter().map(|row| &row["model"]).collect();
-    assert_eq!(models, ["claude-opus-5-5", "opus"]);
+    assert_eq!(models, ["claude-opus-5-5", "sonnet"]);
     assert_eq!(json["models"][0]["tokens"]["total"], 20);
     assert_eq!(
         json["models_differing"],
-        json!([{ "model": "opus", "model_observed": "claude-opus-5-5", "iterations": 1 }])
+        json!([{ "model": "sonnet", "model_observed": "claude-opus-5-5", "iterations": 1 }])
     );
     let frozen = stage.stage.journal_of("run_started")[0]["settings"].clone();
     let flag = frozen.as_array().unwrap().iter().find(|row| row["key"] == "--model").unwrap().clone();

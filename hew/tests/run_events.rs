@@ -58,7 +58,7 @@ fn what_claude_used_is_in_the_record_the_summary_and_the_logs() {
     assert_eq!(manifest["workers"][0]["cumulative_tokens"], 11_715);
 
     let text = stage.ok(&["loop", "summary"]);
-    assert!(text.contains("11,715: input 3,350 (28 %)") && text.contains("$0.0250 (reported"), "{text}");
+    assert!(text.contains("11,715: input 3,350 (28%)") && text.contains("$0.0250 (reported"), "{text}");
     assert_eq!(summary(&stage)["tokens"]["total"], 11_715);
     assert!(stage.ok(&["loop", "logs"]).contains("11,715"));
     let transcript = stage.ok(&["loop", "logs", "--transcript"]);

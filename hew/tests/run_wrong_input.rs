@@ -175,7 +175,7 @@ fn a_runtime_that_is_not_there() {
     refused(&stage, &with("far"), 2, &["/nowhere/agent"]);
     refused(&stage, &with("shell"), 2, &["runtime `shell`", "loop.runtime_defs.shell.command"]);
     stage.settings("loop.runtime_defs.empty.args = [\"x\"]");
-    refused(&stage, &with("empty"), 2, &["config.toml:4", "loop.runtime_defs.empty.command"]);
+    refused(&stage, &with("empty"), 2, &["config.toml:5", "loop.runtime_defs.empty.command"]);
 }
 
 #[test]

@@ -21,6 +21,7 @@ use crate::schedule::batch_plan::{BatchSource, NextBatch, SkipReason};
 use crate::schedule::cost::{self, CostSource};
 use crate::schedule::spending::Amount;
 use crate::settings::Usd;
+use crate::settings::secret::shown_args;
 use crate::usage::Usage;
 
 /// The planner being asked.
@@ -205,7 +206,7 @@ fn run(state: &mut State, plan: Box<SpawnPlan>, out: &mut Vec<Effect>) {
             runtime: plan.runtime.clone(),
             model: plan.model.clone(),
             line: format!("planner {number}: {}", choices(&plan.provenance)),
-            argv: plan.argv.clone(),
+            argv: shown_args(&plan.argv),
             provenance: plan.provenance.clone(),
         },
     );

@@ -114,9 +114,9 @@ mod tests {
     #[test]
     fn as_many_tasks_as_are_asked_for_are_too_many() {
         for budget in [1, 10, 100, 10_000] {
-            let short = r#"{"id":"a","title":"","issue_type":"","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
+            let short = r#"{"id":"a","title":"T","issue_type":"task","created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"}"#;
             let record = serde_json::from_str(short).expect("JSON");
-            let Ok(short) = task_from_record(record) else { return };
+            let short = task_from_record(record).expect("a task");
             let ready = vec![short; most_tasks(budget)];
             assert!(matches!(draft("", &ready, &[], budget), Draft::TooLong(_)), "{budget}");
         }

@@ -50,7 +50,10 @@ fn system(record: &Value) -> Option<String> {
         }
         "error" => record["text"].as_str().map(warning),
         "output" => Some(format!("{}\n", visible(record["text"].as_str()?))),
-        "left_out" => Some(format!("{FAINT}── {} bytes left out ──{FAINT:#}\n", record["bytes"])),
+        "left_out" => {
+            let bytes = record["bytes"].as_u64().map_or("some".to_owned(), |bytes| bytes.to_string());
+            Some(format!("{FAINT}── {bytes} bytes left out ──{FAINT:#}\n"))
+        }
         _ => None,
     }
 }

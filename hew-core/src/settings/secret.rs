@@ -77,8 +77,8 @@ pub fn shown_args(args: &[String]) -> Vec<String> {
 }
 
 fn shown_arg(arg: &str) -> String {
-    if arg.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("authorization:")) {
-        return format!("{} {LEFT_OUT}", &arg[..14]);
+    if let Some((name, _)) = arg.split_once(':').filter(|(name, _)| is_secret_header(name)) {
+        return format!("{name}: {LEFT_OUT}");
     }
     match arg.split_once('=') {
         Some((name, value)) if has_secret_word(name) && !is_placeholder(value) => {
@@ -86,6 +86,12 @@ fn shown_arg(arg: &str) -> String {
         }
         _ => arg.to_owned(),
     }
+}
+
+/// A header's name, behind a flag perhaps.
+fn is_secret_header(name: &str) -> bool {
+    let name = name.rsplit('=').next().unwrap_or_default();
+    name.eq_ignore_ascii_case("authorization") || (!name.contains(' ') && has_secret_word(name))
 }
 
 /// hew fills it in, with nothing that is secret.
@@ -107,7 +113,7 @@ fn has_secret_word(name: &str) -> bool {
 /// A setting's value as it may stand in a log or a record: variables and arguments that hold secrets are left out.
 pub fn shown_value(key: &str, value: &Value) -> Value {
     let of_runtime = key.strip_prefix("loop.runtime_defs.").and_then(|rest| rest.rsplit('.').next());
-    if of_runtime == Some("args") {
+    if matches!(of_runtime, Some("args" | "call_args")) {
         return shown_list(value);
     }
     match (find(key), value) {
@@ -155,6 +161,13 @@ mod tests {
         }
         let header = ["-H".to_owned(), "Authorization: Bearer s".to_owned()];
         assert_eq!(shown_args(&header)[1], "Authorization: (left out)");
+        let header = ["--header=authorization: Bearer s".to_owned(), "X-Api-Key: s".to_owned()];
+        assert_eq!(shown_args(&header), ["--header=authorization: (left out)", "X-Api-Key: (left out)"]);
+        let call = shown_value(
+            "loop.runtime_defs.x.call_args",
+            &Kind::List.read_text("[\"--token\", \"s\"]").unwrap(),
+        );
+        assert!(!call.to_string().contains("\"s\""));
         let list = Kind::List.read_text("[\"--token\", \"s\"]").unwrap();
         let key = "loop.runtime_defs.x.args";
         assert!(!shown_value(key, &list).to_string().contains("\"s\""));
