@@ -411,13 +411,13 @@ fn a_watch_waits_for_the_first_line_of_a_run_that_begins() {
     let mut folder = RunFolder::create(&repo.root().join(".hew"), run.run_id()).unwrap();
     let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
     let mut child = repo.hew(&["loop", "status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
-    let watches = |entry: fs::DirEntry| {
-        fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("inotify wd:"))
-    };
+    let watches =
+        |entry: fs::DirEntry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("inotify wd:"));
     let descriptors = PathBuf::from(format!("/proc/{}/fdinfo", child.id()));
     wait_until("a watch on the journal", || {
         let is_over = child.try_wait().unwrap().is_some();
-        is_over || fs::read_dir(&descriptors).is_ok_and(|mut found| found.any(|entry| entry.is_ok_and(watches)))
+        is_over
+            || fs::read_dir(&descriptors).is_ok_and(|mut found| found.any(|entry| entry.is_ok_and(watches)))
     });
     run.whole(iteration(0, 1), "app-1", "One").deliver_and_end();
     folder.append(run.entries()).unwrap();
