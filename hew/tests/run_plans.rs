@@ -145,7 +145,7 @@ fn the_planners_answer_decides_what_is_dispatched_next() {
     );
 
     let cwd = Path::new(seen["cwd"].as_str().unwrap());
-    assert!(cwd.ends_with("planner/empty") && !cwd.starts_with(stage.repo.root()), "{}", cwd.display());
+    assert!(cwd.ends_with("tmp-planner/empty") && !cwd.starts_with(stage.repo.root()), "{}", cwd.display());
     let env = &seen["env"];
     assert_eq!(env["HEW_RUN_ID"].as_str().unwrap(), stage.run_id());
     for name in ["HEW_TASK_ID", "HEW_OUTCOME_FILE", "HEW_PROJECT", "HEW_WORKER", "BEADS_DIR"] {

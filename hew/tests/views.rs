@@ -18,6 +18,7 @@ use hew_core::record::event::StopReason;
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
 use hew_core::record::{RunView, Store};
 use hew_testkit::journal::{self, JournalBuilder, iteration};
+use hew_testkit::loop_stage::wait_until;
 use hew_testkit::repo::TestRepo;
 use serde_json::{Value, json};
 
@@ -401,6 +402,27 @@ fn following_a_transcript_shows_it_as_it_grows() {
     folder.append(&run.entries()[seen..]).unwrap();
     assert_eq!(lines.next(), None);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_watch_waits_for_the_first_line_of_a_run_that_begins() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 1);
+    let mut folder = RunFolder::create(&repo.root().join(".hew"), run.run_id()).unwrap();
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let mut child = repo.hew(&["loop", "status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let watches =
+        |entry: fs::DirEntry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("inotify wd:"));
+    let descriptors = PathBuf::from(format!("/proc/{}/fdinfo", child.id()));
+    wait_until("a watch on the journal", || {
+        let is_over = child.try_wait().unwrap().is_some();
+        is_over
+            || fs::read_dir(&descriptors).is_ok_and(|mut found| found.any(|entry| entry.is_ok_and(watches)))
+    });
+    run.whole(iteration(0, 1), "app-1", "One").deliver_and_end();
+    folder.append(run.entries()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("  completed\n"), "{output:?}");
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! `hew loop graph`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use hew_core::ids::TaskId;
@@ -11,11 +10,12 @@ use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
 use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
 use hew_core::render::text::visible_json;
-use hew_core::tracker::DependencyKind;
+use hew_core::tracker::{DependencyKind, TaskFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Context;
+use super::named_file;
 use super::past_runs::{self, RunWithRows};
 use crate::adapters::project::Project;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
@@ -31,6 +31,19 @@ pub(super) struct GraphText {
 
 impl Output for GraphText {
     const KIND: &'static str = "graph_text";
+}
+
+/// A picture that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GraphWritten<'a> {
+    /// The picture.
+    file: &'a Path,
+    /// Its size.
+    bytes: u64,
+}
+
+impl Output for GraphWritten<'_> {
+    const KIND: &'static str = "graph_written";
 }
 
 /// A run as a picture.
@@ -107,15 +120,16 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
     let tracker = Context::open_at(&project.root, &[])?.open_tracker()?;
+    // One look at all of them: a tracker may start a program for each task that it is asked for alone.
+    let all = TaskFilter { all: true, ..TaskFilter::default() };
+    let tasks = tracker.list(&all).map_err(|error| Failure::failed(error.to_string()))?;
     let mut edges = Vec::new();
-    for id in &ids {
-        let task = tracker.task(id).map_err(|error| Failure::failed(error.to_string()))?;
-        let dependencies = task.into_iter().flat_map(|task| task.dependencies);
-        let waits = dependencies.filter(|edge| {
+    for task in tasks.into_iter().filter(|task| ids.contains(&task.id)) {
+        let waits = task.dependencies.into_iter().filter(|edge| {
             use DependencyKind::{Blocks, ConditionalBlocks, WaitsFor};
             matches!(edge.kind, Blocks | ConditionalBlocks | WaitsFor) && ids.contains(&edge.on)
         });
-        edges.extend(waits.map(|edge| TaskEdge { task: (*id).clone(), on: edge.on }));
+        edges.extend(waits.map(|edge| TaskEdge { task: task.id.clone(), on: edge.on }));
     }
     Ok(edges)
 }
@@ -145,15 +159,11 @@ fn plain(text: &str) -> String {
 }
 
 fn write(path: &Path, text: &str, ui: &Ui) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| {
-        let failure = Failure::failed(format!("{} can't be written", path.display())).because(error);
-        match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => failure
-                .because(format!("there is no folder {}", folder.display()))
-                .hint(format!("mkdir -p {}", folder.display())),
-            _ => failure,
-        }
-    })?;
-    ui.say(&format!("wrote {}", path.display()));
+    named_file::replace(path, |out| out.write_all(text.as_bytes()))?;
+    if ui.is_json() {
+        ui.print_output(&GraphWritten { file: path, bytes: text.len() as u64 });
+    } else {
+        ui.say(&format!("wrote {}", path.display()));
+    }
     Ok(())
 }
