@@ -80,6 +80,9 @@ fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), S
 
 fn past_run(project: &Project, entry: RunEntry, mut view: RunView, gaps: Vec<String>) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held(project, &entry.id));
+    if state != RunState::Running {
+        view.cut_off_verification();
+    }
     let (known, _) = ledger::read(&project.shared_dir).unwrap_or_default();
     // A run that is over is delivered without its journal.
     let later = known.into_iter().find(|run| run.run_id == entry.id).and_then(|run| run.delivered);
