@@ -2,7 +2,7 @@
 
 use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
-use hew_core::record::event::{DeliveryRecord, JournalEvent, StopReason};
+use hew_core::record::event::{BatchSource, DeliveryRecord, JournalEvent, SkipReason, StopReason};
 use hew_core::record::view::{IterationRow, RowFold, RunView};
 use hew_core::record::{IterationOutcome, JournalEntry, RunState};
 use hew_core::render::summary::json::SummaryJson;
@@ -273,4 +273,61 @@ fn a_bar_stands_for_several_iterations_where_there_are_many() {
         json(journal.entries(), RunState::Crashed)["effort"]["values"].as_array().map(Vec::len),
         Some(200)
     );
+}
+
+#[test]
+fn a_verification_that_was_cut_off_says_so() {
+    let mut journal = JournalBuilder::launch(1, 1);
+    journal.whole(iteration(0, 1), "app-1", "One");
+    journal.push(JournalEvent::Verifying { sha: journal::commit(5) });
+    let (mut view, rows) = fold(journal.entries());
+    view.cut_off_verification();
+    let place = SummaryPlace { state: RunState::Crashed, folder: FOLDER, rows: &rows };
+    let text = plain(&summary::text(&view, place));
+    assert!(text.contains("verification was cut off: the result is not verified"), "{text}");
+    let value = serde_json::to_value(SummaryJson { view: &view, place }).expect("serialisable");
+    assert_eq!((&value["verify_outcome"]["kind"], value["verify"].is_object()), (&"skipped".into(), true));
+}
+
+#[test]
+fn a_gate_that_is_red_at_launch_needs_a_person() {
+    let mut journal = JournalBuilder::launch(1, 3);
+    let gate = journal::gate(Exit::Code(1), 1);
+    let log = gate.log.clone();
+    journal.push(JournalEvent::Baseline { gate });
+    let detail = "the gate is red on the untouched launch commit: exit code 1".to_owned();
+    journal.push(JournalEvent::StopRequested { reason: StopReason::GuardTrip, detail, now: false });
+    journal.run_ended(StopReason::GuardTrip, 2, Vec::new(), Vec::new());
+    let text = page(journal.entries(), RunState::Failed);
+    assert!(text.contains("1 thing needs you") && text.contains("--no-baseline or"), "{text}");
+    assert!(text.contains(&format!("less {FOLDER}/{log}")), "{text}");
+}
+
+#[test]
+fn a_planner_that_is_off_has_no_line() {
+    let mut journal = JournalBuilder::launch(1, 3);
+    journal.whole(iteration(0, 9), "app-9", "Before").plan(iteration(0, 9), BatchSource::Skipped, &[]);
+    journal.whole(iteration(0, 1), "app-1", "One");
+    assert!(page(journal.entries(), RunState::Crashed).contains("  planner  "), "one that failed has");
+    let mut entries = journal.take_entries();
+    for entry in &mut entries {
+        if let JournalEvent::BatchPlanned { reason, .. } = &mut entry.event {
+            *reason = Some(SkipReason::PlannerDisabled);
+        }
+    }
+    let text = page(&entries, RunState::Crashed);
+    assert!(!text.contains("  planner  "), "{text}");
+}
+
+#[test]
+fn tasks_that_were_filed_during_the_run_are_in_its_scope() {
+    let mut journal = JournalBuilder::launch(1, 3);
+    journal.launched_with(|event| {
+        if let JournalEvent::RunStarted { in_scope, .. } = event {
+            *in_scope = 1;
+        }
+    });
+    journal.whole(iteration(0, 1), "app-1", "One").whole(iteration(0, 2), "app-2", "Two");
+    journal.start(iteration(0, 3), "app-3", "Three", 1);
+    assert!(page(journal.entries(), RunState::Crashed).contains("2 of 3 tasks landed"));
 }

@@ -357,7 +357,7 @@ fn for_people(story: &Story, evidence: &Evidence) {
     let sum = |figure: fn(&evidence::Landed) -> u64| evidence.landed.iter().map(figure).sum::<u64>();
     let (files, added, removed) = (sum(|one| one.files), sum(|one| one.added), sum(|one| one.removed));
     let commits = evidence.landed.len();
-    let landed = format!("{commits} tasks in {commits} commits, {files} files, +{added} -{removed}");
+    let landed = format!("{commits} tasks in {commits} commits, {files} file changes, +{added} -{removed}");
     assert!(text.contains(&landed), "{landed} in {text}");
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let tokens = evidence.tokens(|_| true);

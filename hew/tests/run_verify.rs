@@ -333,3 +333,20 @@ fn a_request_lets_the_tests_end_and_one_at_once_leaves_the_result_on_its_branch(
     stage.ok(&["loop", "deliver"]);
     assert!(is_delivered(&stage));
 }
+
+#[test]
+fn a_crash_while_it_verifies_leaves_a_result_that_is_said_not_to_be_verified() {
+    let (stage, run) = halted("");
+    run.signal("SIGKILL");
+    run.end();
+    let words = "verification was cut off: the result is not verified";
+    assert!(stage.ok(&["loop", "summary"]).contains(words));
+    let summary: Value = serde_json::from_str(&stage.ok(&["--json", "loop", "summary"])).unwrap();
+    assert_eq!((&summary["verify_outcome"]["reason"], summary["verify"].is_object()), (&json!(words), true));
+    assert!(stage.ok(&["loop", "graph", "--format", "json"]).contains("\"verify_skipped\""));
+    stage.ok(&["loop", "report", "--out", stage.path("r.html").to_str().unwrap()]);
+    assert!(fs::read_to_string(stage.path("r.html")).unwrap().contains(words));
+    fs::write(stage.path("go"), "").unwrap();
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert!(delivered.code == 0 && delivered.stderr.contains(words), "{}", delivered.stderr);
+}

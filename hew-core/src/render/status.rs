@@ -81,7 +81,7 @@ fn cut_off(line: Line, iteration: &IterationView) -> String {
 fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
     let mut facts = vec![
-        ("landed", landed_of(landed(view), header.in_scope)),
+        ("landed", landed_of(landed(view), view.in_scope())),
         ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned())),
     ];
     let spent = view.spent_so_far();

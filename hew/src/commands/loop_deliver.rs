@@ -69,6 +69,9 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     if let Some(red) = verify.as_ref().and_then(|seen| seen.outcome.why_red(&seen.failed_tests)) {
         ui.warn(&format!("the verification of run {} failed: {red}", run.run_id));
     }
+    if let Some(VerifyOutcome::Skipped { reason }) = verify.as_ref().map(|seen| &seen.outcome) {
+        ui.warn(&format!("the result of run {} is not verified: {reason}", run.run_id));
+    }
     let kept = |path: &Path, why: &str| ui.warn(&format!("worktree {} is kept: {why}", path.display()));
     let delivered = drive::deliver_once(&rig, &tip, kept).map_err(|error| {
         Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
@@ -112,7 +115,10 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
 /// What all tests showed at the run's end: whoever delivers now has decided, and is told what on.
 fn verification(run: &LedgerRun) -> Option<VerifyView> {
     let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
-    store::fold(&folder, false).ok().and_then(|(view, _)| view.verify)
+    let (mut view, _) = store::fold(&folder, false).ok()?;
+    // The project's lock is held here, so that the run is over.
+    view.cut_off_verification();
+    view.verify
 }
 
 fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId, verify: Option<&VerifyView>) {

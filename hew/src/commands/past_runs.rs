@@ -88,6 +88,9 @@ fn past_run(
     gaps: Vec<String>,
 ) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held);
+    if state != RunState::Running {
+        view.cut_off_verification();
+    }
     let (known, _) = ledger::read(&project.shared_dir).unwrap_or_default();
     // A run that is over is delivered without its journal.
     let later = known.into_iter().find(|run| run.run_id == entry.id).and_then(|run| run.delivered);

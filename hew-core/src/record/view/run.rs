@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Moment;
+use super::{Moment, RunView};
 use crate::ids::{BranchName, CommitId, IterationId, RunId};
 use crate::record::event::{
     JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
@@ -107,6 +107,23 @@ pub struct VerifyView {
     pub log: Option<String>,
     /// Names of the first tests that failed, as far as its output tells them.
     pub failed_tests: Vec<String>,
+}
+
+impl RunView {
+    /// The run is over: a verification that it was at was cut off, and showed nothing.
+    pub fn cut_off_verification(&mut self) {
+        let Some(sha) = self.verifying.take() else { return };
+        let reason = "verification was cut off: the result is not verified".to_owned();
+        let outcome = VerifyOutcome::Skipped { reason };
+        self.verify = Some(VerifyView { outcome, sha: Some(sha), log: None, failed_tests: Vec::new() });
+    }
+
+    /// Tasks in scope: those that were open at launch, or those that were begun, where more were filed since. Unknown in
+    /// older runs.
+    pub fn in_scope(&self) -> Option<usize> {
+        let at_launch = self.header.as_ref()?.in_scope?;
+        Some(at_launch.max(self.tasks.len()))
+    }
 }
 
 /// Something that a person should know.

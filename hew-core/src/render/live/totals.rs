@@ -20,7 +20,7 @@ type Part = (u8, String);
 
 /// The line: parts that find no room are left out, the least important first.
 pub(super) fn line(view: &RunView, now: DateTime<Utc>, columns: usize) -> String {
-    let total = view.header.as_ref().and_then(|header| header.in_scope).unwrap_or(0);
+    let total = view.in_scope().unwrap_or(0);
     let landed = usize::try_from(view.totals.landed).unwrap_or(usize::MAX);
     let head = match columns {
         BAR_COLUMNS.. => format!("{} {landed}/{total} landed", bar(landed, total)),

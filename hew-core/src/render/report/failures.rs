@@ -12,6 +12,7 @@ use crate::record::event::VerifyOutcome;
 use crate::record::view::{IterationRow, RunView};
 use crate::render::figures::{count, duration_ms, grouped, stamp};
 use crate::render::style::glyph;
+use crate::render::summary::needs;
 use crate::render::verify;
 
 /// Most iterations whose logs are shown.
@@ -55,6 +56,13 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     frame::section(page, "failures", "Failures")?;
     let failures = failures(report.view, report.rows, report.state);
     verify(page, report)?;
+    if let Some(why) = needs::red_at_launch(report.view) {
+        page.around("<p>Nothing was begun: ", why, ".</p>\n")?;
+        if let Some(gate) = &report.view.baseline {
+            page.around("<p class=\"soft\">What the gate printed is in <code>", &gate.log, "</code>.</p>\n")?;
+        }
+        return frame::end_section(page);
+    }
     if failures.is_empty() {
         page.raw("<p class=\"none\">Every iteration that ended closed its task.</p>\n")?;
         return frame::end_section(page);

@@ -27,8 +27,16 @@ fn landed_words(report: &Report<'_>) -> String {
     match report.view.landed_tasks() as u64 {
         // Older layouts know of no landings.
         0 if report.view.is_from_files && closed > 0 => format!("{} closed", count(closed, "task", "tasks")),
+        0 if needs::red_at_launch(report.view).is_some() => {
+            "Nothing was begun: the gate is not green on the launch commit".to_owned()
+        }
         0 => format!("Nothing landed{so_far}"),
-        number => format!("{} landed{so_far}", count(number, "task", "tasks")),
+        number => match report.view.in_scope() {
+            Some(in_scope) => {
+                format!("{number} of {} landed{so_far}", count(in_scope as u64, "task", "tasks"))
+            }
+            None => format!("{} landed{so_far}", count(number, "task", "tasks")),
+        },
     }
 }
 
@@ -37,9 +45,10 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     page.raw("<header>\n<p class=\"over\">hew run report</p>\n<h1>")?;
     page.text(landed_words(report))?;
     page.raw("</h1>\n<p class=\"run\"><span class=\"state state-")?;
-    page.show(report.state.as_str())?;
+    let is_part = is_part(report);
+    page.show(if is_part { "part" } else { report.state.as_str() })?;
     page.raw("\">")?;
-    frame::mark(page, state_glyph(report.state))?;
+    frame::mark(page, if is_part { "◐" } else { state_glyph(report.state) })?;
     page.raw(" ")?;
     page.show(report.state.as_str())?;
     page.raw("</span> <code>")?;
@@ -67,6 +76,12 @@ fn navigation(page: &mut Page<'_>) -> fmt::Result {
     page.raw(
         "<li><a href=\"#settings\">Settings</a></li><li><a href=\"#logs\">Logs</a></li>\n</ul>\n</nav>\n",
     )
+}
+
+/// It came to its end, and not everything in scope landed.
+fn is_part(report: &Report<'_>) -> bool {
+    let all_landed = report.view.in_scope().is_none_or(|in_scope| report.view.landed_tasks() >= in_scope);
+    report.state == RunState::Completed && !all_landed
 }
 
 fn state_glyph(state: RunState) -> &'static str {
@@ -131,7 +146,7 @@ fn happened(report: &Report<'_>) -> (Tone, String) {
         (Some(ending), state) => {
             let detail = view.stop.as_ref().map(|stop| format!(" ({})", stop.detail)).unwrap_or_default();
             let tone = match (state, ending.exit_code) {
-                (RunState::Completed, Some(0)) => Tone::Good,
+                (RunState::Completed, Some(0)) if !is_part(report) => Tone::Good,
                 (RunState::Failed | RunState::Crashed, _) => Tone::Bad,
                 _ => Tone::Look,
             };
@@ -167,12 +182,16 @@ fn stop_words(reason: StopReason) -> &'static str {
 
 /// The check of the whole, where there was one, comes after what each landing passed.
 fn safe(report: &Report<'_>) -> (Tone, String) {
-    use crate::record::event::VerifyOutcome::{Failed, TimedOut};
+    use crate::record::event::VerifyOutcome::{Failed, Passed, Skipped, TimedOut};
     let (tone, words) = gated(report);
     let Some(seen) = &report.view.verify else { return (tone, words) };
     let verified = verify::words(&seen.outcome, &seen.failed_tests);
-    let is_red = matches!(seen.outcome, Failed { .. } | TimedOut { .. });
-    (if is_red { Tone::Bad } else { tone }, format!("{words} The check of the whole at the end: {verified}."))
+    let tone = match &seen.outcome {
+        Failed { .. } | TimedOut { .. } => Tone::Bad,
+        Skipped { .. } if report.view.totals.landed > 0 => Tone::Look,
+        Skipped { .. } | Passed { .. } => tone,
+    };
+    (tone, format!("{words} The check of the whole at the end: {verified}."))
 }
 
 fn gated(report: &Report<'_>) -> (Tone, String) {
@@ -233,11 +252,17 @@ fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let landed = view.landed_tasks();
     tile(page, "tasks landed", "landed.tasks", landed, grouped(landed as u64))?;
     tile(page, "commits", "landed.commits", totals.landed, grouped(totals.landed))?;
-    tile(page, "files", "landed.files", totals.files, grouped(totals.files))?;
+    tile(page, "file changes", "landed.files", totals.files, grouped(totals.files))?;
     if !view.is_from_files {
-        tile(page, "lines added", "landed.added", totals.added, format!("+{}", grouped(totals.added)))?;
+        tile(
+            page,
+            "lines added, summed over commits",
+            "landed.added",
+            totals.added,
+            format!("+{}", grouped(totals.added)),
+        )?;
         let removed = format!("−{}", grouped(totals.removed));
-        tile(page, "lines removed", "landed.removed", totals.removed, removed)?;
+        tile(page, "lines removed, summed over commits", "landed.removed", totals.removed, removed)?;
     }
     tile(page, "iterations", "iterations", totals.iterations, grouped(totals.iterations))?;
     tile(page, "time", "duration_ms", view.duration_ms(), duration_ms(view.duration_ms()))?;

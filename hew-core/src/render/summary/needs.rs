@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{SummaryPlace, heading};
 use crate::record::RunState;
-use crate::record::event::{DeliveryRecord, LeftoverRecord};
+use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
 use crate::record::view::{RunHeader, RunView, TaskView};
 use crate::render::facts::wrap;
 use crate::render::figures::count;
@@ -40,8 +40,10 @@ impl Need {
 pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) -> Vec<Need> {
     let state = place.state;
     let mut needs = Vec::new();
+    needs.extend(not_begun(view, place.folder));
     needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
+    needs.extend(claims(view, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
         needs.push(Need::new(what, format!("hew loop prune-worktrees --run-id {}", header.run_id)));
@@ -55,6 +57,35 @@ pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) ->
     needs.extend(others.map(|left| Need::new(told(left), leftover_command(left))));
     add_remedies(view, &mut needs);
     needs
+}
+
+/// The gate was red, or could not be run, before anything was begun.
+pub(crate) fn red_at_launch(view: &RunView) -> Option<&str> {
+    let was_gate = view.ending.as_ref()?.stop_reason == StopReason::GuardTrip;
+    let stop = view.stop.as_ref().filter(|_| was_gate && view.totals.iterations == 0)?;
+    Some(&stop.detail)
+}
+
+fn not_begun(view: &RunView, folder: &str) -> Option<Need> {
+    let why = red_at_launch(view)?;
+    let way = "mend what it finds, or go on with --no-baseline or --no-gate";
+    let what = format!("nothing was begun: {way} ({why})");
+    let command = view.baseline.as_ref().map(|gate| format!("less {folder}/{}", gate.log));
+    Some(Need { what, command })
+}
+
+/// What a crashed run was at is still claimed by it.
+fn claims(view: &RunView, state: RunState) -> Option<Need> {
+    let tasks: Vec<&str> =
+        view.in_flight().filter_map(|iteration| iteration.task.as_ref()).map(|task| task.as_str()).collect();
+    let is_crashed = state == RunState::Crashed && !view.is_from_files;
+    let first = tasks.first().filter(|_| is_crashed)?;
+    let names = match tasks.len() as u64 {
+        1 => format!("{first} stays"),
+        number => format!("{first} and {} stay", count(number - 1, "other", "others")),
+    };
+    let what = format!("{names} claimed by the crashed run: the next run gives back what it had claimed");
+    Some(Need::new(what, "hew loop run --scope ready"))
 }
 
 /// The verification at the end was not green.

@@ -14,10 +14,8 @@ use crate::render::verify;
 /// In a sentence: how much of it is done, whether it is where it should be, whether a person is needed.
 pub(super) fn verdict(view: &RunView, header: &RunHeader, needs: &[Need]) -> String {
     let landed = view.landed_tasks() as u64;
-    let done = match header.in_scope {
-        Some(in_scope) => {
-            format!("{landed} of {} landed", count(in_scope.max(view.landed_tasks()) as u64, "task", "tasks"))
-        }
+    let done = match view.in_scope() {
+        Some(in_scope) => format!("{landed} of {} landed", count(in_scope as u64, "task", "tasks")),
         None if landed == 0 && view.is_from_files => {
             let closed = view.totals.of(IterationOutcome::Closed);
             format!("{} closed", count(closed, "task", "tasks"))
@@ -82,13 +80,13 @@ fn landed(view: &RunView) -> Fact {
     let lines = if view.is_from_files {
         "lines not recorded".to_owned()
     } else {
-        format!("+{} -{}", totals.added, totals.removed)
+        format!("+{} -{} summed over commits", totals.added, totals.removed)
     };
     let text = format!(
         "{} in {}, {}, {lines}",
         count(view.landed_tasks() as u64, "task", "tasks"),
         count(totals.landed, "commit", "commits"),
-        count(totals.files, "file", "files"),
+        count(totals.files, "file change", "file changes"),
     );
     Fact::new("landed", text)
 }

@@ -143,11 +143,11 @@ pub struct LandedShape {
     pub tasks: usize,
     /// Commits on the run branch.
     pub commits: u64,
-    /// Files, added up over tasks.
+    /// File changes, summed over commits: a file that two commits change counts twice.
     pub files: u64,
-    /// Lines added.
+    /// Lines added, summed over commits: no difference between launch and result.
     pub added: Option<u64>,
-    /// Lines removed.
+    /// Lines removed, summed over commits.
     pub removed: Option<u64>,
 }
 

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::record::view::{RunView, Spent};
+use crate::record::event::SkipReason;
+use crate::record::view::{BatchView, RunView, Spent};
 use crate::render::facts::Fact;
 use crate::render::figures::{count, grouped, usd};
 
@@ -42,9 +43,13 @@ fn cost(spent: &Spent) -> String {
     }
 }
 
-/// Who said what is next, for as many iterations; hidden where nobody did.
+/// Who said what is next, for as many iterations; hidden where nobody did, and where nobody was to say it.
 pub(super) fn planner(view: &RunView) -> Option<Fact> {
     let picked = view.totals.picked;
+    let is_off = |batch: &BatchView| batch.reason == Some(SkipReason::PlannerDisabled);
+    if !view.batches.is_empty() && view.batches.values().all(is_off) {
+        return None;
+    }
     let text = format!("agent={}, runtime={}, fallback={}", picked.agent, picked.planner, picked.skipped);
     (!picked.is_zero()).then(|| Fact::new("planner", text))
 }
