@@ -43,7 +43,7 @@ pub fn row(run: &RunLine<'_>) -> String {
     let head = format!("  {:ID$}  {style}{word:STATE$}{style:#}", run.id.as_str());
     let Some(file) = run.file else { return head.trim_end().to_owned() + "\n" };
     let landed = match file.in_scope {
-        Some(in_scope) => format!("{}/{in_scope}", file.landed),
+        Some(in_scope) => format!("{}/{}", file.landed, file.landed.max(in_scope as u64)),
         None => file.landed.to_string(),
     };
     let took = duration_ms(took_ms(file));

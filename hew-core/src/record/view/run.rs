@@ -55,6 +55,11 @@ impl RunHeader {
         self.setting(key)?.parse().ok()
     }
 
+    /// What lands is to be brought to the target at the end.
+    pub fn is_to_deliver(&self) -> bool {
+        self.setting("loop.deliver") != Some("false")
+    }
+
     /// A setting as it is written, without quotes; none where it is not set.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let setting = self.settings.iter().find(|setting| setting.key == key)?;

@@ -14,10 +14,8 @@ use crate::render::verify;
 /// In a sentence: how much of it is done, whether it is where it should be, whether a person is needed.
 pub(super) fn verdict(view: &RunView, header: &RunHeader, needs: &[Need]) -> String {
     let landed = view.landed_tasks() as u64;
-    let done = match header.in_scope {
-        Some(in_scope) => {
-            format!("{landed} of {} landed", count(in_scope.max(view.landed_tasks()) as u64, "task", "tasks"))
-        }
+    let done = match view.in_scope() {
+        Some(in_scope) => format!("{landed} of {} landed", count(in_scope as u64, "task", "tasks")),
         None if landed == 0 && view.is_from_files => {
             let closed = view.totals.of(IterationOutcome::Closed);
             format!("{} closed", count(closed, "task", "tasks"))
@@ -67,7 +65,7 @@ fn time(view: &RunView, header: &RunHeader) -> String {
 
 fn stopped(view: &RunView) -> Option<Fact> {
     if let Some(ending) = &view.ending {
-        let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
+        let why = view.why_ended().map(|detail| format!(": {detail}")).unwrap_or_default();
         return Some(Fact::new("stopped", ending.words() + &why));
     }
     let stop = view.stop.as_ref()?;
