@@ -368,6 +368,9 @@ pub enum JournalEvent {
         /// Money in USD so far: as the runtime reckons it, else by the listed price.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_usd: Option<f64>,
+        /// Where the money came from; absent in records that do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
     },
     /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
     RetryPlanned {

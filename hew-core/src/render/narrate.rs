@@ -199,7 +199,7 @@ fn kept(view: &RunView, iteration: IterationId) -> Option<&RefName> {
 pub fn opening(header: &RunHeader) -> Vec<String> {
     let target = header.target_branch.as_ref();
     let goes = match target {
-        Some(target) if header.setting("loop.deliver") != Some("false") => {
+        Some(target) if header.is_to_deliver() => {
             format!(", delivered to {target} at the end")
         }
         _ => ", and stays there".to_owned(),

@@ -65,7 +65,7 @@ fn time(view: &RunView, header: &RunHeader) -> String {
 
 fn stopped(view: &RunView) -> Option<Fact> {
     if let Some(ending) = &view.ending {
-        let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
+        let why = view.why_ended().map(|detail| format!(": {detail}")).unwrap_or_default();
         return Some(Fact::new("stopped", ending.words() + &why));
     }
     let stop = view.stop.as_ref()?;
