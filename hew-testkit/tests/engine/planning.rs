@@ -152,6 +152,50 @@ fn a_worker_waits_under_a_plan_until_something_lands_or_ends_and_no_longer() {
 }
 
 #[test]
+fn a_plan_of_what_its_own_work_unblocks_outlives_the_landing_and_holds_nobody_up_meanwhile() {
+    let start = |named: &[&str]| {
+        let scenario =
+            two_at_work(Attempt::done().naming_next(named)).task("z", &["a"]).holding(agent_of("z"));
+        let mut run = scenario.gate(|gate| gate.baseline = false).holding(Place::Lane).start();
+        run.settle();
+        run
+    };
+    let mut run = start(&["z"]);
+    let_end(&mut run, &["a"]);
+    assert_eq!(run.running(), ["b", "c"], "nothing waits for z");
+    run.release(&Place::Lane);
+    run.settle();
+    let_end(&mut run, &["b"]);
+    assert_eq!(run.running(), ["c", "z"]);
+    assert_eq!(ticks(&run), ["skipped a b", "skipped c", "agent:1 z"]);
+
+    let mut run = start(&["h", "z"]);
+    let_end(&mut run, &["a", "b"]);
+    assert_eq!(run.running(), ["c", "h"], "h is used up, and z is not ready");
+    run.release(&Place::Lane);
+    run.settle();
+    let_end(&mut run, &["c"]);
+    assert_eq!(run.running(), ["h", "z"]);
+}
+
+#[test]
+fn a_plan_that_was_set_aside_lapses_where_the_landing_unblocks_nothing_of_it() {
+    let words = Attempt::done().naming_next(&["z"]);
+    let scenario = two_at_work(words).task("z", &["h"]).gate(|gate| gate.baseline = false);
+    let mut run = scenario.holding(Place::Lane).start();
+    run.settle();
+    let_end(&mut run, &["a"]);
+    run.release(&Place::Lane);
+    run.settle();
+    for task in ["b", "c", "d", "e", "f", "g", "h"] {
+        let_end(&mut run, &[task]);
+    }
+    run.to_end();
+    assert_eq!(run.landed().len(), 9);
+    assert!(ticks(&run).iter().all(|tick| tick.starts_with("skipped")), "{:?}", ticks(&run));
+}
+
+#[test]
 fn a_plan_that_nothing_can_be_started_under_is_ignored_once_nothing_runs() {
     let own = serde_json::json!({"labels": ["runtime:one"]});
     let quota = [Some((hew_core::agent::FailureClass::Quota, None))];
