@@ -316,6 +316,21 @@ fn a_planner_that_is_off_is_told_of_once() {
 }
 
 #[test]
+fn a_runtime_that_is_not_made_for_calls_is_asked_only_where_a_person_names_it() {
+    let on = [("loop.planner.enabled", "true")];
+    let fallback = [("loop.runtime", "one"), ("loop.fallback_runtime", "two")];
+    for settings in [&[][..], &fallback] {
+        let mut run = two_at_work(Attempt::done()).setting(&on).setting(settings).start();
+        run.settle();
+        let_end(&mut run, &TASKS);
+        run.to_end();
+        assert_eq!(batches(&run), ["1 skipped runtime_error"], "told once");
+        assert!(!run.effects.iter().any(|effect| matches!(effect, Effect::DraftPlanner(_))));
+        assert_eq!(run.landed().len(), 8);
+    }
+}
+
+#[test]
 fn a_prompt_over_the_budget_is_never_spawned() {
     let scenario = two_at_work(Attempt::done()).planner([PlannerCall::naming(&["g"])]);
     let mut run = scenario.setting(&[("loop.planner.budget_tokens", "20")]).start();
