@@ -3,7 +3,10 @@
 use hew_core::engine::{Effect, WorkerJob};
 use hew_core::record::event::SkipReason;
 use hew_core::record::{JournalEvent, RunView, StopReason};
-use hew_testkit::scenario::{Attempt, Place, PlannerCall, Scenario, World, agent_of, next_block};
+use hew_core::settings::OnRed;
+use hew_testkit::scenario::{
+    Attempt, GateGoes, Place, PlannerCall, Scenario, Verifies, World, agent_of, next_block,
+};
 
 const TASKS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
@@ -350,6 +353,20 @@ fn a_planner_that_hangs_idles_nobody_and_ends_with_the_run() {
     assert_eq!((run.landed().len(), run.exit()), (8, Some(0)));
     assert!(run.effects.contains(&Effect::StopPlanner));
     assert_eq!(batches(&run), ["1 skipped runtime_error"]);
+}
+
+#[test]
+fn a_watcher_that_verifies_while_it_is_idle_goes_on_with_its_planner() {
+    let goes = [Verifies::Goes(GateGoes::Green)];
+    let scenario = two_at_work(Attempt::done()).watching().verifying(OnRed::Hold, goes);
+    let mut run = scenario.planner([PlannerCall::naming(&["g"])]).holding(Place::Planner).start();
+    run.settle();
+    let_end(&mut run, &TASKS);
+    assert_eq!((run.verified(), run.deliveries()), (vec!["passed".to_owned()], vec!["delivered".to_owned()]));
+    assert!(!run.effects.contains(&Effect::StopPlanner));
+    run.release(&Place::Planner);
+    run.settle();
+    assert_eq!(batches(&run)[0].split(' ').nth(1), Some("planner"), "{:?}", batches(&run));
 }
 
 #[test]
