@@ -33,8 +33,8 @@ pub(super) struct Request {
 const ERRORS_IN_A_ROW: usize = 3;
 
 /// Asks to be woken at the next deadline, if that is another one than was asked for last.
-pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
-    let next = next_deadline(state);
+pub(super) fn keep_time(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    let next = next_deadline(state, now);
     if next == state.wake_at {
         return;
     }
@@ -45,7 +45,7 @@ pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 /// When the clock has something to say next: the wall budget, a wait that is over, or the end of what agents were given.
-fn next_deadline(state: &State) -> Option<Duration> {
+fn next_deadline(state: &State, now: Now) -> Option<Duration> {
     if matches!(state.course, Course::CleaningUp | Course::Ended) {
         return None;
     }
@@ -55,7 +55,8 @@ fn next_deadline(state: &State) -> Option<Duration> {
                 state.config.limits.wall,
                 failing::next_retry(state),
                 failing::next_rest_end(state),
-                unanswered::next_ask(state),
+                // One that has come and could not be kept is kept as soon as anything changes.
+                unanswered::next_ask(state).filter(|at| *at > now.elapsed),
             ];
             moments.into_iter().flatten().min()
         }
