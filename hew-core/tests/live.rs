@@ -257,6 +257,37 @@ fn what_a_stop_does_is_told_as_it_is() {
 }
 
 #[test]
+fn what_is_done_with_a_whole_tree_is_named_and_a_stop_says_what_becomes_of_it() {
+    let sha = || journal::commit(1);
+    let cases = [
+        (
+            JournalEvent::BaselineStarted { sha: sha() },
+            "gate on the launch commit",
+            "launch commit is stopped",
+        ),
+        (
+            JournalEvent::Verifying { sha: sha() },
+            "all tests on the result",
+            "the same signal again stops them",
+        ),
+    ];
+    for (event, lane, fate) in cases {
+        let mut journal = JournalBuilder::launch(1, 0x0000_0042);
+        journal.push(event);
+        let view = RunView::of(journal.entries());
+        assert!(view.is_at_work(), "ages are told while it runs");
+        let lines = plain(&frame(&journal, 100, 10));
+        assert_eq!(lines[1], format!("land  {lane}"));
+        let detail = "SIGINT".to_owned();
+        journal.push(JournalEvent::StopRequested { reason: StopReason::Signal, detail, now: false });
+        let view = RunView::of(journal.entries());
+        let told =
+            narrate(&journal.entries().last().expect("an entry").event, &view).expect("a stop is told");
+        assert!(told.contains(fate) && !told.contains("their work"), "{told}");
+    }
+}
+
+#[test]
 fn the_first_lines_say_where_to_look_and_how_to_stop() {
     let view = RunView::of(journal::in_the_middle().entries());
     insta::assert_snapshot!(opening(view.header.as_ref().expect("a header")).join("\n"));

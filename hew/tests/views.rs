@@ -450,6 +450,20 @@ fn a_graph_is_written_where_it_is_wanted() {
 }
 
 #[test]
+fn a_name_with_an_unknown_ending_needs_a_format_and_a_dash_is_stdout() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let refused = hew(&repo, &["loop", "graph", "--out", "run.png"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(stderr(&refused).contains(".dot and .gv, .svg, .json"), "{refused:?}");
+    assert_eq!(repo.read("run.png"), None);
+    text(&repo, &["loop", "graph", "--format", "dot", "--out", "run.png"]);
+    assert!(repo.read("run.png").unwrap().starts_with("digraph hew {"));
+    assert_eq!(text(&repo, &["loop", "graph", "--out", "-"]), text(&repo, &["loop", "graph"]));
+    assert_eq!(repo.read("-"), None);
+}
+
+#[test]
 fn a_graphs_format_is_the_one_that_is_named_else_that_of_its_files_name() {
     let repo = TestRepo::new();
     put(&repo, &journal::every_path());

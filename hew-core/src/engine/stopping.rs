@@ -29,6 +29,9 @@ pub(super) struct Request {
     pub(super) signal: Option<i32>,
 }
 
+/// Why agents are stopped that were given time.
+const GRACE_OVER: &str = "and the grace is over";
+
 /// The same error on this many tasks in a row ends the run.
 const ERRORS_IN_A_ROW: usize = 3;
 
@@ -156,10 +159,10 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
         stop.agents_until = Some(now.elapsed + state.config.limits.stop_grace);
     }
     if another_signal {
-        raise(state, StopLevel::KillingAgents, out);
+        raise(state, StopLevel::KillingAgents, None, out);
     } else if request.at_once {
         let asked = state.stop_level() >= Some(StopLevel::StoppingAgents);
-        raise(state, if asked { StopLevel::KillingAgents } else { StopLevel::StoppingAgents }, out);
+        raise(state, if asked { StopLevel::KillingAgents } else { StopLevel::StoppingAgents }, None, out);
     }
 }
 
@@ -204,7 +207,7 @@ pub(super) fn keep_budgets(state: &mut State, out: &mut Vec<Effect>) {
     }
     end_retries(state, out);
     if state.spending.is_beyond_grace() {
-        raise(state, StopLevel::StoppingAgents, out);
+        raise(state, StopLevel::StoppingAgents, Some(GRACE_OVER), out);
     }
 }
 
@@ -245,12 +248,12 @@ pub(super) fn woke(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     }
     let until = state.stop.as_ref().and_then(|stop| agents_until(state, stop));
     if until.is_some_and(|moment| now.elapsed >= moment) {
-        raise(state, StopLevel::StoppingAgents, out);
+        raise(state, StopLevel::StoppingAgents, Some(GRACE_OVER), out);
     }
 }
 
-/// Stops what runs. The level only rises.
-fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
+/// Stops what runs, and says why now. The level only rises.
+fn raise(state: &mut State, level: StopLevel, why_now: Option<&str>, out: &mut Vec<Effect>) {
     let Some(stop) = &mut state.stop else { return };
     if level <= stop.level {
         return;
@@ -261,8 +264,12 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
         StopLevel::KillingAgents => (stop.reason, StopRequest::Now),
         _ => (stop.reason, StopRequest::Graceful),
     };
-    // Why it began stays the last word.
-    record(out, JournalEvent::StopRequested { reason, detail: stop.detail.clone(), now: true });
+    // Why it began stays in it, for it is the last word.
+    let why_now = why_now.map(|why| format!(", {why}")).unwrap_or_default();
+    record(
+        out,
+        JournalEvent::StopRequested { reason, detail: format!("{}{why_now}", stop.detail), now: true },
+    );
     for slot in &state.slots {
         if let Slot::Busy(iteration) = slot
             && matches!(iteration.stage, Stage::Running { .. } | Stage::Preparing)

@@ -74,6 +74,8 @@ pub struct RunView {
     pub batches: BTreeMap<u32, BatchView>,
     /// The planner that is being asked.
     pub planner: Option<PlannerView>,
+    /// The launch commit, while the gate runs on it.
+    pub gating_launch: Option<CommitId>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
     /// The commit that is being verified just now.
@@ -138,6 +140,12 @@ impl RunView {
     /// Iterations that began and have not ended, in order of their ids.
     pub fn in_flight(&self) -> impl Iterator<Item = &IterationView> {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
+    }
+
+    /// Something runs: an agent, the planner, the lane, or what is done with the whole result.
+    pub fn is_at_work(&self) -> bool {
+        let is_whole = self.gating_launch.is_some() || self.verifying.is_some() || self.delivering.is_some();
+        is_whole || self.planner.is_some() || self.in_flight().next().is_some()
     }
 
     /// Tasks of which something landed, forgotten ones too.
@@ -230,7 +238,11 @@ impl RunView {
         }
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
-            JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
+            JournalEvent::BaselineStarted { sha } => self.gating_launch = Some(sha.clone()),
+            JournalEvent::Baseline { gate } => {
+                self.gating_launch = None;
+                self.baseline = Some(gate.clone());
+            }
             JournalEvent::Tick { ready_seen, assignments, held_by_plan, .. } => {
                 self.held_by_plan = *held_by_plan;
                 self.ready_seen = Some(*ready_seen);
@@ -485,6 +497,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
         | JournalEvent::StopRequested { .. }
+        | JournalEvent::BaselineStarted { .. }
         | JournalEvent::Verifying { .. }
         | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }

@@ -22,6 +22,9 @@ use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
+/// What names of files end with, for people.
+const KNOWN_ENDINGS: &str = ".md, .mmd and .mermaid, .dot and .gv, .svg, .json, .txt";
+
 /// A picture in a form of text.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct GraphText {
@@ -53,13 +56,17 @@ pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
 
 /// The same in a project that is known.
 pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
+    let out = args.out.as_deref().filter(|path| *path != Path::new("-"));
+    let format = match args.format {
+        Some(format) => format,
+        None => usual_format(out, ui)?,
+    };
     let runs = if args.all {
         past_runs::open_all_with_rows(project, ui)?
     } else {
         vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
     };
     let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
-    let format = args.format.unwrap_or_else(|| usual_format(args.out.as_deref(), ui));
     let text = || match format {
         GraphFormat::Ascii => ascii::render(&graph),
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
@@ -67,7 +74,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         GraphFormat::Svg => svg::render(&graph),
         GraphFormat::Json => json_line(&graph),
     };
-    match &args.out {
+    match out {
         Some(path) => write(path, &fenced(path, format, &text()), ui)?,
         None if ui.is_json() && format != GraphFormat::Json => {
             ui.print_output(&GraphText { text: plain(&text()) });
@@ -83,16 +90,23 @@ fn json_line(graph: &Graph) -> String {
 }
 
 /// The format where none is named.
-fn usual_format(out: Option<&Path>, ui: &Ui) -> GraphFormat {
+fn usual_format(out: Option<&Path>, ui: &Ui) -> Result<GraphFormat, Failure> {
     let ending = out.and_then(Path::extension).map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
+    Ok(match ending.as_deref() {
         Some("md" | "mmd" | "mermaid") => GraphFormat::Mermaid,
         Some("dot" | "gv") => GraphFormat::Dot,
         Some("svg") => GraphFormat::Svg,
         Some("json") => GraphFormat::Json,
         None if ui.is_json() && out.is_none() => GraphFormat::Json,
-        _ => GraphFormat::Ascii,
-    }
+        None | Some("txt") => GraphFormat::Ascii,
+        Some(other) => {
+            return Err(Failure::usage(format!(
+                "there is no graph format for a name that ends with .{other}"
+            ))
+            .because(format!("known are {KNOWN_ENDINGS}"))
+            .hint("hew loop graph --format FORMAT --out PATH"));
+        }
+    })
 }
 
 fn run_graph(runs: Vec<RunWithRows>) -> Graph {

@@ -101,8 +101,9 @@ struct Watching<'a> {
 impl Watching<'_> {
     fn go(mut self, changed: &Receiver<()>, news: &Receiver<TerminalNews>) -> Result<u8, Failure> {
         let mut told = self.read()?.is_some();
-        // Where nothing can be drawn, everything is told once, and then what happens.
-        if self.screen.is_none() {
+        // Where nothing can be drawn, everything is told once, and then what happens; of a run that is over only how it
+        // ended.
+        if self.screen.is_none() && self.state() == RunState::Running {
             self.print();
             told = false;
         }

@@ -193,7 +193,7 @@ impl Narrator {
                     return;
                 }
             }
-            let ticks = self.screen.is_some() && !self.is_away && self.view.in_flight().next().is_some();
+            let ticks = self.screen.is_some() && !self.is_away && self.view.is_at_work();
             select! {
                 recv(wake) -> woken => is_last = woken.is_err(),
                 recv(news) -> news => if let Ok(news) = news { self.hear(news) },

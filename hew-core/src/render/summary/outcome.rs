@@ -134,6 +134,9 @@ fn gate(view: &RunView, header: &RunHeader) -> Option<Fact> {
             let took = duration_secs(gate.duration_secs);
             Fact::new("gate", format!("{command} (green on the launch commit in {took})"))
         }
+        Some(gate) if gate.is_cut_off() => {
+            Fact::new("gate", format!("{command} (on the launch commit: stopped before it ended)"))
+        }
         Some(gate) => {
             let why = format!("{command} (red on the launch commit: {})", red_reason(gate));
             Fact::new("gate", why).styled(BAD)
