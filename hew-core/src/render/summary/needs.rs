@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{SummaryPlace, heading};
+use crate::ids::TaskId;
 use crate::record::RunState;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
 use crate::record::view::{RunHeader, RunView, TaskView};
@@ -77,7 +78,7 @@ fn not_begun(view: &RunView, folder: &str) -> Option<Need> {
 /// What a crashed run was at is still claimed by it.
 fn claims(view: &RunView, state: RunState) -> Option<Need> {
     let tasks: Vec<&str> =
-        view.in_flight().filter_map(|iteration| iteration.task.as_ref()).map(|task| task.as_str()).collect();
+        view.in_flight().filter_map(|iteration| iteration.task.as_ref()).map(TaskId::as_str).collect();
     let is_crashed = state == RunState::Crashed && !view.is_from_files;
     let first = tasks.first().filter(|_| is_crashed)?;
     let names = match tasks.len() as u64 {
