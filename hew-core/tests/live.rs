@@ -111,7 +111,7 @@ fn a_low_window_keeps_the_totals_and_says_what_is_left_out() {
     for rows in 0..20 {
         let lines = plain(&frame(&journal, 80, rows));
         assert_eq!(lines.len(), rows.min(18));
-        assert!(rows == 0 || lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
+        assert!(rows == 0 || lines[lines.len() - 1].contains("16/32 landed"), "{lines:?}");
         assert_eq!(
             rows > 1 && rows < 18,
             lines.iter().any(|line| line.contains("lines more")),
@@ -181,11 +181,11 @@ fn status_of_a_run_that_goes_on_and_of_one_that_died() {
 #[test]
 fn more_than_was_in_scope_at_launch_is_still_all_of_it_and_commits_are_no_tasks() {
     let mut journal = busy(16);
-    assert!(status_of(&journal, RunState::Running).contains("16 of 16 tasks in scope"));
+    assert!(status_of(&journal, RunState::Running).contains("16 of 32 tasks in scope"));
     journal.whole(iteration(0, 3), "app-0", "Landed once more");
-    assert!(status_of(&journal, RunState::Running).contains("16 of 16 tasks in scope"));
+    assert!(status_of(&journal, RunState::Running).contains("16 of 32 tasks in scope"));
     let lines = plain(&frame(&journal, 80, 50));
-    assert!(lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
+    assert!(lines[lines.len() - 1].contains("16/32 landed"), "{lines:?}");
     // As a run that draws it forgets what is over.
     let mut view = RunView::new();
     for entry in journal.entries() {
@@ -195,7 +195,7 @@ fn more_than_was_in_scope_at_launch_is_still_all_of_it_and_commits_are_no_tasks(
         }
     }
     let lines = plain(&live::frame(&view, &Signs::new(), end(&journal), Size { columns: 80, rows: 50 }));
-    assert!(lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
+    assert!(lines[lines.len() - 1].contains("16/32 landed"), "{lines:?}");
 }
 
 #[test]

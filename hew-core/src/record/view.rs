@@ -112,6 +112,8 @@ pub struct RunView {
     counted: BTreeMap<IterationId, (IterationOutcome, Option<ModelName>)>,
     /// Tasks of which something landed, forgotten ones too.
     landed: BTreeSet<TaskId>,
+    /// Tasks that were begun, forgotten ones too.
+    begun: BTreeSet<TaskId>,
 }
 
 impl RunView {
@@ -153,11 +155,11 @@ impl RunView {
         self.landed.len()
     }
 
-    /// Tasks in scope: those that were open at launch, or those that were begun or landed, where more were filed since.
+    /// Tasks in scope: those that were open at launch, or those that were begun, where more were filed since.
     /// Unknown in an older layout.
     pub fn in_scope(&self) -> Option<usize> {
         let at_launch = self.header.as_ref()?.in_scope?;
-        Some(at_launch.max(self.tasks.len()).max(self.landed_tasks()))
+        Some(at_launch.max(self.begun.len()))
     }
 
     /// What the stop says that ended it, for people; none where it ended for another reason than the latest stop's.
@@ -424,6 +426,9 @@ impl RunView {
             | JournalEvent::IterationEnded { task, .. } => {
                 self.task_mut(task).apply(event);
                 self.note_landed(task);
+                if !self.begun.contains(task) {
+                    self.begun.insert(task.clone());
+                }
             }
             JournalEvent::TaskChanged { task, change, .. } => {
                 let view = self.task_mut(task);
