@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use anstream::adapter::strip_str;
 use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::agent::FailureClass;
-use hew_core::record::event::{JournalEvent, RuntimeChange, StopReason};
+use hew_core::record::event::{BatchSource, JournalEvent, RuntimeChange, StopReason};
+use hew_core::record::files::CostSource;
 use hew_core::record::view::RunView;
 use hew_core::record::{JournalEntry, RunState};
 use hew_core::render::live::{self, Sign, Signs, Size};
@@ -39,7 +40,8 @@ fn busy(jobs: u16) -> JournalBuilder {
             journal.exit(id, hew_core::exit::Exit::Code(0), 900).collect(id);
         } else {
             let usage = Usage { input: 1_200 * u64::from(worker + 1), output: 345, ..Usage::default() };
-            journal.push(JournalEvent::Used { iteration: id, usage, cost_usd: Some(0.25) });
+            let (cost_usd, cost_source) = (Some(0.25), Some(CostSource::Reported));
+            journal.push(JournalEvent::Used { iteration: id, usage, cost_usd, cost_source });
         }
     }
     journal
@@ -109,7 +111,7 @@ fn a_low_window_keeps_the_totals_and_says_what_is_left_out() {
     for rows in 0..20 {
         let lines = plain(&frame(&journal, 80, rows));
         assert_eq!(lines.len(), rows.min(18));
-        assert!(rows == 0 || lines[lines.len() - 1].contains("16/32 landed"), "{lines:?}");
+        assert!(rows == 0 || lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
         assert_eq!(
             rows > 1 && rows < 18,
             lines.iter().any(|line| line.contains("lines more")),
@@ -177,6 +179,47 @@ fn status_of_a_run_that_goes_on_and_of_one_that_died() {
 }
 
 #[test]
+fn more_than_was_in_scope_at_launch_is_still_all_of_it_and_commits_are_no_tasks() {
+    let mut journal = busy(16);
+    assert!(status_of(&journal, RunState::Running).contains("16 of 16 tasks in scope"));
+    journal.whole(iteration(0, 3), "app-0", "Landed once more");
+    assert!(status_of(&journal, RunState::Running).contains("16 of 16 tasks in scope"));
+    let lines = plain(&frame(&journal, 80, 50));
+    assert!(lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
+    // As a run that draws it forgets what is over.
+    let mut view = RunView::new();
+    for entry in journal.entries() {
+        view.apply(entry);
+        if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
+            view.forget_with_task(*iteration);
+        }
+    }
+    let lines = plain(&live::frame(&view, &Signs::new(), end(&journal), Size { columns: 80, rows: 50 }));
+    assert!(lines[lines.len() - 1].contains("16/16 landed"), "{lines:?}");
+}
+
+#[test]
+fn status_tells_that_the_planner_is_asked_until_it_has_answered() {
+    let mut journal = busy(2);
+    journal.push(JournalEvent::PlannerStarted {
+        number: 1,
+        iteration: iteration(0, 1),
+        runtime: "claude".into(),
+        model: None,
+        line: String::new(),
+        argv: Vec::new(),
+        provenance: Vec::new(),
+    });
+    let text = status_of(&journal, RunState::Running);
+    assert!(
+        text.contains("  planner      claude is asked what is next, after w0/iter-001, for 1m30s so far\n"),
+        "{text}"
+    );
+    journal.plan(iteration(0, 1), BatchSource::Planner, &["app-1"]);
+    assert!(!status_of(&journal, RunState::Running).contains("planner"));
+}
+
+#[test]
 fn status_for_programs_has_every_figure() {
     let journal = journal::in_the_middle();
     let (view, signs) = (RunView::of(journal.entries()), signs(&journal));
@@ -211,6 +254,37 @@ fn what_a_stop_does_is_told_as_it_is() {
         let _ = writeln!(told, "{}", line.expect("a stop is told"));
     }
     insta::assert_snapshot!(told);
+}
+
+#[test]
+fn what_is_done_with_a_whole_tree_is_named_and_a_stop_says_what_becomes_of_it() {
+    let sha = || journal::commit(1);
+    let cases = [
+        (
+            JournalEvent::BaselineStarted { sha: sha() },
+            "gate on the launch commit",
+            "launch commit is stopped",
+        ),
+        (
+            JournalEvent::Verifying { sha: sha() },
+            "all tests on the result",
+            "the same signal again stops them",
+        ),
+    ];
+    for (event, lane, fate) in cases {
+        let mut journal = JournalBuilder::launch(1, 0x0000_0042);
+        journal.push(event);
+        let view = RunView::of(journal.entries());
+        assert!(view.is_at_work(), "ages are told while it runs");
+        let lines = plain(&frame(&journal, 100, 10));
+        assert_eq!(lines[1], format!("land  {lane}"));
+        let detail = "SIGINT".to_owned();
+        journal.push(JournalEvent::StopRequested { reason: StopReason::Signal, detail, now: false });
+        let view = RunView::of(journal.entries());
+        let told =
+            narrate(&journal.entries().last().expect("an entry").event, &view).expect("a stop is told");
+        assert!(told.contains(fate) && !told.contains("their work"), "{told}");
+    }
 }
 
 #[test]

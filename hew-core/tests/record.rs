@@ -3,7 +3,7 @@
 use hew_core::agent::FailureClass;
 use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
-use hew_core::record::event::{JournalEntry, JournalEvent};
+use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent};
 use hew_core::record::files::{
     self, FileError, IterationFile, ManifestFile, RunFile, iteration_dir, iteration_file_name, projections,
 };
@@ -74,14 +74,41 @@ fn what_an_agent_had_told_of_counts_where_nobody_saw_its_end() {
     let mut journal = JournalBuilder::launch(1, 7);
     let id = iteration(0, 1);
     journal.start(id, "app-1", "One", 1).spawn(id);
-    journal.push(JournalEvent::Used { iteration: id, usage, cost_usd: Some(0.5) });
+    let cost_source = Some(files::CostSource::ListPrice);
+    journal.push(JournalEvent::Used { iteration: id, usage, cost_usd: Some(0.5), cost_source });
     journal.collect(id).end(id, "app-1", IterationOutcome::RuntimeError, "the disk is full");
     journal.end(id, "app-1", IterationOutcome::RuntimeError, "the disk is full");
     let view = view(&journal);
     let sums = [view.totals.spent, view.workers[&id.worker].spent, view.iterations[&id].spent];
     for spent in sums.into_iter().chain([view.spent_so_far()]) {
         assert_eq!((spent.usage.total(), spent.cost_usd), (1000, Some(0.5)));
+        assert_eq!(spent.source(), files::CostSource::ListPrice);
     }
+}
+
+#[test]
+fn workers_wait_for_a_plan_only_until_the_dispatcher_looks_anew() {
+    let (one, other) = (iteration(0, 1), iteration(1, 1));
+    let holding = || {
+        let mut journal = JournalBuilder::launch(2, 7);
+        journal.start(one, "app-1", "One", 1).spawn(one);
+        journal.push(JournalEvent::Tick {
+            ready_seen: 1,
+            batch_source: BatchSource::Agent,
+            batch: Some(1),
+            held_by_plan: 1,
+            assignments: Vec::new(),
+            claim_failures: Vec::new(),
+        });
+        journal
+    };
+    assert_eq!(view(&holding()).held_by_plan, 1);
+    assert_eq!(view(holding().start(other, "app-2", "Two", 1).spawn(other)).held_by_plan, 1);
+    assert_eq!(view(holding().exit(one, Exit::Code(0), 9).collect(one)).held_by_plan, 0, "queued");
+    assert_eq!(view(holding().land(one, "app-1")).held_by_plan, 0, "landed");
+    assert_eq!(view(holding().end(one, "app-1", IterationOutcome::NoClose, "")).held_by_plan, 0, "ended");
+    assert_eq!(view(holding().push(JournalEvent::Verifying { sha: commit(1) })).held_by_plan, 0);
+    assert_eq!(view(holding().deliver()).held_by_plan, 0);
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn changes_settings(journal: &mut JournalBuilder, id: IterationId, task: &str) {
 fn under_way() -> JournalBuilder {
     let mut journal = journal::in_the_middle();
     let usage = Usage { input: 5_000, ..USED };
-    journal.push(JournalEvent::Used { iteration: iteration(1, 1), usage, cost_usd: None });
+    journal.push(JournalEvent::Used { iteration: iteration(1, 1), usage, cost_usd: None, cost_source: None });
     journal
 }
 
@@ -208,6 +208,27 @@ fn of_every_prefix_renders() {
         assert!(page(entries, RunState::Crashed).contains(FOLDER));
         assert_eq!(json(entries, RunState::Crashed)["kind"], "summary");
     }
+}
+
+#[test]
+fn a_stop_that_came_too_late_is_not_the_cause() {
+    let journal = one_worker();
+    let detail = "hew loop cancel".to_owned();
+    let stopped = |reason| {
+        let mut entries = journal.entries().to_vec();
+        let last = entries.len() - 1;
+        let asked =
+            JournalEvent::StopRequested { reason: StopReason::Cancelled, detail: detail.clone(), now: false };
+        entries.insert(last, JournalEntry { event: asked, ..entries[last].clone() });
+        if let JournalEvent::RunEnded { stop_reason, .. } = &mut entries[last + 1].event {
+            *stop_reason = reason;
+        }
+        page(&entries, RunState::Completed)
+    };
+    let late = stopped(StopReason::ReadyEmpty);
+    assert!(late.contains("stopped     ready_empty (exit code 0)\n"), "{late}");
+    let cause = stopped(StopReason::Cancelled);
+    assert!(cause.contains("stopped     cancelled (exit code 0): hew loop cancel\n"), "{cause}");
 }
 
 #[test]

@@ -17,16 +17,7 @@ pub fn tool(name: &str, variable: &str) -> Option<PathBuf> {
     found
 }
 
-/// A program that no machine has to have, where `PATH` has it. Without it one line says what is not tested.
-pub fn optional(name: &str) -> Option<PathBuf> {
-    let found = find(name);
-    if found.is_none() {
-        say(&format!("SKIPPED: there is no {name} on PATH, and it need not be"));
-    }
-    found
-}
-
-/// A program that everybody may run, where `PATH` has it. Without it the test is to end: one line says that it is skipped.
+/// A program that everybody may run, where `PATH` has it. Without it what needs it is left out: one line says so.
 ///
 /// # Panics
 /// Where `HEW_REQUIRE_TOOLS=1` and the program is not there.

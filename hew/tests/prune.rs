@@ -93,6 +93,7 @@ fn what_is_safe_goes_and_all_else_stays_with_its_reason() {
     fs::remove_dir_all(&trees[4]).unwrap();
     fs::create_dir(s.folder(CRASHED).join("strange")).unwrap();
     fs::create_dir(s.folder(CRASHED).join("tmp-0")).unwrap();
+    fs::create_dir_all(s.folder(CRASHED).join("tmp-planner/empty")).unwrap();
 
     let listed = s.prune(&[]);
     let expected =
@@ -118,7 +119,7 @@ fn what_is_safe_goes_and_all_else_stays_with_its_reason() {
     assert_eq!(applied[0].1["anchor"], Value::Null, "nothing was committed there");
     assert_eq!(s.repo.rev(&anchor), committed);
     assert_eq!(trees.map(|tree| tree.exists()), [false, false, true, true, false]);
-    assert!(!s.folder(CRASHED).join("tmp-0").exists());
+    assert!(!s.folder(CRASHED).join("tmp-0").exists() && !s.folder(CRASHED).join("tmp-planner").exists());
     assert_eq!(outcomes(&s.prune(&[])), [("2", "kept"), ("3", "kept"), ("strange", "kept")]);
     assert_eq!(s.git.list_worktrees().unwrap().len(), 3);
     s.repo.fsck_clean();

@@ -191,6 +191,8 @@ fn runs_are_listed_newest_first_and_a_wrong_id_gets_the_nearest() {
     let typo = ids[1].as_str().replace("00000007", "00000008");
     let error = run_index::select(&state, Some(&typo)).unwrap_err();
     assert_eq!(error.causes, [format!("the nearest is {}", ids[1])]);
+    let far = run_index::select(&state, Some("nope")).unwrap_err();
+    assert_eq!((far.causes.len(), far.hint.as_deref()), (0, Some("hew loop list")), "nothing is near");
 }
 
 fn launched(run: &JournalBuilder) -> LedgerEvent {

@@ -119,6 +119,24 @@ fn secrets_are_left_out() {
 }
 
 #[test]
+fn what_can_not_be_read_is_told_in_the_page_and_beside_it() {
+    let repo = TestRepo::new();
+    let journal = journal::every_outcome();
+    let folder = put(&repo, &journal);
+    let file = journal.iteration_dir(iteration(1, 1)) + "/gate.log";
+    // A folder can be opened as a log, but not read.
+    fs::create_dir_all(folder.path().join(&file)).unwrap();
+    repo.write(".hew.toml", "this is no setting");
+    let output = hew(&repo, &["loop", "report", "--out", "-"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let root = page_check::parse(&String::from_utf8(output.stdout).unwrap());
+    let answers = root.by_id("answers").unwrap().text();
+    for told in [format!("{file} can't be read"), "settings can't be read now".to_owned()] {
+        assert!(answers.contains(&told) && said.contains(&told), "{told}: {answers}\n{said}");
+    }
+}
+
+#[test]
 fn a_run_in_flight_and_a_crashed_one_say_so() {
     let repo = TestRepo::new();
     let run = journal::in_the_middle();

@@ -145,7 +145,7 @@ fn the_planners_answer_decides_what_is_dispatched_next() {
     );
 
     let cwd = Path::new(seen["cwd"].as_str().unwrap());
-    assert!(cwd.ends_with("planner/empty") && !cwd.starts_with(stage.repo.root()), "{}", cwd.display());
+    assert!(cwd.ends_with("tmp-planner/empty") && !cwd.starts_with(stage.repo.root()), "{}", cwd.display());
     let env = &seen["env"];
     assert_eq!(env["HEW_RUN_ID"].as_str().unwrap(), stage.run_id());
     for name in ["HEW_TASK_ID", "HEW_OUTCOME_FILE", "HEW_PROJECT", "HEW_WORKER", "BEADS_DIR"] {
@@ -168,7 +168,6 @@ fn what_keeps_the_planner_from_an_answer_is_told_and_the_graph_goes_on() {
         ("loop.planner.enabled = false", &[][..], "exit 9", "planner_disabled"),
         ("loop.planner.enabled = true", &["--no-planner"], "exit 9", "planner_disabled"),
         ("loop.planner.budget_tokens = 0", &[], "exit 9", "planner_disabled"),
-        ("loop.planner.budget_tokens = 20", &[], "exit 9", "budget_exceeded"),
         (runs, &["--planner-budget", "20"], "exit 9", "budget_exceeded"),
         (runs, &[], "eprint out of ideas\nexit 3", "runtime_error"),
         (runs, &[], "print any order will do", "parse_error"),
@@ -198,6 +197,22 @@ fn what_keeps_the_planner_from_an_answer_is_told_and_the_graph_goes_on() {
         let fourth = load(&stage.iteration_folder(&ids[3], 1).with_extension("json"));
         assert_eq!(fourth["batch"], 1, "{fourth}");
     }
+}
+
+#[test]
+fn an_agents_own_program_is_never_run_as_the_planner_unless_a_person_names_it() {
+    let stage = LoopStage::new();
+    let ids = five(&stage);
+    stage.settings("loop.planner.enabled = true");
+    let mut run = stage.start(&["--jobs", "2"]);
+    go_on(&stage, &mut run);
+    let ran = run.end();
+    assert_eq!((ran.code, begun(&stage)), (0, ids.to_vec()), "{}", ran.stderr);
+    assert_eq!(stage.journal_of("planner_started"), [Value::Null; 0]);
+    assert_eq!(stage.journal_of("batch_planned").len(), 1, "told once");
+    let batch = load(&stage.run_folder().join("batch-001.json"));
+    assert_eq!((&batch["source"], &batch["reason"]), (&json!("skipped"), &json!("runtime_error")), "{batch}");
+    assert!(batch["detail"].as_str().unwrap().contains("loop.planner.runtime does not name it"), "{batch}");
 }
 
 #[test]

@@ -107,8 +107,7 @@ fn watching_goes_on_with_the_run_and_ends_with_it() {
     let objects = lines(&for_programs.end().stdout);
     assert!(objects.iter().all(|object| object["kind"] == "status" && object["schema"] == 1));
     assert_eq!(objects.last().unwrap()["state"], "completed");
-    assert!(
-        stage.ok(&["loop", "status", "--watch"]).contains("  completed\n"),
-        "of a run that is over it is told once"
-    );
+    let over = stage.ok(&["loop", "status", "--watch"]);
+    assert_eq!(over.matches("  completed\n").count(), 1, "of a run that is over it is told once: {over}");
+    assert_eq!(lines(&stage.ok(&["loop", "status", "--watch", "--json"])).len(), 1);
 }

@@ -127,6 +127,17 @@ fn red_tests_are_delivered_where_that_is_set_and_the_exit_code_still_tells() {
 }
 
 #[test]
+fn what_came_of_the_tests_stands_where_they_left_a_tree_that_git_no_longer_knows() {
+    for (end, kind, code) in [("exit 3", "failed", 1), ("exit 0", "passed", 0)] {
+        let stage = stage("");
+        let ran = verified(&stage, &format!("rm .git; {end}"), &[]);
+        assert_eq!(ran.code, code, "{}", ran.stderr);
+        assert_eq!((outcome(&stage)["kind"].as_str(), is_delivered(&stage)), (Some(kind), code == 0));
+        stage.assert_left_clean();
+    }
+}
+
+#[test]
 fn tests_that_do_not_end_are_stopped_with_all_that_they_started() {
     let stage = stage("loop.end_of_run.verify_budget_wall = \"1s\"\nloop.kill_grace = \"1s\"");
     let script = stage.path("verify-script");

@@ -348,6 +348,7 @@ fn of_runs(trial: &mut Trial) {
     trial.prints("status", &["loop", "status"]);
     trial.prints("graph", &["loop", "graph"]);
     trial.prints("graph", &["loop", "graph", "--tasks"]);
+    trial.prints("graph_written", &["loop", "graph", "--out", "run.svg"]);
     trial.prints("graph_text", &["loop", "graph", "--tasks", "--format", "mermaid"]);
     trial.prints("report", &["loop", "report", "--out", "report.html"]);
     trial.prints("leftover", &["loop", "prune-worktrees"]);

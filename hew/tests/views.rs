@@ -18,6 +18,7 @@ use hew_core::record::event::StopReason;
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
 use hew_core::record::{RunView, Store};
 use hew_testkit::journal::{self, JournalBuilder, iteration};
+use hew_testkit::loop_stage::wait_until;
 use hew_testkit::repo::TestRepo;
 use serde_json::{Value, json};
 
@@ -404,6 +405,27 @@ fn following_a_transcript_shows_it_as_it_grows() {
 }
 
 #[test]
+fn a_watch_waits_for_the_first_line_of_a_run_that_begins() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(1, 1);
+    let mut folder = RunFolder::create(&repo.root().join(".hew"), run.run_id()).unwrap();
+    let _lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    let mut child = repo.hew(&["loop", "status", "--watch"]).stdout(Stdio::piped()).spawn().unwrap();
+    let watches =
+        |entry: fs::DirEntry| fs::read_to_string(entry.path()).is_ok_and(|text| text.contains("inotify wd:"));
+    let descriptors = PathBuf::from(format!("/proc/{}/fdinfo", child.id()));
+    wait_until("a watch on the journal", || {
+        let is_over = child.try_wait().unwrap().is_some();
+        is_over
+            || fs::read_dir(&descriptors).is_ok_and(|mut found| found.any(|entry| entry.is_ok_and(watches)))
+    });
+    run.whole(iteration(0, 1), "app-1", "One").deliver_and_end();
+    folder.append(run.entries()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("  completed\n"), "{output:?}");
+}
+
+#[test]
 fn following_a_crashed_run_shows_what_is_there_and_ends() {
     let repo = TestRepo::new();
     put(&repo, &journal::in_the_middle());
@@ -425,6 +447,20 @@ fn a_graph_is_written_where_it_is_wanted() {
     let absent = hew(&repo, &["loop", "graph", "--out", "no/such/run.txt"]);
     assert_eq!(absent.status.code(), Some(1));
     assert!(stderr(&absent).contains("there is no folder no/such"), "{absent:?}");
+}
+
+#[test]
+fn a_name_with_an_unknown_ending_needs_a_format_and_a_dash_is_stdout() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let refused = hew(&repo, &["loop", "graph", "--out", "run.png"]);
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
+    assert!(stderr(&refused).contains(".dot and .gv, .svg, .json"), "{refused:?}");
+    assert_eq!(repo.read("run.png"), None);
+    text(&repo, &["loop", "graph", "--format", "dot", "--out", "run.png"]);
+    assert!(repo.read("run.png").unwrap().starts_with("digraph hew {"));
+    assert_eq!(text(&repo, &["loop", "graph", "--out", "-"]), text(&repo, &["loop", "graph"]));
+    assert_eq!(repo.read("-"), None);
 }
 
 #[test]

@@ -14,7 +14,9 @@ pub(super) fn open(state: &mut State, anything_ready: bool, out: &mut Vec<Effect
     let wanted = state.config.gate.as_ref().is_some_and(|gate| gate.baseline);
     if anything_ready && wanted {
         state.course = Course::Baseline;
-        out.push(Effect::Lane(LaneJob::Baseline { commit: state.config.launch.clone() }));
+        let commit = state.config.launch.clone();
+        record(out, JournalEvent::BaselineStarted { sha: commit.clone() });
+        out.push(Effect::Lane(LaneJob::Baseline { commit }));
     } else if anything_ready || !wanted || !state.config.watch {
         state.course = Course::Draining;
     }

@@ -67,6 +67,7 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     }
     state.queue.listing = if ending::is_idle(state) { Listing::Idle } else { Listing::Busy };
     state.queue.stale = false;
+    unanswered::asks(state, now);
     let free = state.free_slots().count();
     // A few more than there are free workers: a claim that is lost is made good in the same tick.
     let limit = free.min(room(state)) + usize::from(state.config.jobs);

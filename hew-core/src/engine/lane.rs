@@ -15,7 +15,7 @@ use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
 use crate::prompt::FailedMerge;
 use crate::record::JournalEvent;
-use crate::record::event::GateRecord;
+use crate::record::event::{GateRecord, STOPPED_ON_REQUEST};
 
 /// The end of work that does not land; its anchor is kept.
 pub(super) fn unlanded(landing: Landing, outcome: IterationOutcome, reason: &str) -> FailedEnd {
@@ -266,7 +266,7 @@ pub(super) fn gate_record(view: &GatedView) -> GateRecord {
     let GateProof { command, tree, report, flaky } = &view.proof;
     let stopped = report.stopped.map(|stop| match stop {
         GateStop::Timeout => "timeout".to_owned(),
-        GateStop::Requested => "requested".to_owned(),
+        GateStop::Requested => STOPPED_ON_REQUEST.to_owned(),
     });
     GateRecord {
         command: command.clone(),

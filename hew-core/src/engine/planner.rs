@@ -7,7 +7,7 @@
 use super::dispatch;
 use super::effect::{Effect, PlannerJob};
 use super::event::{PlannerDraft, PlannerEnd, Problem};
-use super::state::{Course, Listing, State};
+use super::state::{Course, Listing, Moment, State};
 use super::step::{notice, record};
 use crate::agent::{SpawnError, SpawnReport, StopCause};
 use crate::clock::Now;
@@ -330,11 +330,16 @@ fn why_failed(report: &SpawnReport) -> Option<String> {
     })
 }
 
-/// Nothing is going to be started any more. A run that delivers while it waits for new tasks goes on after that.
+/// Nothing is going to be started any more. A run that verifies or delivers while it waits for new tasks goes on after that.
 fn is_over(state: &State) -> bool {
     let goes_on = matches!(
         state.course,
-        Course::Opening | Course::Baseline | Course::Draining | Course::DeliveringIdle
+        Course::Opening
+            | Course::Baseline
+            | Course::Draining
+            | Course::Verifying(Moment::Idle)
+            | Course::NotingVerify(Moment::Idle)
+            | Course::DeliveringIdle
     );
     state.stop.is_some() || !goes_on
 }

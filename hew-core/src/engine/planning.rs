@@ -1,8 +1,9 @@
 //! What is next, in somebody's words: made known to the dispatcher, which picks under it.
 //!
-//! Invariants: a plan narrows and never widens; it lapses at the first tick that finds none of its tasks ready; workers that
-//! it leaves without a task wait only until a worker is freed or a task lands, and never while nothing runs. Runs of one
-//! worker plan nothing.
+//! Invariants: a plan narrows and never widens; it lapses at the first tick that finds none of its tasks ready while nothing
+//! is on its way to land; while something is, it is set aside and nobody waits for it; workers that it leaves without a task
+//! wait only until a worker is freed or the tracker has been told of an end, and never while nothing runs. Runs of one worker
+//! plan nothing.
 
 use std::collections::{BTreeSet, VecDeque};
 
@@ -11,6 +12,7 @@ use super::dispatch;
 use super::effect::Effect;
 use super::ending;
 use super::planner::Call;
+use super::progress::{Slot, Stage};
 use super::state::State;
 use super::step::{notice, record};
 use crate::ids::{IterationId, TaskId};
@@ -35,8 +37,12 @@ pub(crate) struct Planning {
     pub(super) silent: Option<u32>,
     /// Why the planner was not asked when it last was not.
     pub(super) last_skip: Option<(SkipReason, String)>,
-    /// The plan that the ready list was asked under.
-    asked_under: Option<u32>,
+    /// The plan that the ready list was asked under, and the ends told of by then.
+    asked_under: Option<(u32, u64)>,
+    /// A plan of which nothing was ready, and the ends told of by then: it is looked at again after the next one.
+    aside: Option<(u32, u64)>,
+    /// Ends of iterations, and closes tried again, that the tracker has been told of.
+    told_ends: u64,
     hold: Option<Hold>,
     /// Plan and number of waiting workers that a tick told of last.
     told_hold: Option<(u32, usize)>,
@@ -56,7 +62,7 @@ pub(crate) struct Planning {
 struct Hold {
     plan: u32,
     free: usize,
-    landed: u64,
+    told_ends: u64,
 }
 
 impl Planning {
@@ -76,8 +82,13 @@ impl Planning {
         self.in_force = (!tasks.is_empty()).then_some(BatchPlan { number, source, tasks });
     }
 
-    fn number_in_force(&self) -> Option<u32> {
-        self.in_force.as_ref().map(|plan| plan.number)
+    /// The plan in force, unless it is set aside.
+    fn active(&self) -> Option<&BatchPlan> {
+        self.in_force.as_ref().filter(|plan| self.aside != Some((plan.number, self.told_ends)))
+    }
+
+    fn active_number(&self) -> Option<u32> {
+        self.active().map(|plan| plan.number)
     }
 }
 
@@ -144,12 +155,29 @@ pub(super) fn iteration_ended(state: &mut State, id: IterationId) {
     state.planning.spoke.remove(&id);
 }
 
+/// The tracker has been told of an end: what waited for it may be ready now.
+pub(super) fn told_end(state: &mut State) {
+    state.planning.told_ends += 1;
+}
+
+/// Work of an agent that has ended is collected, lands, or is told to the tracker.
+fn is_on_its_way(state: &State) -> bool {
+    let has_ended = |slot: &Slot| {
+        matches!(slot, Slot::Busy(iteration)
+            if matches!(iteration.stage, Stage::Collecting { .. } | Stage::AwaitingLane { .. }))
+    };
+    state.lane.current.is_some()
+        || !state.lane.queue.is_empty()
+        || !state.settling.is_empty()
+        || state.slots.iter().any(has_ended)
+}
+
 /// Free workers wait under the plan in force: nothing has changed since they were left without a task.
 pub(super) fn holds(state: &mut State) -> bool {
     let Some(hold) = state.planning.hold else { return false };
-    let is_so = state.planning.number_in_force() == Some(hold.plan)
+    let is_so = state.planning.active_number() == Some(hold.plan)
         && state.free_slots().count() == hold.free
-        && state.lane.landed == hold.landed
+        && state.planning.told_ends == hold.told_ends
         && !ending::is_idle(state);
     if !is_so {
         state.planning.hold = None;
@@ -157,27 +185,43 @@ pub(super) fn holds(state: &mut State) -> bool {
     is_so
 }
 
-/// The tasks that a ready list is asked for: those of the plan in force.
+/// The tasks that a ready list is asked for: those of the plan in force, unless it is set aside.
 pub(super) fn ask_under(state: &mut State) -> Option<BTreeSet<TaskId>> {
-    state.planning.asked_under = state.planning.number_in_force();
-    state.planning.in_force.as_ref().map(|plan| plan.tasks.clone())
+    let planning = &mut state.planning;
+    planning.asked_under = planning.active_number().map(|plan| (plan, planning.told_ends));
+    planning.active().map(|plan| plan.tasks.clone())
 }
 
-/// Whether the queue is to be asked again: what was in force when it was asked is not any more, or lapses now, because
-/// none of its tasks is ready.
+/// Whether the queue is to be asked again: what was in force when it was asked is not any more, or none of its tasks is
+/// ready, and it is set aside or lapses now.
 pub(super) fn asks_again(state: &mut State, is_empty: bool) -> bool {
     let asked_under = state.planning.asked_under.take();
-    let is_other = asked_under != state.planning.number_in_force();
-    let lapses = asked_under.is_some() && is_empty;
-    if lapses && !is_other {
-        state.planning.in_force = None;
+    let is_other = asked_under.map(|(plan, _)| plan) != state.planning.active_number();
+    let finds_nothing = asked_under.filter(|_| is_empty && !is_other);
+    if let Some(asked) = finds_nothing {
+        find_nothing(state, asked);
     }
-    if is_other || lapses {
+    let again = is_other || finds_nothing.is_some();
+    if again {
         state.queue.stale = true;
         state.queue.nothing_ready = false;
         state.queue.idle_lists = 0;
     }
-    is_other || lapses
+    again
+}
+
+/// None of the tasks of the plan in force was ready: it lapses, unless something is on its way to land that may make one so.
+fn find_nothing(state: &mut State, asked: (u32, u64)) {
+    let (plan, told_ends) = asked;
+    if told_ends != state.planning.told_ends {
+        // What has been told since may have made one ready.
+        return;
+    }
+    if is_on_its_way(state) {
+        state.planning.aside = Some((plan, told_ends));
+    } else {
+        state.planning.in_force = None;
+    }
 }
 
 /// Nothing runs and nothing can be started: a plan in force is left aside. False if there is none.
@@ -194,24 +238,24 @@ pub(super) fn ignore(state: &mut State, out: &mut Vec<Effect>) -> bool {
 
 /// Free workers that got no task, where a plan is in force that names no other.
 pub(super) fn held(state: &State, free: usize) -> usize {
-    if state.planning.in_force.is_some() { free } else { 0 }
+    if state.planning.active().is_some() { free } else { 0 }
 }
 
 /// So many workers wait now, and no tick has told so.
 pub(super) fn is_news(state: &mut State, held: usize) -> bool {
-    let Some(plan) = state.planning.number_in_force().filter(|_| held > 0) else { return false };
+    let Some(plan) = state.planning.active_number().filter(|_| held > 0) else { return false };
     state.planning.told_hold.replace((plan, held)) != Some((plan, held))
 }
 
-/// Leaves free workers without a task until a worker is freed or a task lands.
+/// Leaves free workers without a task until a worker is freed or the tracker has been told of an end.
 pub(super) fn hold(state: &mut State) {
-    let (free, landed) = (state.free_slots().count(), state.lane.landed);
-    state.planning.hold = state.planning.number_in_force().map(|plan| Hold { plan, free, landed });
+    let (free, told_ends) = (state.free_slots().count(), state.planning.told_ends);
+    state.planning.hold = state.planning.active_number().map(|plan| Hold { plan, free, told_ends });
 }
 
 /// Whose word tasks are picked under, and its number.
 pub(super) fn picked_under(state: &State) -> (BatchSource, Option<u32>) {
-    match &state.planning.in_force {
+    match state.planning.active() {
         Some(plan) => (plan.source, Some(plan.number)),
         None => (BatchSource::Skipped, state.planning.silent),
     }

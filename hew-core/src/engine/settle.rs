@@ -255,6 +255,7 @@ fn finish(state: &mut State, id: IterationId, settling: Settling, out: &mut Vec<
         settling;
     state.set_task(&task, then);
     state.queue.stale = true;
+    planning::told_end(state);
     if from == SettlingFrom::Retry {
         return;
     }

@@ -28,8 +28,9 @@ pub(super) fn used(
         return;
     }
     let observed = observed.map(ModelName::new);
-    let (usd, _) = cost_by_model(state, id, &usage, reported, observed.as_ref());
-    record(out, JournalEvent::Used { iteration: id, usage, cost_usd: usd.map(Usd::as_f64) });
+    let (usd, source) = cost_by_model(state, id, &usage, reported, observed.as_ref());
+    let (cost_usd, cost_source) = (usd.map(Usd::as_f64), Some(source));
+    record(out, JournalEvent::Used { iteration: id, usage, cost_usd, cost_source });
     let told_before = state.spending.told(id);
     // A new turn tells no price for a while; what the turns before cost is spent all the same.
     let usd = usd.unwrap_or_else(|| state.spending.told_usd(id));

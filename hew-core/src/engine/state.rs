@@ -40,7 +40,7 @@ pub(crate) struct QueueView {
 /// Lists in a row that the tracker did not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct UnansweredLists {
-    /// When the first of them failed.
+    /// When the first of them failed, later by the time in which the next was due and none was asked for.
     pub(crate) since: Duration,
     pub(crate) times: u32,
     /// Not asked again before.

@@ -29,12 +29,15 @@ pub(super) struct Request {
     pub(super) signal: Option<i32>,
 }
 
+/// Why agents are stopped that were given time.
+const GRACE_OVER: &str = "and the grace is over";
+
 /// The same error on this many tasks in a row ends the run.
 const ERRORS_IN_A_ROW: usize = 3;
 
 /// Asks to be woken at the next deadline, if that is another one than was asked for last.
-pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
-    let next = next_deadline(state);
+pub(super) fn keep_time(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    let next = next_deadline(state, now);
     if next == state.wake_at {
         return;
     }
@@ -45,7 +48,7 @@ pub(super) fn keep_time(state: &mut State, out: &mut Vec<Effect>) {
 }
 
 /// When the clock has something to say next: the wall budget, a wait that is over, or the end of what agents were given.
-fn next_deadline(state: &State) -> Option<Duration> {
+fn next_deadline(state: &State, now: Now) -> Option<Duration> {
     if matches!(state.course, Course::CleaningUp | Course::Ended) {
         return None;
     }
@@ -55,7 +58,8 @@ fn next_deadline(state: &State) -> Option<Duration> {
                 state.config.limits.wall,
                 failing::next_retry(state),
                 failing::next_rest_end(state),
-                unanswered::next_ask(state),
+                // One that has come and could not be kept is kept as soon as anything changes.
+                unanswered::next_ask(state).filter(|at| *at > now.elapsed),
             ];
             moments.into_iter().flatten().min()
         }
@@ -155,10 +159,10 @@ pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mu
         stop.agents_until = Some(now.elapsed + state.config.limits.stop_grace);
     }
     if another_signal {
-        raise(state, StopLevel::KillingAgents, out);
+        raise(state, StopLevel::KillingAgents, None, out);
     } else if request.at_once {
         let asked = state.stop_level() >= Some(StopLevel::StoppingAgents);
-        raise(state, if asked { StopLevel::KillingAgents } else { StopLevel::StoppingAgents }, out);
+        raise(state, if asked { StopLevel::KillingAgents } else { StopLevel::StoppingAgents }, None, out);
     }
 }
 
@@ -203,7 +207,7 @@ pub(super) fn keep_budgets(state: &mut State, out: &mut Vec<Effect>) {
     }
     end_retries(state, out);
     if state.spending.is_beyond_grace() {
-        raise(state, StopLevel::StoppingAgents, out);
+        raise(state, StopLevel::StoppingAgents, Some(GRACE_OVER), out);
     }
 }
 
@@ -244,12 +248,12 @@ pub(super) fn woke(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     }
     let until = state.stop.as_ref().and_then(|stop| agents_until(state, stop));
     if until.is_some_and(|moment| now.elapsed >= moment) {
-        raise(state, StopLevel::StoppingAgents, out);
+        raise(state, StopLevel::StoppingAgents, Some(GRACE_OVER), out);
     }
 }
 
-/// Stops what runs. The level only rises.
-fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
+/// Stops what runs, and says why now. The level only rises.
+fn raise(state: &mut State, level: StopLevel, why_now: Option<&str>, out: &mut Vec<Effect>) {
     let Some(stop) = &mut state.stop else { return };
     if level <= stop.level {
         return;
@@ -260,8 +264,12 @@ fn raise(state: &mut State, level: StopLevel, out: &mut Vec<Effect>) {
         StopLevel::KillingAgents => (stop.reason, StopRequest::Now),
         _ => (stop.reason, StopRequest::Graceful),
     };
-    // Why it began stays the last word.
-    record(out, JournalEvent::StopRequested { reason, detail: stop.detail.clone(), now: true });
+    // Why it began stays in it, for it is the last word.
+    let why_now = why_now.map(|why| format!(", {why}")).unwrap_or_default();
+    record(
+        out,
+        JournalEvent::StopRequested { reason, detail: format!("{}{why_now}", stop.detail), now: true },
+    );
     for slot in &state.slots {
         if let Slot::Busy(iteration) = slot
             && matches!(iteration.stage, Stage::Running { .. } | Stage::Preparing)

@@ -41,6 +41,13 @@ pub(super) fn list_failed(state: &mut State, problem: &str, now: Now, out: &mut 
     state.queue.stale = true;
 }
 
+/// A ready list is asked for: time in which nobody could have been given a task was no time of asking in vain.
+pub(super) fn asks(state: &mut State, now: Now) {
+    if let Some(lists) = &mut state.queue.unanswered {
+        lists.since += now.elapsed.saturating_sub(lists.ask_at);
+    }
+}
+
 /// A ready list was answered.
 pub(super) fn list_answered(state: &mut State, out: &mut Vec<Effect>) {
     if state.queue.unanswered.take().is_some() {

@@ -78,8 +78,7 @@ pub(super) fn ended(state: &mut State, result: Result<VerifyRun, Problem>, out: 
     out.push(Effect::NoteVerify(match red {
         Some(words) => {
             let key = format!("{MEMORY_PREFIX}{run}");
-            let text = format!("{key}: {words}");
-            VerifyNote::Failed { key, text }
+            VerifyNote::Failed { key, text: words }
         }
         None => VerifyNote::Passed,
     }));

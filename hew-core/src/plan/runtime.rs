@@ -98,6 +98,16 @@ pub enum RuntimeProblem {
         /// The model, if one is asked for.
         model: Option<ModelName>,
     },
+    /// It has no arguments for a call that needs no tools, and nobody named it for such calls.
+    #[error(
+        "runtime `{name}` ({origin}) has no arguments for a call without tools, and loop.planner.runtime does not name it"
+    )]
+    NotForCalls {
+        /// The name.
+        name: RuntimeName,
+        /// Where the choice came from.
+        origin: String,
+    },
     /// `auto` without anything to choose among.
     #[error("loop.runtime is `auto` ({origin}) and loop.runtimes names no runtime")]
     NothingToChoose {
@@ -135,6 +145,7 @@ impl RuntimeProblem {
             Self::Unpriced { model: None, .. } => {
                 "hew config set loop.model.default MODEL, and loop.prices.MODEL INPUT/OUTPUT".to_owned()
             }
+            Self::NotForCalls { .. } => "hew config set loop.planner.runtime NAME".to_owned(),
             Self::NothingToChoose { .. } => "hew config set loop.runtimes claude,codex".to_owned(),
             Self::TaskCommandNotAllowed => "hew config set loop.shell.allow_task_commands true".to_owned(),
             Self::Out { .. } | Self::BadLimit { .. } => return None,
@@ -185,7 +196,8 @@ fn choose_among(
         .unwrap_or(Choice::Unusable(RuntimeProblem::NothingToChoose { origin }))
 }
 
-/// Chooses the runtime of the planner: `loop.planner.runtime`, else the run's own, or what stands in for it.
+/// Chooses the runtime of the planner: `loop.planner.runtime`, else the run's own, or what stands in for it, where that has
+/// arguments for calls.
 pub fn choose_for_planner(settings: &Settings, health: &RuntimeHealth) -> Choice {
     let main = planner_word(settings).map_or_else(|| main_choices(settings), |choice| vec![choice]);
     choose_among(None, &main, settings, health)
@@ -345,9 +357,19 @@ fn runnable(task: Option<&Task>, choice: &RuntimeChoice, settings: &Settings) ->
     } else if def.command.value.is_none() {
         return Err(no_command(choice));
     }
-    let Some(task) = task else { return Ok(()) };
+    let Some(task) = task else { return may_be_asked(choice, def, settings) };
     plan_limits(task, settings)?;
     can_be_kept(task, choice, def)
+}
+
+/// A call needs no tools: what has no arguments for that would do work, and is asked only where a person names it.
+fn may_be_asked(choice: &RuntimeChoice, def: &RuntimeDef, settings: &Settings) -> Result<(), RuntimeProblem> {
+    let RuntimeChoice { name, origin, .. } = choice;
+    let is_named = settings.planner_runtime.value.as_ref() == Some(name);
+    if is_named || (name.as_str() != SHELL && !def.call_args.value.is_empty()) {
+        return Ok(());
+    }
+    Err(RuntimeProblem::NotForCalls { name: name.clone(), origin: origin.clone() })
 }
 
 /// The problem of a runtime without a command.

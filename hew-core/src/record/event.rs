@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
-    AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, ScopeRecord, SettingRecord, StopReason,
-    TrackerRecord,
+    AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, STOPPED_ON_REQUEST, ScopeRecord,
+    SettingRecord, StopReason, TrackerRecord,
 };
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
@@ -90,7 +90,12 @@ pub enum JournalEvent {
         /// Tasks in scope that were open at launch.
         in_scope: usize,
     },
-    /// The gate on the untouched launch commit.
+    /// The gate begins on the untouched launch commit.
+    BaselineStarted {
+        /// The commit.
+        sha: CommitId,
+    },
+    /// The gate on the untouched launch commit is over.
     Baseline {
         /// What it showed.
         gate: GateRecord,
@@ -368,6 +373,9 @@ pub enum JournalEvent {
         /// Money in USD so far: as the runtime reckons it, else by the listed price.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_usd: Option<f64>,
+        /// Where the money came from; absent in records that do not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
     },
     /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
     RetryPlanned {
@@ -534,7 +542,8 @@ impl JournalEvent {
             | Self::Delivering { .. }
             | Self::Delivery { .. }
             | Self::RunEnded { .. } => true,
-            Self::Baseline { .. }
+            Self::BaselineStarted { .. }
+            | Self::Baseline { .. }
             | Self::Tick { .. }
             | Self::IterationStarted { .. }
             | Self::MadeAhead { .. }

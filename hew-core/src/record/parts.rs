@@ -104,6 +104,9 @@ impl TrackerRecord {
     }
 }
 
+/// How a gate is marked that was stopped because the run was.
+pub const STOPPED_ON_REQUEST: &str = "requested";
+
 /// What a gate showed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct GateRecord {
@@ -135,6 +138,11 @@ impl GateRecord {
     /// It ended by itself, with 0.
     pub fn is_green(&self) -> bool {
         self.stopped.is_none() && self.exit.is_success()
+    }
+
+    /// Whoever stopped the run stopped it too, so that it shows nothing.
+    pub fn is_cut_off(&self) -> bool {
+        self.stopped.as_deref() == Some(STOPPED_ON_REQUEST)
     }
 }
 

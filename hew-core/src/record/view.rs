@@ -74,6 +74,8 @@ pub struct RunView {
     pub batches: BTreeMap<u32, BatchView>,
     /// The planner that is being asked.
     pub planner: Option<PlannerView>,
+    /// The launch commit, while the gate runs on it.
+    pub gating_launch: Option<CommitId>,
     /// The gate on the launch commit.
     pub baseline: Option<GateRecord>,
     /// The commit that is being verified just now.
@@ -98,7 +100,7 @@ pub struct RunView {
     pub notice_count: u64,
     /// Ready tasks that the dispatcher saw when it last looked.
     pub ready_seen: Option<usize>,
-    /// Free workers that waited for the batch plan in force when the dispatcher last looked.
+    /// Free workers that wait for the batch plan in force, as far as the dispatcher said when it last looked.
     pub held_by_plan: usize,
     /// Ready tasks that the dispatcher left when it last looked.
     pub ready_left: Option<usize>,
@@ -108,6 +110,8 @@ pub struct RunView {
     pub last_seq: u64,
     /// How each ended iteration was counted, forgotten ones too.
     counted: BTreeMap<IterationId, (IterationOutcome, Option<ModelName>)>,
+    /// Tasks of which something landed, forgotten ones too.
+    landed: BTreeSet<TaskId>,
 }
 
 impl RunView {
@@ -138,9 +142,28 @@ impl RunView {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
     }
 
-    /// Tasks of which something landed.
+    /// Something runs: an agent, the planner, the lane, or what is done with the whole result.
+    pub fn is_at_work(&self) -> bool {
+        let is_whole = self.gating_launch.is_some() || self.verifying.is_some() || self.delivering.is_some();
+        is_whole || self.planner.is_some() || self.in_flight().next().is_some()
+    }
+
+    /// Tasks of which something landed, forgotten ones too.
     pub fn landed_tasks(&self) -> usize {
-        self.tasks.values().filter(|task| task.landed_sha.is_some()).count()
+        self.landed.len()
+    }
+
+    /// Tasks in scope: those that were open at launch, or those that were begun or landed, where more were filed since.
+    /// Unknown in an older layout.
+    pub fn in_scope(&self) -> Option<usize> {
+        let at_launch = self.header.as_ref()?.in_scope?;
+        Some(at_launch.max(self.tasks.len()).max(self.landed_tasks()))
+    }
+
+    /// What the stop says that ended it, for people; none where it ended for another reason than the latest stop's.
+    pub fn why_ended(&self) -> Option<&str> {
+        let (stop, ending) = (self.stop.as_ref()?, self.ending.as_ref()?);
+        (stop.reason == ending.stop_reason).then_some(stop.detail.as_str())
     }
 
     /// What was spent, by running agents too, as far as they have told.
@@ -210,9 +233,16 @@ impl RunView {
     }
 
     fn apply_run(&mut self, event: &JournalEvent, moment: Moment) {
+        if ends_wait(event) {
+            self.held_by_plan = 0;
+        }
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
-            JournalEvent::Baseline { gate } => self.baseline = Some(gate.clone()),
+            JournalEvent::BaselineStarted { sha } => self.gating_launch = Some(sha.clone()),
+            JournalEvent::Baseline { gate } => {
+                self.gating_launch = None;
+                self.baseline = Some(gate.clone());
+            }
             JournalEvent::Tick { ready_seen, assignments, held_by_plan, .. } => {
                 self.held_by_plan = *held_by_plan;
                 self.ready_seen = Some(*ready_seen);
@@ -337,8 +367,8 @@ impl RunView {
             }
             JournalEvent::IterationEnded { .. } => {
                 if let Some(told) = iteration.take_live() {
-                    self.totals.spent.add(told.usage, told.cost_usd, None);
-                    worker.spent.add(told.usage, told.cost_usd, None);
+                    self.totals.spent.add_live(&told);
+                    worker.spent.add_live(&told);
                     self.models.told(iteration, &told);
                 }
             }
@@ -391,7 +421,10 @@ impl RunView {
         match event {
             JournalEvent::IterationStarted { task, .. }
             | JournalEvent::Landed { task, .. }
-            | JournalEvent::IterationEnded { task, .. } => self.task_mut(task).apply(event),
+            | JournalEvent::IterationEnded { task, .. } => {
+                self.task_mut(task).apply(event);
+                self.note_landed(task);
+            }
             JournalEvent::TaskChanged { task, change, .. } => {
                 let view = self.task_mut(task);
                 let was_parked = view.parked.is_some();
@@ -399,6 +432,7 @@ impl RunView {
                 if matches!(change, TaskChange::Parked { .. }) && !was_parked {
                     self.totals.parked += 1;
                 }
+                self.note_landed(task);
             }
             JournalEvent::Gated { iteration, gate, .. } => {
                 let task = self.iterations.get(iteration).and_then(|view| view.task.clone());
@@ -410,9 +444,28 @@ impl RunView {
         }
     }
 
+    fn note_landed(&mut self, task: &TaskId) {
+        if self.tasks.get(task).is_some_and(|view| view.landed_sha.is_some()) && !self.landed.contains(task) {
+            self.landed.insert(task.clone());
+        }
+    }
+
     fn task_mut(&mut self, task: &TaskId) -> &mut TaskView {
         self.tasks.entry(task.clone()).or_insert_with(|| TaskView::new(task.clone()))
     }
+}
+
+/// After this the dispatcher looks anew, or not again: workers wait for a plan only where it then says so. A plan that
+/// lapses where nothing is ready leaves no other trace.
+fn ends_wait(event: &JournalEvent) -> bool {
+    matches!(
+        event,
+        JournalEvent::Queued { .. }
+            | JournalEvent::Landed { .. }
+            | JournalEvent::IterationEnded { .. }
+            | JournalEvent::Verifying { .. }
+            | JournalEvent::Delivering { .. }
+    )
 }
 
 /// The iteration that an event changes; a notice about one changes nothing of it.
@@ -444,6 +497,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
         | JournalEvent::StopRequested { .. }
+        | JournalEvent::BaselineStarted { .. }
         | JournalEvent::Verifying { .. }
         | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }

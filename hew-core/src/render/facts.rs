@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::style::FAINT;
 use super::table::PAGE;
-use super::text::visible;
+use super::text::visible_line;
 
 /// Columns of a name.
 const NAME: usize = 10;
@@ -23,7 +23,7 @@ pub struct Fact {
 impl Fact {
     /// Text from anywhere.
     pub fn new(name: &'static str, text: impl AsRef<str>) -> Self {
-        Self { name, text: visible(text.as_ref()), style: Style::new() }
+        Self { name, text: visible_line(text.as_ref()), style: Style::new() }
     }
 
     /// The same in a style.

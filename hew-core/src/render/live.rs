@@ -14,7 +14,7 @@ use super::figures::{age_ms, compact, since_ms};
 use super::held;
 use super::style::{FAINT, GOOD, WARN};
 use super::table::cut;
-use super::text::visible;
+use super::text::visible_line;
 use crate::ids::WorkerId;
 use crate::record::view::{IterationView, Phase, RunView};
 use line::Line;
@@ -61,7 +61,7 @@ pub fn frame(view: &RunView, signs: &Signs, now: DateTime<Utc>, size: Size) -> V
 
 /// One line a worker and one for the lane.
 pub fn work(view: &RunView, signs: &Signs, now: DateTime<Utc>, columns: usize) -> Vec<String> {
-    let tasks = view.in_flight().map(|iteration| visible(task(iteration)).chars().count());
+    let tasks = view.in_flight().map(|iteration| visible_line(task(iteration)).chars().count());
     let grid = Grid { task: tasks.max().unwrap_or(0).clamp(4, TASK_COLUMNS), columns, signs, now };
     let mut lines: Vec<String> =
         (0..view.jobs()).map(|number| worker(view, WorkerId(number), &grid)).collect();
@@ -83,9 +83,22 @@ fn lane(view: &RunView, grid: &Grid<'_>) -> String {
         view.in_flight().filter(|iteration| iteration.phase.is_in_lane()).collect();
     results.sort_by_key(|iteration| (std::cmp::Reverse(iteration.phase), iteration.number));
     match results.split_first() {
-        None => grid.nothing("land", "nothing waits"),
+        None => match whole(view) {
+            Some(words) => Line::new(grid.columns).cell("land", 4, PLAIN).add(words, PLAIN).text(),
+            None => grid.nothing("land", "nothing waits"),
+        },
         Some((first, more)) => grid.row("land", first, more.len()),
     }
+}
+
+/// What the lane does that is no task's.
+fn whole(view: &RunView) -> Option<&'static str> {
+    let kinds = [
+        (&view.delivering, "delivering the result"),
+        (&view.verifying, "all tests on the result"),
+        (&view.gating_launch, "gate on the launch commit"),
+    ];
+    kinds.iter().find(|(commit, _)| commit.is_some()).map(|(_, words)| *words)
 }
 
 /// Why a worker has nothing to do, as far as it is known.
@@ -94,6 +107,7 @@ fn idle(view: &RunView) -> &'static str {
         (Some(_), ..) => "idle: nothing new starts",
         (None, Some(_), _) => "idle: no runtime is usable",
         (None, None, _) if view.held_by_plan > 0 => "idle: waits for the batch plan",
+        (None, None, _) if view.gating_launch.is_some() => "idle: waits for the gate on the launch commit",
         (None, None, Some(0)) => "idle: nothing else is ready",
         _ => "idle",
     }
@@ -148,11 +162,11 @@ impl Grid<'_> {
         let ago = if silent < SILENCE_MS { String::new() } else { format!(" ({} ago)", age_ms(silent)) };
         let said = sign.said.clone().unwrap_or_else(|| "it has spoken".to_owned());
         if room < BOTH_COLUMNS {
-            let said = cut(&visible(&said), room.saturating_sub(ago.len()));
+            let said = cut(&visible_line(&said), room.saturating_sub(ago.len()));
             return line.add(&said, FAINT).add(&ago, FAINT);
         }
         let line = line.cell(&iteration.title, room * 2 / 5, PLAIN);
-        let said = cut(&visible(&said), line.room().saturating_sub(ago.len()));
+        let said = cut(&visible_line(&said), line.room().saturating_sub(ago.len()));
         line.add(&said, FAINT).add(&ago, FAINT)
     }
 }

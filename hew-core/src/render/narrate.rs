@@ -6,7 +6,7 @@ mod runtimes;
 use super::figures::{count, duration_secs, grouped};
 use super::stopping;
 use super::table::cut;
-use super::text::visible;
+use super::text::visible_line;
 use super::verify;
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, RefName, TaskId};
@@ -79,6 +79,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::BudgetPassed { .. } => runtimes::line(event, view)?,
         JournalEvent::BatchPlanned { .. } => return batches::line(event),
         JournalEvent::Tick { .. }
+        | JournalEvent::BaselineStarted { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Prepared { .. }
@@ -90,7 +91,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Candidate { .. }
         | JournalEvent::Delivering { .. } => return None,
     };
-    Some(visible(&line))
+    Some(visible_line(&line))
 }
 
 fn started(iteration: IterationId, task: &TaskId, title: &str, attempt: u32) -> String {
@@ -99,7 +100,7 @@ fn started(iteration: IterationId, task: &TaskId, title: &str, attempt: u32) -> 
         "{} {} {task} \"{}\" started{again}",
         iteration.worker,
         iteration.stem(),
-        cut(&visible(title), TITLE_COLUMNS)
+        cut(&visible_line(title), TITLE_COLUMNS)
     )
 }
 
@@ -115,6 +116,9 @@ fn gate_words(gate: &GateRecord) -> String {
     match &gate.stopped {
         _ if gate.is_green() && gate.flaky => format!("gate green in {duration} after a red run"),
         _ if gate.is_green() => format!("gate green in {duration}"),
+        Some(_) if gate.is_cut_off() => {
+            format!("gate stopped before it ended: {} (after {duration})", gate.command)
+        }
         Some(stopped) => format!("gate red: {} (stopped: {stopped}, {duration})", gate.command),
         None => format!("gate red: {} ({})", gate.command, gate.exit),
     }
@@ -135,7 +139,7 @@ fn gated(
     if gate.is_green() && changed.is_empty() {
         return None;
     }
-    Some(visible(&format!("{} {}{changed}", about(view, iteration), gate_words(gate))))
+    Some(visible_line(&format!("{} {}{changed}", about(view, iteration), gate_words(gate))))
 }
 
 fn proof(view: &RunView, iteration: IterationId) -> String {
@@ -155,7 +159,7 @@ fn task_changed(task: &TaskId, change: &TaskChange) -> Option<String> {
         TaskChange::Parked { reason } => format!("{task} parked: {reason}"),
         TaskChange::Filed { bug } => format!("{task}: filed {bug} for a person"),
     };
-    Some(visible(&line))
+    Some(visible_line(&line))
 }
 
 /// What landed was told already.
@@ -185,7 +189,7 @@ fn ended(
         _ => None,
     };
     let kept = kept.map(|anchor| format!("; its work is kept: git log -p {anchor}")).unwrap_or_default();
-    Some(visible(&format!("{} {}{why}{kept}", about(view, iteration), outcome.as_str())))
+    Some(visible_line(&format!("{} {}{why}{kept}", about(view, iteration), outcome.as_str())))
 }
 
 /// The ref that keeps the work of an iteration, if there is any work.
@@ -199,7 +203,7 @@ fn kept(view: &RunView, iteration: IterationId) -> Option<&RefName> {
 pub fn opening(header: &RunHeader) -> Vec<String> {
     let target = header.target_branch.as_ref();
     let goes = match target {
-        Some(target) if header.setting("loop.deliver") != Some("false") => {
+        Some(target) if header.is_to_deliver() => {
             format!(", delivered to {target} at the end")
         }
         _ => ", and stays there".to_owned(),
@@ -213,7 +217,7 @@ pub fn opening(header: &RunHeader) -> Vec<String> {
         format!("       or: Ctrl-C (agents have {grace} to end; twice: now)"),
     ]
     .iter()
-    .map(|line| visible(line))
+    .map(|line| visible_line(line))
     .collect()
 }
 

@@ -48,7 +48,10 @@ pub fn row(run: &RunLine<'_>) -> String {
         None => file.landed.to_string(),
     };
     let took = duration_ms(took_ms(file));
-    let tokens = compact(file.cumulative_tokens);
+    let tokens = match file.cumulative_tokens {
+        0 => "-".to_owned(),
+        tokens => compact(tokens),
+    };
     let money = cost(file);
     let figures = format!("{took:>FIGURE$}  {landed:>FIGURE$}  {tokens:>FIGURE$}  {money}");
     format!("{head}  {}\n{}", figures.trim_end(), below(run, file))

@@ -5,14 +5,15 @@ pub mod json;
 use anstyle::Style;
 use chrono::{DateTime, Utc};
 
-use super::figures::{age_ms, count, grouped, since_ms, stamp, usd};
+use super::figures::{age_ms, count, grouped, since_ms, stamp};
 use super::held;
 use super::left::Left;
 use super::live::line::Line;
 use super::live::{self, Signs};
 use super::style::{self, BAD, FAINT, HEADING, WARN};
+use super::summary::spent::money;
 use crate::record::RunState;
-use crate::record::view::{IterationView, RunView};
+use crate::record::view::{IterationView, PlannerView, RunView};
 
 /// What there is to see of a run, besides its journal.
 #[derive(Debug, Clone, Copy)]
@@ -80,19 +81,18 @@ fn cut_off(line: Line, iteration: &IterationView) -> String {
 
 fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
-    let mut facts = vec![
-        ("landed", landed_of(landed(view), view.in_scope())),
-        ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned())),
-    ];
+    let mut facts =
+        vec![("landed", landed(view)), ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()))];
     let spent = view.spent_so_far();
     if spent.usage.total() > 0 {
-        let money = spent.cost_usd.map(|money| format!(", {}", usd(money))).unwrap_or_default();
+        let money = money(&spent).map(|money| format!(", {money}")).unwrap_or_default();
         facts.push(("spent", format!("{} tokens{money}", grouped(spent.usage.total()))));
     }
     if seen.state == RunState::Running {
         let left = Left::of(view, seen.now).words();
         let left = if left.is_empty() { "no limit".to_owned() } else { left.join(", ") };
         facts.push(("budget left", left));
+        facts.extend(view.planner.as_ref().map(|planner| ("planner", asked(planner, seen.now))));
         facts.extend(held::words(view, seen.now).into_iter().map(|words| ("held", words)));
         facts.extend(held::queue(view).map(|words| ("held", words)));
     }
@@ -112,13 +112,16 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn landed_of(landed: usize, in_scope: Option<usize>) -> String {
-    match in_scope {
+fn landed(view: &RunView) -> String {
+    let landed = view.landed_tasks();
+    match view.in_scope() {
         Some(in_scope) => format!("{landed} of {} in scope", count(in_scope as u64, "task", "tasks")),
         None => count(landed as u64, "task", "tasks"),
     }
 }
 
-fn landed(view: &RunView) -> usize {
-    view.tasks.values().filter(|task| task.landed_sha.is_some()).count()
+/// Who is asked what is next.
+fn asked(planner: &PlannerView, now: DateTime<Utc>) -> String {
+    let age = age_ms(since_ms(planner.since.at, now));
+    format!("{} is asked what is next, after {}, for {age} so far", planner.runtime, planner.after)
 }

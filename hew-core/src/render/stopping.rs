@@ -8,6 +8,9 @@ use crate::worktree::names;
 /// The whole of it: what happens to agents, where work is kept, how to go further.
 pub(super) fn words(view: &RunView, stop: &StopView) -> String {
     let agents = agents(view, stop);
+    if running(view) == 0 {
+        return agents + &rest(view, stop);
+    }
     let kept = kept(view);
     let further = match (stop.reason, stop.now) {
         (StopReason::Signal, false) => "; the same signal again stops them now".to_owned(),
@@ -26,10 +29,40 @@ pub(super) fn words(view: &RunView, stop: &StopView) -> String {
     }
 }
 
+/// Where no agent runs: what happens to what does, and to results.
+fn rest(view: &RunView, stop: &StopView) -> String {
+    let is_signal = stop.reason == StopReason::Signal;
+    if view.gating_launch.is_some() {
+        return "; the gate on the launch commit is stopped".to_owned();
+    }
+    if view.verifying.is_some() {
+        return match (is_signal, stop.now) {
+            (_, true) => "; all tests on the result are stopped, so it is not verified",
+            (true, false) => {
+                "; all tests on the result may end within the grace, the same signal again stops them now; nothing is delivered"
+            }
+            (false, false) => "; all tests on the result go on; to stop them now: hew loop cancel --now",
+        }
+        .to_owned();
+    }
+    match (is_signal, view.in_flight().next()) {
+        (true, Some(_)) => {
+            format!("; no new gate begins and nothing is delivered; results are kept under {}", kept(view))
+        }
+        (true, None) => "; nothing is delivered".to_owned(),
+        (false, _) => String::new(),
+    }
+}
+
+/// Agents that run.
+fn running(view: &RunView) -> u64 {
+    let running = view.in_flight().filter(|iteration| !iteration.phase.is_in_lane()).count();
+    u64::try_from(running).unwrap_or(u64::MAX)
+}
+
 /// What happens to the agents that run.
 pub(super) fn agents(view: &RunView, stop: &StopView) -> String {
-    let running = view.in_flight().filter(|iteration| !iteration.phase.is_in_lane()).count();
-    let running = u64::try_from(running).unwrap_or(u64::MAX);
+    let running = running(view);
     let setting = |key| view.header.as_ref().and_then(|header| header.setting(key));
     if running == 0 {
         return "nothing new starts, and no agent runs".to_owned();

@@ -3,7 +3,7 @@
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::text::visible;
+use super::text::visible_line;
 
 /// One cell: text that is safe to show, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Cell {
 impl Cell {
     /// Text from anywhere, made safe.
     pub fn text(text: impl AsRef<str>) -> Self {
-        Self { text: visible(text.as_ref()), style: Style::new(), is_number: false }
+        Self { text: visible_line(text.as_ref()), style: Style::new(), is_number: false }
     }
 
     /// The same, cut to this many columns.

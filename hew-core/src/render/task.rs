@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use unicode_width::UnicodeWidthStr;
 
-use super::text::visible;
+use super::text::{visible, visible_line};
 use crate::ids::{Actor, TaskId};
 use crate::tracker::{LeftoverReason, Status, Task, TaskLine};
 
@@ -30,7 +30,7 @@ pub fn headline(task: &TaskLine) -> String {
     if task.status != Status::Open {
         unusual.push(task.status.as_str().to_owned());
     }
-    if let Some(holder) = &task.assignee {
+    if let Some(holder) = task.assignee.as_ref().filter(|_| task.status != Status::Closed) {
         unusual.push(format!("held by {holder}"));
     }
     let lead = if unusual.is_empty() { String::new() } else { format!("[{}] ", unusual.join(", ")) };
@@ -38,12 +38,12 @@ pub fn headline(task: &TaskLine) -> String {
     for label in &task.labels {
         line.extend([" #", label]);
     }
-    visible(&line)
+    visible_line(&line)
 }
 
 /// The whole task. `why` says what keeps an open one from starting.
 pub fn task_page(task: &Task, why: Option<&LeftoverReason>) -> String {
-    let mut out = format!("{}  {}\n", visible(task.id.as_str()), visible(&task.title));
+    let mut out = format!("{}  {}\n", visible(task.id.as_str()), visible_line(&task.title));
     let mut field = |name: &str, text: &str| {
         if !text.is_empty() {
             writeln!(out, "  {:<13} {}", format!("{name}:"), visible(text))

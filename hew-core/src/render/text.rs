@@ -16,6 +16,11 @@ pub fn visible(text: &str) -> String {
     out
 }
 
+/// The same for a place of one line whose columns count: a tab is as wide as the terminal makes it, so there is none.
+pub fn visible_line(text: &str) -> String {
+    visible(text).replace('\t', " ")
+}
+
 /// One line of JSON with every such character written as `\uXXXX`: the same value for a program, harmless on a terminal.
 pub fn visible_json(line: String) -> String {
     // JSON itself is plain ASCII; whatever is not stands inside a string.
@@ -53,6 +58,11 @@ mod tests {
         assert_eq!(visible("naïve ✓ text"), "naïve ✓ text");
         assert_eq!(visible("a\x1b[31mb\nc\x07"), r"a\u{1b}[31mb\nc\u{7}");
         assert_eq!(visible("a\u{202e}b\u{61c}\u{ffff}"), r"a\u{202e}b\u{61c}\u{ffff}");
+    }
+
+    #[test]
+    fn a_tab_moves_no_column_of_a_line() {
+        assert_eq!((visible("a\tb"), visible_line("a\tb\n")), ("a\tb".to_owned(), r"a b\n".to_owned()));
     }
 
     #[test]

@@ -275,7 +275,7 @@ pub const KEYS: &[KeySpec] = &[
         "loop.runtime_defs.<name>.call_args",
         Kind::List,
         "",
-        "Its arguments where it is only asked something, and needs no tools: by the planner; empty: `args`",
+        "Its arguments where it is only asked something, and needs no tools: by the planner; empty: `args` where `loop.planner.runtime` names it, else it is not asked",
     )),
     trusted(key(
         "loop.runtime_defs.<name>.prompt",

@@ -201,6 +201,10 @@ impl Kind {
             Self::Name if !is_name(text) => Err(bad(None)),
             Self::RefPrefix if !is_ref_prefix(text) => Err(bad(None)),
             Self::Folder if !(text.starts_with('/') || text.starts_with("~/")) => Err(bad(None)),
+            Self::Text if text.trim().is_empty() => {
+                let (found, wanted) = ("an empty text".to_owned(), "allowed here".to_owned());
+                Err(BadValue { found, wanted, why: None })
+            }
             _ if text.trim().is_empty() => Err(bad(None)),
             _ if text.contains('\0') => Err(bad(None)),
             _ => Ok(Value::Text(text.to_owned())),

@@ -162,7 +162,7 @@ pub struct RuntimeDef {
     pub command: Sourced<Option<String>>,
     /// Its arguments, with the placeholders of [`crate::plan::argv`].
     pub args: Sourced<Vec<String>>,
-    /// The same for a call that needs no tools; empty: `args`.
+    /// The same for a call that needs no tools; empty: `args` where `loop.planner.runtime` names it, else it is not asked.
     pub call_args: Sourced<Vec<String>>,
     /// How it is given its prompt.
     pub prompt: Sourced<PromptVia>,

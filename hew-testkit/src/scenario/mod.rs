@@ -350,7 +350,7 @@ impl Scenario {
     #[must_use]
     pub fn planner(mut self, calls: impl IntoIterator<Item = PlannerCall>) -> Self {
         self.planner_calls.extend(calls);
-        self.setting(&[("loop.planner.enabled", "true")])
+        self.setting(&[("loop.planner.enabled", "true"), ("loop.planner.runtime", "shell")])
     }
 
     /// Nothing is done there until it is released.

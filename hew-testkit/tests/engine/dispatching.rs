@@ -1,5 +1,6 @@
 //! Which task next: workers, claims, dependencies, attempts.
 
+use hew_core::agent::FailureClass;
 use hew_core::record::StopReason;
 use hew_testkit::scenario::{Attempt, Place, Scenario, World, agent_of};
 use serde_json::json;
@@ -428,4 +429,47 @@ fn a_stop_ends_the_wait_for_a_tracker_that_does_not_answer() {
     run.settle().leave_lists_unanswered(u32::MAX).release(&agent_of("a"));
     run.settle().cancel().settle();
     assert_eq!((run.exit(), run.elapsed().as_secs()), (Some(5), 0));
+}
+
+/// Three at work on a budget of 300, of which `a` has landed; the list that followed was not answered, and what `b` has
+/// told since leaves no room for another task.
+fn without_room(b: Attempt, c: Attempt) -> World {
+    let scenario = Scenario::new().jobs(3).tasks(&["a", "b", "c", "d"]).budget_tokens(300, 100);
+    let scenario = scenario.attempts("a", [Attempt::done().using(10)]).attempts("b", [b]).attempts("c", [c]);
+    let mut run = scenario.holding(agent_of("a")).holding(agent_of("b")).holding(agent_of("c")).start();
+    run.settle().leave_lists_unanswered(2).release(&agent_of("a"));
+    run.settle_until(|run| run.landed() == ["a"]).settle();
+    run.agent_uses("b", 285).settle();
+    run
+}
+
+#[test]
+fn retries_come_about_while_there_is_no_room_to_ask_for_tasks() {
+    let failing = |tokens| Attempt::done().using(tokens).failing(FailureClass::Overloaded, 1);
+    let mut run = without_room(failing(285), failing(0));
+    run.pass(30);
+    run.release(&agent_of("b"));
+    run.release(&agent_of("c"));
+    run.to_end();
+    assert_eq!(run.retry_waits().len(), 2);
+    assert_eq!(
+        run.stop_reason(),
+        Some(StopReason::BudgetTokens),
+        "the budget ends it, and not a timer that is missing"
+    );
+}
+
+#[test]
+fn time_without_room_to_ask_for_tasks_is_no_time_of_asking_in_vain() {
+    let mut run = without_room(Attempt::done().using(285), Attempt::done().using(1));
+    let lists = run.lists();
+    run.pass(700);
+    assert_eq!(run.lists(), lists);
+    run.release(&agent_of("c"));
+    run.settle();
+    assert_eq!(run.lists(), lists + 1);
+    assert_eq!(run.stop_reason(), None);
+    run.pass(30);
+    assert_eq!(told_of_the_tracker(&run).last(), Some(&"the tracker answers again"));
+    assert!(run.landed().contains(&"d"), "{}", run.transcript());
 }

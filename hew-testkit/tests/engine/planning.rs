@@ -3,7 +3,10 @@
 use hew_core::engine::{Effect, WorkerJob};
 use hew_core::record::event::SkipReason;
 use hew_core::record::{JournalEvent, RunView, StopReason};
-use hew_testkit::scenario::{Attempt, Place, PlannerCall, Scenario, World, agent_of, next_block};
+use hew_core::settings::OnRed;
+use hew_testkit::scenario::{
+    Attempt, GateGoes, Place, PlannerCall, Scenario, Verifies, World, agent_of, next_block,
+};
 
 const TASKS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
@@ -152,23 +155,71 @@ fn a_worker_waits_under_a_plan_until_something_lands_or_ends_and_no_longer() {
 }
 
 #[test]
+fn a_plan_of_what_its_own_work_unblocks_outlives_the_landing_and_holds_nobody_up_meanwhile() {
+    let start = |named: &[&str]| {
+        let scenario =
+            two_at_work(Attempt::done().naming_next(named)).task("z", &["a"]).holding(agent_of("z"));
+        let mut run = scenario.gate(|gate| gate.baseline = false).holding(Place::Lane).start();
+        run.settle();
+        run
+    };
+    let mut run = start(&["z"]);
+    let_end(&mut run, &["a"]);
+    assert_eq!(run.running(), ["b", "c"], "nothing waits for z");
+    run.release(&Place::Lane);
+    run.settle();
+    let_end(&mut run, &["b"]);
+    assert_eq!(run.running(), ["c", "z"]);
+    assert_eq!(ticks(&run), ["skipped a b", "skipped c", "agent:1 z"]);
+
+    let mut run = start(&["h", "z"]);
+    let_end(&mut run, &["a", "b"]);
+    assert_eq!(run.running(), ["c", "h"], "h is used up, and z is not ready");
+    run.release(&Place::Lane);
+    run.settle();
+    let_end(&mut run, &["c"]);
+    assert_eq!(run.running(), ["h", "z"]);
+}
+
+#[test]
+fn a_plan_that_was_set_aside_lapses_where_the_landing_unblocks_nothing_of_it() {
+    let words = Attempt::done().naming_next(&["z"]);
+    let scenario = two_at_work(words).task("z", &["h"]).gate(|gate| gate.baseline = false);
+    let mut run = scenario.holding(Place::Lane).start();
+    run.settle();
+    let_end(&mut run, &["a"]);
+    run.release(&Place::Lane);
+    run.settle();
+    for task in ["b", "c", "d", "e", "f", "g", "h"] {
+        let_end(&mut run, &[task]);
+    }
+    run.to_end();
+    assert_eq!(run.landed().len(), 9);
+    assert!(ticks(&run).iter().all(|tick| tick.starts_with("skipped")), "{:?}", ticks(&run));
+}
+
+#[test]
 fn a_plan_that_nothing_can_be_started_under_is_ignored_once_nothing_runs() {
     let own = serde_json::json!({"labels": ["runtime:one"]});
     let quota = [Some((hew_core::agent::FailureClass::Quota, None))];
     let mut run = Scenario::new()
         .jobs(2)
         .task("a", &[])
-        .task_with("b", &[], &own)
-        .task_with("x", &["a"], &own)
+        .task_with("x", &[], &own)
         .task("y", &["a"])
         .attempts("a", [Attempt::done().naming_next(&["x"])])
         .runtime_failing("one", quota)
         .holding(agent_of("a"))
         .start();
     run.settle();
+    assert_eq!(run.runtime_changes(), ["one rests"], "x is ready, and held back");
     run.release(&agent_of("a"));
+    run.settle();
+    let ignored = "plan 1 is ignored: nothing runs, and nothing that it names can be started";
+    assert!(run.notices().contains(&ignored), "{:?}", run.notices());
+    assert_eq!(run.landed(), ["a", "y"]);
     run.to_end();
-    assert!(run.landed().contains(&"y"), "{}", run.transcript());
+    assert_eq!(run.landed(), ["a", "y", "x"]);
 }
 
 #[test]
@@ -268,6 +319,21 @@ fn a_planner_that_is_off_is_told_of_once() {
 }
 
 #[test]
+fn a_runtime_that_is_not_made_for_calls_is_asked_only_where_a_person_names_it() {
+    let on = [("loop.planner.enabled", "true")];
+    let fallback = [("loop.runtime", "one"), ("loop.fallback_runtime", "two")];
+    for settings in [&[][..], &fallback] {
+        let mut run = two_at_work(Attempt::done()).setting(&on).setting(settings).start();
+        run.settle();
+        let_end(&mut run, &TASKS);
+        run.to_end();
+        assert_eq!(batches(&run), ["1 skipped runtime_error"], "told once");
+        assert!(!run.effects.iter().any(|effect| matches!(effect, Effect::DraftPlanner(_))));
+        assert_eq!(run.landed().len(), 8);
+    }
+}
+
+#[test]
 fn a_prompt_over_the_budget_is_never_spawned() {
     let scenario = two_at_work(Attempt::done()).planner([PlannerCall::naming(&["g"])]);
     let mut run = scenario.setting(&[("loop.planner.budget_tokens", "20")]).start();
@@ -287,6 +353,20 @@ fn a_planner_that_hangs_idles_nobody_and_ends_with_the_run() {
     assert_eq!((run.landed().len(), run.exit()), (8, Some(0)));
     assert!(run.effects.contains(&Effect::StopPlanner));
     assert_eq!(batches(&run), ["1 skipped runtime_error"]);
+}
+
+#[test]
+fn a_watcher_that_verifies_while_it_is_idle_goes_on_with_its_planner() {
+    let goes = [Verifies::Goes(GateGoes::Green)];
+    let scenario = two_at_work(Attempt::done()).watching().verifying(OnRed::Hold, goes);
+    let mut run = scenario.planner([PlannerCall::naming(&["g"])]).holding(Place::Planner).start();
+    run.settle();
+    let_end(&mut run, &TASKS);
+    assert_eq!((run.verified(), run.deliveries()), (vec!["passed".to_owned()], vec!["delivered".to_owned()]));
+    assert!(!run.effects.contains(&Effect::StopPlanner));
+    run.release(&Place::Planner);
+    run.settle();
+    assert_eq!(batches(&run)[0].split(' ').nth(1), Some("planner"), "{:?}", batches(&run));
 }
 
 #[test]

@@ -52,15 +52,21 @@ pub fn select(state_dir: &Path, wanted: Option<&str>) -> Result<RunEntry, Failur
     }
     let failure = Failure::failed(format!("no run {wanted} in this project"));
     Err(match nearest(&runs, wanted) {
-        Some(near) => failure.because(format!("the nearest is {near}")).hint(format!("--run-id {near}")),
+        Some(near) => {
+            failure.because(format!("the nearest is {near}")).hint(format!("--run-id {near}\nhew loop list"))
+        }
         None => failure.hint("hew loop list"),
     })
 }
 
-/// The id that most probably was meant: one that contains the text, else the one with the fewest differences.
+/// The id that most probably was meant: one that contains the text, else the one with the fewest differences, if
+/// less than half of the text differs.
 fn nearest<'a>(runs: &'a [RunEntry], wanted: &str) -> Option<&'a RunId> {
     let contains = runs.iter().find(|run| !wanted.is_empty() && run.id.as_str().contains(wanted));
-    let run = contains
-        .or_else(|| runs.iter().min_by_key(|run| strsim::damerau_levenshtein(run.id.as_str(), wanted)));
-    run.map(|run| &run.id)
+    let differences = |run: &RunEntry| strsim::damerau_levenshtein(run.id.as_str(), wanted);
+    let similar = || {
+        let near = runs.iter().map(|run| (differences(run), run)).min_by_key(|(count, _)| *count)?;
+        (near.0 * 2 < wanted.len()).then_some(near.1)
+    };
+    contains.or_else(similar).map(|run| &run.id)
 }

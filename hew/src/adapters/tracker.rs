@@ -1,5 +1,6 @@
 //! Which tracker a project uses, and why.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use hew_core::engine::Event;
 use hew_core::record::event::TrackerRecord;
 use hew_core::settings::{Settings, TrackerKind};
 use hew_core::tracker::{TaskEditor, TrackerError};
+use nix::unistd::{AccessFlags, access};
 use tempfile::TempDir;
 
 use super::bd::{self, BdTracker};
@@ -167,6 +169,13 @@ fn open_embedded(path: &Path, prefix: &str) -> Result<Arc<dyn TaskEditor>, Failu
 fn not_opened(path: &Path, error: &TrackerError) -> Failure {
     let failure = tracker_failure(error);
     match error {
+        // It may well be hew's: putting it aside would hide every task.
+        TrackerError::Store { .. } if !is_writable(path) => {
+            let path = path.display();
+            failure
+                .because(format!("{path} or its folder is not writable for this user"))
+                .hint(format!("ls -l {path}   # whose it is; hew needs to write to it, even to list tasks"))
+        }
         TrackerError::Store { .. } => {
             let path = path.display();
             failure.hint(format!(
@@ -175,6 +184,15 @@ fn not_opened(path: &Path, error: &TrackerError) -> Failure {
         }
         _ => failure,
     }
+}
+
+/// The store, or what is there of its folders, may be written by this user.
+fn is_writable(path: &Path) -> bool {
+    let is_denied = path.try_exists().is_err_and(|error| error.kind() == ErrorKind::PermissionDenied);
+    let is_here = |place: &&Path| place.exists();
+    let folder = path.ancestors().skip(1).find(is_here);
+    let places = Some(path).filter(is_here).into_iter().chain(folder);
+    !is_denied && places.into_iter().all(|place| access(place, AccessFlags::W_OK).is_ok())
 }
 
 /// Where the embedded store is. Files in its folder change whenever a task does.

@@ -253,10 +253,10 @@ pub struct GraphArgs {
     /// Which run
     #[command(flatten)]
     pub run: RunSelection,
-    /// The form; without it the one that the file's name ends with (.md, .mmd, .dot, .gv, .svg, .json), else ascii
+    /// The form; without it the one that the file's name ends with (.md, .mmd, .mermaid, .dot, .gv, .svg, .json, .txt), else ascii
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<GraphFormat>,
-    /// Write it to this file; mermaid in a .md file is fenced
+    /// Write it to this file, - is stdout; mermaid in a .md file is fenced
     #[arg(long, value_name = "PATH")]
     pub out: Option<PathBuf>,
     /// All runs of this project

@@ -1,7 +1,6 @@
 //! `hew loop graph`.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use hew_core::ids::TaskId;
@@ -11,16 +10,20 @@ use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
 use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
 use hew_core::render::text::visible_json;
-use hew_core::tracker::DependencyKind;
+use hew_core::tracker::{DependencyKind, TaskFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Context;
+use super::named_file;
 use super::past_runs::{self, RunWithRows};
 use crate::adapters::project::Project;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+
+/// What names of files end with, for people.
+const KNOWN_ENDINGS: &str = ".md, .mmd and .mermaid, .dot and .gv, .svg, .json, .txt";
 
 /// A picture in a form of text.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,6 +36,19 @@ impl Output for GraphText {
     const KIND: &'static str = "graph_text";
 }
 
+/// A picture that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct GraphWritten<'a> {
+    /// The picture.
+    file: &'a Path,
+    /// Its size.
+    bytes: u64,
+}
+
+impl Output for GraphWritten<'_> {
+    const KIND: &'static str = "graph_written";
+}
+
 /// A run as a picture.
 pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
     run_in(&Project::discover()?, args, ui)
@@ -40,13 +56,17 @@ pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
 
 /// The same in a project that is known.
 pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
+    let out = args.out.as_deref().filter(|path| *path != Path::new("-"));
+    let format = match args.format {
+        Some(format) => format,
+        None => usual_format(out, ui)?,
+    };
     let runs = if args.all {
         past_runs::open_all_with_rows(project, ui)?
     } else {
         vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
     };
     let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
-    let format = args.format.unwrap_or_else(|| usual_format(args.out.as_deref(), ui));
     let text = || match format {
         GraphFormat::Ascii => ascii::render(&graph),
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
@@ -54,7 +74,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         GraphFormat::Svg => svg::render(&graph),
         GraphFormat::Json => json_line(&graph),
     };
-    match &args.out {
+    match out {
         Some(path) => write(path, &fenced(path, format, &text()), ui)?,
         None if ui.is_json() && format != GraphFormat::Json => {
             ui.print_output(&GraphText { text: plain(&text()) });
@@ -70,16 +90,23 @@ fn json_line(graph: &Graph) -> String {
 }
 
 /// The format where none is named.
-fn usual_format(out: Option<&Path>, ui: &Ui) -> GraphFormat {
+fn usual_format(out: Option<&Path>, ui: &Ui) -> Result<GraphFormat, Failure> {
     let ending = out.and_then(Path::extension).map(|ending| ending.to_string_lossy().to_lowercase());
-    match ending.as_deref() {
+    Ok(match ending.as_deref() {
         Some("md" | "mmd" | "mermaid") => GraphFormat::Mermaid,
         Some("dot" | "gv") => GraphFormat::Dot,
         Some("svg") => GraphFormat::Svg,
         Some("json") => GraphFormat::Json,
         None if ui.is_json() && out.is_none() => GraphFormat::Json,
-        _ => GraphFormat::Ascii,
-    }
+        None | Some("txt") => GraphFormat::Ascii,
+        Some(other) => {
+            return Err(Failure::usage(format!(
+                "there is no graph format for a name that ends with .{other}"
+            ))
+            .because(format!("known are {KNOWN_ENDINGS}"))
+            .hint("hew loop graph --format FORMAT --out PATH"));
+        }
+    })
 }
 
 fn run_graph(runs: Vec<RunWithRows>) -> Graph {
@@ -107,15 +134,16 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
     let tracker = Context::open_at(&project.root, &[])?.open_tracker()?;
+    // One look at all of them: a tracker may start a program for each task that it is asked for alone.
+    let all = TaskFilter { all: true, ..TaskFilter::default() };
+    let tasks = tracker.list(&all).map_err(|error| Failure::failed(error.to_string()))?;
     let mut edges = Vec::new();
-    for id in &ids {
-        let task = tracker.task(id).map_err(|error| Failure::failed(error.to_string()))?;
-        let dependencies = task.into_iter().flat_map(|task| task.dependencies);
-        let waits = dependencies.filter(|edge| {
+    for task in tasks.into_iter().filter(|task| ids.contains(&task.id)) {
+        let waits = task.dependencies.into_iter().filter(|edge| {
             use DependencyKind::{Blocks, ConditionalBlocks, WaitsFor};
             matches!(edge.kind, Blocks | ConditionalBlocks | WaitsFor) && ids.contains(&edge.on)
         });
-        edges.extend(waits.map(|edge| TaskEdge { task: (*id).clone(), on: edge.on }));
+        edges.extend(waits.map(|edge| TaskEdge { task: task.id.clone(), on: edge.on }));
     }
     Ok(edges)
 }
@@ -145,15 +173,11 @@ fn plain(text: &str) -> String {
 }
 
 fn write(path: &Path, text: &str, ui: &Ui) -> Result<(), Failure> {
-    fs::write(path, text).map_err(|error| {
-        let failure = Failure::failed(format!("{} can't be written", path.display())).because(error);
-        match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => failure
-                .because(format!("there is no folder {}", folder.display()))
-                .hint(format!("mkdir -p {}", folder.display())),
-            _ => failure,
-        }
-    })?;
-    ui.say(&format!("wrote {}", path.display()));
+    named_file::replace(path, |out| out.write_all(text.as_bytes()))?;
+    if ui.is_json() {
+        ui.print_output(&GraphWritten { file: path, bytes: text.len() as u64 });
+    } else {
+        ui.say(&format!("wrote {}", path.display()));
+    }
     Ok(())
 }

@@ -15,9 +15,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::past_runs::{self, PastRun};
-use super::{context::Context, loop_graph};
+use super::{context::Context, loop_graph, named_file};
 use crate::adapters::project::Project;
-use crate::adapters::{files, host, log_tail};
+use crate::adapters::{host, log_tail};
 use crate::cli::loop_args::ReportArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -53,8 +53,14 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?;
     let drawn = report::drawn(&run.view);
     let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
-    let logs = load_logs(&run, &report::logged(&run.view, &rows, run.state));
-    let verify_log = load_verify_log(&run);
+    let mut gaps = Vec::new();
+    let logs = load_logs(&run, &report::logged(&run.view, &rows, run.state), &mut gaps);
+    let verify_log = load_verify_log(&run, &mut gaps);
+    let secrets = load_secrets(&project, &mut gaps);
+    for gap in &gaps {
+        ui.warn(gap);
+    }
+    gaps.splice(..0, run.gaps.iter().cloned());
     let folder = run.dir.to_string_lossy();
     let report = Report {
         view: &run.view,
@@ -65,8 +71,8 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         tasks: &tasks,
         logs: &logs,
         verify_log: verify_log.as_ref(),
-        secrets: &load_secrets(&project),
-        gaps: &run.gaps,
+        secrets: &secrets,
+        gaps: &gaps,
     };
     if is_stdout {
         print(&report, ui);
@@ -83,33 +89,46 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
 
 /// The ends of these iterations' logs; what is not there, or empty, is left out. An older layout may have the folders of
 /// several workers in the run folder itself.
-fn load_logs(run: &PastRun, wanted: &[IterationId]) -> BTreeMap<IterationId, Vec<LogTail>> {
-    let load = |id: &IterationId| {
+fn load_logs(
+    run: &PastRun,
+    wanted: &[IterationId],
+    gaps: &mut Vec<String>,
+) -> BTreeMap<IterationId, Vec<LogTail>> {
+    let mut load = |id: &IterationId| {
         let folder = iteration_dir(run.view.jobs(), *id);
         let tail = |name: &&str| {
-            let own = load_log(run, format!("{folder}/{name}"));
-            own.or_else(|| load_log(run, format!("{}/{name}", id.stem())))
+            let own = load_log(run, format!("{folder}/{name}"), gaps);
+            own.or_else(|| load_log(run, format!("{}/{name}", id.stem()), gaps))
         };
         let tails = LOGS.iter().filter_map(tail);
         (*id, tails.collect::<Vec<_>>())
     };
-    wanted.iter().map(load).collect()
+    wanted.iter().map(&mut load).collect()
 }
 
 /// That of the check at the end.
-fn load_verify_log(run: &PastRun) -> Option<LogTail> {
-    load_log(run, run.view.verify.as_ref()?.log.clone()?)
+fn load_verify_log(run: &PastRun, gaps: &mut Vec<String>) -> Option<LogTail> {
+    load_log(run, run.view.verify.as_ref()?.log.clone()?, gaps)
 }
 
-fn load_log(run: &PastRun, file: String) -> Option<LogTail> {
-    let (text, bytes_before) = log_tail::load(&run.dir.join(&file)).ok()??;
+/// The end of one log. One that is there and can't be read is a gap.
+fn load_log(run: &PastRun, file: String, gaps: &mut Vec<String>) -> Option<LogTail> {
+    let loaded = log_tail::load(&run.dir.join(&file)).unwrap_or_else(|error| {
+        gaps.push(format!("{file} can't be read, and is left out: {error}"));
+        None
+    });
+    let (text, bytes_before) = loaded?;
     Some(LogTail { file, text, bytes_before })
 }
 
-/// Values that variables with the name of a secret have here, or are given by settings.
-fn load_secrets(project: &Project) -> SecretValues {
-    // A page can be made where settings can't be read: then they give nothing to agents either.
-    let context = Context::open_at(&project.root, &[]).ok();
+/// Values that variables with the name of a secret have here, or are given by settings. A page can be made where settings
+/// can't be read, but a run of before may have been given secrets by them: that is a gap.
+fn load_secrets(project: &Project, gaps: &mut Vec<String>) -> SecretValues {
+    let context = Context::open_at(&project.root, &[]).map_err(|failure| {
+        gaps.push(format!(
+            "settings can't be read now, so that secrets which they give to agents are not known and may stand in this page: {failure}"
+        ));
+    });
     let defs = context.iter().flat_map(|context| context.settings.runtime_defs.values());
     let given = defs.flat_map(|def| def.env.iter().map(|(name, found)| (name.clone(), found.value.clone())));
     SecretValues::of(host::environment().into_iter().chain(given))
@@ -118,21 +137,12 @@ fn load_secrets(project: &Project) -> SecretValues {
 /// Writes the page to a file; answers its size.
 fn write(report: &Report<'_>, path: &Path) -> Result<u64, Failure> {
     let mut bytes = 0;
-    let written = files::replace(path, |out| {
+    named_file::replace(path, |out| {
         let mut counted = Counted { out, bytes: 0, error: None };
         let made = report.write(&mut counted);
         bytes = counted.bytes;
         // What a formatter answers says only that it failed.
         made.map_err(|_| counted.error.unwrap_or_else(|| io::Error::other("the page could not be made")))
-    });
-    written.map_err(|error| {
-        let failure = Failure::failed(format!("{} can't be written", path.display())).because(error);
-        match path.parent() {
-            Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => failure
-                .because(format!("there is no folder {}", folder.display()))
-                .hint(format!("mkdir -p {}", folder.display())),
-            _ => failure,
-        }
     })?;
     Ok(bytes)
 }

@@ -32,10 +32,10 @@ pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover()?;
     let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
     // A run of an older layout has no journal, and is over.
-    if args.watch && entry.dir.join(JOURNAL).exists() {
+    if args.watch && (entry.dir.join(JOURNAL).exists() || past_runs::is_held(&project, &entry.id)) {
         return watch(&project, entry, ui);
     }
-    let run = past_runs::open(&project, args.run.run_id.as_deref(), ui)?;
+    let run = past_runs::open(&project, Some(entry.id.as_str()), ui)?;
     let mut signs = SignReader::new(&run.dir);
     let signs = if run.state == RunState::Running { signs.look(&run.view) } else { &Signs::new() };
     print(&run.view, Seen { state: run.state, signs, now: Utc::now() }, ui);
@@ -55,6 +55,10 @@ fn watch(project: &Project, entry: RunEntry, ui: &Ui) -> Result<u8, Failure> {
     let journal = entry.dir.join(JOURNAL);
     let unwatched = |error| Failure::failed(format!("{} can't be watched", journal.display())).because(error);
     let files = FileWatch::new([&journal]).map_err(unwatched)?;
+    // A run that begins has its folder first.
+    while !journal.exists() && past_runs::is_held(project, &entry.id) {
+        files.wait(Some(TICK)).map_err(unwatched)?;
+    }
     let (changed_in, changed) = bounded(1);
     files.forward(changed_in, drop).map_err(unwatched)?;
     let (news_in, news) = unbounded();
@@ -72,6 +76,7 @@ fn watch(project: &Project, entry: RunEntry, ui: &Ui) -> Result<u8, Failure> {
         signs: SignReader::new(&entry.dir),
         entry,
         screen,
+        is_held: false,
         is_away: false,
         ui,
     };
@@ -85,6 +90,9 @@ struct Watching<'a> {
     view: RunView,
     signs: SignReader,
     screen: Option<Screen>,
+    /// Its process lived before the journal was read last. It is asked for before, so that a run which ends meanwhile has not
+    /// crashed.
+    is_held: bool,
     /// The process has been told to stop or to end: nothing is drawn before it goes on.
     is_away: bool,
     ui: &'a Ui,
@@ -93,15 +101,15 @@ struct Watching<'a> {
 impl Watching<'_> {
     fn go(mut self, changed: &Receiver<()>, news: &Receiver<TerminalNews>) -> Result<u8, Failure> {
         let mut told = self.read()?.is_some();
-        // Where nothing can be drawn, everything is told once, and then what happens.
-        if self.screen.is_none() {
+        // Where nothing can be drawn, everything is told once, and then what happens; of a run that is over only how it
+        // ended.
+        if self.screen.is_none() && self.state() == RunState::Running {
             self.print();
             told = false;
         }
         loop {
-            // Whether it lives is asked before its last words are read, so that none is missed.
-            let state = self.state();
             let lines = self.read()?;
+            let state = self.state();
             told |= lines.is_some();
             match (&self.screen, state) {
                 (Some(_), RunState::Running) => self.draw(state),
@@ -128,12 +136,12 @@ impl Watching<'_> {
     }
 
     fn state(&self) -> RunState {
-        let is_held = past_runs::is_held(self.project, &self.entry.id);
-        RunState::of_ending(self.view.ending.as_ref(), is_held)
+        RunState::of_ending(self.view.ending.as_ref(), self.is_held)
     }
 
     /// What happened since the last look, in lines; none if nothing did.
     fn read(&mut self) -> Result<Option<Vec<String>>, Failure> {
+        self.is_held = past_runs::is_held(self.project, &self.entry.id);
         let mut told = None;
         while let Some(entry) = self.lines.next_value().map_err(unreadable)? {
             self.view.apply(&entry);

@@ -26,6 +26,7 @@ pub mod loop_run;
 pub mod loop_status;
 pub mod loop_summary;
 pub mod manpage;
+mod named_file;
 pub mod nested;
 pub mod past_runs;
 pub mod schema;

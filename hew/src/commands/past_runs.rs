@@ -60,11 +60,13 @@ pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>
 }
 
 fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
+    // Whether it lives is asked before its last words are read: one that ends meanwhile has not crashed.
+    let is_held = is_held(project, &entry.id);
     let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
     for gap in &gaps {
         ui.warn(gap);
     }
-    Ok((past_run(project, entry, view, gaps), rows))
+    Ok((past_run(project, entry, is_held, view, gaps), rows))
 }
 
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
@@ -78,8 +80,14 @@ fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), S
     Ok((view, rows, warnings))
 }
 
-fn past_run(project: &Project, entry: RunEntry, mut view: RunView, gaps: Vec<String>) -> PastRun {
-    let state = RunState::of_ending(view.ending.as_ref(), is_held(project, &entry.id));
+fn past_run(
+    project: &Project,
+    entry: RunEntry,
+    is_held: bool,
+    mut view: RunView,
+    gaps: Vec<String>,
+) -> PastRun {
+    let state = RunState::of_ending(view.ending.as_ref(), is_held);
     if state != RunState::Running {
         view.cut_off_verification();
     }

@@ -98,6 +98,7 @@ fn outputs() -> Vec<Row> {
         output::<IterationRow>("a line of hew loop logs"),
         row("json-graph", "hew loop graph --format json", || kinded_schema::<GraphJson<'_>>("graph")),
         output::<loop_graph::GraphText>("hew loop graph in any other format"),
+        output::<loop_graph::GraphWritten<'_>>("hew loop graph --out"),
         output::<loop_report::ReportWritten<'_>>("hew loop report"),
         output::<TranscriptRecord>("a line of hew loop logs --transcript"),
         output::<loop_prune::Leftover<'_>>("a line of hew loop prune-worktrees"),

@@ -173,6 +173,11 @@ impl Narrator {
     fn run(mut self, wake: &Receiver<()>, news: &Receiver<TerminalNews>) {
         let mut is_last = false;
         loop {
+            if self.is_away && is_last {
+                // Nobody may come back to draw: what is left is told in plain lines.
+                self.screen = None;
+                self.is_away = false;
+            }
             match self.read() {
                 Ok(round) => {
                     self.show(&round.told);
@@ -188,7 +193,7 @@ impl Narrator {
                     return;
                 }
             }
-            let ticks = self.screen.is_some() && !self.is_away && self.view.in_flight().next().is_some();
+            let ticks = self.screen.is_some() && !self.is_away && self.view.is_at_work();
             select! {
                 recv(wake) -> woken => is_last = woken.is_err(),
                 recv(news) -> news => if let Ok(news) = news { self.hear(news) },
@@ -200,9 +205,12 @@ impl Narrator {
         }
     }
 
-    /// What the next entries say.
+    /// What the next entries say. While nothing can be shown nothing is read: it stays on disk.
     fn read(&mut self) -> Result<Round, StoreError> {
         let mut told = Vec::new();
+        if self.is_away {
+            return Ok(Round { told, is_whole: true });
+        }
         for _ in 0..ROUND {
             let Some(entry) = self.journal.next()? else { return Ok(Round { told, is_whole: true }) };
             self.view.apply(&entry);

@@ -47,6 +47,8 @@ struct Lane {
     at: Option<CommitId>,
     /// Its worktree is there; without files where nobody looks at them.
     exists: bool,
+    /// It could not be put back after a command had run in it: it is made anew before anything else is done there.
+    is_spoiled: bool,
     /// What has to be cleaned before the next candidate: a gate may have left files.
     depth: CleanDepth,
     /// Work that changes git's attributes came to the lane: from here on it stands at the tip for every merge.
@@ -60,6 +62,7 @@ impl Lane {
             path: names::lane_dir(&rig.place.worktree_root, &rig.place.run),
             at: None,
             exists: false,
+            is_spoiled: false,
             depth: CleanDepth::Nothing,
             attributes_changed: false,
             set_up: SetUp::default(),
@@ -101,6 +104,10 @@ impl Lane {
 
     /// Makes the lane's worktree, or puts it at a commit.
     fn stand_at(&mut self, rig: &Rig, commit: &CommitId) -> Result<(), String> {
+        if self.is_spoiled {
+            rig.git.remove_worktree(&self.path).map_err(|error| error.to_string())?;
+            *self = Self { attributes_changed: self.attributes_changed, ..Self::new(rig) };
+        }
         if self.at.as_ref() == Some(commit) {
             return Ok(());
         }
@@ -210,14 +217,14 @@ impl Lane {
         // A gate may have left files there, even where the worktree is at the commit already.
         self.depth = self.depth.max(CleanDepth::KeepIgnored);
         match self.at {
-            Some(_) => self.put_at(rig, commit)?,
-            None => self.stand_at(rig, commit)?,
+            Some(_) if !self.is_spoiled => self.put_at(rig, commit)?,
+            _ => self.stand_at(rig, commit)?,
         }
         let Some(command) = verifying::command(rig, &self.path) else { return Ok(VerifyRun::NoCommand) };
         self.furnish(rig, stops)?;
         let run = verifying::run(rig, command, &self.path, stops);
-        // Whatever it did there, what comes next finds a clean tree.
-        self.put_at(rig, commit)?;
+        // Whatever it did there, what comes next finds a clean tree; what came of it stands all the same.
+        self.is_spoiled = self.put_at(rig, commit).is_err();
         run
     }
 

@@ -195,6 +195,8 @@ struct Threads {
     agent_stops: HashMap<WorkerId, Sender<StopRequest>>,
     gate_stops: Option<Sender<StopRequest>>,
     planner_stops: Option<Sender<StopRequest>>,
+    desk: Arc<planner::Desk>,
+    planning: Vec<JoinHandle<()>>,
     handles: Vec<JoinHandle<()>>,
 }
 
@@ -216,11 +218,25 @@ impl Threads {
             queue::run(&*queue_rig.tracker, &orders, &queue_events);
         });
         let (planner_rig, planner_events) = (Arc::clone(rig), events.clone());
-        let planner = spawn(&mut handles, "planner", move |orders| {
-            planner::run(&planner_rig, &orders, &planner_events);
+        let desk = Arc::<planner::Desk>::default();
+        let planner_desk = Arc::clone(&desk);
+        let mut planning = Vec::new();
+        let planner = spawn(&mut planning, "planner", move |orders| {
+            planner::run(&planner_rig, &planner_desk, &orders, &planner_events);
         });
         let (agent_stops, gate_stops, planner_stops) = (HashMap::new(), None, None);
-        Self { workers, lane, tracker, planner, agent_stops, gate_stops, planner_stops, handles }
+        Self {
+            workers,
+            lane,
+            tracker,
+            planner,
+            agent_stops,
+            gate_stops,
+            planner_stops,
+            desk,
+            planning,
+            handles,
+        }
     }
 
     fn work(&mut self, iteration: IterationId, job: WorkerJob) {
@@ -249,6 +265,10 @@ impl Threads {
                 | LaneJob::Deliver { .. }
         ) {
             self.gate_stops = Some(stop);
+        }
+        if matches!(job, LaneJob::CleanUp) {
+            // Nothing may be made in a folder that is being removed.
+            self.desk.close();
         }
         send(&self.lane, lane::Order { job, stops });
     }
@@ -290,8 +310,12 @@ impl Threads {
     }
 
     fn join(self) {
-        let Self { workers, lane, tracker, planner, agent_stops, handles, .. } = self;
+        let Self { workers, lane, tracker, planner, agent_stops, desk, planning, mut handles, .. } = self;
         drop((workers, lane, tracker, planner, agent_stops));
+        // The tracker may let a draft wait for long, and nothing comes of it any more.
+        if !desk.close() {
+            handles.extend(planning);
+        }
         for handle in handles {
             // A panic has ended the process already (see `ui::panic`).
             let _ = handle.join();

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard};
 
 use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::{SpawnError, SpawnProgress, StopRequest};
@@ -30,11 +31,52 @@ pub(super) enum Order {
     Run { number: u32, plan: Box<SpawnPlan>, stops: Receiver<StopRequest> },
 }
 
+/// Where drafts are written. Asking the tracker may take long, and nobody waits for that at the end of a run: once the desk
+/// is closed, no file or folder is made any more.
+#[derive(Debug, Default)]
+pub(super) struct Desk(Mutex<OnDesk>);
+
+#[derive(Debug, Default)]
+struct OnDesk {
+    is_closed: bool,
+    is_drafting: bool,
+}
+
+impl Desk {
+    fn look(&self) -> MutexGuard<'_, OnDesk> {
+        self.0.lock().expect("no thread panics while it holds this")
+    }
+
+    /// Closes it for good. Tells whether a draft is under way, from which nothing will come.
+    pub(super) fn close(&self) -> bool {
+        let mut desk = self.look();
+        desk.is_closed = true;
+        desk.is_drafting
+    }
+
+    /// A draft begins, unless the desk is closed.
+    fn begin(&self) -> bool {
+        let mut desk = self.look();
+        desk.is_drafting = !desk.is_closed;
+        desk.is_drafting
+    }
+
+    fn end(&self) {
+        self.look().is_drafting = false;
+    }
+}
+
 /// Serves orders until the run lets go of the channel.
-pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+pub(super) fn run(rig: &Rig, desk: &Desk, orders: &Receiver<Order>, events: &Sender<Event>) {
     for order in orders {
         let event = match order {
-            Order::Draft(job) => Event::PlannerDrafted { number: job.number, result: write_draft(rig, &job) },
+            Order::Draft(job) => {
+                let is_begun = desk.begin();
+                let result =
+                    if is_begun { write_draft(rig, desk, &job) } else { Ok(Ok(PlannerDraft::NothingReady)) };
+                desk.end();
+                Event::PlannerDrafted { number: job.number, result }
+            }
             Order::Run { number, plan, stops } => {
                 Event::PlannerEnded { number, result: ask(rig, number, &plan, &stops, events) }
             }
@@ -43,7 +85,11 @@ pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
     }
 }
 
-fn write_draft(rig: &Rig, job: &PlannerJob) -> Result<Result<PlannerDraft, RuntimeProblem>, String> {
+fn write_draft(
+    rig: &Rig,
+    desk: &Desk,
+    job: &PlannerJob,
+) -> Result<Result<PlannerDraft, RuntimeProblem>, String> {
     let ready = rig.tracker.ready(&job.query).map_err(|error| error.to_string())?;
     if ready.is_empty() {
         return Ok(Ok(PlannerDraft::NothingReady));
@@ -52,6 +98,11 @@ fn write_draft(rig: &Rig, job: &PlannerJob) -> Result<Result<PlannerDraft, Runti
         Draft::Prompt(prompt) => prompt,
         Draft::TooLong(tokens) => return Ok(Ok(PlannerDraft::TooLong(tokens))),
     };
+    // Held while files are made, so that a desk that is closed has none to come.
+    let writing = desk.look();
+    if writing.is_closed {
+        return Ok(Ok(PlannerDraft::NothingReady));
+    }
     let seat = seat(rig, job)?;
     let request = SpawnRequest {
         purpose: Purpose::Planner,
@@ -69,12 +120,14 @@ fn write_draft(rig: &Rig, job: &PlannerJob) -> Result<Result<PlannerDraft, Runti
     write_for_agent(&plan::prompt_file(&seat), prompt.as_bytes()).map_err(|error| error.to_string())?;
     let plan_file = seat.folder.join("plan.json");
     write_private(&plan_file, plan_json(&plan).as_bytes()).map_err(|error| error.to_string())?;
+    drop(writing);
     Ok(Ok(PlannerDraft::Planned(Box::new(plan))))
 }
 
 /// Where the planner sits: an empty folder, and its files in the run folder.
 fn seat(rig: &Rig, job: &PlannerJob) -> Result<plan::Seat, String> {
-    let place = rig.place.worktrees().join("planner");
+    // Its name is that of a temporary folder: whoever finds it after a crash knows that nothing in it is to be kept.
+    let place = rig.place.worktrees().join("tmp-planner");
     let (empty, temp) = (place.join("empty"), place.join("tmp"));
     let told = |path: &Path, error: &io::Error| format!("{}: {error}", path.display());
     remove(&place).map_err(|error| told(&place, &error))?;
@@ -126,4 +179,22 @@ fn ask(
     let report = rig.spawner.run(plan, stops, &progress)?;
     let next = said_next(rig, report.last_words());
     Ok(Box::new(PlannerEnd { report, next }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_drafted_at_a_closed_desk_and_nobody_waits_for_what_is() {
+        let desk = Desk::default();
+        assert!(desk.begin());
+        desk.end();
+        assert!(!desk.close(), "nothing is under way");
+        assert!(!desk.begin());
+        let desk = Desk::default();
+        assert!(desk.begin());
+        assert!(desk.close(), "a draft is under way");
+        assert!(desk.look().is_closed);
+    }
 }

@@ -1,5 +1,6 @@
 //! What is known of the terminal that a stream leads to.
 
+use std::fs::File;
 use std::io::{IsTerminal as _, Write, stderr, stdout};
 use std::os::fd::AsFd as _;
 
@@ -78,6 +79,12 @@ impl Stream {
             Self::Stderr => stderr().lock().write_all(bytes),
         };
     }
+}
+
+/// Writes to stderr past whoever writes there just now and may never end: for the last words of a process.
+pub(super) fn write_last_words(bytes: &[u8]) {
+    // Words that nobody can be told are lost.
+    let _ = stderr().as_fd().try_clone_to_owned().and_then(|stderr| File::from(stderr).write_all(bytes));
 }
 
 /// Whoever read stdout has gone: known before anything is written.

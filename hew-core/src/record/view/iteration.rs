@@ -228,8 +228,9 @@ impl IterationView {
                 self.agent = Some(AgentView { pid: *pid, start_ticks: *start_ticks, since: moment });
                 self.reach(Phase::Running);
             }
-            JournalEvent::Used { usage, cost_usd, .. } => {
-                self.live = Spent { usage: *usage, cost_usd: *cost_usd, ..Spent::default() };
+            JournalEvent::Used { usage, cost_usd, cost_source, .. } => {
+                self.live = Spent::default();
+                self.live.add(*usage, *cost_usd, *cost_source);
             }
             JournalEvent::Exited { .. } => self.exited(event),
             // Its agent runs once more: the one exception to phases that never go back.
@@ -270,7 +271,7 @@ impl IterationView {
     /// What an agent had told of whose end nobody saw: all that is known of what it used.
     pub(super) fn take_live(&mut self) -> Option<Spent> {
         let told = std::mem::take(&mut self.live);
-        self.spent.add(told.usage, told.cost_usd, None);
+        self.spent.add_live(&told);
         (told.usage.total() > 0).then_some(told)
     }
 

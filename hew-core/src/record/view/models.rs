@@ -58,7 +58,7 @@ impl Models {
     /// An agent whose end nobody saw had told of this.
     pub(super) fn told(&mut self, iteration: &IterationView, told: &Spent) {
         let totals = self.asked.entry(iteration.model.clone()).or_default();
-        totals.spent.add(told.usage, told.cost_usd, None);
+        totals.spent.add_live(told);
     }
 
     pub(super) fn closed(&mut self, model: Option<&ModelName>) {

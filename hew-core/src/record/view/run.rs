@@ -55,6 +55,11 @@ impl RunHeader {
         self.setting(key)?.parse().ok()
     }
 
+    /// What lands is to be brought to the target at the end.
+    pub fn is_to_deliver(&self) -> bool {
+        self.setting("loop.deliver") != Some("false")
+    }
+
     /// A setting as it is written, without quotes; none where it is not set.
     pub fn setting(&self, key: &str) -> Option<&str> {
         let setting = self.settings.iter().find(|setting| setting.key == key)?;
@@ -116,13 +121,6 @@ impl RunView {
         let reason = "verification was cut off: the result is not verified".to_owned();
         let outcome = VerifyOutcome::Skipped { reason };
         self.verify = Some(VerifyView { outcome, sha: Some(sha), log: None, failed_tests: Vec::new() });
-    }
-
-    /// Tasks in scope: those that were open at launch, or those that were begun, where more were filed since. Unknown in
-    /// older runs.
-    pub fn in_scope(&self) -> Option<usize> {
-        let at_launch = self.header.as_ref()?.in_scope?;
-        Some(at_launch.max(self.tasks.len()))
     }
 }
 

@@ -35,7 +35,8 @@ impl Spent {
     /// Adds what a running agent has told of, if it has.
     pub fn add_live(&mut self, live: &Self) {
         if live.usage.total() > 0 || live.cost_usd.is_some() {
-            self.add(live.usage, live.cost_usd, None);
+            let source = live.is_by_list.then_some(CostSource::ListPrice);
+            self.add(live.usage, live.cost_usd, source);
         }
     }
 

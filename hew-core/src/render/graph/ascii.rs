@@ -7,7 +7,7 @@ use super::class::NodeClass;
 use super::ir::{Cluster, EdgeKind, Graph, Node};
 use crate::render::style::{FAINT, HEADING};
 use crate::render::table::cut;
-use crate::render::text::visible;
+use crate::render::text::visible_line;
 
 /// Columns of one part of a label.
 const LABEL_COLUMNS: usize = 60;
@@ -26,7 +26,7 @@ pub fn render(graph: &Graph) -> String {
 }
 
 fn render_cluster(cluster: &Cluster, remarks: &HashMap<&str, Vec<String>>, out: &mut String) {
-    let _ = writeln!(out, "{HEADING}{}{HEADING:#}", visible(&cluster.title));
+    let _ = writeln!(out, "{HEADING}{}{HEADING:#}", visible_line(&cluster.title));
     if cluster.lanes.is_empty() {
         for node in &cluster.loose {
             let _ = writeln!(out, "  {}", label(node));
@@ -35,7 +35,7 @@ fn render_cluster(cluster: &Cluster, remarks: &HashMap<&str, Vec<String>>, out: 
     }
     if cluster.lanes.len() > 1 {
         let names: Vec<&str> = cluster.lanes.iter().map(|lane| lane.title.as_str()).collect();
-        let _ = writeln!(out, "  {FAINT}columns: {}{FAINT:#}", visible(&names.join(", ")));
+        let _ = writeln!(out, "  {FAINT}columns: {}{FAINT:#}", visible_line(&names.join(", ")));
     }
     let mut left: Vec<usize> = cluster.lanes.iter().map(|lane| lane.nodes.len()).collect();
     let mut begun = vec![false; cluster.lanes.len()];
@@ -67,14 +67,14 @@ fn rail(is_own: bool, has_begun: bool, left: usize, node: &Node) -> String {
 }
 
 fn label(node: &Node) -> String {
-    let parts: Vec<String> = node.label.iter().map(|part| cut(&visible(part), LABEL_COLUMNS)).collect();
+    let parts: Vec<String> = node.label.iter().map(|part| cut(&visible_line(part), LABEL_COLUMNS)).collect();
     parts.join("  ")
 }
 
 /// What a column can't say: why a node was picked, where its work comes from, and where its worker went back to.
 fn remarks(graph: &Graph) -> HashMap<&str, Vec<String>> {
     let names: HashMap<&str, String> =
-        graph.nodes().map(|node| (node.key.as_str(), visible(&node.name))).collect();
+        graph.nodes().map(|node| (node.key.as_str(), visible_line(&node.name))).collect();
     let mut remarks: HashMap<&str, Vec<String>> = HashMap::new();
     for node in graph.nodes() {
         if let Some(picked) = node.facts.batch {

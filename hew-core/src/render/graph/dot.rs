@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node};
 use crate::render::table::cut;
-use crate::render::text::visible;
+use crate::render::text::visible_line;
 
 /// Columns of one line of a label.
 const LABEL_COLUMNS: usize = 44;
@@ -64,7 +64,7 @@ fn render_lane(lane: &Lane, is_framed: bool, out: &mut String) {
 
 fn render_node(node: &Node) -> String {
     let lines: Vec<String> =
-        node.label.iter().map(|line| escape(&cut(&visible(line), LABEL_COLUMNS))).collect();
+        node.label.iter().map(|line| escape(&cut(&visible_line(line), LABEL_COLUMNS))).collect();
     // Without one of its own Graphviz repeats the label.
     let tooltip = quoted(&node.detail.join("; "), DETAIL_COLUMNS);
     format!(
@@ -99,7 +99,7 @@ fn render_edge(edge: &Edge) -> String {
 }
 
 fn quoted(text: &str, columns: usize) -> String {
-    format!("\"{}\"", escape(&cut(&visible(text), columns)))
+    format!("\"{}\"", escape(&cut(&visible_line(text), columns)))
 }
 
 fn escape(text: &str) -> String {

@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node};
 use crate::render::table::cut;
-use crate::render::text::visible;
+use crate::render::text::visible_line;
 
 /// Columns of one line of a label.
 const LABEL_COLUMNS: usize = 60;
@@ -77,7 +77,7 @@ fn render_edge(edge: &Edge) -> String {
 
 fn escape(text: &str) -> String {
     let apart = [("\\n", "\\\u{200b}n"), ("$$", "$\u{200b}$\u{200b}"), (":fa-", ":\u{200b}fa-")];
-    let text = cut(&visible(text), LABEL_COLUMNS);
+    let text = cut(&visible_line(text), LABEL_COLUMNS);
     let text = apart.iter().fold(text, |text, (whole, parts)| text.replace(whole, parts));
     let mut out = String::new();
     for c in text.chars() {

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 
 use super::ir::{EdgeKind, Graph, Node};
 use crate::render::table::cut;
-use crate::render::text::visible;
+use crate::render::text::visible_line;
 use layout::{Area, Layout, Placed};
 
 /// Columns of text that is shown when a node is pointed at.
@@ -120,7 +120,7 @@ fn render_legend(kinds: &[EdgeKind], top: u32, out: &mut String) {
 /// Text from anywhere, safe in XML.
 fn escape(text: &str, columns: usize) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in cut(&visible(text), columns).chars() {
+    for c in cut(&visible_line(text), columns).chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

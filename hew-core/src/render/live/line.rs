@@ -6,7 +6,7 @@ use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
 use super::super::table::cut;
-use super::super::text::visible;
+use super::super::text::visible_line;
 
 /// Columns between two columns.
 const GAP: usize = 2;
@@ -31,7 +31,7 @@ impl Line {
 
     /// Text from anywhere.
     pub(in crate::render) fn add(mut self, text: &str, style: Style) -> Self {
-        let shown = cut(&one_line(text), self.room());
+        let shown = cut(&visible_line(text), self.room());
         self.used += shown.width();
         if !shown.is_empty() {
             let _ = write!(self.text, "{style}{shown}{style:#}");
@@ -41,7 +41,7 @@ impl Line {
 
     /// The same in a column of its own, with the gap to the next one.
     pub(in crate::render) fn cell(self, text: &str, width: usize, style: Style) -> Self {
-        let shown = cut(&one_line(text), width);
+        let shown = cut(&visible_line(text), width);
         let gap = width.saturating_sub(shown.width());
         self.add(&shown, style).blank(gap + GAP)
     }
@@ -62,11 +62,6 @@ impl Line {
     pub(in crate::render) fn text(self) -> String {
         self.text.trim_end().to_owned()
     }
-}
-
-/// A tab is as wide as the terminal makes it, so there is none.
-fn one_line(text: &str) -> String {
-    visible(text).replace('\t', " ")
 }
 
 #[cfg(test)]

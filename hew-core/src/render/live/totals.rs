@@ -4,9 +4,10 @@ use anstyle::Style;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::figures::{age_ms, compact, since_ms, usd};
+use super::super::figures::{age_ms, compact, since_ms};
 use super::super::left::Left;
 use super::super::style::HEADING;
+use super::super::summary::spent::money;
 use super::line::Line;
 use crate::record::view::RunView;
 
@@ -20,8 +21,8 @@ type Part = (u8, String);
 
 /// The line: parts that find no room are left out, the least important first.
 pub(super) fn line(view: &RunView, now: DateTime<Utc>, columns: usize) -> String {
-    let total = view.in_scope().unwrap_or(0);
-    let landed = usize::try_from(view.totals.landed).unwrap_or(usize::MAX);
+    let landed = view.landed_tasks();
+    let total = view.in_scope().unwrap_or(landed);
     let head = match columns {
         BAR_COLUMNS.. => format!("{} {landed}/{total} landed", bar(landed, total)),
         _ => format!("{landed}/{total} landed"),
@@ -48,7 +49,7 @@ fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
     if spent.usage.total() > 0 {
         parts.push((3, format!("{} tokens", compact(spent.usage.total()))));
     }
-    parts.extend(spent.cost_usd.map(|money| (1, usd(money))));
+    parts.extend(money(&spent).map(|money| (1, money)));
     parts.push((4, format!("after {}", age_ms(wall))));
     if !left.is_empty() {
         parts.push((0, format!("left: {}", left.join(", "))));
@@ -57,6 +58,6 @@ fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
 }
 
 fn bar(done: usize, total: usize) -> String {
-    let cells = (done.min(total) * BAR_CELLS).checked_div(total).unwrap_or(0);
+    let cells = (done * BAR_CELLS).checked_div(total).unwrap_or(0);
     format!("{}{}", "━".repeat(cells), "╌".repeat(BAR_CELLS - cells))
 }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::record::event::{BatchSource, JournalEvent, SkipReason};
-use crate::render::text::visible;
+use crate::render::text::visible_line;
 
 /// Tasks that a line names.
 const NAMED: usize = 8;
@@ -28,11 +28,14 @@ pub(super) fn line(event: &JournalEvent) -> Option<String> {
         (BatchSource::Agent, _) => {
             format!("plan {number} by the agent of {iteration}: {}{}", named(task_ids), lost(dropped))
         }
+        (BatchSource::Planner, _) if task_ids.is_empty() => {
+            format!("plan {number} by the planner: nothing is narrowed{}", lost(dropped))
+        }
         (BatchSource::Planner, _) => {
             format!("plan {number} by the planner: {}{}", named(task_ids), lost(dropped))
         }
     };
-    Some(visible(&line))
+    Some(visible_line(&line))
 }
 
 fn named(tasks: &[crate::ids::TaskId]) -> String {

@@ -7,15 +7,15 @@ use super::sums::{TaskSum, TaskSums};
 use super::{Report, frame, tasks};
 use crate::ids::{RuntimeName, TaskId};
 use crate::record::view::{ModelTotals, Spent, WorkerTotals};
-use crate::render::figures::{count, duration_ms, grouped, usd};
-use crate::render::summary::spent::facts;
+use crate::render::figures::{count, duration_ms, grouped};
+use crate::render::summary::spent::{facts, money};
 
 /// Tasks that are named.
 const DEAREST: usize = 10;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, sums: &TaskSums<'_>) -> fmt::Result {
     frame::section(page, "cost", "Cost")?;
-    let facts = facts(&report.view.totals.spent);
+    let facts = facts(&report.view.spent_so_far());
     if facts.is_empty() {
         page.raw("<p class=\"none\">No runtime told of tokens or money.</p>\n")?;
     } else {
@@ -55,7 +55,8 @@ fn models(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
             "<th scope=\"col\">Model</th><th scope=\"col\" class=\"n\">Iterations</th><th scope=\"col\" class=\"n\">Closed</th><th scope=\"col\" class=\"n\">Input</th><th scope=\"col\" class=\"n\">Cached</th><th scope=\"col\" class=\"n\">Output</th><th scope=\"col\" class=\"n\">Total</th><th scope=\"col\" class=\"n\">USD</th>",
         )?;
         for (model, totals) in &models.asked {
-            model_row(page, model.as_ref().map_or("(default)", |model| model.as_str()), totals)?;
+            let spent = report.view.spent_by_model(model.as_ref());
+            model_row(page, model.as_ref().map_or("(default)", |model| model.as_str()), totals, &spent)?;
         }
         end_table(page)?;
     }
@@ -68,8 +69,8 @@ fn models(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn model_row(page: &mut Page<'_>, model: &str, totals: &ModelTotals) -> fmt::Result {
-    let usage = totals.spent.usage;
+fn model_row(page: &mut Page<'_>, model: &str, totals: &ModelTotals, spent: &Spent) -> fmt::Result {
+    let usage = spent.usage;
     page.raw("<tr data-model=\"")?;
     page.text(model)?;
     page.around("\"><th scope=\"row\">", model, "</th>")?;
@@ -79,14 +80,15 @@ fn model_row(page: &mut Page<'_>, model: &str, totals: &ModelTotals) -> fmt::Res
     for tokens in [usage.input, cached, usage.output, usage.total()] {
         frame::figure_cell(page, tokens, grouped(tokens))?;
     }
-    money(page, &totals.spent)?;
+    money_cell(page, spent)?;
     page.raw("</tr>\n")
 }
 
-fn money(page: &mut Page<'_>, spent: &Spent) -> fmt::Result {
+fn money_cell(page: &mut Page<'_>, spent: &Spent) -> fmt::Result {
+    let words = money(spent).unwrap_or_else(|| "–".to_owned());
     match spent.cost_usd {
-        Some(cost) => frame::figure_cell(page, cost, usd(cost)),
-        None => frame::figure_cell(page, "", "–"),
+        Some(cost) => frame::figure_cell(page, cost, words),
+        None => frame::figure_cell(page, "", words),
     }
 }
 
@@ -102,12 +104,12 @@ fn workers(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         "<th scope=\"col\">Worker</th><th scope=\"col\" class=\"n\">Iterations</th><th scope=\"col\" class=\"n\">Closed</th><th scope=\"col\" class=\"n\">Landed</th><th scope=\"col\" class=\"n\">Busy</th><th scope=\"col\" class=\"n\">Tokens</th><th scope=\"col\" class=\"n\">USD</th><th scope=\"col\">Runtimes</th>",
     )?;
     for (id, totals) in &view.workers {
-        worker_row(page, id.0, totals)?;
+        worker_row(page, id.0, totals, &view.spent_by_worker(*id))?;
     }
     end_table(page)
 }
 
-fn worker_row(page: &mut Page<'_>, id: u16, totals: &WorkerTotals) -> fmt::Result {
+fn worker_row(page: &mut Page<'_>, id: u16, totals: &WorkerTotals, spent: &Spent) -> fmt::Result {
     page.raw("<tr data-worker=\"")?;
     page.show(id)?;
     page.raw("\"><th scope=\"row\">worker ")?;
@@ -117,9 +119,9 @@ fn worker_row(page: &mut Page<'_>, id: u16, totals: &WorkerTotals) -> fmt::Resul
         frame::figure_cell(page, figure, grouped(figure))?;
     }
     frame::figure_cell(page, totals.busy_ms, duration_ms(totals.busy_ms))?;
-    let tokens = totals.spent.usage.total();
+    let tokens = spent.usage.total();
     frame::figure_cell(page, tokens, grouped(tokens))?;
-    money(page, &totals.spent)?;
+    money_cell(page, spent)?;
     let runtimes: Vec<&str> = totals.runtimes.iter().map(RuntimeName::as_str).collect();
     page.around("<td>", runtimes.join(", "), "</td></tr>\n")
 }

@@ -7,8 +7,9 @@ use super::{Report, frame};
 use crate::record::event::LeftoverRecord;
 use crate::record::view::{GateProofView, TaskView};
 use crate::record::{IterationOutcome, RunState, StopReason};
-use crate::render::figures::{count, duration_ms, grouped, stamp, usd};
+use crate::render::figures::{count, duration_ms, grouped, stamp};
 use crate::render::summary::needs::{self, Need};
+use crate::render::summary::spent::money;
 use crate::render::summary::{self, SummaryPlace};
 use crate::render::verify;
 
@@ -144,7 +145,7 @@ fn happened(report: &Report<'_>) -> (Tone, String) {
     );
     match (&view.ending, report.state) {
         (Some(ending), state) => {
-            let detail = view.stop.as_ref().map(|stop| format!(" ({})", stop.detail)).unwrap_or_default();
+            let detail = view.why_ended().map(|detail| format!(" ({detail})")).unwrap_or_default();
             let tone = match (state, ending.exit_code) {
                 (RunState::Completed, Some(0)) if !is_part(report) => Tone::Good,
                 (RunState::Failed | RunState::Crashed, _) => Tone::Bad,
@@ -228,9 +229,11 @@ fn delivered(report: &Report<'_>) -> (Tone, String) {
     };
     let words = summary::delivered(report.view, header);
     let tone = match &report.view.delivery {
-        Some(Delivered { .. } | NotWanted { .. }) => Tone::Good,
+        Some(Delivered { .. }) => Tone::Good,
+        // Work that is not where it should be, unless that was asked for.
+        Some(NotWanted { .. }) if report.view.totals.landed == 0 || !header.is_to_deliver() => Tone::Good,
         None if report.state == RunState::Running || report.view.totals.landed == 0 => Tone::Good,
-        Some(Refused { .. }) | None => Tone::Look,
+        Some(NotWanted { .. } | Refused { .. }) | None => Tone::Look,
     };
     (tone, sentence(&words))
 }
@@ -270,9 +273,10 @@ fn tiles(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     let tokens = spent.usage.total();
     if tokens > 0 {
         tile(page, "tokens", "tokens.total", tokens, grouped(tokens))?;
+        let words = money(&spent).unwrap_or_else(|| "unknown".to_owned());
         match spent.cost_usd {
-            Some(cost) => tile(page, "cost", "tokens.cost_usd", cost, usd(cost))?,
-            None => tile(page, "cost", "tokens.cost_usd", "null", "unknown")?,
+            Some(cost) => tile(page, "cost", "tokens.cost_usd", cost, words)?,
+            None => tile(page, "cost", "tokens.cost_usd", "null", words)?,
         }
     }
     page.raw("</dl>\n")

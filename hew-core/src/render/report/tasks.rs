@@ -103,7 +103,7 @@ fn row(page: &mut Page<'_>, task: &TaskView, sum: TaskSum) -> fmt::Result {
 
 /// Money, with a mark where a part of it is not known.
 pub(super) fn money_cell(page: &mut Page<'_>, sum: TaskSum) -> fmt::Result {
-    let part = if sum.has_unpriced { " and more" } else { "" };
+    let part = if sum.has_unpriced { "+" } else { "" };
     match sum.usd {
         Some(cost) => frame::figure_cell(page, cost, format_args!("{}{part}", usd(cost))),
         None => frame::figure_cell(page, "", if sum.has_unpriced { "unknown" } else { "–" }),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Left, Seen, held, landed, since_ms};
+use super::{Left, Seen, held, since_ms};
 use crate::ids::{RunId, TaskId, WorkerId};
 use crate::output::Output;
 use crate::record::view::{IterationView, RunView};
@@ -122,7 +122,7 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
         jobs: view.jobs(),
         in_scope: header.and_then(|header| header.in_scope),
         ready_seen: view.ready_seen,
-        landed: landed(view),
+        landed: view.landed_tasks(),
         parked: view.totals.parked,
         iterations: view.totals.iterations,
         tokens: spent.usage.total(),

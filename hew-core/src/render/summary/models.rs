@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{heading, spent};
 use crate::ids::ModelName;
 use crate::record::view::{ModelTotals, RunView, Spent};
-use crate::render::figures::{compact, count, usd};
+use crate::render::figures::{compact, count};
 use crate::render::style::FAINT;
 use crate::render::table::{self, Cell};
 use crate::render::text::visible;
@@ -44,12 +44,6 @@ pub(super) fn table(view: &RunView) -> String {
 
 fn row(name: &str, totals: &ModelTotals, spent: &Spent) -> Vec<Cell> {
     let usage = spent.usage;
-    let money = match spent.cost_usd {
-        None => "-".to_owned(),
-        Some(cost) if spent.unpriced > 0 && cost <= 0.0 => "-".to_owned(),
-        Some(cost) if spent.unpriced > 0 => usd(cost) + "+",
-        Some(cost) => usd(cost),
-    };
     vec![
         Cell::short(name, NAME_COLUMNS),
         Cell::number(totals.iterations),
@@ -58,7 +52,7 @@ fn row(name: &str, totals: &ModelTotals, spent: &Spent) -> Vec<Cell> {
         Cell::number(compact(usage.cache_read + usage.cache_create)),
         Cell::number(compact(usage.output)),
         Cell::number(compact(usage.total())),
-        Cell::number(money),
+        Cell::number(spent::money(spent).unwrap_or_else(|| "-".to_owned())),
     ]
 }
 

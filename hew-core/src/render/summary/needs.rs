@@ -13,7 +13,7 @@ use crate::render::facts::wrap;
 use crate::render::figures::count;
 use crate::render::style::{FAINT, WARN};
 use crate::render::table::{PAGE, cut};
-use crate::render::text::visible;
+use crate::render::text::{visible, visible_line};
 
 /// Most things of a kind that are shown; programs are given all of them.
 const MAX_SHOWN: usize = 20;
@@ -170,7 +170,7 @@ fn joint(why: &str) -> &'static str {
 }
 
 fn titled(title: &str) -> String {
-    if title.is_empty() { String::new() } else { format!(" ({})", cut(&visible(title), TITLE_COLUMNS)) }
+    if title.is_empty() { String::new() } else { format!(" ({})", cut(&visible_line(title), TITLE_COLUMNS)) }
 }
 
 /// The section for people.

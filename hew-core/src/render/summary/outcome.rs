@@ -65,7 +65,7 @@ fn time(view: &RunView, header: &RunHeader) -> String {
 
 fn stopped(view: &RunView) -> Option<Fact> {
     if let Some(ending) = &view.ending {
-        let why = view.stop.as_ref().map(|stop| format!(": {}", stop.detail)).unwrap_or_default();
+        let why = view.why_ended().map(|detail| format!(": {detail}")).unwrap_or_default();
         return Some(Fact::new("stopped", ending.words() + &why));
     }
     let stop = view.stop.as_ref()?;
@@ -133,6 +133,9 @@ fn gate(view: &RunView, header: &RunHeader) -> Option<Fact> {
         Some(gate) if gate.is_green() => {
             let took = duration_secs(gate.duration_secs);
             Fact::new("gate", format!("{command} (green on the launch commit in {took})"))
+        }
+        Some(gate) if gate.is_cut_off() => {
+            Fact::new("gate", format!("{command} (on the launch commit: stopped before it ended)"))
         }
         Some(gate) => {
             let why = format!("{command} (red on the launch commit: {})", red_reason(gate));

@@ -28,6 +28,15 @@ pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
     vec![("tokens", tokens), ("cost", cost(spent))]
 }
 
+/// Money in a table's cell, with `+` where some of it has no known price; none where that says nothing.
+pub(crate) fn money(spent: &Spent) -> Option<String> {
+    match spent.cost_usd? {
+        cost if spent.unpriced == 0 => Some(usd(cost)),
+        cost if cost > 0.0 => Some(usd(cost) + "+"),
+        _ => None,
+    }
+}
+
 /// Money with where it came from, and what has no price.
 fn cost(spent: &Spent) -> String {
     let how = if spent.is_by_list { "in part or whole by loop.prices" } else { "reported by the runtime" };

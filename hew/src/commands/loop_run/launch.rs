@@ -78,9 +78,12 @@ pub(super) fn launch(
     let log = RunLog::open(&place.folder).map_err(unwritable)?;
     let mut narration = Narration::start(ui, &place.folder, log)
         .map_err(|error| Failure::usage("what happens can't be told").because(error))?;
+    // Signals are heard until the end is noted: before that none of them may end the process.
+    let heard = outside.clone();
     let driven = record_and_drive(rig, state, outside, first, &mut narration);
     control::close(&place.folder);
     let noted = driven.and_then(|ended| note_end(context, &place, &ended, &checked.launch).map(|()| ended));
+    drop(heard);
     // From here on only printing is left, and that may take as long as nobody reads.
     drop(lock);
     narration.finish();

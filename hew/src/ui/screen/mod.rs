@@ -15,7 +15,7 @@ use hew_core::render::live::Size;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use unicode_width::UnicodeWidthStr;
 
-use super::terminal::Stream;
+use super::terminal::{Stream, write_last_words};
 use glass::{Glass, Pane};
 
 /// Rows that are drawn now, for whoever ends the process without asking: a panic.
@@ -23,12 +23,12 @@ static DRAWN: AtomicUsize = AtomicUsize::new(0);
 /// Nothing is drawn any more.
 static IS_LEFT: AtomicBool = AtomicBool::new(false);
 
-/// Takes away what is drawn, for good. Waits for nobody.
+/// Takes away what is drawn, for good. Waits for no other thread, but blocks as long as the terminal does.
 pub fn leave() {
     let was_left = IS_LEFT.swap(true, Ordering::SeqCst);
     let rows = DRAWN.swap(0, Ordering::SeqCst);
     if !was_left && rows > 0 {
-        Stream::Stderr.write(glass::wipe(rows).as_bytes());
+        write_last_words(glass::wipe(rows).as_bytes());
     }
 }
 
