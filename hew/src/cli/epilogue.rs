@@ -320,14 +320,14 @@ mod tests {
 
     #[test]
     fn every_example_is_a_command_line_of_its_command() {
-        // Where an example sends its output to a file.
-        let folder = tempfile::tempdir().unwrap();
         for row in EPILOGUES {
             assert!(!row.examples.is_empty(), "{}", row.command);
             for example in row.examples {
                 assert!(example.starts_with(format!("hew {}", row.command).trim_end()), "{example}");
-                let script = format!("hew() {{ printf '%s\\0' \"$@\" >&3; }}; exec 3>&1; {example}");
-                let output = Process::new("sh").args(["-c", &script]).current_dir(&folder).output().unwrap();
+                // Nothing is written where an example sends its output.
+                let command = example.split(" > ").next().unwrap_or_default();
+                let script = format!("hew() {{ printf '%s\\0' \"$@\"; }}; {command}");
+                let output = Process::new("sh").args(["-c", &script]).output().unwrap();
                 let words = String::from_utf8(output.stdout).unwrap();
                 let words = words.split_terminator('\0');
                 let parsed = Cli::try_parse_from(std::iter::once("hew").chain(words));
