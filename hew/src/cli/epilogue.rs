@@ -324,8 +324,9 @@ mod tests {
             assert!(!row.examples.is_empty(), "{}", row.command);
             for example in row.examples {
                 assert!(example.starts_with(format!("hew {}", row.command).trim_end()), "{example}");
-                // Nothing is written where an example sends its output.
-                let command = example.split(" > ").next().unwrap_or_default();
+                // Nothing reaches the file or program that an example sends its output to.
+                let command =
+                    [" > ", " | "].iter().fold(*example, |all, to| all.split(to).next().unwrap_or(all));
                 let script = format!("hew() {{ printf '%s\\0' \"$@\"; }}; {command}");
                 let output = Process::new("sh").args(["-c", &script]).output().unwrap();
                 let words = String::from_utf8(output.stdout).unwrap();
