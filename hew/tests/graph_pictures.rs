@@ -10,7 +10,7 @@ use std::process::Command;
 use hew::adapters::store::RunFolder;
 use hew_core::record::Store;
 use hew_core::render::table::cut;
-use hew_core::render::text::visible;
+use hew_core::render::text::visible_line;
 use hew_testkit::browser::{self, Browser, Mermaid};
 use hew_testkit::journal::{self, HOSTILE_TITLES, JournalBuilder};
 use hew_testkit::repo::TestRepo;
@@ -71,7 +71,7 @@ fn mermaid_draws_every_graph_and_shows_titles_as_they_are() {
     };
     for name in ["titles", "titles-tasks"] {
         for (number, title) in (1..).zip(HOSTILE_TITLES) {
-            let line = cut(&visible(format!("app-{number} {title}").trim_end()), 60);
+            let line = cut(&visible_line(format!("app-{number} {title}").trim_end()), 60);
             assert!(labels(name).contains(&squeezed(&line)), "{name}: {line} in {}", labels(name));
         }
     }
@@ -105,7 +105,7 @@ fn the_browser_opens_every_graph_in_svg_and_no_text_lies_on_another() {
         assert_eq!((svg.outside, svg.overlapping), (vec![], vec![]), "{name}");
         if svg.file.ends_with("titles.svg") {
             for (number, title) in (1..).zip(HOSTILE_TITLES) {
-                let line = cut(&visible(&format!("app-{number} {title}")), 40);
+                let line = cut(&visible_line(&format!("app-{number} {title}")), 40);
                 assert!(svg.texts.contains(&line), "{line} in {:?}", svg.texts);
             }
         }
@@ -133,7 +133,7 @@ fn graphviz_draws_every_graph_and_shows_titles_as_they_are() {
         if name == "titles" {
             let texts = plain_texts(&svg);
             for (number, title) in (1..).zip(HOSTILE_TITLES) {
-                let line = cut(&visible(&format!("app-{number} {title}")), 44);
+                let line = cut(&visible_line(&format!("app-{number} {title}")), 44);
                 assert!(texts.contains(&line.trim().to_owned()), "{line} in {texts:?}");
             }
         }

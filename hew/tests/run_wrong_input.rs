@@ -150,7 +150,7 @@ fn flags_out_of_range() {
         (["--budget-wall", "0s"], ["--budget-wall", "0"]),
         (["--timeout", "5mm"], ["--timeout", "5mm"]),
         (["--stall-timeout", "5 parsecs"], ["--stall-timeout", "parsecs"]),
-        (["--gate", ""], ["--gate", "not empty"]),
+        (["--gate", ""], ["--gate", "an empty text"]),
         (["--runtime", ""], ["--runtime", "runtime"]),
     ] {
         refused(&stage, &[&["--scope", "ready"], &flags[..]].concat(), 2, &told);
