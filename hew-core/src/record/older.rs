@@ -20,13 +20,13 @@ use crate::ids::{IterationId, RunId, TaskId, WorkerId};
 pub struct OlderFiles {
     /// run.json.
     pub run: Option<RunFile>,
-    /// worker-<n>/run.json: some layouts had one for each worker, and none of the whole run.
+    /// `worker-<n>/run.json`: some layouts had one for each worker, and none of the whole run.
     pub workers: BTreeMap<WorkerId, RunFile>,
     /// manifest.json.
     pub manifest: Option<ManifestFile>,
     /// batch-NNN.json, by number.
     pub batches: BTreeMap<u32, BatchFile>,
-    /// iter-NNN.json and worker-<n>/iter-NNN.json.
+    /// `iter-NNN.json` and `worker-<n>/iter-NNN.json`.
     pub iterations: BTreeMap<IterationId, IterationFile>,
 }
 

@@ -1,7 +1,7 @@
 //! A run as one HTML page that needs nothing else: no network, no font, no script to be readable.
 //!
 //! Invariants: linear in the number of iterations and tasks, and written as it is made; what comes from outside passes
-//! through [`page::Page`]; details with logs are bounded in number and size; every figure is one of the summary's, or a
+//! through `page::Page`; details with logs are bounded in number and size; every figure is one of the summary's, or a
 //! sum of the iterations' figures that the summary adds up as well. Works on runs in flight, crashed ones, and those of
 //! which little is known.
 //!

@@ -4,7 +4,7 @@
 //! of an empty row below the lines; so whatever ends the process, even a KILL, leaves at most these lines behind. What is
 //! drawn at once is written at once. Only lines that differ are drawn again.
 //!
-//! `indicatif` decides what is cleared and what is written; the [`glass`] turns that into bytes.
+//! `indicatif` decides what is cleared and what is written; the `glass` turns that into bytes.
 
 mod glass;
 
