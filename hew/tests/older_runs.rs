@@ -287,3 +287,16 @@ fn the_report_shows_them_too_and_says_what_is_missing() {
         }
     }
 }
+
+#[test]
+fn a_ledger_that_can_not_be_read_is_told_and_the_run_is_shown() {
+    let repo = TestRepo::new();
+    put_older(&repo, "no-journal");
+    let ledger = hew::adapters::ledger::path(&repo.root().join(".git/hew"));
+    fs::create_dir_all(ledger.parent().unwrap()).unwrap();
+    fs::write(&ledger, "not a record\nnor this\n").unwrap();
+    let shown = hew(&repo, &["loop", "summary"]);
+    assert_eq!(shown.code, 0, "{}", shown.stderr);
+    assert!(shown.stderr.contains("delivered after its end is not known"), "{}", shown.stderr);
+    assert!(shown.stdout.contains("landed"), "{}", shown.stdout);
+}

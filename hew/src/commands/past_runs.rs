@@ -63,10 +63,9 @@ fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows,
     // Whether it lives is asked before its last words are read: one that ends meanwhile has not crashed.
     let is_held = is_held(project, &entry.id);
     let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
-    for gap in &gaps {
-        ui.warn(gap);
-    }
-    Ok((past_run(project, entry, is_held, view, gaps), rows))
+    let run = past_run(project, entry, is_held, view, gaps);
+    run.gaps.iter().for_each(|gap| ui.warn(gap));
+    Ok((run, rows))
 }
 
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
@@ -85,13 +84,16 @@ fn past_run(
     entry: RunEntry,
     is_held: bool,
     mut view: RunView,
-    gaps: Vec<String>,
+    mut gaps: Vec<String>,
 ) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held);
     if state != RunState::Running {
         view.cut_off_verification();
     }
-    let (known, _) = ledger::read(&project.shared_dir).unwrap_or_default();
+    let (known, _) = ledger::read(&project.shared_dir).unwrap_or_else(|error| {
+        gaps.push(format!("whether the run was delivered after its end is not known: {error}"));
+        Default::default()
+    });
     // A run that is over is delivered without its journal.
     let later = known.into_iter().find(|run| run.run_id == entry.id).and_then(|run| run.delivered);
     if let Some((target, sha)) = later {
