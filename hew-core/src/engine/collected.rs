@@ -8,12 +8,14 @@ use super::iteration::failed_end;
 use super::planning;
 use super::progress::{Iteration, Landing, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
+use super::stack;
 use super::state::State;
 use super::step::{notice, record};
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, RefName};
 use crate::land::gate_detect::changed_gate_definitions;
 use crate::record::JournalEvent;
+use crate::settings::MergeMode;
 use crate::worktree::FileChange;
 use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
@@ -73,10 +75,12 @@ fn with_work(
         let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason, anchor) };
         return settle::fail(state, end, out);
     }
-    if work.changes.is_empty() {
+    let is_change = !work.changes.is_empty();
+    if !is_change && !stack::stands_on_unlanded(state, id.worker) {
         let iteration = state.take_iteration(id).expect("it was there a moment ago");
         return settle::close_without_landing(state, *iteration, ending.reason, out);
     }
+    let Some(iteration) = state.iteration_mut(id) else { return };
     let landing = Landing {
         iteration: id,
         task: iteration.task.clone(),
@@ -86,7 +90,14 @@ fn with_work(
         reason: ending.reason,
         definition_changed: definition_changed(&work.changes),
         attributes_changed: work.changes.iter().any(|change| change.path.ends_with(".gitattributes")),
+        place: iteration.place.clone(),
+        is_change,
+        with: Vec::new(),
     };
+    if state.config.merge == MergeMode::End {
+        return stack::take_in(state, landing, out);
+    }
+    let Some(iteration) = state.iteration_mut(id) else { return };
     iteration.stage = Stage::AwaitingLane { landing: Box::new(landing), place };
 }
 

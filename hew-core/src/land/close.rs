@@ -18,8 +18,8 @@ pub struct CloseRequest {
     pub landed: Option<CommitId>,
     /// The agent's own reason or summary, if it gave one.
     pub reason: Option<String>,
-    /// The task whose conflict this one was about: closed too.
-    pub also: Option<TaskId>,
+    /// Tasks whose conflict this one was about: closed too.
+    pub also: Vec<TaskId>,
 }
 
 /// A claim to be given back, with what there is to say.
@@ -33,8 +33,10 @@ pub struct ReleaseRequest {
     pub note: String,
     /// It is parked, for this reason.
     pub park: Option<String>,
-    /// A bug task is filed, once.
+    /// A bug task about it is filed, once.
     pub bug: Option<NewTask>,
+    /// A bug task that is about others too is filed, once, whatever has become of the claim.
+    pub also_file: Option<NewTask>,
     /// A close in the tracker is a person's and stays.
     pub keep_closed: bool,
 }
@@ -88,6 +90,9 @@ pub fn release(tracker: &dyn BdClient, request: &ReleaseRequest) -> Result<Chang
     }
     if !matches!(changes.last(), Some((_, TaskChange::LeftAlone { .. }))) {
         say_why(tracker, request, &mut changes)?;
+    }
+    if let Some(bug) = &request.also_file {
+        changes.push((task.clone(), TaskChange::Filed { bug: tracker.create(bug)? }));
     }
     give_back_others(tracker, task, actor, &mut changes)?;
     Ok(changes)

@@ -50,8 +50,15 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::Gated { iteration, gate, definition_changed } => {
             return gated(view, *iteration, gate, definition_changed);
         }
-        JournalEvent::Landed { iteration, task, sha, .. } => {
-            format!("landed {task} as {}{}", sha.short(), proof(view, *iteration))
+        JournalEvent::Stacked { iteration, task, branch, .. } => {
+            let branch = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
+            format!("done {task}{branch}{}; it lands at the end of the run", proof(view, *iteration))
+        }
+        JournalEvent::Landed { iteration, sha, with, .. } => {
+            let tasks =
+                with.iter().chain([iteration]).filter_map(|id| view.iterations.get(id)?.task.as_ref());
+            let tasks = tasks.map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+            format!("landed {tasks} as {}{}", sha.short(), proof(view, *iteration))
         }
         JournalEvent::TaskChanged { task, change, .. } => return task_changed(task, change),
         JournalEvent::IterationEnded { iteration, outcome, reason, .. } => {
@@ -87,6 +94,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Spawned { .. }
         | JournalEvent::Used { .. }
         | JournalEvent::Collected { .. }
+        | JournalEvent::Proving { .. }
         | JournalEvent::Queued { .. }
         | JournalEvent::Candidate { .. }
         | JournalEvent::Delivering { .. } => return None,

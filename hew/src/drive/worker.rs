@@ -17,6 +17,7 @@ use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
 use super::next_batch::said_next;
+use super::proving::{self, Proof};
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use crate::adapters::store::{write_for_agent, write_private};
@@ -58,7 +59,9 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             let log = folder(rig, iteration).join("setup.log");
             let prepared = seat.prepare(rig, base, must_contain, &log, &stops);
             let worktree = seat.path(rig).display().to_string();
-            Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
+            let branch = seat.branch(rig);
+            let view = prepared.map(|fresh| PreparedView { worktree, branch, fresh });
+            Event::Prepared { iteration, result: view }
         }
         WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
@@ -78,6 +81,18 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
         }
         WorkerJob::Run { task, plan } => {
             Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
+        }
+        WorkerJob::Prove { task, actor, base, commit, again, definition_changed } => {
+            let log = if again { "gate-again.log" } else { "gate.log" };
+            let proof = Proof {
+                task: &task,
+                actor: &actor,
+                base: &base,
+                commit: &commit,
+                definition_changed: &definition_changed,
+                log: format!("{}/{log}", iteration_dir(rig.place.jobs, iteration)),
+            };
+            Event::Proved { iteration, result: proving::prove(seat, rig, &proof, &stops) }
         }
         WorkerJob::Collect { task, title, base } => {
             let request = CollectRequest {

@@ -52,6 +52,7 @@ pub(super) fn run_config(
             spending: SpendingLimits::of(settings),
             stop_grace: settings.stop_grace.value,
         },
+        merge: settings.merge.value,
         deliver: settings.deliver.value,
         watch: args.watch,
         model: flags::model(args),
@@ -175,6 +176,7 @@ mod tests {
             from: "0000".into(),
             sha: sha.into(),
             number: 1,
+            with: Vec::new(),
         }
     }
 
