@@ -145,8 +145,8 @@ pub(super) fn why_left(state: &State, task: &TaskId) -> Option<String> {
         return Some(format!("open again: its work on {branch} did not land"));
     }
     let is_freed = state.config.merge == MergeMode::End && state.lane.landed > 0 && state.stop.is_none();
-    (is_freed && !state.tasks.contains_key(task))
-        .then(|| "ready since the branches were merged; the next run can begin it".to_owned())
+    (is_freed && !state.tasks.contains_key(task) && !state.filed.contains(task))
+        .then(|| "ready since the branches were merged".to_owned())
 }
 
 /// A worktree shows a branch that did not land, or could not be put there.

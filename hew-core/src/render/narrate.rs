@@ -182,11 +182,11 @@ fn ended(
     }
     let task = view.iterations.get(&iteration).and_then(|seen| view.tasks.get(seen.task.as_ref()?));
     let parked = task.is_some_and(|task| task.parked.is_some());
+    let is_over =
+        view.stop.is_some() || view.iterations.get(&iteration).is_some_and(|seen| seen.stacked.is_some());
     // Why the gate or the merge failed was told when it did.
     let why = match (outcome, reason) {
-        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _)
-            if !parked && view.stop.is_none() =>
-        {
+        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) if !parked && !is_over => {
             "; to be tried again on the new tip".to_owned()
         }
         (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) | (_, None) => String::new(),
