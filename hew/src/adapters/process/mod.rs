@@ -6,6 +6,7 @@
 
 pub mod bounded_log;
 mod end_plan;
+pub mod left_out;
 mod lost;
 pub mod output;
 pub mod records;
