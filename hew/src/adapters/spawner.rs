@@ -169,7 +169,7 @@ fn remove_stale(outcome: &Path) -> Result<(), SpawnError> {
 /// What the agent said, and its file, without secrets. A file that can't be read as a signal is never `done`: it is a
 /// failed attempt that says why.
 fn load_signal(outcome: &Path, secrets: &SecretValues) -> Option<AgentSignal> {
-    match read_outcome(outcome).and_then(|text| without_secrets(outcome, text, secrets)) {
+    match read_outcome(outcome).and_then(|text| without_secrets(outcome, &text, secrets)) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap_or_else(|error| unreadable(&error))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(unreadable(&error)),
@@ -177,8 +177,8 @@ fn load_signal(outcome: &Path, secrets: &SecretValues) -> Option<AgentSignal> {
 }
 
 /// The agent's words stay in the run folder: they are written anew where they hold a secret.
-fn without_secrets(outcome: &Path, text: String, secrets: &SecretValues) -> io::Result<String> {
-    let shown = secret_stream::left_out_of_json(secrets, &text);
+fn without_secrets(outcome: &Path, text: &str, secrets: &SecretValues) -> io::Result<String> {
+    let shown = secret_stream::left_out_of_json(secrets, text);
     if shown != text {
         fs::write(outcome, &shown)?;
     }
