@@ -32,7 +32,7 @@ pub(super) fn taken_in(
     let Stage::Collecting { ending } = &iteration.stage else { return };
     let ending = ending.clone();
     let kept = match result {
-        Ok(Collected::Work(work)) => return with_work(state, id, *ending, work, out),
+        Ok(Collected::Work(work)) => return with_work(state, id, *ending, &work, out),
         Ok(Collected::Kept { reason, head }) => (reason, head.is_some()),
         Err(problem) => (format!("its work could not be collected: {problem}"), false),
     };
@@ -53,16 +53,16 @@ fn with_work(
     state: &mut State,
     id: IterationId,
     ending: PendingEnd,
-    work: CollectedWork,
+    work: &CollectedWork,
     out: &mut Vec<Effect>,
 ) {
     let anchor = names::anchor(&state.config.run, id);
     state.lane.came += 1;
     let place = state.lane.came;
-    record_work(id, &work, &anchor, out);
-    planning::touched(state, id, &work);
+    record_work(id, work, &anchor, out);
+    planning::touched(state, id, work);
     let Some(iteration) = state.iteration_mut(id) else { return };
-    match next_of(iteration, &ending, &work, anchor) {
+    match next_of(iteration, &ending, work, anchor) {
         Next::Land(landing) => iteration.stage = Stage::AwaitingLane { landing, place },
         Next::End(end) => {
             let iteration = state.take_iteration(id).expect("it was there a moment ago");

@@ -76,7 +76,7 @@ impl Planning {
     pub(super) fn take_before(&mut self, before: &BatchesBefore) {
         self.last = before.last;
         self.last_spoken = before.last_spoken;
-        self.in_force = before.in_force.clone();
+        self.in_force.clone_from(&before.in_force);
         self.silent = before.silent;
     }
 

@@ -70,7 +70,7 @@ impl State {
         }
         take_spending(&mut state, &before);
         state.planning.take_before(&before.batches);
-        state.delivery = before.delivery.clone();
+        state.delivery.clone_from(&before.delivery);
         state.delivered_tip = before.delivered_tip.clone();
         let verify_note = take_verification(&mut state, before.verified.as_ref());
         state.inherited = Inherited {
@@ -176,7 +176,7 @@ fn pickup(open: OpenIteration, found: IterationEvidence) -> Pickup {
         return Pickup::Landed { iteration, landed };
     }
     let is_taken = taken.is_some();
-    iteration.taken = taken.clone();
+    iteration.taken.clone_from(&taken);
     let ending = match (taken, open.verdict) {
         (Some(reason), _) => cut_off(reason),
         (None, Some(verdict)) if broken.is_none() => ending_of(&mut iteration, verdict),

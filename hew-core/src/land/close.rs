@@ -112,7 +112,8 @@ fn say_why(
     let is_noted = || -> Result<bool, TrackerError> {
         Ok(tracker.task(task)?.is_some_and(|task| task.notes.contains(note.as_str())))
     };
-    if !note.is_empty() && !(*repeats && is_noted()?) {
+    let is_known = note.is_empty() || (*repeats && is_noted()?);
+    if !is_known {
         tracker.note(task, note)?;
     }
     if let Some(reason) = park {

@@ -272,10 +272,10 @@ impl Unfinished {
                     before.stands = Stands::Settled { landed: landed_sha.clone() };
                 }
             }
-            TaskChange::CloseFailed { .. } if !is_own => {
-                if self.unclosed.iter().all(|unclosed| unclosed.task != *task) {
-                    self.unclosed_others.insert(task.clone());
-                }
+            TaskChange::CloseFailed { .. }
+                if !is_own && self.unclosed.iter().all(|unclosed| unclosed.task != *task) =>
+            {
+                self.unclosed_others.insert(task.clone());
             }
             _ => {}
         }
@@ -289,8 +289,9 @@ impl Unfinished {
         let Some(open) = self.open.remove(&id) else { return };
         if open.has_begun && open.collected.is_none() {
             // Its work could not be made a commit.
-            let seat = self.seats.get_mut(&id.worker);
-            seat.into_iter().for_each(|seat| seat.is_left = true);
+            if let Some(seat) = self.seats.get_mut(&id.worker) {
+                seat.is_left = true;
+            }
         }
         let Some(before) = self.tasks.get_mut(task) else { return };
         let end = End {
