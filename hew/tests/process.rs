@@ -247,6 +247,25 @@ fn a_shim_killed_by_its_program_leaves_nothing() {
 }
 
 #[test]
+fn what_gets_away_from_a_killed_shim_without_any_mark_is_ended_too() {
+    let stage = Stage::new();
+    let plan = stage.plan("orphan ${HERE}/orphan\nkill-parent SIGKILL\nhang");
+    let report = stage.run(&plan).unwrap();
+    assert_eq!(report.exit, Exit::Signal(9));
+    let orphan: u32 = stage.read("orphan").parse().unwrap();
+    assert!(!proc_tree::stat(orphan).is_some_and(|process| process.is_alive()), "{orphan} goes on");
+}
+
+#[test]
+fn a_chain_of_processes_that_start_another_and_end_is_ended() {
+    let stage = Stage::new();
+    let mut plan = stage.plan("chain ${HERE}/script\nexit 0");
+    plan.limits.kill_grace = Duration::from_millis(50);
+    let report = stage.run(&plan).unwrap();
+    assert_eq!((report.exit, report.stopped), (Exit::Code(0), None));
+}
+
+#[test]
 fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
     let stage = Stage::new();
     let plan = stage.plan("ignore-term\ntouch ${HERE}/ready\nhang");

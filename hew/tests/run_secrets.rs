@@ -36,8 +36,9 @@ fn run(stage: &LoopStage, flags: &[&str]) -> Ran {
 }
 
 fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let entries =
-        fs::read_dir(folder).expect("the run folder can be read").map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(folder)
+        .expect("the run folder can be read")
+        .map(|entry| entry.expect("an entry can be read").path());
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
@@ -53,10 +54,11 @@ fn assert_told_nowhere(stage: &LoopStage, ran: &Ran) {
     for file in files_below(&stage.run_folder()) {
         let kept = fs::read(&file).expect("the file can be read");
         assert_nowhere(&file.display().to_string(), &String::from_utf8_lossy(&kept));
-        let mode = fs::metadata(&file).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{}", file.display());
         let folder = file.parent().expect("it lies in a folder");
-        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700, "{}", folder.display());
+        for (path, expected) in [(file.as_path(), 0o600), (folder, 0o700)] {
+            let mode = fs::metadata(path).expect("it was just read").permissions().mode() & 0o777;
+            assert_eq!(mode, expected, "{}", path.display());
+        }
     }
     assert_nowhere("what the run told", &format!("{}{}", ran.stdout, ran.stderr));
     for id in stage.tasks().keys() {

@@ -60,8 +60,9 @@ impl GateRunner for ProcessGate {
         let supervised = Supervised::start(&self.launch(job), stdout.into(), stderr.into())
             .map_err(|error| failed(error.to_string()))?;
         let (gauge, notices) = Gauge::new();
-        let pump =
-            Pump::start(output, LeftOut::new(sink, &self.secrets.and(job.env.clone())), Arc::clone(&gauge));
+        let sink = LeftOut::new(sink, &self.secrets.and(job.env.clone()));
+        let pump = Pump::start(output, sink, Arc::clone(&gauge))
+            .map_err(|error| failed(format!("its output can't be read: {error}")))?;
         let limits = Limits { timeout: job.timeout, stall_timeout: None, stops };
         let ended =
             supervised.watch(&limits, &gauge, &notices, &Watcher { on_growth: &|_| {}, on_look: None });

@@ -33,6 +33,7 @@ pub mod shim;
 pub mod signals;
 pub mod signs;
 pub mod spawner;
+pub(crate) mod standstill;
 pub mod store;
 pub(crate) mod streams;
 pub mod terminal_signals;

@@ -94,8 +94,14 @@ impl Spawner for ProcessSpawner {
         progress(SpawnProgress::Started { pid: supervised.pid, start_ticks: supervised.start_ticks });
         let use_of_tokens = stdout_sink.reader().map(|reader| Watched::new(session, reader, progress));
         let secrets = self.secrets.and(plan.env.clone());
-        let stdout = Pump::start(stdout, LeftOut::new(stdout_sink, &secrets), Arc::clone(&gauge));
-        let stderr = Pump::start(stderr, LeftOut::new(stderr_sink, &secrets), Arc::clone(&gauge));
+        let unread = |error: io::Error| SpawnError::Failed {
+            program: plan.argv.first().cloned().unwrap_or_default(),
+            reason: format!("its output can't be read: {error}"),
+        };
+        let stdout =
+            Pump::start(stdout, LeftOut::new(stdout_sink, &secrets), Arc::clone(&gauge)).map_err(unread)?;
+        let stderr =
+            Pump::start(stderr, LeftOut::new(stderr_sink, &secrets), Arc::clone(&gauge)).map_err(unread)?;
         let limits =
             Limits { timeout: plan.limits.timeout, stall_timeout: Some(plan.limits.stall_timeout), stops };
         let look = || use_of_tokens.iter().for_each(Watched::look);
