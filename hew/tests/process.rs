@@ -21,6 +21,7 @@ use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause,
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnLimits, SpawnPlan};
+use hew_core::settings::secret::SecretValues;
 use hew_testkit::contract;
 use hew_testkit::contract::gate::{GateBench, GateDeed};
 use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
@@ -378,7 +379,7 @@ fn decisions_and_the_summary_are_collected() {
 fn a_gate_is_run_by_the_shell_with_both_streams_in_one_log() {
     let stage = Stage::new();
     let job = stage.gate_job("echo out; echo err >&2; cat; exit 3");
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.exit, report.stopped, report.leaked), (Exit::Code(3), None, 0));
     assert_eq!((report.output_tail.as_str(), report.output_bytes), ("out\nerr\n", 8));
     assert_eq!(stage.read("iter/gate.log"), "out\nerr\n");
@@ -389,7 +390,7 @@ fn a_gate_that_floods_or_leaves_a_daemon_is_bounded_and_named() {
     let stage = Stage::new();
     let mut job = stage.gate_job("yes line | head -c 50000000; echo; echo end; (setsid sleep 1000 &)");
     job.kill_grace = Duration::from_millis(100);
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.exit, report.leaked, report.output_bytes), (Exit::Code(0), 1, 50_000_005));
     assert_eq!(report.output_tail.lines().count(), 60);
     assert!(report.output_tail.ends_with("\nend\n"));
@@ -401,11 +402,11 @@ fn a_gate_that_hangs_is_red_by_timeout_or_by_request() {
     let stage = Stage::new();
     let mut job = stage.gate_job("touch ${HERE}/ready; sleep 1000");
     job.timeout = Duration::from_millis(50);
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.stopped, report.is_green()), (Some(GateStop::Timeout), false));
     job.timeout = LONG;
     stage.stops.0.send(StopRequest::Now).unwrap();
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.stopped, report.exit), (Some(GateStop::Requested), Exit::Signal(9)));
 }
 
@@ -480,7 +481,7 @@ impl SpawnerBench for ScriptedSpawner {
 
 #[test]
 fn the_real_spawner_keeps_the_contract() {
-    let spawner = ProcessSpawner::new(HEW.into());
+    let spawner = ProcessSpawner::new(HEW.into(), SecretValues::default());
     contract::spawner::check(&RealSpawner { stage: Stage::new(), spawner });
 }
 
@@ -516,7 +517,10 @@ impl GateBench for Gates<'_> {
 
 #[test]
 fn the_real_gate_keeps_the_contract() {
-    contract::gate::check(&Gates { stage: Stage::new(), gate: &ProcessGate::new(HEW.into()) });
+    contract::gate::check(&Gates {
+        stage: Stage::new(),
+        gate: &ProcessGate::new(HEW.into(), SecretValues::default()),
+    });
 }
 
 #[test]

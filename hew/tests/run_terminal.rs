@@ -109,8 +109,9 @@ fn agents(stage: &LoopStage) -> Vec<i32> {
 }
 
 fn state(pid: i32) -> char {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    stat.rsplit_once(") ").unwrap().1.chars().next().unwrap()
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.expect("the kernel writes it so")
 }
 
 #[test]

@@ -20,6 +20,7 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
 use crate::adapters::host;
+use crate::adapters::secrets;
 use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
 
@@ -102,12 +103,13 @@ impl Rig {
     ) -> Self {
         let git = RepoGit::new(&context.project.common_dir);
         let program = PathBuf::from(RUNNING_PROGRAM);
+        let secrets = secrets::of(&context.settings);
         Self {
             // Without their names, pushes are still blocked by address.
             remotes: git.remotes().unwrap_or_default(),
             git: Arc::new(git),
-            spawner: Arc::new(ProcessSpawner::new(program.clone())),
-            gates: Arc::new(ProcessGate::new(program)),
+            spawner: Arc::new(ProcessSpawner::new(program.clone(), secrets.clone())),
+            gates: Arc::new(ProcessGate::new(program, secrets)),
             tracker,
             beads_dir: None,
             clock: Arc::new(SystemClock::start()),

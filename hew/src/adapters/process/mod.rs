@@ -8,6 +8,7 @@
 pub mod bounded_log;
 mod end_plan;
 mod held;
+pub mod left_out;
 mod lost;
 pub mod output;
 pub mod records;
