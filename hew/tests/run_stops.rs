@@ -87,7 +87,7 @@ fn while_the_gate_runs_on_what_is_to_be_delivered() {
     let person = "git -C ${HEW_PROJECT} commit --quiet --allow-empty -m Theirs";
     let task = stage.task("Task", &format!("write work.txt w\ncommit Work\n{person}\ndone"));
     let gate = format!(
-        "case $PWD in */land) test -e passed || {{ touch passed; exit 0; }};; esac; {}",
+        "case $PWD in */land) test -e {passed} || {{ touch {passed}; exit 0; }};; esac; {}",
         hanging(&stage)
     );
     let run = stage.start(&["--no-baseline", "--gate", &gate]);
