@@ -29,6 +29,6 @@ pub use model::is_same_model;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use spawn_plan::{
-    AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
+    AgentStdin, GIT_EVENTS, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     outcome_file, plan_spawn, prompt_file,
 };

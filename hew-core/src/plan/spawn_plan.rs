@@ -17,6 +17,9 @@ use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
 use crate::tracker::Task;
 use crate::usage::Usage;
 
+/// The file in an iteration's folder in which its git tells what it does.
+pub const GIT_EVENTS: &str = "git-events.jsonl";
+
 /// What an agent reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentStdin {
@@ -231,6 +234,11 @@ pub fn prompt_file(seat: &Seat) -> PathBuf {
 /// The file that `hew done` and its kin write.
 pub fn outcome_file(seat: &Seat) -> PathBuf {
     seat.folder.join("outcome.json")
+}
+
+/// Where an iteration's git tells what it does.
+pub(super) fn git_events_file(seat: &Seat) -> PathBuf {
+    seat.folder.join(GIT_EVENTS)
 }
 
 fn model_entries(

@@ -80,6 +80,12 @@ impl Seat {
         }
     }
 
+    /// Whoever worked here changed what was not its own: whatever else it may have left goes, and set-up runs again.
+    pub(super) fn distrust(&mut self) {
+        self.depth = CleanDepth::Everything;
+        self.set_up.forget();
+    }
+
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
     pub(super) fn leave_folder(&mut self, rig: &Rig) {
         rig.keep_folder(self.path(rig));
