@@ -20,6 +20,7 @@ use super::process::bounded_log::BoundedLog;
 use super::process::output::{Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 use super::session_file::SessionFile;
+use super::store::write_private;
 
 mod kept;
 mod watched;
@@ -56,6 +57,7 @@ impl ProcessSpawner {
             },
             polite_signal: plan.polite_signal,
             kill_grace: plan.limits.kill_grace,
+            sandbox: plan.sandbox.as_ref(),
         };
         let program = plan.argv.first().cloned().unwrap_or_default();
         Supervised::start(&launch, stdout, stderr).map_err(|error| match error {
@@ -136,7 +138,7 @@ fn report(
         decisions: findings.decisions,
         deferred: findings.deferred,
         summary: findings.summary,
-        signal: load_signal(&plan.files.outcome),
+        signal: kept_signal(plan)?,
         reading,
     })
 }
@@ -156,6 +158,18 @@ fn remove_stale(outcome: &Path) -> Result<(), SpawnError> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(file_error(outcome, &error)),
         _ => Ok(()),
     }
+}
+
+/// What the agent said, kept beside its transcript too where it was said in another folder.
+fn kept_signal(plan: &SpawnPlan) -> Result<Option<AgentSignal>, SpawnError> {
+    let signal = load_signal(&plan.files.outcome);
+    let kept = plan.files.transcript.with_file_name("outcome.json");
+    if let (Some(signal), true) = (&signal, kept != plan.files.outcome) {
+        let text = serde_json::to_string(signal).expect("a signal is a word and a text");
+        write_private(&kept, text.as_bytes())
+            .map_err(|error| SpawnError::File { path: kept.clone(), reason: error.to_string() })?;
+    }
+    Ok(signal)
 }
 
 /// What the agent said. A file that can't be read as a signal is never `done`: it is a failed attempt that says why.
