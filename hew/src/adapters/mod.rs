@@ -27,6 +27,7 @@ pub mod project;
 pub mod recorder;
 pub mod run_index;
 pub mod run_log;
+pub mod sandbox;
 pub mod secrets;
 pub mod session_file;
 pub mod settings_files;
