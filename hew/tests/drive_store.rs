@@ -107,6 +107,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),
         kept_folders: Mutex::new(BTreeSet::new()),
+        kept_branches: Mutex::new(BTreeSet::new()),
     });
     let (tell, told) = bounded(1);
     std::thread::spawn(move || {

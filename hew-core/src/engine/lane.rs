@@ -1,6 +1,7 @@
 //! The lane: candidate, gate, advance, close; one result at a time. What comes next is the queue's business.
 
 use super::effect::{Effect, LaneJob};
+use super::escaped;
 use super::event::{GatedView, MergeView, Problem};
 use super::merging;
 use super::planning;
@@ -10,7 +11,8 @@ use super::state::State;
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
-use crate::ids::{CommitId, IterationId};
+use crate::escape::{Escape, Evidence};
+use crate::ids::CommitId;
 use crate::land::close::CloseRequest;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
@@ -264,21 +266,18 @@ fn gate_red(state: &mut State, view: &GatedView, out: &mut Vec<Effect>) {
 
 /// The run branch is at the candidate.
 pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out: &mut Vec<Effect>) {
-    let Advance { meddled, restored } = match result {
-        Ok(advance) => advance,
+    let moved = match result {
+        Ok(moved) => moved,
         Err(problem) => {
             return break_off(state, &format!("the run branch could not be moved: {problem}"), &problem, out);
         }
     };
     let Some((landing, LaneStage::Advancing { candidate })) = &state.lane.current else { return };
     let (landing, sha) = (landing.clone(), candidate.clone());
-    note_meddling(
-        state,
-        landing.iteration,
-        meddled.map(|(commit, anchor)| format!("{commit}, kept by {anchor}")),
-        restored,
-        out,
-    );
+    if let Some(change) = moved.foreign_change(&state.config.run_branch, &state.lane.tip) {
+        let evidence = vec![Evidence::OnlyAgents];
+        escaped::escaped(state, None, vec![Escape { change, evidence, put_back: true }], out);
+    }
     state.lane_errors.end();
     state.lane.landed += 1;
     planning::landed(state, landing.iteration);
@@ -317,26 +316,6 @@ fn close_all(state: &mut State, mut landing: Landing, sha: &CommitId, out: &mut 
         };
         let from = if at + 1 == count { SettlingFrom::Lane } else { SettlingFrom::Iteration };
         settle::close_task(state, part.iteration, close, from, out);
-    }
-}
-
-fn note_meddling(
-    state: &State,
-    iteration: IterationId,
-    foreign: Option<String>,
-    restored: bool,
-    out: &mut Vec<Effect>,
-) {
-    let branch = &state.config.run_branch;
-    if let Some(foreign) = foreign {
-        notice(
-            out,
-            Some(iteration),
-            format!("somebody moved {branch} to {foreign}; it was put back and not built upon"),
-        );
-    }
-    if restored {
-        notice(out, Some(iteration), format!("somebody deleted {branch}; it was made again"));
     }
 }
 

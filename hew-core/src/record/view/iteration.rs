@@ -1,6 +1,7 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
+use crate::escape::Escape;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{BatchSource, GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
@@ -107,6 +108,8 @@ pub struct IterationView {
     pub removed: u64,
     /// The tree that is to be landed.
     pub candidate_tree: Option<TreeId>,
+    /// What its agent changed that is not its own.
+    pub escapes: Vec<Escape>,
     /// Work that did not merge.
     pub conflict: Option<ConflictView>,
     /// The latest gate on its candidate.
@@ -171,6 +174,7 @@ impl IterationView {
             added: 0,
             removed: 0,
             candidate_tree: None,
+            escapes: Vec::new(),
             conflict: None,
             gate: None,
             gate_count: 0,
@@ -201,6 +205,13 @@ impl IterationView {
     /// Its work changes the project's settings, as far as the journal names the files that it touched.
     pub(super) fn changes_settings(&self) -> bool {
         self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
+    }
+
+    /// The process that ran its agent is gone, and the agent with it.
+    pub(super) fn lose_agent(&mut self) {
+        if self.outcome.is_none() && self.exit.is_none() {
+            self.agent = None;
+        }
     }
 
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
@@ -244,6 +255,7 @@ impl IterationView {
             JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
                 self.cooldown_engaged = true;
             }
+            JournalEvent::Escaped { escapes, .. } => self.escapes.extend(escapes.iter().cloned()),
             JournalEvent::Collected { .. } => self.collected(event),
             JournalEvent::Proving { .. } => self.reach(Phase::Proving),
             // Its own gate has spoken, and that of the merge is yet to come.
