@@ -61,6 +61,13 @@ pub(super) fn plan_env(
     match request.task() {
         Some(task) => {
             sources.put(identity(task.id.as_str(), seat), OF_ITERATION);
+            if family == Family::Codex {
+                // Its sandbox makes folders in whatever may be written, the repository's git folder too, and removes them when
+                // no other sandbox uses them. It asks in TMPDIR whether one does.
+                let why =
+                    "hew, one for all workers: there sandboxes of codex agree about folders that they share";
+                sources.put([("TMPDIR".to_owned(), seat.shared_temp.display().to_string())], why);
+            }
             sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
         }
         None => sources.put(call_identity(seat), "hew, for a call that is no iteration"),

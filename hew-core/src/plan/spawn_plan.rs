@@ -118,6 +118,8 @@ pub struct Seat {
     pub folder: PathBuf,
     /// A folder for temporary files, its own.
     pub temp: PathBuf,
+    /// A folder for temporary files that all workers of the run share.
+    pub shared_temp: PathBuf,
     /// First of 20 ports that are its own.
     pub port_base: u16,
     /// The folder of the `hew` program, put last on PATH so that `hew done` is always found.

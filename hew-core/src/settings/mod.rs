@@ -17,6 +17,7 @@ pub mod price;
 pub mod problem;
 pub mod schema;
 pub mod secret;
+pub mod secret_stream;
 pub mod trust;
 pub mod typed;
 pub mod usd;

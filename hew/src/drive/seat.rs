@@ -23,6 +23,9 @@ const PORTS: u16 = 20;
 /// The first port that is leased; below it are well-known services.
 const FIRST_PORT: u16 = 20_000;
 
+/// The name of the temporary folder that all workers of a run share.
+pub(crate) const SHARED_TEMP: &str = "tmp-shared";
+
 /// Where one worker works.
 pub(super) struct Seat {
     worker: WorkerId,
@@ -133,6 +136,13 @@ impl Seat {
         }
         set_up.map(|()| fresh)
     }
+}
+
+/// The temporary folder that all workers share, made if need be.
+pub(super) fn shared_temp(rig: &Rig) -> io::Result<PathBuf> {
+    let path = rig.place.worktrees().join(SHARED_TEMP);
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 /// Copies and links what settings name from the project into a worktree, where it is not there yet.

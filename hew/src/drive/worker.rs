@@ -155,6 +155,7 @@ fn write_plan(
         worktree,
         folder,
         temp: seat.temp(rig).map_err(|error| error.to_string())?,
+        shared_temp: seat::shared_temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
         remotes: rig.remotes.clone(),
