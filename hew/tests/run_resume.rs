@@ -50,7 +50,8 @@ fn an_agent_that_was_cut_off_is_run_again_under_the_same_run_and_its_task_loses_
     assert_eq!(stage.outcomes(&half), ["cancelled", "closed"]);
     assert!(stage.journal_of("iteration_ended")[1]["spares_attempt"].as_bool().unwrap());
     let starts = stage.journal_of("iteration_started");
-    let numbers: Vec<_> = starts.iter().map(|start| (&start["iter"], &start["number"], &start["attempt"])).collect();
+    let numbers: Vec<_> =
+        starts.iter().map(|start| (&start["iter"], &start["number"], &start["attempt"])).collect();
     assert_eq!(numbers[1..], [(&json!(2), &json!(2), &json!(1)), (&json!(3), &json!(3), &json!(1))]);
     assert_eq!(count(&stage, "run_resumed"), 1);
     assert_eq!((count(&stage, "baseline"), count(&stage, "landed")), (1, 2));
@@ -65,7 +66,8 @@ fn an_agent_that_was_cut_off_is_run_again_under_the_same_run_and_its_task_loses_
     let before = fs::read(stage.run_folder().join("events.jsonl")).unwrap();
     let again = stage.hew(&["loop", "resume"]);
     assert!(again.code == 0 && again.stdout.contains("is over"), "{again:?}");
-    let told: Value = serde_json::from_str(&stage.ok(&["--json", "loop", "resume", "--run-id", &run])).unwrap();
+    let told: Value =
+        serde_json::from_str(&stage.ok(&["--json", "loop", "resume", "--run-id", &run])).unwrap();
     assert_eq!((&told["kind"], &told["run_id"]), (&json!("not_resumed"), &json!(run)));
     assert_eq!(fs::read(stage.run_folder().join("events.jsonl")).unwrap(), before);
 }
