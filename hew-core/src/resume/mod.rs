@@ -14,10 +14,12 @@
 //! | `touched` | a task that the run touched |
 //! | `spent` | what was spent, and what one iteration takes |
 //! | `batches` | what was said to be next |
+//! | `frozen` | settings as they were frozen at launch |
 //! | `evidence` | what git and the tracker say now |
 
 mod batches;
 mod evidence;
+pub mod frozen;
 mod open;
 mod spent;
 mod touched;
