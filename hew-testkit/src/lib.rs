@@ -29,6 +29,7 @@ mod running;
 mod sample_night;
 mod sample_runs;
 pub mod scenario;
+pub mod sim;
 pub mod stub_agent;
 pub mod terminal;
 pub mod tool;
