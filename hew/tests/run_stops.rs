@@ -86,6 +86,7 @@ fn while_the_gate_runs_on_what_is_to_be_delivered() {
     // A person commits on the target meanwhile, so that what landed has to be merged with that.
     let person = "git -C ${HEW_PROJECT} commit --quiet --allow-empty -m Theirs";
     let task = stage.task("Task", &format!("write work.txt w\ncommit Work\n{person}\ndone"));
+    let passed = stage.path("passed").display().to_string();
     let gate = format!(
         "case $PWD in */land) test -e {passed} || {{ touch {passed}; exit 0; }};; esac; {}",
         hanging(&stage)
