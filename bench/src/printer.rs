@@ -211,6 +211,7 @@ fn plan(form: Form, argv: Vec<String>, folder: &Path) -> SpawnPlan {
         output,
         resumes: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         files: SpawnFiles {
             transcript: folder.join("transcript.jsonl"),
             stderr_log: folder.join("stderr.log"),

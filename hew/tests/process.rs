@@ -225,6 +225,7 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         kill_grace: LONG,
     };
     let (mut output, stdout) = std::io::pipe().unwrap();
@@ -319,6 +320,7 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         kill_grace: LONG,
     };
     let running = Supervised::start(&launch, Stdio::null(), Stdio::null()).unwrap();

@@ -121,6 +121,8 @@ pub(crate) struct Findings {
     /// The tracker or the repository needs a person's hand.
     pub(crate) needs_person: bool,
     pub(crate) remedies: Vec<String>,
+    /// An agent moved the target: why nothing is delivered there before a person has looked.
+    pub(crate) target_escaped: Option<String>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.

@@ -45,6 +45,7 @@ impl ProcessGate {
             stdin: None,
             polite_signal: PoliteSignal::Terminate,
             kill_grace: job.kill_grace,
+            sandbox: job.sandbox.as_ref(),
         }
     }
 }

@@ -23,6 +23,7 @@ use super::process::left_out::LeftOut;
 use super::process::output::{Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 use super::session_file::SessionFile;
+use super::store::write_private;
 
 mod kept;
 mod watched;
@@ -61,6 +62,7 @@ impl ProcessSpawner {
             },
             polite_signal: plan.polite_signal,
             kill_grace: plan.limits.kill_grace,
+            sandbox: plan.sandbox.as_ref(),
         };
         let program = plan.argv.first().cloned().unwrap_or_default();
         Supervised::start(&launch, stdout, stderr).map_err(|error| match error {
@@ -150,7 +152,7 @@ fn report(
         decisions: findings.decisions,
         deferred: findings.deferred,
         summary: findings.summary,
-        signal: load_signal(&plan.files.outcome, secrets),
+        signal: kept_signal(plan, secrets)?,
         reading,
     })
 }
@@ -172,6 +174,18 @@ fn remove_stale(outcome: &Path) -> Result<(), SpawnError> {
     }
 }
 
+/// What the agent said, kept beside its transcript too where it was said in another folder.
+fn kept_signal(plan: &SpawnPlan, secrets: &SecretValues) -> Result<Option<AgentSignal>, SpawnError> {
+    let signal = load_signal(&plan.files.outcome, secrets);
+    let kept = plan.files.transcript.with_file_name("outcome.json");
+    if let (Some(signal), true) = (&signal, kept != plan.files.outcome) {
+        let text = serde_json::to_string(signal).expect("a signal is a word and a text");
+        write_private(&kept, text.as_bytes())
+            .map_err(|error| SpawnError::File { path: kept.clone(), reason: error.to_string() })?;
+    }
+    Ok(signal)
+}
+
 /// What the agent said, and its file, without secrets. A file that can't be read as a signal is never `done`: it is a
 /// failed attempt that says why.
 fn load_signal(outcome: &Path, secrets: &SecretValues) -> Option<AgentSignal> {
@@ -186,7 +200,8 @@ fn load_signal(outcome: &Path, secrets: &SecretValues) -> Option<AgentSignal> {
 fn without_secrets(outcome: &Path, text: &str, secrets: &SecretValues) -> io::Result<String> {
     let shown = secret_stream::left_out_of_json(secrets, text);
     if shown != text {
-        fs::write(outcome, &shown)?;
+        // Not through a link that the agent may have put there.
+        write_private(outcome, shown.as_bytes()).map_err(|error| io::Error::other(error.reason))?;
     }
     Ok(shown)
 }

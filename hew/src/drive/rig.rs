@@ -130,6 +130,11 @@ impl Rig {
         self.beads_dir.iter().filter_map(|folder| folder.file_name()).map(PathBuf::from).collect()
     }
 
+    /// The folder in which tasks are kept.
+    pub fn tracker_folder(&self) -> PathBuf {
+        tracker_folder(self.beads_dir.as_deref(), &self.common_dir)
+    }
+
     /// Puts a folder aside: it is not removed at the end of the run.
     ///
     /// # Panics
@@ -146,6 +151,11 @@ pub(crate) fn tracker_env(
     iteration: IterationId,
 ) -> BTreeMap<String, String> {
     beads_dir.map(|folder| bd::agent_env(folder, &run.actor(iteration))).unwrap_or_default()
+}
+
+/// The folder in which tasks are kept: bd's, or that of the embedded store.
+pub(crate) fn tracker_folder(beads_dir: Option<&Path>, common_dir: &Path) -> PathBuf {
+    beads_dir.map_or_else(|| common_dir.join("hew/tracker"), Path::to_owned)
 }
 
 /// This very program.

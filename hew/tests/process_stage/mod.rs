@@ -80,6 +80,7 @@ impl Stage {
             output: OutputForm::Text,
             resumes: None,
             polite_signal: PoliteSignal::Terminate,
+            sandbox: None,
             files: SpawnFiles {
                 transcript: self.path("iter/transcript.jsonl"),
                 stderr_log: self.path("iter/stderr.log"),
@@ -121,6 +122,7 @@ impl Stage {
             timeout: LONG,
             kill_grace: LONG,
             env: self.env().into_iter().collect(),
+            sandbox: None,
         }
     }
 

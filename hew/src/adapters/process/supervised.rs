@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::exit::Exit;
-use hew_core::plan::PoliteSignal;
+use hew_core::plan::{PoliteSignal, Sandbox};
 
 use super::end_plan::{EndPlan, Stopping};
 use super::held::Place;
 use super::lost::{self, Marks};
 use super::output::{Gauge, Notice};
 use super::stall::StallWatch;
+use crate::adapters::sandbox::SandboxSpec;
 use crate::adapters::shim::SUBCOMMAND;
 use crate::adapters::shim::protocol::{
     PathBytes, ShimMessage, ShimRequest, ShimSpec, StartFailure, StopWord, to_line,
@@ -56,6 +57,8 @@ pub struct Launch<'a> {
     pub polite_signal: PoliteSignal,
     /// From TERM to KILL.
     pub kill_grace: Duration,
+    /// What it may write; none: what the person may.
+    pub sandbox: Option<&'a Sandbox>,
 }
 
 /// A program that never ran.
@@ -328,6 +331,7 @@ fn spec_of(launch: &Launch<'_>) -> ShimSpec {
         stdin: launch.stdin.map(PathBytes::new),
         interrupt_grace_ms: interrupt_grace(launch)
             .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
+        sandbox: launch.sandbox.map(SandboxSpec::of),
         kill_grace_ms: u64::try_from(launch.kill_grace.min(FOREVER).as_millis()).unwrap_or(u64::MAX),
     }
 }

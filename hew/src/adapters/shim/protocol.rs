@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::sandbox::SandboxSpec;
+
 /// A path as its bytes, for names need not be text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -39,6 +41,9 @@ pub struct ShimSpec {
     pub interrupt_grace_ms: Option<u64>,
     /// From TERM to KILL.
     pub kill_grace_ms: u64,
+    /// What it may write; none: what the person may.
+    #[serde(default)]
+    pub sandbox: Option<SandboxSpec>,
 }
 
 /// How a stop is to be done.
