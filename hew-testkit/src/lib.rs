@@ -13,6 +13,7 @@ pub mod fake_git;
 pub mod fake_spawner;
 pub mod fake_store;
 pub mod fake_tracker;
+pub mod faulty;
 mod git_settings;
 pub mod glass;
 mod guard;
