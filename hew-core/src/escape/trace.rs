@@ -28,7 +28,7 @@ pub(super) struct GitCommand {
     /// The working tree that it worked on.
     pub(super) folder: Option<PathBuf>,
     /// It set out and could not do it.
-    is_fatal: bool,
+    pub(super) is_fatal: bool,
 }
 
 /// Reads events line by line, in bounded memory.
