@@ -14,6 +14,7 @@
 //! | [`escape`] | what agents change that is not theirs, and how anybody knows |
 //! | [`land`] | merge, gate, advance, deliver |
 //! | [`record`] | the journal, the files made from it, and the views folded from it |
+//! | [`resume`] | going on with a run whose process is gone: its journal, and what has to be asked besides |
 //! | [`engine`] | `step(&mut State, Event, now) -> Vec<Effect>` |
 //! | [`render`] | views to text |
 //!
@@ -32,6 +33,7 @@ pub mod plan;
 pub mod prompt;
 pub mod record;
 pub mod render;
+pub mod resume;
 pub mod schedule;
 pub mod settings;
 pub mod tracker;

@@ -60,8 +60,15 @@ pub(super) fn plan_env(
     sources.put([("PATH".to_owned(), path)], &format!("{pass_origin}; at its end the folder of hew"));
     match request.task() {
         Some(task) => {
-            sources.put(identity(task.id.as_str(), seat), OF_ITERATION);
+            sources.put(identity(task.id.as_str(), seat, settings), OF_ITERATION);
             sources.put(told_git(seat), "hew, so that git tells what it does, and to which working tree");
+            if family == Family::Codex && !settings.is_sandboxed() {
+                // Its sandbox makes folders in whatever may be written, the repository's git folder too, and removes them when
+                // no other sandbox uses them. It asks in TMPDIR whether one does.
+                let why =
+                    "hew, one for all workers: there sandboxes of codex agree about folders that they share";
+                sources.put([("TMPDIR".to_owned(), seat.shared_temp.display().to_string())], why);
+            }
             sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
         }
         None => sources.put(call_identity(seat), "hew, for a call that is no iteration"),
@@ -130,14 +137,14 @@ fn extended_path(path: Option<String>, hew_folder: &Path) -> String {
     path.filter(|path| !path.is_empty()).map_or(folder.clone(), |path| format!("{path}:{folder}"))
 }
 
-fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
+fn identity(task: &str, seat: &Seat, settings: &Settings) -> Vec<(String, String)> {
     let pairs = [
         ("HEW_RUN_ID", seat.run.to_string()),
         ("HEW_TASK_ID", task.to_owned()),
         ("HEW_WORKER", seat.iteration.worker.0.to_string()),
         ("HEW_ITER", seat.iteration.iter.to_string()),
         ("HEW_ATTEMPT", seat.attempt.to_string()),
-        ("HEW_OUTCOME_FILE", outcome_file(seat).display().to_string()),
+        ("HEW_OUTCOME_FILE", outcome_file(seat, settings).display().to_string()),
         ("HEW_PROJECT", seat.project.display().to_string()),
         ("HEW_PORT_BASE", seat.port_base.to_string()),
         ("TMPDIR", seat.temp.display().to_string()),

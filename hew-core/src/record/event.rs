@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, STOPPED_ON_REQUEST, ScopeRecord,
-    SettingRecord, StopReason, TrackerRecord,
+    SettingRecord, StopReason, TrackerRecord, VerdictRecord,
 };
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
@@ -38,7 +38,7 @@ pub struct JournalEntry {
     pub seq: u64,
     /// Calendar time.
     pub at: DateTime<Utc>,
-    /// Milliseconds since the process that wrote it began, from the monotonic clock.
+    /// Milliseconds that the run had lived, from the monotonic clock: all its processes together.
     pub elapsed_ms: u64,
     /// What happened.
     #[serde(flatten)]
@@ -90,6 +90,16 @@ pub enum JournalEvent {
         settings: Vec<SettingRecord>,
         /// Tasks in scope that were open at launch.
         in_scope: usize,
+    },
+    /// Another process goes on with the run: the one before is gone, and had not come to the end.
+    RunResumed {
+        /// Process id of the orchestrator.
+        pid: u32,
+        /// The program's version.
+        hew_version: String,
+        /// Processes of the one before that still lived, and were ended.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        ended_processes: usize,
     },
     /// The gate begins on the untouched launch commit.
     BaselineStarted {
@@ -245,6 +255,10 @@ pub enum JournalEvent {
         /// Why the runtime did not end well, where it said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<RuntimeFailure>,
+        /// What its end was taken to mean; a failure of the runtime may yet make something else of it. None in older
+        /// journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<Box<VerdictRecord>>,
     },
     /// Its work is anchored.
     Collected {
@@ -554,6 +568,7 @@ impl JournalEvent {
     pub fn must_outlive_power(&self) -> bool {
         match self {
             Self::RunStarted { .. }
+            | Self::RunResumed { .. }
             | Self::Candidate { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }

@@ -52,8 +52,10 @@ pub struct RunView {
     pub header: Option<RunHeader>,
     /// Made from the files of a run that has no journal, as older layouts have none: what files don't hold is unknown.
     pub is_from_files: bool,
-    /// How it ended; none while it runs, and for ever if it crashed.
+    /// How it ended; none while it runs, and if it crashed and nobody went on with it.
     pub ending: Option<RunEnding>,
+    /// How often another process went on with it after a crash.
+    pub resumes: u32,
     /// The latest stop that was asked for.
     pub stop: Option<StopView>,
     /// Iterations that were not forgotten.
@@ -244,6 +246,7 @@ impl RunView {
         }
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
+            JournalEvent::RunResumed { pid, .. } => self.resume(*pid),
             JournalEvent::BaselineStarted { sha } => self.gating_launch = Some(sha.clone()),
             JournalEvent::Baseline { gate } => {
                 self.gating_launch = None;
@@ -311,6 +314,19 @@ impl RunView {
             }
             _ => {}
         }
+    }
+
+    /// Another process goes on: whatever the one before was at is not under way any more, and what it had found out about
+    /// runtimes, or was asked to do, ended with it.
+    fn resume(&mut self, pid: u32) {
+        self.resumes += 1;
+        if let Some(header) = &mut self.header {
+            header.pid = pid;
+        }
+        (self.gating_launch, self.verifying, self.delivering) = (None, None, None);
+        (self.planner, self.stop, self.awaiting_runtime) = (None, None, None);
+        self.runtimes.values_mut().for_each(RuntimeView::asked_afresh);
+        self.iterations.values_mut().for_each(IterationView::lose_agent);
     }
 
     fn take_batch(&mut self, event: &JournalEvent, moment: Moment) {
@@ -516,6 +532,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
+        | JournalEvent::RunResumed { .. }
         | JournalEvent::RunEnded { .. } => None,
     }
 }

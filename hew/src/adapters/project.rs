@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::worktree::GitError;
 
+use super::git::clone;
 use super::git::run::{GitAnswer, GitCall};
 use crate::failure::Failure;
 
@@ -98,6 +99,10 @@ impl Place {
             return Err(odd_path(here, "has a line break in it"));
         };
         let (common_dir, git_dir) = (real_path(common_dir)?, real_path(git_dir)?);
+        // An agent's clone belongs to the project that it was made from.
+        if let Some(origin) = clone::origin_of(&common_dir) {
+            return Ok(Self { root: real_path(root)?, is_main: false, common_dir: real_path(origin)? });
+        }
         Ok(Self { root: real_path(root)?, is_main: common_dir == git_dir, common_dir })
     }
 

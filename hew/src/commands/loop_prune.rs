@@ -2,6 +2,7 @@
 //! looks. What is removed was provably safe a moment before, and its commits are anchored first.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hew_core::ids::{BranchName, CommitId, RefName, RunId};
@@ -153,11 +154,16 @@ impl Pruning<'_> {
 
     /// Anchors what only the worktree and its own branch hold, then removes it.
     fn remove(&self, run: &RunId, tree: &LeftTree) -> Result<Option<RefName>, GitError> {
-        let head = match tree.head() {
-            Some(head) if !self.git.is_kept(head, tree.branch())? => Some(head),
-            _ => None,
-        };
-        let anchor = head.map(|head| self.anchor(run, tree, head)).transpose()?;
+        let own = self.git.own_refs(&tree.path)?.into_iter().map(|(_, commit)| commit);
+        let commits: BTreeSet<CommitId> = own.chain(tree.head().cloned()).collect();
+        let commits: Vec<CommitId> = commits.into_iter().collect();
+        self.git.take_over(&tree.path, &commits)?;
+        let mut anchor = None;
+        for commit in &commits {
+            if !self.git.is_kept(commit, tree.branch())? {
+                anchor = Some(self.anchor(run, tree, commit)?);
+            }
+        }
         self.git.remove_worktree(&tree.path)?;
         Ok(anchor)
     }

@@ -7,6 +7,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{GitError, names};
 
 use super::Rig;
+use crate::adapters::git::clone;
 use crate::adapters::owner;
 
 /// Removes worktrees and temporary folders, but for those that a seat or a conflict put aside. Answers what was kept.
@@ -18,8 +19,9 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
         return Vec::new();
     };
-    let folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    // The git folder of a clone goes with it, or stays with it.
+    let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
     let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
     // Of a folder that its agent removed git's record is left.
     doomed.extend(kept.iter().filter(|path| !path.exists()).cloned());

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::ids::{BranchName, CommitId, WorkerId};
-use hew_core::worktree::prepare::{PrepareRequest, Prepared, prepare};
+use hew_core::worktree::prepare::{PrepareRequest, Prepared, make, prepare};
 use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
@@ -21,6 +21,9 @@ const PORTS: u16 = 20;
 
 /// The first port that is leased; below it are well-known services.
 const FIRST_PORT: u16 = 20_000;
+
+/// The name of the temporary folder that all workers of a run share.
+pub(crate) const SHARED_TEMP: &str = "tmp-shared";
 
 /// Where one worker works.
 pub(super) struct Seat {
@@ -95,7 +98,8 @@ impl Seat {
     /// they may take long, and the task may never come.
     pub(super) fn make_ahead(&mut self, rig: &Rig, base: CommitId) -> Result<(), String> {
         let start = WorktreeStart { branch: Some(self.branch(rig)), commit: base };
-        rig.git.add_worktree(&self.path(rig), &start).map_err(|error| error.to_string())?;
+        make(&*rig.git, &self.path(rig), &start, rig.settings.is_cloned())
+            .map_err(|error| error.to_string())?;
         self.exists = true;
         self.depth = CleanDepth::Nothing;
         Ok(())
@@ -117,6 +121,7 @@ impl Seat {
             must_contain,
             exists: self.exists,
             depth: std::mem::replace(&mut self.depth, CleanDepth::KeepIgnored),
+            is_cloned: rig.settings.is_cloned(),
         };
         let fresh = match prepare(&*rig.git, &request).map_err(|error| error.to_string())? {
             Prepared::Ready { fresh } => fresh,
@@ -135,6 +140,13 @@ impl Seat {
         }
         set_up.map(|()| fresh)
     }
+}
+
+/// The temporary folder that all workers share, made if need be.
+pub(super) fn shared_temp(rig: &Rig) -> io::Result<PathBuf> {
+    let path = rig.place.worktrees().join(SHARED_TEMP);
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 /// Copies and links what settings name from the project into a worktree, where it is not there yet.

@@ -162,19 +162,22 @@ fn write_plan(
 ) -> Result<Result<PlannedView, RuntimeProblem>, String> {
     let folder = folder(rig, request.iteration);
     let worktree = seat.path(rig);
+    let git_dir = rig.git.git_dir_of(&worktree).map_err(|error| error.to_string())?;
     let seat = plan::Seat {
         run: rig.place.run.clone(),
         iteration: request.iteration,
         attempt: request.attempt,
         project: rig.project.clone(),
-        git_dir: rig.git.git_dir_of(&worktree).map_err(|error| error.to_string())?,
-        git_common_dir: rig.common_dir.clone(),
+        git_common_dir: if rig.settings.is_cloned() { git_dir.clone() } else { rig.common_dir.clone() },
+        git_dir,
         session: new_session()?,
         worktree,
         folder,
         temp: seat.temp(rig).map_err(|error| error.to_string())?,
+        shared_temp: seat::shared_temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
+        tracker_folder: Some(rig.tracker_folder()),
         remotes: rig.remotes.clone(),
         tracker_env: rig::tracker_env(rig.beads_dir.as_deref(), &rig.place.run, request.iteration),
     };

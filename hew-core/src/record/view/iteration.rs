@@ -204,6 +204,13 @@ impl IterationView {
         self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
     }
 
+    /// The process that ran its agent is gone, and the agent with it.
+    pub(super) fn lose_agent(&mut self) {
+        if self.outcome.is_none() && self.exit.is_none() {
+            self.agent = None;
+        }
+    }
+
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
         self.started.get_or_insert(moment);
         self.last = Some(moment);
