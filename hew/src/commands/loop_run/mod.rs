@@ -27,8 +27,9 @@ mod preflight;
 mod scope;
 
 pub(super) use dry_run::DryRun;
+pub(super) use earlier::undelivered_everywhere;
 pub(crate) use look_ahead::LookAhead;
-pub(crate) use preflight::{find_gate, missing_program};
+pub(crate) use preflight::{find_gate, missing_program, room};
 
 use super::context::Context;
 use super::trust;
