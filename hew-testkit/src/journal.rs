@@ -262,6 +262,7 @@ impl JournalBuilder {
             model_observed,
             tool_calls: Vec::new(),
             failure: None,
+            verdict: None,
         })
     }
 

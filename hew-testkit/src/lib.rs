@@ -15,6 +15,7 @@ pub mod fake_store;
 pub mod fake_tracker;
 mod git_settings;
 pub mod glass;
+mod guard;
 pub mod journal;
 pub mod json_schema;
 pub mod loop_stage;

@@ -16,6 +16,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::glass::Glass;
+use crate::repo::TestRepo;
 use crate::running::{Ran, wait_until};
 
 /// Runs a command to its end. What it tells the terminal is in `stderr`, with the answers that the terminal echoes.
@@ -45,6 +46,24 @@ pub fn ran_on_terminal(mut command: Command, answers: &str) -> Ran {
     let told = reader.join().expect("the reader does not panic");
     ran.stderr = String::from_utf8_lossy(&told).replace("\r\n", "\n");
     ran
+}
+
+/// Runs hew as the first program of a terminal's window, which is closed as soon as `until` comes back. Answers its exit
+/// code. Nobody reads what it prints.
+pub fn ran_until_the_window_closes(repo: &TestRepo, args: &[&str], until: impl FnOnce()) -> i32 {
+    let pair = openpty(None, None).expect("a terminal can be opened");
+    let again = || pair.slave.try_clone().expect("a terminal can be opened twice");
+    let hew = repo.hew(args);
+    // Of util-linux; the terminal becomes the session's own, so that its end is told to the session.
+    let mut command = repo.command("setsid");
+    command.args(["--ctty", "--wait"]).arg(hew.get_program()).args(hew.get_args());
+    command.env("TERM", "xterm-256color").stdin(again()).stdout(again()).stderr(again());
+    let mut child = command.spawn().expect("setsid can be run");
+    drop((command, pair.slave));
+    until();
+    drop(pair.master);
+    wait_until("the end of hew", || child.try_wait().expect("it is our child").is_some());
+    crate::running::code(child.wait().expect("it has ended"))
 }
 
 /// A command all of whose streams are one terminal, with a person before it who looks and presses keys.

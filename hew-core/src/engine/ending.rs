@@ -82,7 +82,8 @@ pub(super) fn deliver_or_end(state: &mut State, moment: Moment, out: &mut Vec<Ef
         Moment::End => Course::Delivering,
     };
     if is_due {
-        return match verifying::why_held(state) {
+        let held = verifying::why_held(state).or_else(|| state.findings.target_escaped.clone());
+        return match held {
             Some(reason) => delivered(state, Err(reason), out),
             None => deliver(state, out),
         };

@@ -25,6 +25,7 @@
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
 //! | `settle` | what the tracker is told, and the end of an iteration |
+//! | `resumed`, `pickup` | the state of a run that is gone on with after a crash, and what becomes of its open iterations |
 //! | `verifying` | all tests on the result, before it is delivered |
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
@@ -35,14 +36,17 @@ pub mod config;
 mod dispatch;
 pub mod effect;
 mod ending;
+mod escaped;
 pub mod event;
 mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
+mod pickup;
 mod planner;
 mod planning;
 mod progress;
+mod resumed;
 mod runtimes;
 mod settle;
 mod spent;

@@ -357,6 +357,13 @@ pub(super) fn end_if_over(state: &mut State, out: &mut Vec<Effect>) {
     }
 }
 
+/// The process that asked it is gone: nobody knows what it said, or used.
+pub(super) fn was_cut_off(number: u32, after: IterationId, state: &mut State, out: &mut Vec<Effect>) {
+    let detail = "the run crashed before it had answered".to_owned();
+    let silence = Silence { number, after, reason: SkipReason::RuntimeError, detail, spent: None };
+    self::silence(state, silence, out);
+}
+
 /// The run's record is closed, whether the planner's end has been seen or not.
 pub(super) fn close_off(state: &mut State, out: &mut Vec<Effect>) {
     let Some(call) = state.planning.call.clone() else { return };

@@ -61,7 +61,8 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
     let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
     state.findings.has_failures |= park.is_some();
     let is_parked = park.is_some();
-    let request = release_request(&end, park, bug);
+    let repeats = state.inherited.iterations.contains(&end.iteration);
+    let request = release_request(&end, park, bug, repeats);
     remember(state, &end);
     let settling = Settling {
         task: end.task.id.clone(),
@@ -106,7 +107,12 @@ fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
     }
 }
 
-fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) -> ReleaseRequest {
+fn release_request(
+    end: &FailedEnd,
+    park: Option<String>,
+    bug: Option<NewTask>,
+    repeats: bool,
+) -> ReleaseRequest {
     let kept = end.anchor.as_ref().map(|anchor| format!(" Work kept by {anchor}.")).unwrap_or_default();
     let note = match &park {
         Some(reason) => format!("hew {}: parked: {reason}.{kept}", end.actor),
@@ -119,6 +125,7 @@ fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) 
         park,
         bug,
         keep_closed: end.keep_closed,
+        repeats,
     }
 }
 

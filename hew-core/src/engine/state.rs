@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::config::RunConfig;
+use super::pickup::Inherited;
 use super::planning::Planning;
 use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
 use super::runtimes::Runtimes;
@@ -120,6 +121,8 @@ pub(crate) struct Findings {
     /// The tracker or the repository needs a person's hand.
     pub(crate) needs_person: bool,
     pub(crate) remedies: Vec<String>,
+    /// An agent moved the target: why nothing is delivered there before a person has looked.
+    pub(crate) target_escaped: Option<String>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.
@@ -256,6 +259,8 @@ pub struct State {
     pub(crate) wake_at: Option<Duration>,
     /// The launch commit's gate was red: nothing was started.
     pub(crate) baseline_red: bool,
+    /// What a process that is gone left open.
+    pub(crate) inherited: Inherited,
 }
 
 impl QueueView {
@@ -323,6 +328,7 @@ impl State {
             findings: Findings::default(),
             wake_at: None,
             baseline_red: false,
+            inherited: Inherited::default(),
         }
     }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Provenance;
 use super::family::Family;
 use super::provenance::entry;
-use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
+use super::spawn_plan::{Seat, SpawnRequest, git_events_file, outcome_file};
 use crate::settings::secret::is_secret_name;
 use crate::settings::{RuntimeDef, Settings};
 
@@ -61,6 +61,14 @@ pub(super) fn plan_env(
     match request.task() {
         Some(task) => {
             sources.put(identity(task.id.as_str(), seat, settings), OF_ITERATION);
+            sources.put(told_git(seat), "hew, so that git tells what it does, and to which working tree");
+            if family == Family::Codex && !settings.is_sandboxed() {
+                // Its sandbox makes folders in whatever may be written, the repository's git folder too, and removes them when
+                // no other sandbox uses them. It asks in TMPDIR whether one does.
+                let why =
+                    "hew, one for all workers: there sandboxes of codex agree about folders that they share";
+                sources.put([("TMPDIR".to_owned(), seat.shared_temp.display().to_string())], why);
+            }
             sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
         }
         None => sources.put(call_identity(seat), "hew, for a call that is no iteration"),
@@ -156,6 +164,13 @@ fn git_variables(seat: &Seat) -> Vec<(String, String)> {
         ("GIT_CEILING_DIRECTORIES".to_owned(), ceiling.display().to_string()),
         ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
     ]
+}
+
+/// Git's own events, as few as there can be.
+fn told_git(seat: &Seat) -> Vec<(String, String)> {
+    let file = git_events_file(seat).display().to_string();
+    let pairs = [("EVENT", file), ("EVENT_BRIEF", "1".to_owned()), ("EVENT_NESTING", "1".to_owned())];
+    pairs.into_iter().map(|(name, value)| (format!("GIT_TRACE2_{name}"), value)).collect()
 }
 
 /// Settings of git's, as variables: no upkeep in the background, and no push unless that is allowed.

@@ -32,6 +32,6 @@ pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use sandbox::{Sandbox, command_sandbox};
 pub use spawn_plan::{
-    AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
+    AgentStdin, GIT_EVENTS, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     outcome_file, plan_spawn, prompt_file,
 };

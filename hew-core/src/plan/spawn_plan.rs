@@ -18,6 +18,9 @@ use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
 use crate::tracker::Task;
 use crate::usage::Usage;
 
+/// The file in an iteration's folder in which its git tells what it does.
+pub const GIT_EVENTS: &str = "git-events.jsonl";
+
 /// What an agent reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AgentStdin {
@@ -121,6 +124,8 @@ pub struct Seat {
     pub folder: PathBuf,
     /// A folder for temporary files, its own.
     pub temp: PathBuf,
+    /// A folder for temporary files that all workers of the run share.
+    pub shared_temp: PathBuf,
     /// First of 20 ports that are its own.
     pub port_base: u16,
     /// The folder of the `hew` program, put last on PATH so that `hew done` is always found.
@@ -245,6 +250,11 @@ pub fn outcome_file(seat: &Seat, settings: &Settings) -> PathBuf {
 /// The folder for what an agent in a sandbox says.
 pub(super) fn said_folder(seat: &Seat) -> PathBuf {
     seat.folder.join("said")
+}
+
+/// Where an iteration's git tells what it does.
+pub(super) fn git_events_file(seat: &Seat) -> PathBuf {
+    seat.folder.join(GIT_EVENTS)
 }
 
 fn model_entries(

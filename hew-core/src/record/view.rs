@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod batch;
+pub mod escapes;
 pub mod iteration;
 pub mod models;
 pub mod moment;
@@ -28,6 +29,7 @@ use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, W
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
 pub use batch::{BatchCounts, BatchView, PlannerView};
+pub use escapes::{EscapesView, ForeignView, OfIteration};
 pub use iteration::{ConflictView, IterationView};
 pub use models::{ModelTotals, Models};
 pub use moment::Moment;
@@ -50,8 +52,10 @@ pub struct RunView {
     pub header: Option<RunHeader>,
     /// Made from the files of a run that has no journal, as older layouts have none: what files don't hold is unknown.
     pub is_from_files: bool,
-    /// How it ended; none while it runs, and for ever if it crashed.
+    /// How it ended; none while it runs, and if it crashed and nobody went on with it.
     pub ending: Option<RunEnding>,
+    /// How often another process went on with it after a crash.
+    pub resumes: u32,
     /// The latest stop that was asked for.
     pub stop: Option<StopView>,
     /// Iterations that were not forgotten.
@@ -94,6 +98,8 @@ pub struct RunView {
     pub settings_changed: BTreeSet<TaskId>,
     /// What is left over in scope.
     pub leftovers: Vec<LeftoverRecord>,
+    /// What changed that agents share with the user.
+    pub escapes: EscapesView,
     /// The first notices.
     pub notices: Vec<NoticeView>,
     /// Number of all notices.
@@ -240,6 +246,7 @@ impl RunView {
         }
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
+            JournalEvent::RunResumed { pid, .. } => self.resume(*pid),
             JournalEvent::BaselineStarted { sha } => self.gating_launch = Some(sha.clone()),
             JournalEvent::Baseline { gate } => {
                 self.gating_launch = None;
@@ -251,6 +258,9 @@ impl RunView {
                 self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
             }
             JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
+            JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => {
+                self.escapes.take(event, moment.at);
+            }
             JournalEvent::StopRequested { reason, detail, now } => {
                 let detail = detail.clone();
                 self.stop = Some(StopView { reason: *reason, detail, now: *now, at: moment });
@@ -304,6 +314,19 @@ impl RunView {
             }
             _ => {}
         }
+    }
+
+    /// Another process goes on: whatever the one before was at is not under way any more, and what it had found out about
+    /// runtimes, or was asked to do, ended with it.
+    fn resume(&mut self, pid: u32) {
+        self.resumes += 1;
+        if let Some(header) = &mut self.header {
+            header.pid = pid;
+        }
+        (self.gating_launch, self.verifying, self.delivering) = (None, None, None);
+        (self.planner, self.stop, self.awaiting_runtime) = (None, None, None);
+        self.runtimes.values_mut().for_each(RuntimeView::asked_afresh);
+        self.iterations.values_mut().for_each(IterationView::lose_agent);
     }
 
     fn take_batch(&mut self, event: &JournalEvent, moment: Moment) {
@@ -493,11 +516,13 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Landed { iteration, .. }
         | JournalEvent::TaskChanged { iteration, .. }
         | JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
+        JournalEvent::Escaped { about, .. } => *about,
         JournalEvent::RunStarted { .. }
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Noticed { .. }
+        | JournalEvent::ForeignChange { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
@@ -507,6 +532,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
+        | JournalEvent::RunResumed { .. }
         | JournalEvent::RunEnded { .. } => None,
     }
 }

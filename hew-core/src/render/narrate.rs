@@ -1,6 +1,7 @@
 //! One plain line an event, for whoever watches a run.
 
 mod batches;
+mod escapes;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
@@ -27,6 +28,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             gate.as_deref().unwrap_or("none"),
             tracker.as_ref().map(|tracker| format!(", tasks in {}", tracker.words())).unwrap_or_default()
         ),
+        JournalEvent::RunResumed { ended_processes, .. } => resumed(view, *ended_processes),
         JournalEvent::Baseline { gate } => format!("launch commit: {}", gate_words(gate)),
         JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {
             started(*iteration, task, title, *attempt)
@@ -61,6 +63,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             Some(iteration) => format!("noticed: {iteration}: {text}"),
             None => format!("noticed: {text}"),
         },
+        JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => escapes::line(event)?,
         JournalEvent::StopRequested { reason, detail, .. } => {
             let what = view.stop.as_ref().map(|stop| stopping::words(view, stop));
             format!("stop ({}): {detail}: {}", reason.as_str(), what.unwrap_or_default())
@@ -92,6 +95,20 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Delivering { .. } => return None,
     };
     Some(visible_line(&line))
+}
+
+fn resumed(view: &RunView, ended_processes: usize) -> String {
+    let run = view.run_id().map(ToString::to_string).unwrap_or_default();
+    let open = view.in_flight().count() as u64;
+    let ended = match ended_processes {
+        0 => String::new(),
+        some => format!(", {} of it ended", count(some as u64, "process", "processes")),
+    };
+    format!(
+        "{run} goes on after a crash: {} landed, {} cut off{ended}",
+        view.totals.landed,
+        count(open, "iteration", "iterations")
+    )
 }
 
 fn started(iteration: IterationId, task: &TaskId, title: &str, attempt: u32) -> String {

@@ -67,6 +67,15 @@ pub fn read_flags(flags: &[(&str, String, &str)]) -> Layer {
     layer
 }
 
+/// Reads settings that were written down with their origins: key, text, origin.
+pub fn read_frozen(entries: impl IntoIterator<Item = (String, String, Origin)>) -> Layer {
+    let mut layer = Layer::default();
+    for (key, text, origin) in entries {
+        layer.read_text(&key, &text, &origin);
+    }
+    layer
+}
+
 /// Reads the variables that are named after keys; an empty one counts as absent. `below` tells which runtimes exist,
 /// for their names can't be read back from capital letters.
 pub fn read_environment(variables: impl Iterator<Item = (String, String)>, below: &Values) -> Layer {

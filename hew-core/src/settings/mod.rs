@@ -17,6 +17,7 @@ pub mod price;
 pub mod problem;
 pub mod schema;
 pub mod secret;
+pub mod secret_stream;
 pub mod trust;
 pub mod typed;
 pub mod usd;
@@ -64,6 +65,28 @@ impl fmt::Display for Origin {
             Self::File { layer, path, line } => write!(f, "{layer} {}:{line}", path.display()),
             Self::Env(name) => write!(f, "environment {name}"),
             Self::Flag(name) => write!(f, "flag {name}"),
+        }
+    }
+}
+
+/// The names of layers that are files.
+const FILE_LAYERS: [&str; 3] = ["user", "project", "HEW_CONFIG"];
+
+impl Origin {
+    /// Reads back what it is shown as.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == Self::BuiltIn.to_string() {
+            return Some(Self::BuiltIn);
+        }
+        let (word, rest) = text.split_once(' ')?;
+        if let Some(layer) = FILE_LAYERS.into_iter().find(|layer| *layer == word) {
+            let (path, line) = rest.rsplit_once(':')?;
+            return Some(Self::File { layer, path: PathBuf::from(path), line: line.parse().ok()? });
+        }
+        match word {
+            "environment" => Some(Self::Env(rest.to_owned())),
+            "flag" => Some(Self::Flag(rest.to_owned())),
+            _ => None,
         }
     }
 }

@@ -63,7 +63,8 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     let inspection = match git.inspect_worktree(&request.path)? {
         Inspection::Readable(inspection) => inspection,
         Inspection::Broken(why) => {
-            return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
+            let reason = format!("the worktree is broken: {why}");
+            return Ok(Collected::Kept { reason, head: keep_recorded_head(git, request)? });
         }
     };
     let own = git.own_refs(&request.path)?;
@@ -98,6 +99,21 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
         return Ok(Collected::Kept { reason, head: Some(work.head) });
     }
     Ok(Collected::Work(work))
+}
+
+/// Of a worktree that is gone git still has on record where its HEAD was: commits made there are kept.
+fn keep_recorded_head(git: &dyn GitClient, request: &CollectRequest) -> Result<Option<CommitId>, GitError> {
+    let records = git.list_worktrees()?;
+    let head = records.into_iter().find(|entry| entry.path == request.path).and_then(|entry| entry.head);
+    let head = match head {
+        Some(head) => Some(head),
+        None => git.resolve(&request.branch.to_ref())?,
+    };
+    let head = head.filter(|head| *head != request.base);
+    if let Some(head) = &head {
+        git.anchor(&request.anchor, head)?;
+    }
+    Ok(head)
 }
 
 /// What an agent left on other branches of a clone, in its stash or under tags is in no other place.
@@ -141,7 +157,8 @@ fn keep_own_branch(
     Ok(())
 }
 
-fn describe(
+/// What a commit is as the work of an iteration with this base; `on_base`: it is known to be its child.
+pub fn describe(
     git: &dyn GitClient,
     head: CommitId,
     committed: bool,

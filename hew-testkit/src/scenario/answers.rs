@@ -380,6 +380,7 @@ fn plan(
         git_common_dir: PathBuf::from("git"),
         session: uuid4(0),
         temp: folder.join("tmp"),
+        shared_temp: folder.join("tmp"),
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),

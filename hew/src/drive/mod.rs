@@ -16,9 +16,12 @@
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `gating` | one run of the gate on one tree |
 //! | `verifying` | the verification at the end |
+//! | `deeds` | what a worker's iteration reached for outside its worktree |
+//! | `watch`, `watcher` | one thread: what agents share with the user, and whose doing a change is |
 //! | `cleanup` | the end of the run's worktrees |
 
 mod cleanup;
+mod deeds;
 mod gating;
 mod lane;
 mod next_batch;
@@ -28,6 +31,8 @@ pub mod rig;
 mod seat;
 mod set_up;
 mod verifying;
+mod watch;
+mod watcher;
 mod worker;
 
 use std::collections::HashMap;
@@ -45,6 +50,7 @@ use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
 pub(crate) use lane::deliver_once;
 pub use rig::Rig;
+pub(crate) use seat::SHARED_TEMP;
 
 /// Who is told what was written to the journal: the screen, the files made from it.
 pub type OnRecord<'a> = &'a mut dyn FnMut(&[JournalEntry]);
@@ -203,16 +209,18 @@ struct Threads {
 impl Threads {
     fn start(rig: &Arc<Rig>, events: &Sender<Event>) -> Self {
         let mut handles = Vec::new();
+        let watch = start_watch(rig, events, &mut handles);
         let workers = (0..rig.place.jobs)
             .map(|number| {
-                let (rig, events) = (Arc::clone(rig), events.clone());
+                let (rig, events, watch) = (Arc::clone(rig), events.clone(), watch.clone());
                 spawn(&mut handles, &format!("w{number}"), move |orders| {
-                    worker::run(WorkerId(number), &rig, &orders, &events);
+                    worker::run(WorkerId(number), &rig, &watch, &orders, &events);
                 })
             })
             .collect();
         let (lane_rig, lane_events) = (Arc::clone(rig), events.clone());
-        let lane = spawn(&mut handles, "lane", move |orders| lane::run(&lane_rig, &orders, &lane_events));
+        let lane =
+            spawn(&mut handles, "lane", move |orders| lane::run(&lane_rig, &watch, &orders, &lane_events));
         let (queue_rig, queue_events) = (Arc::clone(rig), events.clone());
         let tracker = spawn(&mut handles, "tracker", move |orders| {
             queue::run(&*queue_rig.tracker, &orders, &queue_events);
@@ -321,6 +329,16 @@ impl Threads {
             let _ = handle.join();
         }
     }
+}
+
+/// Starts the watch, which goes on until workers and lane have let go of it.
+fn start_watch(rig: &Arc<Rig>, events: &Sender<Event>, handles: &mut Vec<JoinHandle<()>>) -> watch::Watch {
+    let (watch, heard, tips) = watch::Watch::new(&rig.place.launch);
+    let (rig, events) = (Arc::clone(rig), events.clone());
+    let thread = thread::Builder::new().name("watch".to_owned());
+    let body = move || watch::run(&rig, &tips, &heard, &events);
+    handles.push(thread.spawn(body).expect("the system has room for a run's threads"));
+    watch
 }
 
 fn spawn<T: Send + 'static>(

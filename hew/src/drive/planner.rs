@@ -144,6 +144,7 @@ fn seat(rig: &Rig, job: &PlannerJob) -> Result<plan::Seat, String> {
         worktree: empty,
         session: new_session()?,
         folder: folder(rig, job.number),
+        shared_temp: temp.clone(),
         temp,
         port_base: 0,
         hew_folder: rig.hew_folder.clone(),

@@ -22,6 +22,9 @@ const PORTS: u16 = 20;
 /// The first port that is leased; below it are well-known services.
 const FIRST_PORT: u16 = 20_000;
 
+/// The name of the temporary folder that all workers of a run share.
+pub(crate) const SHARED_TEMP: &str = "tmp-shared";
+
 /// Where one worker works.
 pub(super) struct Seat {
     worker: WorkerId,
@@ -75,6 +78,12 @@ impl Seat {
         if self.depth == CleanDepth::KeepIgnored {
             self.depth = CleanDepth::Nothing;
         }
+    }
+
+    /// Whoever worked here changed what was not its own: whatever else it may have left goes, and set-up runs again.
+    pub(super) fn distrust(&mut self) {
+        self.depth = CleanDepth::Everything;
+        self.set_up.forget();
     }
 
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
@@ -131,6 +140,13 @@ impl Seat {
         }
         set_up.map(|()| fresh)
     }
+}
+
+/// The temporary folder that all workers share, made if need be.
+pub(super) fn shared_temp(rig: &Rig) -> io::Result<PathBuf> {
+    let path = rig.place.worktrees().join(SHARED_TEMP);
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 /// Copies and links what settings name from the project into a worktree, where it is not there yet.

@@ -16,9 +16,11 @@ use hew_core::tracker::{ReadyQuery, Task};
 use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
+use super::deeds::Deeds;
 use super::next_batch::said_next;
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
+use super::watch::Watch;
 use crate::adapters::store::{write_for_agent, write_private};
 
 /// What a worker is to do.
@@ -37,11 +39,18 @@ pub(super) struct Phase {
 }
 
 /// Does what it is told until the run lets go of the channel.
-pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+pub(super) fn run(
+    worker: WorkerId,
+    rig: &Rig,
+    watch: &Watch,
+    orders: &Receiver<Order>,
+    events: &Sender<Event>,
+) {
     let mut seat = Seat::new(worker);
+    let mut deeds = Deeds::new(watch);
     for order in orders {
         let event = match order {
-            Order::Phase(phase) => perform(&mut seat, rig, phase, events),
+            Order::Phase(phase) => perform(&mut seat, &mut deeds, rig, phase, events),
             Order::MakeAhead(base) => {
                 let made = seat.make_ahead(rig, base);
                 Event::MadeAhead { worker, result: made.map(|()| seat.path(rig).display().to_string()) }
@@ -51,7 +60,7 @@ pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events:
     }
 }
 
-fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> Event {
+fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, events: &Sender<Event>) -> Event {
     let Phase { iteration, job, stops } = phase;
     match job {
         WorkerJob::Prepare { base, must_contain } => {
@@ -77,7 +86,12 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
         WorkerJob::Run { task, plan } => {
-            Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
+            deeds.begin(iteration);
+            let result = run_agent(rig, iteration, &task, &plan, &stops, events);
+            if let Ok(view) = &result {
+                deeds.keep(&view.report);
+            }
+            Event::Exited { iteration, result }
         }
         WorkerJob::Collect { task, title, base } => {
             let request = CollectRequest {
@@ -95,6 +109,10 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
                 seat.note_collected();
             } else {
                 seat.leave_folder(rig);
+            }
+            // The work is anchored by now, whatever comes of it.
+            if deeds.end(rig, iteration, &request.path) {
+                seat.distrust();
             }
             Event::Collected { iteration, result }
         }
@@ -156,6 +174,7 @@ fn write_plan(
         worktree,
         folder,
         temp: seat.temp(rig).map_err(|error| error.to_string())?,
+        shared_temp: seat::shared_temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
         tracker_folder: Some(rig.tracker_folder()),

@@ -12,6 +12,7 @@ use hew_core::agent::{SpawnError, SpawnProgress, SpawnReport, Spawner, StopReque
 use hew_core::land::gate::GateJob;
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
+use hew_core::settings::secret::SecretValues;
 use hew_testkit::stub_agent;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -98,7 +99,7 @@ impl Stage {
         plan: &SpawnPlan,
         on: &dyn Fn(SpawnProgress),
     ) -> Result<SpawnReport, SpawnError> {
-        ProcessSpawner::new(HEW.into()).run(plan, &self.stops.1, on)
+        ProcessSpawner::new(HEW.into(), SecretValues::default()).run(plan, &self.stops.1, on)
     }
 
     /// Runs a plan and, once the agent has made the file `ready`, asks for these stops.

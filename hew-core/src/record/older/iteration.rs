@@ -109,6 +109,7 @@ fn exited(file: &IterationFile, iteration: IterationId) -> JournalEvent {
         model_observed: file.model_observed.clone(),
         tool_calls: calls.collect(),
         failure: None,
+        verdict: None,
     }
 }
 

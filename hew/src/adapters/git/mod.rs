@@ -14,6 +14,7 @@
 //! | `history` | questions about commits |
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
+//! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
 //!
 //! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
@@ -32,6 +33,7 @@ mod merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
+mod surroundings;
 mod worktrees;
 
 use std::ffi::OsString;
@@ -50,6 +52,7 @@ use self::servant::Servants;
 
 pub(crate) use self::discard::discard;
 pub use self::run::process_count;
+pub(crate) use self::surroundings::{FileSettings, mark_of};
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
 const OWN_SETTINGS: [(&str, &str); 13] = [

@@ -15,6 +15,7 @@ use hew_core::exit::Exit;
 use hew_core::plan::{PoliteSignal, Sandbox};
 
 use super::end_plan::{EndPlan, Stopping};
+use super::held::Place;
 use super::lost::{self, Marks};
 use super::output::{Gauge, Notice};
 use super::stall::StallWatch;
@@ -23,6 +24,7 @@ use crate::adapters::shim::SUBCOMMAND;
 use crate::adapters::shim::protocol::{
     PathBytes, ShimMessage, ShimRequest, ShimSpec, StartFailure, StopWord, to_line,
 };
+use crate::adapters::standstill;
 
 /// How long a shim may take to start its program.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -112,6 +114,8 @@ pub struct Supervised {
     control: UnixStream,
     messages: Receiver<ShimMessage>,
     marks: Marks,
+    /// Among all programs that run.
+    _place: Place,
     cwd: PathBuf,
     /// From the first polite signal to KILL.
     end_grace: Duration,
@@ -126,8 +130,10 @@ impl Supervised {
     /// Starts a program with these streams; when this returns, the program itself runs.
     pub fn start(launch: &Launch<'_>, stdout: Stdio, stderr: Stdio) -> Result<Self, LaunchError> {
         let failed = |error: io::Error| LaunchError::Failed(format!("hew's supervisor: {error}"));
+        lost::adopt_orphans();
         let (mut control, theirs) = UnixStream::pair().map_err(failed)?;
-        let listening = control.try_clone().map_err(failed)?;
+        let messages = listen(control.try_clone().map_err(failed)?).map_err(failed)?;
+        let place = Place::take(control.try_clone().map_err(failed)?);
         let shim = shim_command(launch)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(stdout)
@@ -139,8 +145,9 @@ impl Supervised {
         let mut supervised = Self {
             shim,
             control,
-            messages: listen(listening),
+            messages,
             marks: Marks::of(&launch.env),
+            _place: place,
             cwd: launch.cwd.to_owned(),
             end_grace: interrupt_grace(launch).unwrap_or_default() + launch.kill_grace.min(FOREVER),
             begun: Instant::now(),
@@ -183,6 +190,7 @@ impl Supervised {
             .stall_timeout
             .map(|timeout| StallWatch::new(timeout.min(FOREVER), self.shim.id(), &self.cwd));
         let mut look_at = watcher.on_look.map(|_| self.begun + LOOK_EVERY);
+        let mut stillness = standstill::Watch::begin();
         loop {
             let due = plan.due(stall.as_ref().map(|watch| watch.due(gauge.last_output())));
             let due = look_at.map_or(due, |look| look.min(due));
@@ -210,6 +218,11 @@ impl Supervised {
                 },
                 recv(at(due)) -> now => {
                     let now = now.unwrap_or_else(|_| Instant::now());
+                    let away = stillness.new_time_away();
+                    if !away.is_zero() {
+                        plan.postpone(away);
+                        stall.iter_mut().for_each(StallWatch::begin_anew);
+                    }
                     if let (Some(look), Some(_)) = (watcher.on_look, look_at.filter(|at| *at <= now)) {
                         look();
                         look_at = Some(Instant::now() + LOOK_EVERY);
@@ -239,12 +252,12 @@ impl Supervised {
         let stopping = plan.stopping.get_or_insert(Stopping { cause, shim_until: until });
         stopping.shim_until = stopping.shim_until.min(until);
         // A shim that is gone shows by its silence.
-        let _ = self.control.write_all(to_line(&ShimRequest { stop: word }).as_bytes());
+        let _ = self.control.write_all(to_line(&ShimRequest::Stop(word)).as_bytes());
     }
 
     fn end_without_shim(mut self, plan: EndPlan) -> Ended {
         self.end_shim();
-        let others = lost::end(self.pid, &self.marks);
+        let others = lost::end(self.pid, self.start_ticks, &self.marks);
         plan.ended(Exit::Signal(9), self.begun.elapsed(), others)
     }
 
@@ -278,6 +291,7 @@ fn exit_of(code: Option<i32>, signal: Option<i32>) -> Exit {
 /// terminal's signals do not reach.
 fn shim_command(launch: &Launch<'_>) -> Command {
     let mut command = Command::new(launch.shim);
+    command.arg0("hew");
     let run = launch.env.iter().filter(|(key, _)| key == "HEW_RUN_ID");
     command.arg(SUBCOMMAND).env_clear().envs(run.map(|(key, value)| (key, value)));
     command.current_dir("/").process_group(0);
@@ -303,15 +317,15 @@ fn spec_of(launch: &Launch<'_>) -> ShimSpec {
 }
 
 /// Reads the shim's messages; the channel closes when the shim is gone or says what can't be read.
-fn listen(control: UnixStream) -> Receiver<ShimMessage> {
+fn listen(control: UnixStream) -> io::Result<Receiver<ShimMessage>> {
     let (sender, messages) = unbounded();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for line in BufReader::new(control).lines() {
             let Some(message) = line.ok().and_then(|line| serde_json::from_str(&line).ok()) else { return };
             if sender.send(message).is_err() {
                 return;
             }
         }
-    });
-    messages
+    })?;
+    Ok(messages)
 }

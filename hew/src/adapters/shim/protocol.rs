@@ -58,9 +58,14 @@ pub enum StopWord {
 
 /// Every later line to the shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShimRequest {
+#[serde(rename_all = "snake_case")]
+pub enum ShimRequest {
     /// End the program.
-    pub stop: StopWord,
+    Stop(StopWord),
+    /// The program and its tree stand still until [`ShimRequest::GoOn`]; one that is being ended does not.
+    StandStill,
+    /// They go on.
+    GoOn,
 }
 
 /// Why a program could not be started.

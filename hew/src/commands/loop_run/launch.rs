@@ -64,8 +64,11 @@ pub(super) fn launch(
         &memories,
         context.settings.jobs.value > 1,
     );
-    let place = take_place(context, args, checked, run)?;
     let (events_in, outside) = unbounded();
+    // Heard before there is anything of the run: what comes from here on ends it as a run, with its record.
+    signals::forward(events_in.clone())
+        .map_err(|error| Failure::usage("signals can't be watched").because(error))?;
+    let place = take_place(context, args, checked, run)?;
     let _watch = listen(context, args, &place, tracker, &events_in)?;
     let state = State::new(frozen::run_config(context, args, checked, &place));
     let first = frozen::run_started(context, args, checked, &place, tracker.in_use.clone());
@@ -191,7 +194,7 @@ fn make_run_branch(checked: &Checked, place: &RunPlace) -> Result<(), Failure> {
     }
 }
 
-/// Signals, control socket, stop files and the tracker's folder, all as events.
+/// Control socket, stop files and the tracker's folder, all as events.
 fn listen(
     context: &Context,
     args: &RunArgs,
@@ -201,7 +204,6 @@ fn listen(
 ) -> Result<TrackerWatch, Failure> {
     let failed =
         |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
-    signals::forward(events.clone()).map_err(|error| failed("signals", error))?;
     control::listen(&place.folder, events.clone()).map_err(|error| failed("the control socket", error))?;
     let mut stop_files = vec![place.folder.join(".stop")];
     stop_files.extend(args.stop_file.as_deref().map(absolute));

@@ -14,7 +14,7 @@ use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::tracker::Opened;
 use crate::adapters::{host, store};
 use crate::commands::context::Context;
-use crate::drive::rig;
+use crate::drive::{SHARED_TEMP, rig};
 
 /// What plans are made of that nobody runs.
 pub(crate) struct LookAhead<'a> {
@@ -87,6 +87,7 @@ impl<'a> LookAhead<'a> {
             session: uuid4(0),
             folder: run_folder.join(iteration_dir(self.context.settings.jobs.value, iteration)),
             temp: worktrees.join(format!("tmp-{}", worker.0)),
+            shared_temp: worktrees.join(SHARED_TEMP),
             port_base: 0,
             hew_folder: rig::hew_folder(),
             tracker_folder: Some(rig::tracker_folder(self.beads_dir.as_deref(), &project.common_dir)),

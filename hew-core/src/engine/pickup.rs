@@ -1,0 +1,140 @@
+//! What a process that is gone left open is taken up again: closed where it has landed, landed where its agent's end was
+//! judged and its work is safe, collected where it lies in a worktree, and given back where there is nothing.
+//!
+//! Invariants: no agent is run again whose end was judged; an iteration that was cut off costs its task no attempt; what
+//! somebody took or closed meanwhile is left to them, its work anchored.
+
+use std::collections::BTreeSet;
+
+use super::collected::{self, Next};
+use super::effect::{Effect, LaneJob};
+use super::iteration::{begin_collecting, failed_end};
+use super::planner;
+use super::progress::{Iteration, PendingEnd, SettlingFrom, Slot};
+use super::settle::{self, FailedEnd};
+use super::state::State;
+use super::step::{notice, record};
+use super::stopping;
+use crate::agent::IterationOutcome;
+use crate::ids::{CommitId, IterationId, RefName, TaskId};
+use crate::land::close::CloseRequest;
+use crate::land::verify::VerifyNote;
+use crate::record::JournalEvent;
+use crate::resume::KeptConflict;
+use crate::worktree::collect::CollectedWork;
+
+/// What a process that is gone left open.
+#[derive(Debug, Default)]
+pub(crate) struct Inherited {
+    pub(super) pickups: Vec<Pickup>,
+    /// The iterations among it: the tracker may have been told of their ends in part.
+    pub(super) iterations: BTreeSet<IterationId>,
+    /// The planner that was being asked: the number of its batch, and the iteration that had just ended.
+    pub(super) planner: Option<(u32, IterationId)>,
+    /// Why a gate that stayed red has stopped the run.
+    pub(super) guard: Option<String>,
+    /// How the latest verification ended; the tracker may not have been told.
+    pub(super) verify_note: Option<VerifyNote>,
+    /// Work that did not merge, and that no worktree shows any more.
+    pub(super) lost_conflicts: Vec<KeptConflict>,
+}
+
+/// An open iteration, and what becomes of it.
+#[derive(Debug)]
+pub(super) enum Pickup {
+    /// The run branch has it: its task is closed.
+    Landed { iteration: Box<Iteration>, landed: Landed },
+    /// Its work is anchored: it goes on from there.
+    Collected { iteration: Box<Iteration>, ending: PendingEnd, work: CollectedWork, anchor: RefName },
+    /// Its work lies in its worktree.
+    InWorktree { iteration: Box<Iteration>, ending: PendingEnd },
+    /// There is nothing of it but a claim.
+    Claimed { iteration: Box<Iteration>, ending: PendingEnd },
+}
+
+/// What the run branch has of an iteration.
+#[derive(Debug)]
+pub(super) struct Landed {
+    pub(super) sha: CommitId,
+    /// The journal says so, too.
+    pub(super) is_recorded: bool,
+    pub(super) reason: Option<String>,
+    /// The task whose conflict it resolves.
+    pub(super) resolves: Option<TaskId>,
+}
+
+/// Takes it all up: once, at the beginning.
+pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) {
+    for pickup in std::mem::take(&mut state.inherited.pickups) {
+        take_up(state, pickup, out);
+    }
+    for KeptConflict { task, work } in std::mem::take(&mut state.inherited.lost_conflicts) {
+        out.push(Effect::Lane(LaneJob::KeepConflict { task, work }));
+    }
+    if let Some((number, after)) = state.inherited.planner.take() {
+        planner::was_cut_off(number, after, state, out);
+    }
+    if let Some(why) = state.inherited.guard.take() {
+        stopping::guard_tripped(state, &why, out);
+    }
+}
+
+fn take_up(state: &mut State, pickup: Pickup, out: &mut Vec<Effect>) {
+    match pickup {
+        Pickup::Landed { iteration, landed } => close(state, *iteration, landed, out),
+        Pickup::Collected { iteration, ending, work, anchor } => {
+            go_on(state, *iteration, ending, &work, anchor, out);
+        }
+        Pickup::InWorktree { mut iteration, ending } => {
+            begin_collecting(&mut iteration, ending, out);
+            let worker = usize::from(iteration.id.worker.0);
+            state.slots[worker] = Slot::Busy(iteration);
+        }
+        Pickup::Claimed { iteration, ending } => {
+            let outcome = ending.outcome.unwrap_or(IterationOutcome::Cancelled);
+            let end = FailedEnd {
+                spares_attempt: ending.spares_attempt,
+                ..failed_end(*iteration, outcome, ending.reason, None)
+            };
+            settle::fail(state, end, out);
+        }
+    }
+}
+
+fn close(state: &mut State, iteration: Iteration, landed: Landed, out: &mut Vec<Effect>) {
+    let Landed { sha, is_recorded, reason, resolves } = landed;
+    let (id, task) = (iteration.id, iteration.task.id.clone());
+    if !is_recorded {
+        state.lane.landed += 1;
+        let from = std::mem::replace(&mut state.lane.tip, sha.clone());
+        let number = state.lane.landed;
+        record(
+            out,
+            JournalEvent::Landed { iteration: id, task: task.clone(), from, sha: sha.clone(), number },
+        );
+    }
+    let close = CloseRequest { task, actor: iteration.actor, landed: Some(sha), reason, also: resolves };
+    settle::close_task(state, id, close, SettlingFrom::Iteration, out);
+}
+
+fn go_on(
+    state: &mut State,
+    iteration: Iteration,
+    ending: PendingEnd,
+    work: &CollectedWork,
+    anchor: RefName,
+    out: &mut Vec<Effect>,
+) {
+    match collected::next_of(&iteration, &ending, work, anchor) {
+        Next::Land(landing) => {
+            record(out, JournalEvent::Queued { iteration: iteration.id });
+            state.lane.queue.push_back(*landing);
+        }
+        Next::End(end) => {
+            if let Some(taken) = &iteration.taken {
+                notice(out, Some(iteration.id), format!("{taken}; its work was not landed"));
+            }
+            collected::end_unlanded(state, iteration, ending, end, out);
+        }
+    }
+}
