@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
 
 use std::fs::{self, File};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
