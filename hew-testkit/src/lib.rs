@@ -17,6 +17,7 @@ mod git_settings;
 pub mod glass;
 pub mod journal;
 pub mod json_schema;
+pub mod kills;
 pub mod loop_stage;
 pub mod loopback;
 pub mod manual_clock;
