@@ -10,6 +10,8 @@ use super::batches::BatchesBefore;
 use super::open::OpenIteration;
 use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
+use chrono::{DateTime, Utc};
+
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::event::{DeliveryRecord, StopReason, VerifyOutcome};
 use crate::record::view::{RunHeader, iteration_of};
@@ -78,6 +80,8 @@ pub struct Unfinished {
     pub last_seq: u64,
     /// How long it had lived, all its processes together: where the clock of the next one has to begin.
     pub lived: Duration,
+    /// When the journal's last line was written.
+    pub last_at: DateTime<Utc>,
     /// How often it was gone on with already.
     pub resumes: u32,
     /// Number of the last iteration of each worker.
@@ -134,6 +138,7 @@ impl Unfinished {
             run_branch,
             last_seq: 0,
             lived: Duration::ZERO,
+            last_at: entry.at,
             resumes: 0,
             iters: BTreeMap::new(),
             started: 0,
@@ -160,6 +165,7 @@ impl Unfinished {
 
     fn apply(&mut self, entry: &JournalEntry) {
         self.last_seq = entry.seq;
+        self.last_at = entry.at;
         self.lived = self.lived.max(Duration::from_millis(entry.elapsed_ms));
         let event = &entry.event;
         self.apply_run(event);

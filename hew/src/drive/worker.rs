@@ -39,7 +39,7 @@ pub(super) struct Phase {
 
 /// Does what it is told until the run lets go of the channel.
 pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
-    let mut seat = Seat::new(worker);
+    let mut seat = Seat::new(rig, worker);
     for order in orders {
         let event = match order {
             Order::Phase(phase) => perform(&mut seat, rig, phase, events),

@@ -13,6 +13,7 @@
 //! | `history` | questions about commits |
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
+//! | `stale` | locks that a killed git left behind |
 //! | `identity` | in whose name hew commits |
 //!
 //! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
@@ -29,6 +30,7 @@ mod merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
+mod stale;
 mod worktrees;
 
 use std::ffi::OsString;
@@ -129,6 +131,17 @@ impl RepoGit {
             .env("GIT_WORK_TREE", &linked.path)
             .env("GIT_CEILING_DIRECTORIES", linked.path.parent().unwrap_or(&linked.path))
             .settings(&OWN_SETTINGS)
+    }
+
+    /// Removes locks that a killed git left in a worktree's record. Whoever made them must be gone.
+    pub fn clear_worktree_locks(&self, worktree: &Path) -> Result<(), GitError> {
+        stale::clear_worktree(&self.common_dir, worktree).map_err(|error| file_error(worktree, error))
+    }
+
+    /// The same of refs below a folder of refs, e.g. `refs/hew/<run>`.
+    pub fn clear_ref_locks(&self, below: &str) -> Result<(), GitError> {
+        stale::clear_refs(&self.common_dir, below)
+            .map_err(|error| file_error(&self.common_dir.join(below), error))
     }
 
     /// Names of the repository's remotes.
