@@ -19,6 +19,7 @@ pub mod glass;
 mod guard;
 pub mod journal;
 pub mod json_schema;
+pub mod kills;
 pub mod loop_stage;
 pub mod loopback;
 pub mod manual_clock;

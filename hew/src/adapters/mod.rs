@@ -6,6 +6,7 @@ pub mod clock;
 pub mod control;
 pub mod editor;
 pub mod embedded;
+pub(crate) mod fail_point;
 pub mod files;
 pub mod gate;
 pub mod gate_files;
