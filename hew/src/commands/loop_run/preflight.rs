@@ -228,6 +228,17 @@ fn stop_file_problem(args: &RunArgs) -> Option<Problem> {
 
 /// Room for one worktree a worker and the lane's.
 fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Option<Problem> {
+    let (what, hint) = room(git, launch, root, jobs)?.err()?;
+    Some(Problem { what, hint })
+}
+
+/// How much room there is for these worktrees, or what is too little with what helps. None where it can't be measured.
+pub(crate) fn room(
+    git: &RepoGit,
+    launch: &CommitId,
+    root: &Path,
+    jobs: u16,
+) -> Option<Result<String, (String, String)>> {
     // What can't be measured is no reason to refuse: the first worktree will tell.
     let (files, bytes) = git.tree_size(launch).ok()?;
     let existing = root.ancestors().find(|folder| folder.exists())?;
@@ -241,7 +252,7 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
     // Some file systems have no fixed number of inodes and say 0.
     if space.files() > 0 && space.files_available() < need_files {
@@ -250,9 +261,13 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_files} inodes and {} has {free} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
-    None
+    let shown = existing.display();
+    let files = space.files_available();
+    Some(Ok(format!(
+        "{shown} has {free_bytes} bytes and {files} inodes free; {worktrees} worktrees need {need_bytes} and {need_files}"
+    )))
 }
 
 /// The gate: `--gate` and `loop.gate.command`, else found in the project's files.
