@@ -112,10 +112,8 @@ fn work_whose_agent_had_ended_is_landed_without_running_the_agent_again() {
     killed_at(&stage, &["--no-baseline", "--gate", &gate], "gating");
     fs::write(stage.path("go"), "").unwrap();
     resumed(&stage);
-    assert_eq!(
-        (stage.outcomes(&task), stage.outcomes(&next)),
-        (vec!["closed".into()], vec!["closed".into()])
-    );
+    assert_eq!(stage.outcomes(&task), ["closed"]);
+    assert_eq!(stage.outcomes(&next).last().map(String::as_str), Some("closed"), "it may have begun");
     let of_task = stage.journal_of("spawned").into_iter().filter(|entry| entry["iter"] == 1).count();
     assert_eq!((of_task, count(&stage, "landed")), (1, 2));
     assert!(stage.show(&task)["close_reason"].as_str().unwrap().ends_with(": because"));
