@@ -196,6 +196,7 @@ fn plan() -> SpawnPlan {
         output: OutputForm::Text,
         resumes: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         files: SpawnFiles {
             transcript: "transcript.jsonl".into(),
             stderr_log: "stderr.log".into(),

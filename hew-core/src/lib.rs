@@ -11,6 +11,7 @@
 //! | [`prompt`] | from a task to text |
 //! | [`agent`] | running an agent, and the verdict on it |
 //! | [`worktree`] | git by meaning; names, preparing, collecting, pruning |
+//! | [`escape`] | what agents change that is not theirs, and how anybody knows |
 //! | [`land`] | merge, gate, advance, deliver |
 //! | [`record`] | the journal, the files made from it, and the views folded from it |
 //! | [`resume`] | going on with a run whose process is gone: its journal, and what has to be asked besides |
@@ -23,6 +24,7 @@
 pub mod agent;
 pub mod clock;
 pub mod engine;
+pub mod escape;
 pub mod exit;
 pub mod ids;
 pub mod land;

@@ -14,6 +14,7 @@ use hew_core::ids::CommitId;
 use tempfile::TempDir;
 
 use crate::git_settings::{CALM, HOOKS, HOSTILE, VERBS};
+use crate::guard;
 
 /// A repository on branch `main`, with one commit, in a temporary folder of its own.
 #[derive(Debug)]
@@ -218,6 +219,18 @@ impl TestRepo {
         let said =
             String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success() && said.trim().is_empty(), "git fsck: {said}");
+    }
+}
+
+/// A test that has passed leaves nothing behind.
+impl Drop for TestRepo {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let base = self.folder.path().to_owned();
+        guard::check(&base, &[self.common_dir().join("hew/lock")]);
+        fs::remove_dir_all(&base).unwrap_or_else(|error| panic!("{}: {error}", base.display()));
     }
 }
 

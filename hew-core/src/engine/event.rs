@@ -1,6 +1,7 @@
 //! What comes in.
 
 use crate::agent::{SpawnError, SpawnReport};
+use crate::escape::{Change, Escape};
 use crate::exit::Exit;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::Changes;
@@ -181,6 +182,15 @@ pub enum Event {
         /// What came of it.
         result: Result<Box<ExitView>, SpawnError>,
     },
+    /// Something changed that agents share with the user, and it is known that agents did it.
+    Escaped {
+        /// Whose doing it is; none where only that is not known. Comes before its `Collected`.
+        about: Option<IterationId>,
+        /// What it did.
+        escapes: Vec<Escape>,
+    },
+    /// The same, and nothing shows that an agent did it.
+    ForeignChanged(Vec<Change>),
     /// Collect ended.
     Collected {
         /// The iteration.

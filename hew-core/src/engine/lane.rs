@@ -1,6 +1,7 @@
 //! The lane: candidate, gate, advance, close; one result at a time. What comes next is the queue's business.
 
 use super::effect::{Effect, LaneJob};
+use super::escaped;
 use super::event::{GatedView, MergeView, Problem};
 use super::planning;
 use super::progress::{Landing, LaneStage, SettlingFrom};
@@ -9,7 +10,8 @@ use super::state::State;
 use super::step::{notice, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
-use crate::ids::{CommitId, IterationId};
+use crate::escape::{Escape, Evidence};
+use crate::ids::CommitId;
 use crate::land::close::CloseRequest;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
@@ -195,21 +197,18 @@ fn gate_red(state: &mut State, view: &GatedView, stopped: bool, out: &mut Vec<Ef
 
 /// The run branch is at the candidate.
 pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out: &mut Vec<Effect>) {
-    let Advance { meddled, restored } = match result {
-        Ok(advance) => advance,
+    let moved = match result {
+        Ok(moved) => moved,
         Err(problem) => {
             return break_off(state, &format!("the run branch could not be moved: {problem}"), &problem, out);
         }
     };
     let Some((landing, LaneStage::Advancing { candidate })) = &state.lane.current else { return };
     let (landing, sha) = (landing.clone(), candidate.clone());
-    note_meddling(
-        state,
-        landing.iteration,
-        meddled.map(|(commit, anchor)| format!("{commit}, kept by {anchor}")),
-        restored,
-        out,
-    );
+    if let Some(change) = moved.foreign_change(&state.config.run_branch, &state.lane.tip) {
+        let evidence = vec![Evidence::OnlyAgents];
+        escaped::escaped(state, None, vec![Escape { change, evidence, put_back: true }], out);
+    }
     state.lane_errors.end();
     state.lane.landed += 1;
     planning::landed(state, landing.iteration);
@@ -234,26 +233,6 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
     let id = landing.iteration;
     state.lane.current = Some((landing, LaneStage::Closing));
     settle::close_task(state, id, close, SettlingFrom::Lane, out);
-}
-
-fn note_meddling(
-    state: &State,
-    iteration: IterationId,
-    foreign: Option<String>,
-    restored: bool,
-    out: &mut Vec<Effect>,
-) {
-    let branch = &state.config.run_branch;
-    if let Some(foreign) = foreign {
-        notice(
-            out,
-            Some(iteration),
-            format!("somebody moved {branch} to {foreign}; it was put back and not built upon"),
-        );
-    }
-    if restored {
-        notice(out, Some(iteration), format!("somebody deleted {branch}; it was made again"));
-    }
 }
 
 /// The close is answered: the lane is free for the next result.

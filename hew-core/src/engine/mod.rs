@@ -36,6 +36,7 @@ pub mod config;
 mod dispatch;
 pub mod effect;
 mod ending;
+mod escaped;
 pub mod event;
 mod failing;
 mod iteration;

@@ -121,6 +121,8 @@ pub(crate) struct Findings {
     /// The tracker or the repository needs a person's hand.
     pub(crate) needs_person: bool,
     pub(crate) remedies: Vec<String>,
+    /// An agent moved the target: why nothing is delivered there before a person has looked.
+    pub(crate) target_escaped: Option<String>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.
@@ -333,6 +335,11 @@ impl State {
     /// The commit that the run branch has to be at: the last landing.
     pub fn tip(&self) -> &CommitId {
         &self.lane.tip
+    }
+
+    /// Where the run branch may be when the run begins: at the tip, or where a process that is gone has moved it to.
+    pub fn first_tips(&self) -> Vec<CommitId> {
+        [self.lane.tip.clone()].into_iter().chain(self.inherited.landed()).collect()
     }
 
     /// Workers without an iteration.

@@ -4,8 +4,8 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
 use super::{
-    ahead, baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, pickup, planner,
-    settle, spent, stopping, verifying,
+    ahead, baseline, collected, dispatch, ending, escaped, failing, iteration, lane, lane_queue, pickup,
+    planner, settle, spent, stopping, verifying,
 };
 use crate::clock::Now;
 use crate::record::JournalEvent;
@@ -30,6 +30,8 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             spent::used(state, iteration, usage, (cost_usd, model), &mut out);
         }
         Event::Exited { iteration, result } => iteration::exited(state, iteration, result, now, &mut out),
+        Event::Escaped { about, escapes } => escaped::escaped(state, about, escapes, &mut out),
+        Event::ForeignChanged(changes) => escaped::foreign(changes, &mut out),
         Event::Collected { iteration, result } => collected::taken_in(state, iteration, result, &mut out),
         Event::BaselineEnded(result) => baseline::ended(state, result, &mut out),
         Event::Merged(result) => lane::merged(state, result, &mut out),

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::escape::{Change, Subject};
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
 use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
 
@@ -76,6 +77,16 @@ pub struct Advance {
     pub meddled: Option<(CommitId, RefName)>,
     /// The branch was missing and was made again.
     pub restored: bool,
+}
+
+impl Advance {
+    /// What somebody else had done to the run branch, whose tip this is; none if nobody had.
+    pub fn foreign_change(&self, branch: &BranchName, tip: &CommitId) -> Option<Change> {
+        let after = self.meddled.as_ref().map(|(commit, _)| commit.to_string());
+        let subject = Subject::Branch(branch.to_string());
+        let is_meddled = after.is_some() || self.restored;
+        is_meddled.then(|| Change { subject, before: Some(tip.to_string()), after })
+    }
 }
 
 /// Moves the run branch from tip to candidate. If the ref is not at the tip, somebody meddled: the foreign value is

@@ -15,6 +15,7 @@ pub use super::parts::{
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
+use crate::escape::{Change, Escape};
 use crate::exit::Exit;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
@@ -369,13 +370,32 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         spares_attempt: bool,
     },
-    /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
+    /// Something was seen that a person should know: a leaked process, a folder that is kept.
     Noticed {
         /// The iteration, if it belongs to one.
         #[serde(default)]
         about: Option<IterationId>,
         /// What, for people.
         text: String,
+    },
+    /// An agent changed what is not its own, and that is known. The iteration fails, if it is known which one it was.
+    Escaped {
+        /// The iteration.
+        #[serde(default)]
+        about: Option<IterationId>,
+        /// What it did, each with what shows it.
+        escapes: Vec<Escape>,
+        /// How many more there are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
+    },
+    /// Something that agents share with the user changed, and nothing shows that an agent did it: it fails nothing.
+    ForeignChange {
+        /// What changed; each thing is told once in a run.
+        changes: Vec<Change>,
+        /// How many more there are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
     },
     /// A running agent told what it has used so far. What it tells at its end stands with its end.
     Used {
@@ -571,6 +591,8 @@ impl JournalEvent {
             | Self::Conflicted { .. }
             | Self::Gated { .. }
             | Self::Noticed { .. }
+            | Self::Escaped { .. }
+            | Self::ForeignChange { .. }
             | Self::Used { .. }
             | Self::RetryPlanned { .. }
             | Self::RuntimeChanged { .. }

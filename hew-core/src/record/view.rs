@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod batch;
+pub mod escapes;
 pub mod iteration;
 pub mod models;
 pub mod moment;
@@ -28,6 +29,7 @@ use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, W
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
 pub use batch::{BatchCounts, BatchView, PlannerView};
+pub use escapes::{EscapesView, ForeignView, OfIteration};
 pub use iteration::{ConflictView, IterationView};
 pub use models::{ModelTotals, Models};
 pub use moment::Moment;
@@ -96,6 +98,8 @@ pub struct RunView {
     pub settings_changed: BTreeSet<TaskId>,
     /// What is left over in scope.
     pub leftovers: Vec<LeftoverRecord>,
+    /// What changed that agents share with the user.
+    pub escapes: EscapesView,
     /// The first notices.
     pub notices: Vec<NoticeView>,
     /// Number of all notices.
@@ -254,6 +258,9 @@ impl RunView {
                 self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
             }
             JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
+            JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => {
+                self.escapes.take(event, moment.at);
+            }
             JournalEvent::StopRequested { reason, detail, now } => {
                 let detail = detail.clone();
                 self.stop = Some(StopView { reason: *reason, detail, now: *now, at: moment });
@@ -509,11 +516,13 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Landed { iteration, .. }
         | JournalEvent::TaskChanged { iteration, .. }
         | JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
+        JournalEvent::Escaped { about, .. } => *about,
         JournalEvent::RunStarted { .. }
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Noticed { .. }
+        | JournalEvent::ForeignChange { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }

@@ -1,6 +1,7 @@
 //! One plain line an event, for whoever watches a run.
 
 mod batches;
+mod escapes;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
@@ -62,6 +63,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             Some(iteration) => format!("noticed: {iteration}: {text}"),
             None => format!("noticed: {text}"),
         },
+        JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => escapes::line(event)?,
         JournalEvent::StopRequested { reason, detail, .. } => {
             let what = view.stop.as_ref().map(|stop| stopping::words(view, stop));
             format!("stop ({}): {detail}: {}", reason.as_str(), what.unwrap_or_default())

@@ -12,6 +12,7 @@ use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
 use chrono::{DateTime, Utc};
 
+use crate::escape::Escape;
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::event::{DeliveryRecord, StopReason, VerifyOutcome};
 use crate::record::view::{RunHeader, iteration_of};
@@ -122,6 +123,8 @@ pub struct Unfinished {
     pub delivery: Option<DeliveryRecord>,
     /// What the target had, or was refused, last.
     pub delivered_tip: CommitId,
+    /// What agents changed that is not theirs and was not put back, each with the iteration, if that is known.
+    pub escapes: Vec<(Option<IterationId>, Escape)>,
 }
 
 impl Unfinished {
@@ -159,6 +162,7 @@ impl Unfinished {
             delivering: None,
             delivery: None,
             delivered_tip: launch.clone(),
+            escapes: Vec::new(),
             launch,
         })
     }
@@ -187,6 +191,13 @@ impl Unfinished {
                 self.guard = Some(detail.clone());
             }
             JournalEvent::MadeAhead { worker, worktree } => self.seat(*worker, worktree),
+            JournalEvent::Escaped { about, escapes, .. } => {
+                if let Some(open) = about.and_then(|id| self.open.get_mut(&id)) {
+                    open.escaped(escapes);
+                }
+                let left = escapes.iter().filter(|escape| !escape.put_back);
+                self.escapes.extend(left.map(|escape| (*about, escape.clone())));
+            }
             JournalEvent::Landed { sha, .. } => {
                 self.tip = sha.clone();
                 self.landed += 1;

@@ -17,6 +17,7 @@ pub mod price;
 pub mod problem;
 pub mod schema;
 pub mod secret;
+pub mod secret_stream;
 pub mod trust;
 pub mod typed;
 pub mod usd;
@@ -146,6 +147,37 @@ pub enum OnRed {
     Hold,
 }
 
+/// `loop.isolation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A worktree of the repository: files, index and HEAD are its own.
+    Worktree,
+    /// A clone that borrows the repository's objects: stash, settings, hooks and refs are its own, too.
+    Clone,
+}
+
+/// `loop.sandbox.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// Programs of a run may write what the person may.
+    Off,
+    /// They may write little more than their own clone.
+    Worktree,
+    /// They reach nothing of the network but the runtime's endpoint, besides.
+    Strict,
+}
+
+impl SandboxMode {
+    /// The word that settings have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Worktree => "worktree",
+            Self::Strict => "strict",
+        }
+    }
+}
+
 /// How a runtime is given its prompt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PromptVia {
@@ -248,6 +280,10 @@ pub struct Settings {
     pub worktree_link: Sourced<Vec<String>>,
     pub worktree_setup: Sourced<Option<String>>,
     pub worktree_setup_inputs: Sourced<Vec<String>>,
+    /// As it was set; [`Settings::is_cloned`] is what counts.
+    pub isolation: Sourced<Isolation>,
+    pub sandbox: Sourced<SandboxMode>,
+    pub sandbox_write: Sourced<Vec<PathBuf>>,
     pub env_pass: Sourced<Vec<String>>,
     pub env_allow_push: Sourced<bool>,
     pub collect_max_bytes: Sourced<u64>,
@@ -255,4 +291,16 @@ pub struct Settings {
     pub transcript_max_bytes: Sourced<u64>,
     pub shell_allow_task_commands: Sourced<bool>,
     pub runtime_defs: BTreeMap<RuntimeName, RuntimeDef>,
+}
+
+impl Settings {
+    /// Workers have clones: they are asked for, or a sandbox needs them.
+    pub fn is_cloned(&self) -> bool {
+        self.isolation.value == Isolation::Clone || self.is_sandboxed()
+    }
+
+    /// Programs of a run are kept from writing.
+    pub fn is_sandboxed(&self) -> bool {
+        self.sandbox.value != SandboxMode::Off
+    }
 }

@@ -71,7 +71,18 @@ fn first_parents(repo: &TestRepo, view: &RunView) -> Vec<CommitId> {
 fn worktrees(repo: &TestRepo) -> Vec<PathBuf> {
     let listed = repo.git(&["worktree", "list", "--porcelain"]);
     let paths = listed.lines().filter_map(|line| line.strip_prefix("worktree ")).map(PathBuf::from);
-    paths.filter(|path| path != repo.root()).collect()
+    paths.filter(|path| path != repo.root()).chain(clones(repo)).collect()
+}
+
+/// Clones that stand for worktrees: git knows nothing of them, their git folders stand beside them.
+pub(crate) fn clones(repo: &TestRepo) -> Vec<PathBuf> {
+    let folders =
+        |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_runs = folders(repo.hew_home().join("wt")).flat_map(folders);
+    of_runs
+        .filter(|path| path.extension().is_some_and(|end| end == "git"))
+        .map(|path| path.with_extension(""))
+        .collect()
 }
 
 fn nothing_is_left_running(repo: &TestRepo, ran: &Ran) {

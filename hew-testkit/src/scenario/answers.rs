@@ -310,6 +310,7 @@ impl World {
             timeout: Duration::from_secs(60),
             kill_grace: Duration::from_secs(1),
             env: Vec::new(),
+            sandbox: None,
         };
         let report = gate.run(&job, &stops(self.gate_stop)).map_err(|error| error.to_string())?;
         let proof = GateProof { command: job.command, tree, report, flaky: false };
@@ -383,6 +384,7 @@ fn plan(
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
+        tracker_folder: None,
         remotes: Vec::new(),
         tracker_env: BTreeMap::new(),
     };

@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::RunId;
@@ -97,8 +97,9 @@ impl Store for RunFolder {
         let durable = entries.iter().any(|entry| entry.event.must_outlive_power());
         let journal = self.journal()?;
         // On an error a part of the lines may be there: the next append opens the journal anew and cuts it off.
-        let written =
-            journal.write_all(&lines).and_then(|()| if durable { journal.sync_data() } else { Ok(()) });
+        let written = still_there(journal)
+            .and_then(|()| journal.write_all(&lines))
+            .and_then(|()| if durable { journal.sync_data() } else { Ok(()) });
         if written.is_err() {
             self.journal = None;
         }
@@ -126,6 +127,11 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     create_private_dir(folder)
         .and_then(|()| write_atomically(path, content))
         .map_err(|error| store_error(path, error))
+}
+
+/// A journal that was deleted with its folder would take every line, and nobody would ever find them.
+fn still_there(journal: &File) -> io::Result<()> {
+    if journal.metadata()?.nlink() > 0 { Ok(()) } else { Err(io::Error::other("it was deleted")) }
 }
 
 /// Opens a journal for appending, makes it if needed, and cuts a torn last line off.

@@ -250,6 +250,19 @@ that can't be read is named by its number and nothing is changed, unless --skip-
     row("config validate", &["hew config validate"], NEVER_ABSENT),
     noted(
         row(
+            "doctor",
+            &["hew doctor", "hew doctor --fix", "hew doctor --json"],
+            &[
+                ("0", "nothing to do, or nothing left to do after --fix"),
+                ("1", "something is to be done; each is listed with why and a command"),
+                ("2", "bad flags"),
+                BUG,
+            ],
+        ),
+        "Without --fix it only looks. Outside of a project it looks at the machine alone.",
+    ),
+    noted(
+        row(
             "trust",
             &["hew trust --show", "hew trust"],
             &[("0", "trusted, or there is nothing to trust"), ("1", "--show: not trusted"), USAGE, BUG],

@@ -46,12 +46,12 @@ impl Telling {
             let streamer = Streamer { ui: ui.clone(), journal: Journal::new(run), told };
             telling.spawn("events", move |wake| streamer.run(&wake))?;
         }
+        let (sender, drawers) = unbounded();
+        terminal_signals::forward(sender, &[])?;
         if !ui.is_quiet() {
             let (news, screen) = match Stream::Stderr.size() {
                 Some(size) if !ui.is_json() && Stream::Stderr.can_be_drawn_on() => {
-                    let (sender, news) = unbounded();
-                    terminal_signals::forward(sender, &[])?;
-                    (news, Some(Screen::new(Stream::Stderr, size)))
+                    (drawers, Some(Screen::new(Stream::Stderr, size)))
                 }
                 _ => (never(), None),
             };

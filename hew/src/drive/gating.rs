@@ -9,6 +9,7 @@ use hew_core::ids::{CommitId, TreeId};
 use hew_core::land::gate::{GateJob, GateProof};
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::land::tip_definition::{both_definitions, changed_definition};
+use hew_core::plan::command_sandbox;
 use hew_core::plan::env::plan_gate_env;
 use hew_core::worktree::Alteration;
 
@@ -44,6 +45,7 @@ pub(super) fn run_gate(
         timeout: rig.settings.gate_timeout.value,
         kill_grace: rig.settings.kill_grace.value,
         env: plan_gate_env(&rig.host.env, &rig.settings, &temp),
+        sandbox: command_sandbox(&rig.settings, &[run.lane.to_owned()], &temp),
     };
     let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
     fail_point::reach("gate", "");

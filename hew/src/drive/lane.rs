@@ -12,7 +12,7 @@ use hew_core::engine::{Event, LaneJob};
 use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
-use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
+use hew_core::land::merge_back::{self, Advance, Candidate, CandidateRequest, Keep};
 use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
@@ -25,6 +25,7 @@ use super::gating::{GateRun, run_gate, temp_folder};
 use super::seat;
 use super::set_up::{SetUp, SetUpPlace};
 use super::verifying;
+use super::watch::Watch;
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -33,10 +34,10 @@ pub(super) struct Order {
 }
 
 /// Does steps until the run lets go of the channel.
-pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+pub(super) fn run(rig: &Rig, watch: &Watch, orders: &Receiver<Order>, events: &Sender<Event>) {
     let mut lane = Lane::new(rig);
     for Order { job, stops } in orders {
-        let event = lane.perform(rig, job, &stops);
+        let event = lane.perform(rig, watch, job, &stops);
         super::send(events, event);
     }
 }
@@ -69,7 +70,7 @@ impl Lane {
         }
     }
 
-    fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
+    fn perform(&mut self, rig: &Rig, watch: &Watch, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
         match job {
             LaneJob::Baseline { commit } => Event::BaselineEnded(self.baseline(rig, &commit, stops)),
             LaneJob::Merge { iteration, task, actor, tip, work, attributes_changed } => {
@@ -87,18 +88,22 @@ impl Lane {
                 };
                 Event::Gated(self.gate(rig, &candidate, log, stops))
             }
-            LaneJob::Advance { from, to } => {
-                let place = &rig.place;
-                let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
-                Event::Advanced(advance.map_err(|error| error.to_string()))
-            }
+            LaneJob::Advance { from, to } => Event::Advanced(advance(rig, watch, &from, &to)),
             LaneJob::Verify { commit } => Event::Verified(self.verify(rig, &commit, stops)),
-            LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
+            LaneJob::Deliver { tip } => {
+                watch.settle();
+                let delivered = self.deliver(rig, &tip, stops);
+                watch.forget();
+                Event::Delivered(delivered)
+            }
             LaneJob::KeepConflict { task, work } => {
                 let result = keep_conflict(rig, &task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::CleanUp => Event::CleanedUp(cleanup::clean_up(rig)),
+            LaneJob::CleanUp => {
+                watch.settle();
+                Event::CleanedUp(cleanup::clean_up(rig))
+            }
         }
     }
 
@@ -263,6 +268,21 @@ impl Lane {
             }
         })
     }
+}
+
+/// Moves the run branch. What somebody else had put there is told to whoever may answer for it; where nobody runs who
+/// could, it is told with the answer.
+fn advance(rig: &Rig, watch: &Watch, from: &CommitId, to: &CommitId) -> Result<Advance, String> {
+    let place = &rig.place;
+    let moved =
+        watch.while_moving(to, || merge_back::advance(&*rig.git, &place.run_branch, from, to, &place.run));
+    let mut moved = moved.map_err(|error| error.to_string())?;
+    if let Some(change) = moved.foreign_change(&place.run_branch, from)
+        && watch.meddled(change)
+    {
+        moved = Advance { meddled: None, restored: false };
+    }
+    Ok(moved)
 }
 
 /// A tree that the gate has to pass.

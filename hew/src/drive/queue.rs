@@ -90,7 +90,10 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
 
 /// A parked task that is taken up again is no longer parked.
 fn claim(tracker: &dyn TaskEditor, task: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
-    let outcome = tracker.claim(task, actor)?;
+    let outcome = tracker.claim(task, actor).inspect_err(|_| {
+        // It may have been made all the same, and a claim that nobody works on would keep the task from everybody.
+        let _ = tracker.release(task, actor);
+    })?;
     if let ClaimOutcome::Won(won) = &outcome
         && won.has_label(PARKED_LABEL)
     {

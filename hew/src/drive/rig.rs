@@ -20,8 +20,12 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
 use crate::adapters::host;
+use crate::adapters::secrets;
 use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
+
+/// The program that runs, as it was started: another version that is put in its place meanwhile speaks otherwise to shims.
+const RUNNING_PROGRAM: &str = "/proc/self/exe";
 
 /// Which run, and where it is.
 #[derive(Debug, Clone)]
@@ -122,13 +126,14 @@ impl Rig {
         prefix: PromptPrefix,
     ) -> Self {
         let git = RepoGit::new(&context.project.common_dir);
-        let program = hew_program();
+        let program = PathBuf::from(RUNNING_PROGRAM);
+        let secrets = secrets::of(&context.settings);
         Self {
             // Without their names, pushes are still blocked by address.
             remotes: git.remotes().unwrap_or_default(),
             git: Arc::new(git),
-            spawner: Arc::new(ProcessSpawner::new(program.clone())),
-            gates: Arc::new(ProcessGate::new(program)),
+            spawner: Arc::new(ProcessSpawner::new(program.clone(), secrets.clone())),
+            gates: Arc::new(ProcessGate::new(program, secrets)),
             tracker,
             beads_dir: None,
             clock: Arc::new(SystemClock::start()),
@@ -150,6 +155,11 @@ impl Rig {
         self.beads_dir.iter().filter_map(|folder| folder.file_name()).map(PathBuf::from).collect()
     }
 
+    /// The folder in which tasks are kept.
+    pub fn tracker_folder(&self) -> PathBuf {
+        tracker_folder(self.beads_dir.as_deref(), &self.common_dir)
+    }
+
     /// Puts a folder aside: it is not removed at the end of the run.
     ///
     /// # Panics
@@ -168,9 +178,14 @@ pub(crate) fn tracker_env(
     beads_dir.map(|folder| bd::agent_env(folder, &run.actor(iteration))).unwrap_or_default()
 }
 
+/// The folder in which tasks are kept: bd's, or that of the embedded store.
+pub(crate) fn tracker_folder(beads_dir: Option<&Path>, common_dir: &Path) -> PathBuf {
+    beads_dir.map_or_else(|| common_dir.join("hew/tracker"), Path::to_owned)
+}
+
 /// This very program.
 fn hew_program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
+    std::env::current_exe().unwrap_or_else(|_| RUNNING_PROGRAM.into())
 }
 
 /// The folder of this program.

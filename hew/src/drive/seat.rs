@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::ids::{BranchName, CommitId, WorkerId};
-use hew_core::worktree::prepare::{PrepareRequest, Prepared, prepare};
+use hew_core::worktree::prepare::{PrepareRequest, Prepared, make, prepare};
 use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
@@ -84,6 +84,12 @@ impl Seat {
         }
     }
 
+    /// Whoever worked here changed what was not its own: whatever else it may have left goes, and set-up runs again.
+    pub(super) fn distrust(&mut self) {
+        self.depth = CleanDepth::Everything;
+        self.set_up.forget();
+    }
+
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
     pub(super) fn leave_folder(&mut self, rig: &Rig) {
         rig.keep_folder(self.path(rig));
@@ -96,7 +102,8 @@ impl Seat {
     /// they may take long, and the task may never come.
     pub(super) fn make_ahead(&mut self, rig: &Rig, base: CommitId) -> Result<(), String> {
         let start = WorktreeStart { branch: Some(self.branch(rig)), commit: base };
-        rig.git.add_worktree(&self.path(rig), &start).map_err(|error| error.to_string())?;
+        make(&*rig.git, &self.path(rig), &start, rig.settings.is_cloned())
+            .map_err(|error| error.to_string())?;
         self.exists = true;
         self.depth = CleanDepth::Nothing;
         Ok(())
@@ -118,6 +125,7 @@ impl Seat {
             must_contain,
             exists: self.exists,
             depth: std::mem::replace(&mut self.depth, CleanDepth::KeepIgnored),
+            is_cloned: rig.settings.is_cloned(),
         };
         let fresh = match prepare(&*rig.git, &request).map_err(|error| error.to_string())? {
             Prepared::Ready { fresh } => fresh,

@@ -1,6 +1,7 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
+use crate::escape::Escape;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{BatchSource, GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
@@ -105,6 +106,8 @@ pub struct IterationView {
     pub removed: u64,
     /// The tree that is to be landed.
     pub candidate_tree: Option<TreeId>,
+    /// What its agent changed that is not its own.
+    pub escapes: Vec<Escape>,
     /// Work that did not merge.
     pub conflict: Option<ConflictView>,
     /// The latest gate on its candidate.
@@ -168,6 +171,7 @@ impl IterationView {
             added: 0,
             removed: 0,
             candidate_tree: None,
+            escapes: Vec::new(),
             conflict: None,
             gate: None,
             gate_count: 0,
@@ -248,6 +252,7 @@ impl IterationView {
             JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
                 self.cooldown_engaged = true;
             }
+            JournalEvent::Escaped { escapes, .. } => self.escapes.extend(escapes.iter().cloned()),
             JournalEvent::Collected { .. } => self.collected(event),
             JournalEvent::Queued { .. } => self.reach(Phase::Queued),
             JournalEvent::Candidate { tree, .. } => {

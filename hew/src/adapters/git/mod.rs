@@ -6,6 +6,7 @@
 //! | `servant` | git processes that answer many questions |
 //! | `admin` | a worktree's `.git` file and git's record of it, as files |
 //! | `discard` | removing folders: renamed aside first, read-only folders too |
+//! | `clone`, `clone_settings` | clones in place of worktrees |
 //! | `worktrees` | making, resetting, listing, removing worktrees |
 //! | `inspect` | what lies in a worktree |
 //! | `leftovers` | committing what an agent left uncommitted |
@@ -14,12 +15,15 @@
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
 //! | `stale` | locks that a killed git left behind |
+//! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
 //!
 //! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
 //! one upwards; hew's own calls run no hooks, sign nothing and start no background work.
 
 mod admin;
+pub(crate) mod clone;
+mod clone_settings;
 mod discard;
 mod forward;
 mod history;
@@ -31,6 +35,7 @@ mod refs;
 pub(crate) mod run;
 mod servant;
 mod stale;
+mod surroundings;
 mod worktrees;
 
 use std::ffi::OsString;
@@ -50,6 +55,7 @@ use super::fail_point;
 
 pub(crate) use self::discard::discard;
 pub use self::run::process_count;
+pub(crate) use self::surroundings::{FileSettings, mark_of};
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
 const OWN_SETTINGS: [(&str, &str); 13] = [
@@ -80,6 +86,7 @@ pub struct RepoGit {
     records: RwLock<()>,
     environment: Vec<(OsString, OsString)>,
     servants: AllServants,
+    clone_settings: clone_settings::CloneSettings,
 }
 
 /// Servants by what they can do.
@@ -104,6 +111,7 @@ impl RepoGit {
             records: RwLock::new(()),
             environment: Vec::new(),
             servants: AllServants::default(),
+            clone_settings: clone_settings::CloneSettings::default(),
         }
     }
 
@@ -122,6 +130,11 @@ impl RepoGit {
     /// A call on the repository as a whole.
     fn on_repository(&self) -> GitCall {
         self.call_in(&self.common_dir).env("GIT_DIR", &self.common_dir).settings(&OWN_SETTINGS)
+    }
+
+    /// A call on a git folder of a clone, whether or not its folder is there.
+    fn in_git_folder(&self, folder: &Path) -> GitCall {
+        self.call_in(folder).env("GIT_DIR", folder).settings(&OWN_SETTINGS)
     }
 
     /// A call in one of its worktrees. Git is told where everything is and looks for nothing.
@@ -168,6 +181,19 @@ impl RepoGit {
     /// A commit is reachable from a branch, `except` left out, or from one of hew's own refs.
     pub fn is_kept(&self, commit: &CommitId, except: Option<&BranchName>) -> Result<bool, GitError> {
         refs::is_kept(self, commit, except)
+    }
+
+    /// The same for what lies in a worktree: a branch of a clone's own counts.
+    pub fn is_kept_at(&self, path: &Path, commit: &CommitId) -> Result<bool, GitError> {
+        match clone::find(&self.common_dir, path) {
+            Some(linked) => refs::is_kept_by(self.in_git_folder(&linked.admin), commit, None),
+            None => refs::is_kept(self, commit, None),
+        }
+    }
+
+    /// Where a clone stands, its folder there or not; none where there is no clone that can be read.
+    pub fn clone_entry(&self, path: &Path) -> Result<Option<WorktreeEntry>, GitError> {
+        clone::entry(self, path)
     }
 
     /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
@@ -226,6 +252,22 @@ impl GitClient for RepoGit {
 
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
         done("add_worktree", worktrees::add(self, path, start))
+    }
+
+    fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        clone::add(self, path, start)
+    }
+
+    fn own_refs(&self, path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        let found = clone::find(&self.common_dir, path);
+        found.map_or(Ok(Vec::new()), |linked| clone::own_refs(self, &linked))
+    }
+
+    fn take_over(&self, path: &Path, commits: &[CommitId]) -> Result<(), GitError> {
+        match clone::find(&self.common_dir, path) {
+            Some(linked) => forward::fetch(self, &linked.admin, commits),
+            None => Ok(()),
+        }
     }
 
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {

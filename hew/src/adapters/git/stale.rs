@@ -6,11 +6,12 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::admin;
+use super::{admin, clone};
 
 /// Removes the locks in git's records of a worktree.
 pub(super) fn clear_worktree(common_dir: &Path, worktree: &Path) -> io::Result<()> {
-    for record in admin::records_of(common_dir, worktree)? {
+    let clone = clone::find(common_dir, worktree).map(|found| found.admin);
+    for record in admin::records_of(common_dir, worktree)?.into_iter().chain(clone) {
         clear_below(&record)?;
     }
     Ok(())

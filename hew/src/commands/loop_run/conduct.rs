@@ -42,34 +42,32 @@ pub(super) struct Ready {
     pub(super) outcome: OutcomeWatch,
 }
 
-/// What a run hears from outside, from before its first event on.
+/// What a run hears from outside, as events.
 pub(super) struct Ears {
+    sender: Sender<Event>,
     events: Receiver<Event>,
-    _watch: TrackerWatch,
+    watch: Option<TrackerWatch>,
 }
 
-/// Signals, control socket, stop files and the tracker's folder, all as events.
+/// Signals.
+pub(super) fn hear_signals() -> Result<Ears, Failure> {
+    let (sender, events) = unbounded();
+    signals::forward(sender.clone())
+        .map_err(|error| Failure::usage("signals can't be watched").because(error))?;
+    Ok(Ears { sender, events, watch: None })
+}
+
+/// Control socket, stop files and the tracker's folder, too.
 pub(super) fn listen(
+    ears: Ears,
     context: &Context,
     stop_file: Option<&Path>,
     run_folder: &Path,
     tracker: &Opened,
 ) -> Result<Ears, Failure> {
-    let (events_in, events) = unbounded();
-    let watch = watch(context, stop_file, run_folder, tracker, &events_in)?;
-    Ok(Ears { events, _watch: watch })
-}
-
-fn watch(
-    context: &Context,
-    stop_file: Option<&Path>,
-    run_folder: &Path,
-    tracker: &Opened,
-    events: &Sender<Event>,
-) -> Result<TrackerWatch, Failure> {
     let failed =
         |what: &str, error: std::io::Error| Failure::usage(format!("{what} can't be watched")).because(error);
-    signals::forward(events.clone()).map_err(|error| failed("signals", error))?;
+    let events = &ears.sender;
     control::listen(run_folder, events.clone()).map_err(|error| failed("the control socket", error))?;
     let mut stop_files = vec![run_folder.join(".stop")];
     stop_files.extend(stop_file.map(absolute));
@@ -82,7 +80,9 @@ fn watch(
     let watch = FileWatch::new(&stop_files).map_err(|error| failed("the stop file", error))?;
     let seen = move |file: PathBuf| if file.exists() { stop_file_seen(&file) } else { Event::Woke };
     watch.forward(events.clone(), seen).map_err(|error| failed("the stop file", error))?;
-    tracker.watch(&context.project, events.clone()).map_err(|error| failed("the tracker", error))
+    let watch =
+        tracker.watch(&context.project, events.clone()).map_err(|error| failed("the tracker", error))?;
+    Ok(Ears { watch: Some(watch), ..ears })
 }
 
 pub(super) fn absolute(path: &Path) -> PathBuf {
@@ -99,12 +99,14 @@ pub(super) fn conduct(context: &Context, ready: Ready, ears: Ears, ui: &Ui) -> R
     let Ready { lock, rig, state, first, view, outcome } = ready;
     let place = rig.place.clone();
     let mut narration = Narration::start(ui, &place.folder, view.clone())?;
+    let Ears { sender, events, watch } = ears;
+    drop(sender);
     // Signals are heard until the end is noted: before that none of them may end the process.
-    let heard = ears.events.clone();
-    let driven = record_and_drive(rig, state, ears.events, (first, view), outcome, &mut narration);
+    let heard = events.clone();
+    let driven = record_and_drive(rig, state, events, (first, view), outcome, &mut narration);
     control::close(&place.folder);
     let noted = driven.and_then(|ended| note_end(context, &place, &ended).map(|()| ended));
-    drop(heard);
+    drop((heard, watch));
     // From here on only printing is left, and that may take as long as nobody reads.
     drop(lock);
     narration.finish();

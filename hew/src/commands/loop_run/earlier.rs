@@ -86,6 +86,22 @@ fn undelivered<'a>(
     Ok(missing)
 }
 
+/// Runs that have ended with a result that their target lacks, whichever that is.
+pub(in crate::commands) fn undelivered_everywhere<'a>(
+    runs: &'a [LedgerRun],
+    git: &RepoGit,
+) -> Result<Vec<&'a LedgerRun>, Failure> {
+    let mut missing = Vec::new();
+    for run in runs.iter().filter(|run| run.is_undelivered()) {
+        if let Some(target) = &run.target_branch
+            && is_missing(run, git, target)?
+        {
+            missing.push(run);
+        }
+    }
+    Ok(missing)
+}
+
 fn refusal(run: &LedgerRun, target: &BranchName) -> Failure {
     let id = &run.run_id;
     Failure::with_code(code::PERSON, format!("run {id} landed work that is not on {target} yet"))

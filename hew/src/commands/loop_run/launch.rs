@@ -12,7 +12,7 @@ use hew_core::settings::Settings;
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::{BranchCreation, GitClient, names};
 
-use super::conduct::{Ready, conduct, listen, unwritable};
+use super::conduct::{Ready, conduct, hear_signals, listen, unwritable};
 use super::earlier;
 use super::flags::{self, OwnFlags};
 use super::frozen;
@@ -55,8 +55,10 @@ pub(super) fn launch(
     }
     let prefix = prefix(&*tracker.tasks, &context.settings)?;
     let flags = OwnFlags::of(args);
+    // Heard before there is anything of the run: what comes from here on ends it as a run, with its record.
+    let ears = hear_signals()?;
     let place = take_place(context, &flags, checked, run)?;
-    let ears = listen(context, flags.stop_file.as_deref(), &place.folder, tracker)?;
+    let ears = listen(ears, context, flags.stop_file.as_deref(), &place.folder, tracker)?;
     let state = State::new(frozen::run_config(&context.settings, &flags, &checked.scope, &place));
     let first = frozen::run_started(context, &flags, checked, &place, tracker.in_use.clone());
     let wants_delivery = context.settings.deliver.value && place.target.is_some();

@@ -37,9 +37,10 @@ mod revive;
 mod scope;
 
 pub(super) use dry_run::DryRun;
+pub(super) use earlier::undelivered_everywhere;
 pub(crate) use look_ahead::LookAhead;
 use preflight::launch_target;
-pub(crate) use preflight::{find_gate, missing_program};
+pub(crate) use preflight::{find_gate, missing_program, room};
 pub(super) use resume::{NotResumed, run as resume};
 
 use super::context::Context;

@@ -14,7 +14,7 @@ use hew_core::resume::{NotResumable, Unfinished, UnfinishedFold};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::conduct::{Ready, conduct, ended_line, listen, unwritable};
+use super::conduct::{Ready, conduct, ended_line, hear_signals, listen, unwritable};
 use super::flags::OwnFlags;
 use super::frozen::OutcomeWatch;
 use super::launch::{held, own_start, own_worktrees};
@@ -70,6 +70,7 @@ fn has_journal(run: &LedgerRun) -> bool {
 /// Goes on with one run. Answers its exit code.
 pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Failure> {
     let lock = ProjectLock::acquire(&here.project.shared_dir, &run.run_id).map_err(held)?;
+    let ears = hear_signals()?;
     let folder = folder_of(run);
     let Journal { before, view, outcome, warning } = match read(run, &folder)? {
         Ok(journal) => journal,
@@ -90,7 +91,7 @@ pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Fail
     revive::clear_locks(&git, &before)?;
     let evidence = revive::evidence(&git, &tracker, &before, &place, ui)?;
     let rig = revive::rig(&context, &flags, &tracker, &before, place.clone())?;
-    let ears = listen(&context, flags.stop_file.as_deref(), &folder, &tracker)?;
+    let ears = listen(ears, &context, flags.stop_file.as_deref(), &folder, &tracker)?;
     own_worktrees(&context, &place.worktrees(), &run.run_id, own_start())?;
     ledger::append(&context.project.shared_dir, resumed_line(&run.run_id)).map_err(unwritable)?;
     let state = revive::state(&context, &flags, *before, evidence, &place)?;
