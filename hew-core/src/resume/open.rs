@@ -45,6 +45,8 @@ pub struct OpenIteration {
     pub is_queued: bool,
     /// The latest merge of its work into the run branch.
     pub candidate: Option<CommitId>,
+    /// The gate was green on that merge.
+    pub is_proven: bool,
     /// The run branch moved to this, and that was written down.
     pub landed: Option<CommitId>,
     /// The latest merge that did not work.
@@ -74,6 +76,7 @@ impl OpenIteration {
             collected: None,
             is_queued: false,
             candidate: None,
+            is_proven: false,
             landed: None,
             conflict: None,
             red_gate: None,
@@ -99,7 +102,10 @@ impl OpenIteration {
                 self.collected = Some(CollectedBefore { head, anchor, seq });
             }
             JournalEvent::Queued { .. } => self.is_queued = true,
-            JournalEvent::Candidate { candidate, .. } => self.candidate = Some(candidate.clone()),
+            JournalEvent::Candidate { candidate, .. } => {
+                self.candidate = Some(candidate.clone());
+                self.is_proven = false;
+            }
             JournalEvent::Conflicted { tip, work, anchor, files, .. } => {
                 self.conflict = Some(FailedMerge {
                     tip: tip.clone(),
@@ -110,6 +116,7 @@ impl OpenIteration {
             }
             JournalEvent::Gated { gate, .. } => {
                 let is_red = !gate.is_green() || gate.tampered.is_some();
+                self.is_proven = !is_red;
                 self.red_gate = is_red.then(|| (gate.command.clone(), gate.log.clone()));
             }
             JournalEvent::Landed { sha, .. } => self.landed = Some(sha.clone()),
