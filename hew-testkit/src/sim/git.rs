@@ -124,6 +124,18 @@ impl GitClient for WatchedGit {
         self.rough("worktree add", || self.repo.add_worktree(path, start))
     }
 
+    fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        self.rough("clone", || self.repo.add_clone(path, start))
+    }
+
+    fn own_refs(&self, path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        self.call("for-each-ref", || self.repo.own_refs(path))
+    }
+
+    fn take_over(&self, path: &Path, commits: &[CommitId]) -> Result<(), GitError> {
+        self.call("fetch", || self.repo.take_over(path, commits))
+    }
+
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
         self.rough("worktree add", || self.repo.add_merge_place(path, commit))
     }

@@ -128,6 +128,7 @@ impl World {
             start: WorktreeStart { branch: Some(seat.branch(&run)), commit: base },
             must_contain,
             exists: seat.exists,
+            is_cloned: false,
             depth: std::mem::replace(&mut seat.depth, CleanDepth::KeepIgnored),
         };
         let fresh = match prepare(&*self.git, &request).map_err(|error| error.to_string())? {
@@ -157,6 +158,8 @@ impl World {
             git_common_dir: PathBuf::from("git"),
             session: uuid4(0),
             temp: folder.join("tmp"),
+            shared_temp: folder.join("tmp"),
+            tracker_folder: None,
             folder,
             port_base: 20_000,
             hew_folder: PathBuf::from("bin"),

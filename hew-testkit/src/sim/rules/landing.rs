@@ -46,9 +46,6 @@ impl Rules {
         if Some(name) == self.target.as_ref() {
             let is_forward = matches!(*by, "forward_checkout" | "forward_branch");
             ensure(is_forward, || format!("target: {name} was moved by {by}"))?;
-            ensure(self.stop.is_none_or(|stop| stop.signal.is_none()), || {
-                "target: delivered after a signal".to_owned()
-            })?;
             let (Some(from), Some(to)) = (from, to) else { return Err(format!("target: {moved:?}")) };
             let holds = repo.contains_all(to, std::slice::from_ref(from)).expect("a fake answers");
             ensure(holds, || format!("target: {from} was dropped from {name}"))?;
