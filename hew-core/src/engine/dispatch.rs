@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::effect::{Effect, SettleJob, WorkerJob};
+use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
 use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
@@ -11,7 +11,6 @@ use super::step::{notice, record};
 use super::{ahead, ending, failing, iteration, planning, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
-use crate::land::close::ReleaseRequest;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
@@ -300,10 +299,7 @@ pub(super) fn claimed(
         Ok(ClaimOutcome::HeldBy(holder)) => (format!("held by {holder}"), false),
         Ok(ClaimOutcome::NotOpen(status)) => (format!("no longer open: {status}"), false),
         Ok(ClaimOutcome::Missing) => ("no longer in the tracker".to_owned(), false),
-        Err(problem) => {
-            give_back(state, id, &task.id, out);
-            (problem, true)
-        }
+        Err(problem) => (problem, true),
     };
     // It stays excluded until the tracker changes: a list that lags behind must not make a busy loop.
     let times = state.lost.get(&task.id).map_or(0, |lost| lost.times) + 1;
@@ -317,21 +313,6 @@ pub(super) fn claimed(
     }
     state.spending.end(id, false);
     state.runtimes.give_up_probe(id.worker);
-}
-
-/// A claim without an answer may have been won all the same: what there is of it goes back. Nobody waits for that, for the
-/// tracker does one thing after another.
-fn give_back(state: &State, id: IterationId, task: &TaskId, out: &mut Vec<Effect>) {
-    let request = ReleaseRequest {
-        task: task.clone(),
-        actor: state.config.run.actor(id),
-        note: String::new(),
-        park: None,
-        bug: None,
-        keep_closed: true,
-        repeats: false,
-    };
-    out.push(Effect::Settle { iteration: id, job: SettleJob::Release(Box::new(request)) });
 }
 
 fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>, out: &mut Vec<Effect>) {

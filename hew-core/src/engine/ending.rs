@@ -185,17 +185,6 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
         state.findings.work_left = true;
         return LeftoverRecord { task: id, title, why };
     }
-    if let LeftoverReason::AssignedTo(holder) = &why
-        && holder.as_str().starts_with(&state.config.run.actor_prefix())
-    {
-        // The tracker would not take it back, or never said that it had given it.
-        state.findings.needs_person = true;
-        let remedy = format!("hew task reopen {id}");
-        let is_unclosed = state.unclosed.iter().any(|(_, close)| close.task == id);
-        if !is_unclosed && !state.findings.remedies.contains(&remedy) {
-            state.findings.remedies.push(remedy);
-        }
-    }
     let is_work = matches!(why, LeftoverReason::Ready | LeftoverReason::BlockedBy(_));
     let own = format!("hew/{}/", state.config.run);
     if matches!(&why, LeftoverReason::AssignedTo(holder) if holder.as_str().starts_with(&own)) {
