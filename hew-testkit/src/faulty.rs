@@ -130,6 +130,9 @@ impl<A: GitClient + ?Sized> GitClient for Faulty<A> {
         fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError>;
         fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError>;
         fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError>;
+        fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError>;
+        fn own_refs(&self, path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError>;
+        fn take_over(&self, path: &Path, commits: &[CommitId]) -> Result<(), GitError>;
         fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;
         fn reset_worktree(
             &self, path: &Path, start: &WorktreeStart, depth: CleanDepth,
