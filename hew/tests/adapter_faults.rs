@@ -202,6 +202,7 @@ fn go(faults: &Faults) -> FixedRun {
         prefix: PromptPrefix::new("", "", &[], false),
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),
+        seats: BTreeMap::new(),
         kept_folders: Mutex::new(BTreeSet::new()),
     });
     let store = FakeStore::default();

@@ -14,6 +14,8 @@ pub struct Place {
     pub checkout: PathBuf,
     /// The git folder that both share.
     pub common_dir: PathBuf,
+    /// The worktree is a clone: its branches and settings are its own, and not those that are watched.
+    pub is_cloned: bool,
 }
 
 /// What was reached for.
@@ -125,8 +127,12 @@ mod tests {
 
     #[test]
     fn paths_are_told_apart_by_where_they_lie() {
-        let place =
-            Place { worktree: "/h/wt/r/0".into(), checkout: "/p".into(), common_dir: "/p/.git".into() };
+        let place = Place {
+            worktree: "/h/wt/r/0".into(),
+            checkout: "/p".into(),
+            common_dir: "/p/.git".into(),
+            is_cloned: false,
+        };
         let reach = |path: &str, below| place.reach_of(Path::new(path), below);
         let text = |word: &str| word.to_owned();
         assert_eq!(reach("src/a", false), None);

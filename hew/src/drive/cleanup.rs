@@ -27,7 +27,9 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
     // The git folder of a clone goes with it, or stays with it.
     let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
-    let (put_aside, doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    // Of a folder that its agent removed git's record is left.
+    doomed.extend(kept.iter().filter(|path| !path.exists()).cloned());
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {

@@ -6,6 +6,8 @@ use hew_core::ids::{Actor, IterationId, TaskId};
 use hew_core::land::{close, verify};
 use hew_core::tracker::{ClaimOutcome, PARKED_LABEL, ReadyQuery, TaskEditor, TaskPatch, TrackerError};
 
+use crate::adapters::fail_point;
+
 /// Most leftovers that a run lists.
 const MAX_LEFTOVERS: usize = 10_000;
 
@@ -34,12 +36,29 @@ impl Order {
             _ => None,
         }
     }
+
+    /// A word for it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::ListReady(_) => "ready",
+            Self::Claim { .. } => "claim",
+            Self::Settle { job: SettleJob::Close(_), .. } => "close",
+            Self::Settle { job: SettleJob::Release(_), .. } => "release",
+            Self::ReadRunning(_) => "running",
+            Self::ListLeftovers(_) => "leftovers",
+            Self::LookAhead(_) => "ahead",
+            Self::NoteVerify(_) => "verify",
+        }
+    }
 }
 
 /// Serves calls until the run lets go of the channel.
 pub(super) fn run(tracker: &dyn TaskEditor, orders: &Receiver<Order>, events: &Sender<Event>) {
     for order in orders {
-        super::send(events, answer(tracker, order));
+        let kind = order.kind();
+        let event = answer(tracker, order);
+        fail_point::reach("tracker", kind);
+        super::send(events, event);
     }
 }
 
