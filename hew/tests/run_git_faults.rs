@@ -35,7 +35,7 @@ fn run_with_failing(at: usize) -> (LoopStage, [String; 2], Ran, usize) {
     let wrapper = format!(
         "#!/bin/sh\n[ -n \"$HEW_RUN_ID\" ] && exec {git} \"$@\"\nn=1\n\
          until mkdir {calls}/$n 2>/dev/null; do n=$((n + 1)); done\n\
-         if [ $n -eq {at} ]; then echo '{WORDS}' >&2; exit 1; fi\nexec {git} \"$@\"\n",
+         if [ $n -eq {at} ]; then echo '{WORDS}' >&2; exit 128; fi\nexec {git} \"$@\"\n",
         git = real_git().display(),
         calls = calls.display(),
     );
