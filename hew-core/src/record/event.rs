@@ -283,6 +283,34 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         symbols_touched: Vec<String>,
     },
+    /// The gate begins on the work, in its worker's worktree (`--merge end`).
+    Proving {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The work.
+        sha: CommitId,
+    },
+    /// The result passed its gate, if there is one, and waits on its worker's branch for the end of the run
+    /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
+    Stacked {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// The branch; unknown where its worktree was never made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<BranchName>,
+        /// The work that it stands on: what the worker did before, or the launch commit.
+        from: CommitId,
+        /// The work.
+        sha: CommitId,
+        /// It differs from what it stands on.
+        is_change: bool,
+        /// Why the task is done, in the words of its agent.
+        reason: String,
+    },
     /// The result waits for the lane; the worker is free.
     Queued {
         /// The iteration.
@@ -339,6 +367,9 @@ pub enum JournalEvent {
         sha: CommitId,
         /// Its number among the run's landings, from 1.
         number: u64,
+        /// Other iterations whose work landed with it: those of its worker's branch (`--merge end`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<IterationId>,
     },
     /// The tracker knows.
     TaskChanged {
@@ -570,6 +601,7 @@ impl JournalEvent {
             Self::RunStarted { .. }
             | Self::RunResumed { .. }
             | Self::Candidate { .. }
+            | Self::Stacked { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
@@ -587,6 +619,7 @@ impl JournalEvent {
             | Self::Spawned { .. }
             | Self::Exited { .. }
             | Self::Collected { .. }
+            | Self::Proving { .. }
             | Self::Queued { .. }
             | Self::Conflicted { .. }
             | Self::Gated { .. }

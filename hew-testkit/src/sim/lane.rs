@@ -58,6 +58,9 @@ impl World {
                 let result = self.keep_conflict(&task, &work);
                 Event::ConflictKept { task, result }
             }
+            LaneJob::MergeBranch { .. } | LaneJob::KeepBranch { .. } => {
+                unreachable!("runs of cases land each task when it is done")
+            }
             LaneJob::CleanUp => Event::CleanedUp(self.clean_up()),
         }
     }
@@ -106,10 +109,11 @@ impl World {
         };
         let candidate =
             merge_back::make_candidate(&*self.git, &request).map_err(|error| error.to_string())?;
-        let mut resolved = None;
+        let mut resolved = Vec::new();
         if let Candidate::Made { commit, .. } = &candidate {
             self.lane_is_at(commit);
-            resolved = resolves(&*self.git, task, commit).map_err(|error| error.to_string())?;
+            let of = resolves(&*self.git, task, commit).map_err(|error| error.to_string())?;
+            resolved.extend(of.into_iter().map(|of| (iteration, of)));
         }
         Ok(MergeView::Candidate { candidate, resolves: resolved })
     }

@@ -89,6 +89,7 @@ impl World {
                 vec![Event::Planned { iteration: id, result: Ok(view) }]
             }
             WorkerJob::Run { .. } => unreachable!("an agent is begun and ended by itself"),
+            WorkerJob::Prove { .. } => unreachable!("runs of cases land each task when it is done"),
             WorkerJob::Collect { task, title, base } => {
                 vec![Event::Collected { iteration: id, result: self.collect(id, &task, &title, base) }]
             }
@@ -135,8 +136,9 @@ impl World {
             Prepared::Ready { fresh } => fresh,
             Prepared::BaseIncomplete => return Err("the base lacks what a dependency landed".to_owned()),
         };
-        self.seat(id.worker).exists = true;
-        Ok(PreparedView { worktree: request.path.display().to_string(), fresh })
+        let seat = self.seat(id.worker);
+        seat.exists = true;
+        Ok(PreparedView { worktree: request.path.display().to_string(), branch: seat.branch(&run), fresh })
     }
 
     pub(super) fn plan(

@@ -29,6 +29,8 @@ pub struct StatusJson<'a> {
     ready_seen: Option<usize>,
     /// Tasks landed so far.
     landed: usize,
+    /// Tasks that are done on their worker's branch, which is merged at the end of the run.
+    waiting_for_merge: usize,
     /// Tasks parked so far.
     parked: u64,
     /// Iterations that began.
@@ -127,6 +129,7 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
         in_scope: header.and_then(|header| header.in_scope),
         ready_seen: view.ready_seen,
         landed: view.landed_tasks(),
+        waiting_for_merge: view.stacked().count(),
         parked: view.totals.parked,
         iterations: view.totals.iterations,
         tokens: spent.usage.total(),
