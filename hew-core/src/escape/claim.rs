@@ -12,8 +12,10 @@ pub struct Place {
     pub worktree: PathBuf,
     /// The user's checkout.
     pub checkout: PathBuf,
-    /// The git folder that both share.
+    /// The git folder of the user's repository.
     pub common_dir: PathBuf,
+    /// The worktree is a clone with branches, settings and hooks of its own: what git does there reaches nothing else.
+    pub is_clone: bool,
 }
 
 /// What was reached for.
@@ -125,8 +127,12 @@ mod tests {
 
     #[test]
     fn paths_are_told_apart_by_where_they_lie() {
-        let place =
-            Place { worktree: "/h/wt/r/0".into(), checkout: "/p".into(), common_dir: "/p/.git".into() };
+        let place = Place {
+            worktree: "/h/wt/r/0".into(),
+            checkout: "/p".into(),
+            common_dir: "/p/.git".into(),
+            is_clone: false,
+        };
         let reach = |path: &str, below| place.reach_of(Path::new(path), below);
         let text = |word: &str| word.to_owned();
         assert_eq!(reach("src/a", false), None);

@@ -214,8 +214,12 @@ mod tests {
     use crate::escape::claim::Reach;
 
     fn reached(tool: &str, detail: &str) -> Vec<String> {
-        let place =
-            Place { worktree: "/h/wt/r/0".into(), checkout: "/p".into(), common_dir: "/p/.git".into() };
+        let place = Place {
+            worktree: "/h/wt/r/0".into(),
+            checkout: "/p".into(),
+            common_dir: "/p/.git".into(),
+            is_clone: false,
+        };
         let call = ToolReach { tool: tool.to_owned(), detail: detail.to_owned() };
         let words = claims_of_tools(&[call], &place).into_iter().map(|claim| match claim.reach {
             Reach::File(path) => path,

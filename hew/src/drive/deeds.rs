@@ -39,6 +39,7 @@ impl<'a> Deeds<'a> {
             worktree: real(worktree),
             checkout: real(&rig.project),
             common_dir: real(&rig.common_dir),
+            is_clone: rig.settings.is_cloned(),
         };
         let mut claims = claims_of_tools(&std::mem::take(&mut self.calls), &place);
         claims.extend(git_events::take_claims(&folder(rig, iteration).join(GIT_EVENTS), place));
