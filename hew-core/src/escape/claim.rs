@@ -85,10 +85,10 @@ impl Place {
         }
         if let Ok(inner) = path.strip_prefix(&self.checkout) {
             let inner = inner.to_string_lossy().into_owned();
-            return match below {
-                true => Some(Reach::Below(inner)),
-                false => (!inner.is_empty()).then_some(Reach::File(inner)),
-            };
+            if below {
+                return Some(Reach::Below(inner));
+            }
+            return (!inner.is_empty()).then_some(Reach::File(inner));
         }
         // Something above the checkout.
         (below && self.checkout.starts_with(&path)).then(|| Reach::Below(String::new()))
