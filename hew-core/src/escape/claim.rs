@@ -14,8 +14,8 @@ pub struct Place {
     pub checkout: PathBuf,
     /// The git folder of the user's repository.
     pub common_dir: PathBuf,
-    /// The worktree is a clone with branches, settings and hooks of its own: what git does there reaches nothing else.
-    pub is_clone: bool,
+    /// The worktree is a clone: its branches and settings are its own, and not those that are watched.
+    pub is_cloned: bool,
 }
 
 /// What was reached for.
@@ -131,7 +131,7 @@ mod tests {
             worktree: "/h/wt/r/0".into(),
             checkout: "/p".into(),
             common_dir: "/p/.git".into(),
-            is_clone: false,
+            is_cloned: false,
         };
         let reach = |path: &str, below| place.reach_of(Path::new(path), below);
         let text = |word: &str| word.to_owned();

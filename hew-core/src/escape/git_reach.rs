@@ -43,7 +43,7 @@ impl Standing {
     /// What a command reaches for, with what those before it did.
     pub(super) fn reaches(&mut self, command: &GitCommand, place: &Place) -> Vec<Reach> {
         let in_checkout = command.folder.as_deref() == Some(place.checkout.as_path());
-        let in_own = !place.is_clone && command.folder.as_deref() == Some(place.worktree.as_path());
+        let in_own = !place.is_cloned && command.folder.as_deref() == Some(place.worktree.as_path());
         if !in_checkout && !in_own && !names_repository(command, place) {
             return Vec::new();
         }
@@ -256,8 +256,12 @@ mod tests {
     use super::*;
 
     fn place() -> Place {
-        let (worktree, checkout, common_dir) = ("/w/0".into(), "/p".into(), "/p/.git".into());
-        Place { worktree, checkout, common_dir, is_clone: false }
+        Place {
+            worktree: "/w/0".into(),
+            checkout: "/p".into(),
+            common_dir: "/p/.git".into(),
+            is_cloned: false,
+        }
     }
 
     fn command(folder: &str, line: &str) -> GitCommand {
@@ -313,6 +317,17 @@ mod tests {
     }
 
     #[test]
+    fn in_a_clone_branches_and_settings_are_its_own() {
+        let place = Place { is_cloned: true, ..place() };
+        let reaches = |folder: &str, line: &str| Standing::default().reaches(&command(folder, line), &place);
+        assert_eq!(reaches("/w/0", "git update-ref refs/heads/main HEAD"), []);
+        assert_eq!(reaches("/w/0", "git config core.hooksPath x"), []);
+        assert_eq!(reaches("/p", "git -C /p commit -qam x"), [Reach::Checkout]);
+        let named = reaches("/x", "git --git-dir=/p/.git update-ref refs/heads/main x");
+        assert_eq!(named, [Reach::Branch("main".to_owned())]);
+    }
+
+    #[test]
     fn commands_that_look_or_stay_at_home_are_not() {
         for (folder, line) in [
             ("/p", "git -C /p status"),
@@ -335,15 +350,6 @@ mod tests {
         ] {
             assert_eq!(reached(&[(folder, line)]), [""; 0], "{line}");
         }
-    }
-
-    #[test]
-    fn a_clone_has_branches_and_settings_of_its_own() {
-        let place = Place { is_clone: true, ..place() };
-        let reached = |folder: &str, line: &str| Standing::default().reaches(&command(folder, line), &place);
-        assert_eq!(reached("/w/0", "git branch -D main"), []);
-        assert_eq!(reached("/w/0", "git config core.hooksPath x"), []);
-        assert_eq!(reached("/p", "git -C /p reset --hard HEAD~1"), [Reach::Checkout]);
     }
 
     #[test]

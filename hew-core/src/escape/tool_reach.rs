@@ -218,7 +218,7 @@ mod tests {
             worktree: "/h/wt/r/0".into(),
             checkout: "/p".into(),
             common_dir: "/p/.git".into(),
-            is_clone: false,
+            is_cloned: false,
         };
         let call = ToolReach { tool: tool.to_owned(), detail: detail.to_owned() };
         let words = claims_of_tools(&[call], &place).into_iter().map(|claim| match claim.reach {

@@ -61,7 +61,10 @@ pub(super) fn plan_env(
     match request.task() {
         Some(task) => {
             sources.put(identity(task.id.as_str(), seat, settings), OF_ITERATION);
-            sources.put(told_git(seat), "hew, so that git tells what it does, and to which working tree");
+            sources.put(
+                told_git(seat, settings),
+                "hew, so that git tells what it does, and to which working tree",
+            );
             if family == Family::Codex && !settings.is_sandboxed() {
                 // Its sandbox makes folders in whatever may be written, the repository's git folder too, and removes them when
                 // no other sandbox uses them. It asks in TMPDIR whether one does.
@@ -167,8 +170,8 @@ fn git_variables(seat: &Seat) -> Vec<(String, String)> {
 }
 
 /// Git's own events, as few as there can be.
-fn told_git(seat: &Seat) -> Vec<(String, String)> {
-    let file = git_events_file(seat).display().to_string();
+fn told_git(seat: &Seat, settings: &Settings) -> Vec<(String, String)> {
+    let file = git_events_file(&seat.folder, settings).display().to_string();
     let pairs = [("EVENT", file), ("EVENT_BRIEF", "1".to_owned()), ("EVENT_NESTING", "1".to_owned())];
     pairs.into_iter().map(|(name, value)| (format!("GIT_TRACE2_{name}"), value)).collect()
 }

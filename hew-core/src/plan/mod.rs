@@ -32,6 +32,6 @@ pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use sandbox::{Sandbox, command_sandbox};
 pub use spawn_plan::{
-    AgentStdin, GIT_EVENTS, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
-    outcome_file, plan_spawn, prompt_file,
+    AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
+    git_events_file, outcome_file, plan_spawn, prompt_file,
 };

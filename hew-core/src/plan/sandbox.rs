@@ -39,7 +39,7 @@ pub(super) fn plan_sandbox(
     }
     let mut own = vec![seat.worktree.clone(), seat.git_dir.clone(), seat.temp.clone()];
     if let Purpose::Iteration(_) = request.purpose {
-        own.push(said_folder(seat));
+        own.push(said_folder(&seat.folder, settings));
         own.extend(seat.tracker_folder.clone());
     }
     own.dedup();

@@ -1,7 +1,7 @@
 //! The frozen plan of one spawn.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::argv::plan_argv;
@@ -19,7 +19,7 @@ use crate::tracker::Task;
 use crate::usage::Usage;
 
 /// The file in an iteration's folder in which its git tells what it does.
-pub const GIT_EVENTS: &str = "git-events.jsonl";
+const GIT_EVENTS: &str = "git-events.jsonl";
 
 /// What an agent reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,18 +243,17 @@ pub fn prompt_file(seat: &Seat) -> PathBuf {
 ///
 /// In a sandbox it lies in a folder of its own: beside it nothing may be written.
 pub fn outcome_file(seat: &Seat, settings: &Settings) -> PathBuf {
-    let folder = if settings.is_sandboxed() { said_folder(seat) } else { seat.folder.clone() };
-    folder.join("outcome.json")
+    said_folder(&seat.folder, settings).join("outcome.json")
 }
 
-/// The folder for what an agent in a sandbox says.
-pub(super) fn said_folder(seat: &Seat) -> PathBuf {
-    seat.folder.join("said")
+/// The folder for what an agent writes to be read by hew, of an iteration's own.
+pub(super) fn said_folder(folder: &Path, settings: &Settings) -> PathBuf {
+    if settings.is_sandboxed() { folder.join("said") } else { folder.to_owned() }
 }
 
-/// Where an iteration's git tells what it does.
-pub(super) fn git_events_file(seat: &Seat) -> PathBuf {
-    seat.folder.join(GIT_EVENTS)
+/// Where an iteration's git tells what it does; `folder` is the iteration's own.
+pub fn git_events_file(folder: &Path, settings: &Settings) -> PathBuf {
+    said_folder(folder, settings).join(GIT_EVENTS)
 }
 
 fn model_entries(

@@ -79,6 +79,13 @@ fn ask_git(here: &Path) -> Result<GitAnswer, Failure> {
     ask_where(here).map_err(|error| git_missing(&error))
 }
 
+/// What git says of its version; a failure where it is too old, or not there.
+pub fn git_version() -> Result<String, Failure> {
+    let answer = GitCall::new(Path::new("/")).arg("version").run().map_err(|error| git_missing(&error))?;
+    refuse_old_git(&answer)?;
+    Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+}
+
 /// Git looked in the folder and all above it. Of a link to a git folder that is gone it says `not a git repository: …`.
 fn is_outside(answer: &GitAnswer) -> bool {
     !answer.exit.is_success() && answer.words().contains("not a git repository (or any")

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use hew_core::agent::{SpawnReport, ToolReach};
 use hew_core::escape::{Place, claims_of_tools};
 use hew_core::ids::IterationId;
-use hew_core::plan::GIT_EVENTS;
+use hew_core::plan::git_events_file;
 
 use super::Rig;
 use super::watch::Watch;
@@ -39,10 +39,11 @@ impl<'a> Deeds<'a> {
             worktree: real(worktree),
             checkout: real(&rig.project),
             common_dir: real(&rig.common_dir),
-            is_clone: rig.settings.is_cloned(),
+            is_cloned: rig.settings.is_cloned(),
         };
         let mut claims = claims_of_tools(&std::mem::take(&mut self.calls), &place);
-        claims.extend(git_events::take_claims(&folder(rig, iteration).join(GIT_EVENTS), place));
+        let events = git_events_file(&folder(rig, iteration), &rig.settings);
+        claims.extend(git_events::take_claims(&events, place));
         self.watch.end(iteration, claims)
     }
 }

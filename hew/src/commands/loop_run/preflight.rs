@@ -75,6 +75,23 @@ pub(super) fn check(
     }
 }
 
+/// The same for a run that is gone on with, as far as it can have changed since its launch.
+pub(super) fn check_again(context: &Context) -> Result<(), Failure> {
+    let mut problems = runtime_problems(&context.settings);
+    problems.extend(other_runtime_problems(context));
+    if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
+}
+
+/// The branch that a run would deliver to now.
+pub(super) fn launch_target(context: &Context) -> Result<Option<BranchName>, Failure> {
+    let state = launch_state::load(&context.project)
+        .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
+    Ok(match state.head {
+        Head::Branch { name, .. } => Some(name),
+        Head::Detached(_) | Head::Unborn(_) => None,
+    })
+}
+
 fn failure(mut problems: Vec<Problem>) -> Failure {
     if problems.len() == 1 {
         let Problem { what, hint } = problems.remove(0);
@@ -211,6 +228,17 @@ fn stop_file_problem(args: &RunArgs) -> Option<Problem> {
 
 /// Room for one worktree a worker and the lane's.
 fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Option<Problem> {
+    let (what, hint) = room(git, launch, root, jobs)?.err()?;
+    Some(Problem { what, hint })
+}
+
+/// How much room there is for these worktrees, or what is too little with what helps. None where it can't be measured.
+pub(crate) fn room(
+    git: &RepoGit,
+    launch: &CommitId,
+    root: &Path,
+    jobs: u16,
+) -> Option<Result<String, (String, String)>> {
     // What can't be measured is no reason to refuse: the first worktree will tell.
     let (files, bytes) = git.tree_size(launch).ok()?;
     let existing = root.ancestors().find(|folder| folder.exists())?;
@@ -224,7 +252,7 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
     // Some file systems have no fixed number of inodes and say 0.
     if space.files() > 0 && space.files_available() < need_files {
@@ -233,9 +261,13 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_files} inodes and {} has {free} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
-    None
+    let shown = existing.display();
+    let files = space.files_available();
+    Some(Ok(format!(
+        "{shown} has {free_bytes} bytes and {files} inodes free; {worktrees} worktrees need {need_bytes} and {need_files}"
+    )))
 }
 
 /// The gate: `--gate` and `loop.gate.command`, else found in the project's files.
