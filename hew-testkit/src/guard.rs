@@ -54,16 +54,23 @@ pub(crate) fn check_worktrees(repo: &TestRepo, run_folders: &[PathBuf]) {
             continue;
         }
         let told: Vec<String> =
-            entries_of("notice").iter().map(|notice| notice["text"].to_string()).collect();
+            entries_of("noticed").iter().map(|notice| notice["text"].to_string()).collect();
         let folder = repo.hew_home().join("wt").join(run.file_name().unwrap_or_default());
         let is_told = |path: &Path| {
-            let names = [path.display().to_string(), format!("in {} ", folder.display())];
+            let names = [name_before_removal(path).display().to_string(), format!("in {}", folder.display())];
             told.iter().any(|text| names.iter().any(|name| text.contains(name)))
         };
         let is_odd = |path: &PathBuf| !path.ends_with("owner.json") && !is_told(path);
         let left: Vec<PathBuf> = entries(&folder).into_iter().filter(is_odd).collect();
         assert!(left.is_empty(), "left by a run without a word: {left:?}; told: {told:#?}");
     }
+}
+
+/// A folder that is being removed bears another name: `.NAME.discarded-0`.
+fn name_before_removal(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let before = name.strip_prefix('.').and_then(|name| name.split_once(".discarded-"));
+    before.map_or_else(|| path.to_owned(), |(before, _)| path.with_file_name(before))
 }
 
 fn mounts_below(base: &Path) -> Vec<String> {

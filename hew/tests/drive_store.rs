@@ -1,6 +1,6 @@
 //! A journal that can't be written any more: nothing that nobody would know of goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -105,6 +105,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         prefix: PromptPrefix::new("", "", &[], false),
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),
+        seats: BTreeMap::new(),
         kept_folders: Mutex::new(BTreeSet::new()),
     });
     let (tell, told) = bounded(1);

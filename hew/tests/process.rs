@@ -248,6 +248,49 @@ fn a_shim_killed_by_its_program_leaves_nothing() {
 }
 
 #[test]
+fn a_program_that_stops_itself_is_found_by_its_silence_and_ended() {
+    let stage = Stage::new();
+    let mut plan = stage.plan("print before\nstop-self\nhang");
+    plan.limits.stall_timeout = Duration::from_millis(300);
+    let report = stage.run(&plan).unwrap();
+    assert!(matches!(report.stopped, Some(StopCause::Stalled(_))), "{:?}", report.stopped);
+    assert_eq!(report.exit, Exit::Signal(15), "it was woken to end as it was asked");
+}
+
+#[test]
+fn a_question_to_the_terminal_is_an_error_at_once() {
+    let stage = Stage::new();
+    let report =
+        stage.run(&stage.plan_for(&["sh", "-c", "read line; echo $?; : </dev/tty || exit 7"])).unwrap();
+    assert_eq!((report.exit, report.stdout_tail.as_str()), (Exit::Code(7), "1\n"));
+}
+
+#[test]
+fn a_program_that_closes_its_streams_is_waited_for() {
+    let stage = Stage::new();
+    let script =
+        "exec </dev/null >&- 2>&-; touch \"$HERE/ready\"; until test -e \"$HERE/go\"; do :; done; exit 5";
+    let plan = stage.plan_for(&["sh", "-c", script]);
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| stage.run(&plan).unwrap());
+        wait_for(&stage.path("ready"));
+        assert!(!running.is_finished());
+        fs::write(stage.path("go"), "").unwrap();
+        running.join().unwrap()
+    });
+    assert_eq!((report.exit, report.stopped), (Exit::Code(5), None));
+}
+
+#[test]
+fn a_storm_of_processes_in_sessions_of_their_own_is_ended_and_counted() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&format!("{}exit 0", "daemon\nchild\n".repeat(40)));
+    plan.limits.kill_grace = Duration::from_millis(100);
+    let report = stage.run(&plan).unwrap();
+    assert_eq!((report.exit, report.leaked), (Exit::Code(0), 80));
+}
+
+#[test]
 fn what_gets_away_from_a_killed_shim_without_any_mark_is_ended_too() {
     let stage = Stage::new();
     let plan = stage.plan("orphan ${HERE}/orphan\nkill-parent SIGKILL\nhang");

@@ -11,6 +11,7 @@ use hew_testkit::loop_stage::{LoopStage, wait_until};
 use hew_testkit::stub_agent;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 const QUICK: &str = "loop.kill_grace = \"1s\"";
 
@@ -111,20 +112,27 @@ fn an_agent_that_kills_its_supervisor_fails_alone_and_leaves_nothing() {
     let stage = LoopStage::new();
     stage.settings(QUICK);
     let orphan = stage.path("orphan");
-    let killer = stage.task(
-        "Killer",
-        &format!("daemon\norphan {}\nwrite half.txt h\nkill-parent SIGKILL\nhang", orphan.display()),
-    );
-    let stopper = stage.task("Stopper", "daemon\nkill-parent SIGSTOP\nhang");
+    let go = stage.path("go");
+    let waits = format!("wait-for {}\ndaemon\n", go.display());
+    let kills = format!("{waits}orphan {}\nwrite half.txt h\nkill-parent SIGKILL\nhang", orphan.display());
+    let killer = stage.task("Killer", &kills);
+    let stopper = stage.task("Stopper", &format!("{waits}kill-parent SIGSTOP\nhang"));
     let other = stage.task("Other", "write other.txt o\ncommit Other\ndone");
-    let ran = stage.run(&["--no-gate", "--jobs", "2", "--max-attempts", "1", "--timeout", "3s"]);
+    let mut run = stage.start(&["--no-gate", "--jobs", "2", "--max-attempts", "1", "--timeout", "3s"]);
+    // A supervisor that is stopped before it has told of its agent could not start it.
+    let spawned = |worker: u64| {
+        stage.has_event(|entry| entry["kind"] == "spawned" && entry["worker"] == worker && entry["iter"] == 1)
+    };
+    run.wait_until("both agents", || spawned(0) && spawned(1));
+    fs::write(&go, "").unwrap();
+    let ran = run.end();
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert_eq!(stage.outcomes(&killer), ["runtime_error"]);
     assert_eq!(stage.outcomes(&stopper), ["timed_out"]);
     assert_eq!(stage.outcomes(&other), ["closed"]);
     assert!(is_gone(written_pid(&orphan).unwrap()));
-    let work =
-        stage.journal_of("collected").into_iter().find(|entry| entry["task"] == killer || entry["iter"] == 1);
+    let is_killers = |entry: &Value| entry["worker"] == 0 && entry["iter"] == 1;
+    let work = stage.journal_of("collected").into_iter().find(is_killers);
     let anchor = work.unwrap()["anchor"].as_str().unwrap().to_owned();
     assert_eq!(stage.file_at(&anchor, "half.txt").unwrap(), "h", "its work is kept");
     stage.assert_left_clean();

@@ -186,6 +186,12 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
         return LeftoverRecord { task: id, title, why };
     }
     let is_work = matches!(why, LeftoverReason::Ready | LeftoverReason::BlockedBy(_));
+    let own = format!("hew/{}/", state.config.run);
+    if matches!(&why, LeftoverReason::AssignedTo(holder) if holder.as_str().starts_with(&own)) {
+        // A claim whose answer never came: nobody works on it, and nobody else can take it.
+        state.findings.needs_person = true;
+        state.findings.remedies.push(format!("hew task reopen {id}"));
+    }
     let (why, fails) = match why {
         LeftoverReason::Ready => ("ready".to_owned(), true),
         LeftoverReason::BlockedBy(by) => {

@@ -5,14 +5,12 @@ use super::progress::{PendingEnd, Stage};
 use super::state::State;
 use super::step::record;
 use crate::agent::IterationOutcome;
-use crate::escape::{Change, Escape, Subject};
+use crate::escape::{Change, Escape, Subject, why_failed};
 use crate::ids::IterationId;
 use crate::record::JournalEvent;
 
 /// Most changes that a record names.
 const MAX_NAMED: usize = 50;
-/// Most changes that a reason names.
-const MAX_IN_REASON: usize = 3;
 
 /// Escapes of an iteration whose work is being collected, or of the run, if nobody knows whose they are.
 pub(super) fn escaped(
@@ -30,24 +28,26 @@ pub(super) fn escaped(
         fail(ending, &escapes);
     }
     for escape in escapes.iter().filter(|escape| !escape.put_back) {
-        state.findings.needs_person = true;
-        let remedy = escape.change.look();
-        if !state.findings.remedies.contains(&remedy) {
-            state.findings.remedies.push(remedy);
-        }
-        hold_target(state, about, escape);
+        tell_person(state, about, escape);
     }
     let more = escapes.len().saturating_sub(MAX_NAMED);
     let escapes = escapes.into_iter().take(MAX_NAMED).collect();
     record(out, JournalEvent::Escaped { about, escapes, more });
 }
 
+/// A person has to look at what an agent changed and hew left as it is.
+pub(super) fn tell_person(state: &mut State, about: Option<IterationId>, escape: &Escape) {
+    state.findings.needs_person = true;
+    let remedy = escape.change.look();
+    if !state.findings.remedies.contains(&remedy) {
+        state.findings.remedies.push(remedy);
+    }
+    hold_target(state, about, escape);
+}
+
 /// Whatever the agent said of its work, it is not landed. One that was being stopped is stopped.
 fn fail(ending: &mut PendingEnd, escapes: &[Escape]) {
-    let named: Vec<String> = escapes.iter().take(MAX_IN_REASON).map(Escape::words).collect();
-    let more = escapes.len() - named.len();
-    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
-    let reason = format!("it changed what is not its own: {}{more}", named.join("; "));
+    let reason = why_failed(escapes);
     if ending.outcome == Some(IterationOutcome::Cancelled) {
         ending.reason = format!("{}; {reason}", ending.reason);
         return;

@@ -39,6 +39,16 @@ pub(crate) struct Inherited {
     pub(super) lost_conflicts: Vec<KeptConflict>,
 }
 
+impl Inherited {
+    /// What landed, though the journal does not say so.
+    pub(super) fn landed(&self) -> impl Iterator<Item = CommitId> {
+        self.pickups.iter().filter_map(|pickup| match pickup {
+            Pickup::Landed { landed, .. } if !landed.is_recorded => Some(landed.sha.clone()),
+            _ => None,
+        })
+    }
+}
+
 /// An open iteration, and what becomes of it.
 #[derive(Debug)]
 pub(super) enum Pickup {

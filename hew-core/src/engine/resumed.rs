@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::config::RunConfig;
+use super::escaped;
 use super::pickup::{Inherited, Landed, Pickup};
 use super::progress::{Iteration, PendingEnd, Refusals, Stage, TaskProgress, TaskState};
 use super::state::{Course, State, Verdict, Verified};
@@ -55,6 +56,9 @@ impl State {
         for other in &before.unclosed_others {
             state.findings.needs_person = true;
             state.findings.remedies.push(format!("hew task close {other} --reason landed"));
+        }
+        for (about, escape) in &before.escapes {
+            escaped::tell_person(&mut state, *about, escape);
         }
         for task in &before.unclosed {
             let found = unclosed.iter().find(|found| found.task == task.task);

@@ -337,6 +337,11 @@ impl State {
         &self.lane.tip
     }
 
+    /// Where the run branch may be when the run begins: at the tip, or where a process that is gone has moved it to.
+    pub fn first_tips(&self) -> Vec<CommitId> {
+        [self.lane.tip.clone()].into_iter().chain(self.inherited.landed()).collect()
+    }
+
     /// Workers without an iteration.
     pub(crate) fn free_slots(&self) -> impl Iterator<Item = WorkerId> + '_ {
         let free = |(worker, slot): (usize, &Slot)| matches!(slot, Slot::Free).then(|| worker_id(worker));

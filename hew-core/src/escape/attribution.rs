@@ -22,6 +22,8 @@ pub struct Attribution {
     running: BTreeSet<IterationId>,
     open: Vec<Open>,
     told: BTreeSet<Subject>,
+    /// Counts looks at which something was found.
+    looks: u64,
 }
 
 /// A change that is not settled.
@@ -30,6 +32,8 @@ struct Open {
     change: Change,
     /// Branches that the checkout was on.
     heads: Vec<String>,
+    /// The look that found it.
+    look: u64,
     /// Iterations that may have made it and have not ended.
     over: BTreeSet<IterationId>,
     is_claimed: bool,
@@ -48,7 +52,7 @@ impl Attribution {
     /// Before the first iteration of a run whose branches begin with this prefix.
     pub fn new(run: RunId, prefix: &str) -> Self {
         let (running, open, told) = (BTreeSet::new(), Vec::new(), BTreeSet::new());
-        Self { run, prefix: prefix.to_owned(), running, open, told }
+        Self { run, prefix: prefix.to_owned(), running, open, told, looks: 0 }
     }
 
     /// An iteration's agent is about to start.
@@ -63,9 +67,10 @@ impl Attribution {
 
     /// Changes were found. `heads` are the branches that the checkout was on, before and after.
     pub fn found(&mut self, changes: Vec<Change>, heads: &[String]) {
+        self.looks += 1;
         for change in changes {
-            let over = self.running.clone();
-            self.open.push(Open { change, heads: heads.to_vec(), over, is_claimed: false });
+            let (over, look) = (self.running.clone(), self.looks);
+            self.open.push(Open { change, heads: heads.to_vec(), look, over, is_claimed: false });
         }
     }
 
@@ -74,6 +79,7 @@ impl Attribution {
         self.running.remove(&id);
         let own = names::worker_branch(&self.prefix, &self.run, id.worker);
         let mut escapes = Vec::new();
+        let mut moves = BTreeSet::new();
         for open in &mut self.open {
             if !open.over.remove(&id) || is_own(&open.change.subject, &own) {
                 continue;
@@ -83,9 +89,16 @@ impl Attribution {
                 covering.take(MAX_EVIDENCE).map(|claim| claim.evidence.clone()).collect();
             if !evidence.is_empty() {
                 open.is_claimed = true;
+                if matches!(&open.change.subject, Subject::Branch(name) if open.heads.contains(name)) {
+                    moves.insert(open.look);
+                }
                 escapes.push(Escape { change: open.change.clone(), evidence, put_back: false });
             }
         }
+        // Where the checkout's own branch moved under it, files differ that nobody touched.
+        let is_shadow =
+            |open: &&mut Open| moves.contains(&open.look) && matches!(open.change.subject, Subject::File(_));
+        self.open.iter_mut().filter(is_shadow).for_each(|open| open.is_claimed = true);
         escapes
     }
 

@@ -8,6 +8,9 @@ use super::change::Change;
 /// Most characters of a command in the record.
 const MAX_WORDS: usize = 300;
 
+/// Most changes that a reason names.
+const MAX_IN_REASON: usize = 3;
+
 /// What shows that an iteration made a change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
@@ -86,6 +89,14 @@ impl Escape {
         let back = if self.put_back { "; it was put back" } else { "" };
         format!("{}{shown}{back}", self.change.words())
     }
+}
+
+/// Why the work of whoever did this is not landed, for people.
+pub fn why_failed(escapes: &[Escape]) -> String {
+    let named: Vec<String> = escapes.iter().take(MAX_IN_REASON).map(Escape::words).collect();
+    let more = escapes.len() - named.len();
+    let more = if more > 0 { format!("; and {more} more") } else { String::new() };
+    format!("it changed what is not its own: {}{more}", named.join("; "))
 }
 
 fn cut(text: &str) -> String {

@@ -168,7 +168,9 @@ fn of_part(part: &Part, place: &Place, folder: &mut PathBuf, found: &mut Vec<Tou
         return;
     }
     let below = edits || deletes || WRITERS.contains(&program) || COPIERS.contains(&program);
-    let paths: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
+    // A program that nobody knows is given words, too.
+    let is_path = |arg: &&String| !arg.starts_with('-') && (below || arg.contains('/'));
+    let paths: Vec<&String> = args.iter().filter(is_path).collect();
     let written =
         if COPIERS.contains(&program) { paths.last().copied().into_iter().collect() } else { paths };
     for path in written {

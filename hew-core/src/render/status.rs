@@ -55,7 +55,7 @@ fn page(view: &RunView, seen: Seen<'_>, columns: usize, row_columns: usize) -> V
     let head = line().add(header.run_id.as_str(), HEADING).add("  ", FAINT);
     let mut lines = vec![head.add(seen.state.as_str(), style::of_state(seen.state)).text()];
     lines.extend(facts(view, seen).iter().map(|(name, what)| {
-        let style = if *name == "held" { WARN } else { FAINT };
+        let style = if matches!(*name, "held" | "escapes") { WARN } else { FAINT };
         line().add("  ", FAINT).cell(name, 11, style).add(what, Style::new()).text()
     }));
     if seen.state == RunState::Running {
@@ -83,6 +83,7 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
     let mut facts =
         vec![("landed", landed(view)), ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()))];
+    facts.extend(super::summary::escapes::facts(view));
     let spent = view.spent_so_far();
     if spent.usage.total() > 0 {
         let money = money(&spent).map(|money| format!(", {money}")).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! An iteration that had begun and not ended when its run's process died.
 
+use crate::escape::{Escape, why_failed};
 use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId};
 use crate::prompt::FailedMerge;
 use crate::record::JournalEvent;
@@ -121,6 +122,19 @@ impl OpenIteration {
     fn tell(&mut self, change: &TaskChange) {
         if !matches!(change, TaskChange::Filed { .. }) {
             self.change = Some(change.clone());
+        }
+    }
+
+    /// It changed what is not its own: whatever its agent said, its work is not landed.
+    pub(super) fn escaped(&mut self, escapes: &[Escape]) {
+        let is_stopped = |verdict: &VerdictRecord| verdict.outcome == Some(IterationOutcome::Cancelled);
+        if let Some(verdict) = self.verdict.as_mut().filter(|verdict| !is_stopped(verdict)) {
+            *verdict = VerdictRecord {
+                outcome: Some(IterationOutcome::RuntimeError),
+                reason: why_failed(escapes),
+                explicit: false,
+                taken: false,
+            };
         }
     }
 

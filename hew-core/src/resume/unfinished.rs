@@ -10,6 +10,9 @@ use super::batches::BatchesBefore;
 use super::open::OpenIteration;
 use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
+use chrono::{DateTime, Utc};
+
+use crate::escape::Escape;
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::event::{DeliveryRecord, StopReason, VerifyOutcome};
 use crate::record::view::{RunHeader, iteration_of};
@@ -78,6 +81,8 @@ pub struct Unfinished {
     pub last_seq: u64,
     /// How long it had lived, all its processes together: where the clock of the next one has to begin.
     pub lived: Duration,
+    /// When the journal's last line was written.
+    pub last_at: DateTime<Utc>,
     /// How often it was gone on with already.
     pub resumes: u32,
     /// Number of the last iteration of each worker.
@@ -118,6 +123,8 @@ pub struct Unfinished {
     pub delivery: Option<DeliveryRecord>,
     /// What the target had, or was refused, last.
     pub delivered_tip: CommitId,
+    /// What agents changed that is not theirs and was not put back, each with the iteration, if that is known.
+    pub escapes: Vec<(Option<IterationId>, Escape)>,
 }
 
 impl Unfinished {
@@ -134,6 +141,7 @@ impl Unfinished {
             run_branch,
             last_seq: 0,
             lived: Duration::ZERO,
+            last_at: entry.at,
             resumes: 0,
             iters: BTreeMap::new(),
             started: 0,
@@ -154,12 +162,14 @@ impl Unfinished {
             delivering: None,
             delivery: None,
             delivered_tip: launch.clone(),
+            escapes: Vec::new(),
             launch,
         })
     }
 
     fn apply(&mut self, entry: &JournalEntry) {
         self.last_seq = entry.seq;
+        self.last_at = entry.at;
         self.lived = self.lived.max(Duration::from_millis(entry.elapsed_ms));
         let event = &entry.event;
         self.apply_run(event);
@@ -181,6 +191,13 @@ impl Unfinished {
                 self.guard = Some(detail.clone());
             }
             JournalEvent::MadeAhead { worker, worktree } => self.seat(*worker, worktree),
+            JournalEvent::Escaped { about, escapes, .. } => {
+                if let Some(open) = about.and_then(|id| self.open.get_mut(&id)) {
+                    open.escaped(escapes);
+                }
+                let left = escapes.iter().filter(|escape| !escape.put_back);
+                self.escapes.extend(left.map(|escape| (*about, escape.clone())));
+            }
             JournalEvent::Landed { sha, .. } => {
                 self.tip = sha.clone();
                 self.landed += 1;

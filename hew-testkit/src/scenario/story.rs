@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use hew_core::agent::StopRequest;
 use hew_core::clock::Clock;
 use hew_core::engine::{Effect, LaneJob, WorkerJob};
-use hew_core::ids::{Actor, TaskId};
+use hew_core::escape::Escape;
+use hew_core::ids::{Actor, IterationId, TaskId};
 use hew_core::prompt::FailedAttempt;
 use hew_core::record::event::{RuntimeChange, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
@@ -243,6 +244,18 @@ impl World {
                 JournalEvent::Noticed { text, .. } => Some(text.as_str()),
                 _ => None,
             })
+            .collect()
+    }
+
+    /// What agents changed that is not theirs, with whose doing it was.
+    pub fn escapes(&self) -> Vec<(Option<IterationId>, &Escape)> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::Escaped { about, escapes, .. } => Some((about, escapes)),
+                _ => None,
+            })
+            .flat_map(|(about, escapes)| escapes.iter().map(|escape| (*about, escape)))
             .collect()
     }
 

@@ -9,6 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum LoopCommand {
     /// Drain ready tasks with agents in worktrees; land, close and deliver what passes the gate
     Run(Box<RunArgs>),
+    /// Go on with a run whose process is gone
+    Resume(RunSelection),
     /// Bring an undelivered run's branch to its target
     Deliver(RunSelection),
     /// Stop a run: finish what runs, start nothing
@@ -144,6 +146,9 @@ pub struct RunArgs {
     /// Tasks parked by earlier runs are eligible again
     #[arg(long)]
     pub retry_parked: bool,
+    /// Begin another run where one has crashed: what that one holds is given back
+    #[arg(long)]
+    pub force_new: bool,
     /// An additional stop file; .stop in the run folder always counts
     #[arg(long, value_name = "PATH")]
     pub stop_file: Option<PathBuf>,

@@ -58,6 +58,7 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
 fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
     match command {
         LoopCommand::Run(args) => loop_run::run(&args, ui),
+        LoopCommand::Resume(args) => loop_run::resume(&args, ui),
         LoopCommand::Deliver(args) => loop_deliver::run(&args, ui),
         LoopCommand::Cancel(args) => loop_cancel::run(&args, ui),
         LoopCommand::List(args) => loop_list::run(&args, ui),

@@ -91,6 +91,7 @@ fn outputs() -> Vec<Row> {
         output::<loop_run::DryRun<'_>>("hew loop run --dry-run"),
         output::<loop_explain::Explained<'_>>("hew loop explain"),
         output::<loop_cancel::Cancel<'_>>("hew loop cancel"),
+        output::<loop_run::NotResumed<'_>>("hew loop resume of a run that is over"),
         output::<loop_deliver::Delivered<'_>>("hew loop deliver"),
         output::<SummaryShape>("hew loop summary"),
         output::<StatusJson<'_>>("hew loop status"),

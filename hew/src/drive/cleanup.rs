@@ -16,13 +16,20 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.place.worktrees().display())];
     }
     let kept = rig.kept_folders.lock().expect("no thread panics while it holds this").clone();
-    let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
-        return Vec::new();
+    let place = rig.place.worktrees();
+    let entries = match std::fs::read_dir(&place) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            return vec![format!("what lies in {} could not be looked at: {error}", place.display())];
+        }
     };
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
     // The git folder of a clone goes with it, or stays with it.
     let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
-    let (put_aside, doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    // Of a folder that its agent removed git's record is left.
+    doomed.extend(kept.iter().filter(|path| !path.exists()).cloned());
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {

@@ -14,6 +14,7 @@ use hew_core::plan::env::plan_gate_env;
 use hew_core::worktree::Alteration;
 
 use super::Rig;
+use crate::adapters::fail_point;
 
 /// Where a gate runs and what it proves.
 pub(super) struct GateRun<'a> {
@@ -47,6 +48,7 @@ pub(super) fn run_gate(
         sandbox: command_sandbox(&rig.settings, &[run.lane.to_owned()], &temp),
     };
     let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
+    fail_point::reach("gate", "");
     let alteration = rig.git.alteration(run.lane, run.commit).map_err(|error| error.to_string())?;
     let proof = GateProof { command: job.command, tree: run.tree.clone(), report, flaky: false };
     Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration) })

@@ -75,7 +75,7 @@ pub struct Drive<'a> {
 /// stopped, for nobody would have known what came of it. Folders and claims stay as they are.
 pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
     let (events_in, events) = unbounded();
-    let mut threads = Threads::start(&run.rig, &events_in);
+    let mut threads = Threads::start(&run.rig, run.state.first_tips(), &events_in);
     let result = run.go(&mut threads, &events);
     if result.is_err() {
         threads.stop_all();
@@ -207,9 +207,9 @@ struct Threads {
 }
 
 impl Threads {
-    fn start(rig: &Arc<Rig>, events: &Sender<Event>) -> Self {
+    fn start(rig: &Arc<Rig>, tips: Vec<CommitId>, events: &Sender<Event>) -> Self {
         let mut handles = Vec::new();
-        let watch = start_watch(rig, events, &mut handles);
+        let watch = start_watch(rig, tips, events, &mut handles);
         let workers = (0..rig.place.jobs)
             .map(|number| {
                 let (rig, events, watch) = (Arc::clone(rig), events.clone(), watch.clone());
@@ -332,8 +332,13 @@ impl Threads {
 }
 
 /// Starts the watch, which goes on until workers and lane have let go of it.
-fn start_watch(rig: &Arc<Rig>, events: &Sender<Event>, handles: &mut Vec<JoinHandle<()>>) -> watch::Watch {
-    let (watch, heard, tips) = watch::Watch::new(&rig.place.launch);
+fn start_watch(
+    rig: &Arc<Rig>,
+    tips: Vec<CommitId>,
+    events: &Sender<Event>,
+    handles: &mut Vec<JoinHandle<()>>,
+) -> watch::Watch {
+    let (watch, heard, tips) = watch::Watch::new(tips);
     let (rig, events) = (Arc::clone(rig), events.clone());
     let thread = thread::Builder::new().name("watch".to_owned());
     let body = move || watch::run(&rig, &tips, &heard, &events);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
-use hew_core::ids::{BranchName, CommitId, IterationId, ModelName, RunId};
+use hew_core::ids::{BranchName, CommitId, IterationId, ModelName, RunId, WorkerId};
 use hew_core::land::gate::GateRunner;
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::plan::Host;
@@ -57,6 +57,28 @@ impl RunPlace {
     }
 }
 
+/// Where a worker of a run begins that is gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatStart {
+    /// Counts folders that were kept as they are, from 1.
+    pub generation: u32,
+    /// Its worktree was made.
+    pub exists: bool,
+}
+
+impl SeatStart {
+    /// A worker's folder, by its first one: `<n>`, or `<n>.2` and so on after a folder had to be kept.
+    pub fn folder(first: &Path, generation: u32) -> PathBuf {
+        if generation == 1 { first.to_owned() } else { first.with_extension(generation.to_string()) }
+    }
+}
+
+impl Default for SeatStart {
+    fn default() -> Self {
+        Self { generation: 1, exists: false }
+    }
+}
+
 /// Everything that the threads of a run share.
 pub struct Rig {
     /// Git.
@@ -89,6 +111,8 @@ pub struct Rig {
     pub remotes: Vec<String>,
     /// The folder of the `hew` program.
     pub hew_folder: PathBuf,
+    /// Where workers begin that worked before; the others have nothing yet.
+    pub seats: BTreeMap<WorkerId, SeatStart>,
     /// Folders that may hold something that is nowhere else, or that a person shall look at.
     pub kept_folders: Mutex<BTreeSet<PathBuf>>,
 }
@@ -121,6 +145,7 @@ impl Rig {
             common_dir: context.project.common_dir.clone(),
             prefix,
             hew_folder: hew_folder(),
+            seats: BTreeMap::new(),
             kept_folders: Mutex::new(BTreeSet::new()),
         }
     }

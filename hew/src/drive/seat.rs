@@ -14,6 +14,7 @@ use hew_core::worktree::prepare::{PrepareRequest, Prepared, make, prepare};
 use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
+use super::rig::SeatStart;
 use super::set_up::{SetUp, SetUpPlace};
 
 /// Ports that a worker has for itself.
@@ -37,12 +38,15 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(worker: WorkerId) -> Self {
+    pub(super) fn new(rig: &Rig, worker: WorkerId) -> Self {
+        let SeatStart { generation, exists } = rig.seats.get(&worker).copied().unwrap_or_default();
+        // Where a set-up may have been cut off, nothing that is not tracked is trusted.
+        let is_clean = !exists || rig.settings.worktree_setup.value.is_none();
         Self {
             worker,
-            generation: 1,
-            exists: false,
-            depth: CleanDepth::KeepIgnored,
+            generation,
+            exists,
+            depth: if is_clean { CleanDepth::KeepIgnored } else { CleanDepth::Everything },
             set_up: SetUp::default(),
             port_base: None,
         }
@@ -50,8 +54,8 @@ impl Seat {
 
     /// Its folder: `<root>/<run>/<n>`, or `<n>.2` and so on after a folder had to be kept.
     pub(super) fn path(&self, rig: &Rig) -> PathBuf {
-        let path = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
-        if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
+        let first = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
+        SeatStart::folder(&first, self.generation)
     }
 
     /// Its branch.

@@ -46,12 +46,10 @@ struct RunBranch {
 
 impl Watch {
     /// A channel to a thread that is still to be started, with what the thread hears and may read.
-    pub(super) fn new(launch: &CommitId) -> (Self, Receiver<Order>, Tips) {
+    /// `tips` is where the run branch may be now.
+    pub(super) fn new(tips: Vec<CommitId>) -> (Self, Receiver<Order>, Tips) {
         let (orders, heard) = unbounded();
-        let tips = Tips(Arc::new(Mutex::new(RunBranch {
-            tips: VecDeque::from([launch.clone()]),
-            is_moving: false,
-        })));
+        let tips = Tips(Arc::new(Mutex::new(RunBranch { tips: VecDeque::from(tips), is_moving: false })));
         (Self { orders, tips: tips.clone() }, heard, tips)
     }
 

@@ -21,6 +21,7 @@ use super::next_batch::said_next;
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use super::watch::Watch;
+use crate::adapters::fail_point;
 use crate::adapters::store::{write_for_agent, write_private};
 
 /// What a worker is to do.
@@ -46,7 +47,7 @@ pub(super) fn run(
     orders: &Receiver<Order>,
     events: &Sender<Event>,
 ) {
-    let mut seat = Seat::new(worker);
+    let mut seat = Seat::new(rig, worker);
     let mut deeds = Deeds::new(watch);
     for order in orders {
         let event = match order {
@@ -242,6 +243,7 @@ fn run_agent(
 ) -> Result<Box<ExitView>, SpawnError> {
     let progress = |seen: SpawnProgress| match seen {
         SpawnProgress::Started { pid, start_ticks } => {
+            fail_point::reach("agent", "started");
             super::send(events, Event::Spawned { iteration, pid, start_ticks });
         }
         SpawnProgress::Used { usage, cost_usd, model } => {
@@ -250,6 +252,7 @@ fn run_agent(
         SpawnProgress::Output { .. } => {}
     };
     let report = rig.spawner.run(plan, stops, &progress)?;
+    fail_point::reach("agent", "ended");
     let task_after = rig.tracker.task(task).map(|task| task.map(Box::new)).map_err(|error| error.to_string());
     let next = (rig.place.jobs > 1).then(|| said_next(rig, report.last_words())).flatten();
     Ok(Box::new(ExitView { report, task_after, next }))

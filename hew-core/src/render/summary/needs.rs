@@ -8,7 +8,7 @@ use super::{SummaryPlace, heading};
 use crate::ids::TaskId;
 use crate::record::RunState;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
-use crate::record::view::{RunHeader, RunView, TaskView};
+use crate::record::view::{OfIteration, RunHeader, RunView, TaskView};
 use crate::render::facts::wrap;
 use crate::render::figures::count;
 use crate::render::style::{FAINT, WARN};
@@ -44,6 +44,7 @@ pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) ->
     needs.extend(not_begun(view, place.folder));
     needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
+    needs.extend(escaped(view));
     needs.extend(claims(view, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
@@ -109,6 +110,15 @@ fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Ne
         }
         _ => None,
     }
+}
+
+/// What agents left where it is not theirs: nobody but a person knows whether it may stay.
+fn escaped(view: &RunView) -> Vec<Need> {
+    let told = |found: &OfIteration| {
+        let what = format!("{} {}", super::escapes::who(found), found.escape.words());
+        Need::new(what, found.escape.change.look())
+    };
+    view.escapes.left().into_iter().map(told).collect()
 }
 
 fn of_task(task: &TaskView) -> Vec<Need> {

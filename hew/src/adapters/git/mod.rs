@@ -14,6 +14,7 @@
 //! | `history` | questions about commits |
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
+//! | `stale` | locks that a killed git left behind |
 //! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
 //!
@@ -33,6 +34,7 @@ mod merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
+mod stale;
 mod surroundings;
 mod worktrees;
 
@@ -49,6 +51,7 @@ use hew_core::worktree::{
 use self::admin::Linked;
 use self::run::GitCall;
 use self::servant::Servants;
+use super::fail_point;
 
 pub(crate) use self::discard::discard;
 pub use self::run::process_count;
@@ -143,6 +146,17 @@ impl RepoGit {
             .settings(&OWN_SETTINGS)
     }
 
+    /// Removes locks that a killed git left in a worktree's record. Whoever made them must be gone.
+    pub fn clear_worktree_locks(&self, worktree: &Path) -> Result<(), GitError> {
+        stale::clear_worktree(&self.common_dir, worktree).map_err(|error| file_error(worktree, error))
+    }
+
+    /// The same of refs below a folder of refs, e.g. `refs/hew/<run>`.
+    pub fn clear_ref_locks(&self, below: &str) -> Result<(), GitError> {
+        stale::clear_refs(&self.common_dir, below)
+            .map_err(|error| file_error(&self.common_dir.join(below), error))
+    }
+
     /// Names of the repository's remotes.
     pub fn remotes(&self) -> Result<Vec<String>, GitError> {
         let answer = self.on_repository().arg("remote").run()?.success()?;
@@ -201,9 +215,15 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
     GitError::File { path: path.to_owned(), reason: reason.to_string() }
 }
 
+/// What changed something in the repository has ended.
+fn done<T>(step: &str, result: T) -> T {
+    fail_point::reach("git", step);
+    result
+}
+
 impl GitClient for RepoGit {
     fn hold(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::hold(self, path, commit)
+        done("hold", worktrees::hold(self, path, commit))
     }
 
     fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
@@ -223,15 +243,15 @@ impl GitClient for RepoGit {
     }
 
     fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
-        refs::create_branch(self, branch, at)
+        done("create_branch", refs::create_branch(self, branch, at))
     }
 
     fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
-        refs::delete_branch(self, branch, at)
+        done("delete_branch", refs::delete_branch(self, branch, at))
     }
 
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-        worktrees::add(self, path, start)
+        done("add_worktree", worktrees::add(self, path, start))
     }
 
     fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
@@ -251,7 +271,7 @@ impl GitClient for RepoGit {
     }
 
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::add_merge_place(self, path, commit)
+        done("add_merge_place", worktrees::add_merge_place(self, path, commit))
     }
 
     fn reset_worktree(
@@ -260,7 +280,7 @@ impl GitClient for RepoGit {
         start: &WorktreeStart,
         depth: CleanDepth,
     ) -> Result<WorktreeReset, GitError> {
-        worktrees::reset(self, path, start, depth)
+        done("reset_worktree", worktrees::reset(self, path, start, depth))
     }
 
     fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError> {
@@ -274,11 +294,11 @@ impl GitClient for RepoGit {
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        leftovers::commit(self, path, head, message, leave_out)
+        done("commit_leftovers", leftovers::commit(self, path, head, message, leave_out))
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
-        refs::anchor(self, name, commit)
+        done("anchor", refs::anchor(self, name, commit))
     }
 
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
@@ -294,11 +314,11 @@ impl GitClient for RepoGit {
     }
 
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
-        merge::merge(self, request)
+        done("merge", merge::merge(self, request))
     }
 
     fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
-        worktrees::checkout(self, path, commit, depth)
+        done("checkout", worktrees::checkout(self, path, commit, depth))
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
@@ -311,7 +331,7 @@ impl GitClient for RepoGit {
         from: &CommitId,
         to: &CommitId,
     ) -> Result<AdvanceOutcome, GitError> {
-        refs::advance(self, branch, from, to)
+        done("advance", refs::advance(self, branch, from, to))
     }
 
     fn forward_checkout(
@@ -320,11 +340,11 @@ impl GitClient for RepoGit {
         branch: &BranchName,
         to: &CommitId,
     ) -> Result<ForwardOutcome, GitError> {
-        forward::checkout(self, checkout, branch, to)
+        done("forward_checkout", forward::checkout(self, checkout, branch, to))
     }
 
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
-        forward::branch(self, branch, to)
+        done("forward_branch", forward::branch(self, branch, to))
     }
 
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
@@ -336,6 +356,6 @@ impl GitClient for RepoGit {
     }
 
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
-        worktrees::remove(self, path)
+        done("remove_worktree", worktrees::remove(self, path))
     }
 }

@@ -74,21 +74,21 @@ fn orphans(born_after: u64) -> Vec<ProcStat> {
     proc_tree::all().into_iter().filter(is_adopted).collect()
 }
 
-/// Ends every process of the session that began at `start_ticks`, every one with the mark, and every orphan that came from
-/// it with all below; answers how many there were in the first round.
-pub(super) fn end(session: u32, start_ticks: u64, marks: &Marks) -> u32 {
+/// Ends every process of the program's session, where one is known, every one with the mark, and every orphan that came about
+/// since the shim was started, with all below; answers how many there were in the first round.
+pub(super) fn end(session: Option<u32>, shim_began: u64, marks: &Marks) -> u32 {
     let mut first = None;
     let mut adopted = BTreeSet::new();
     for _ in 0..ROUNDS {
         let mut doomed: BTreeSet<u32> = BTreeSet::new();
-        for orphan in orphans(start_ticks).iter().filter(|orphan| !marks.is_anothers(orphan)) {
+        for orphan in orphans(shim_began).iter().filter(|orphan| !marks.is_anothers(orphan)) {
             adopted.insert(orphan.pid);
             doomed.extend(proc_tree::descendants(orphan.pid));
             doomed.insert(orphan.pid);
         }
         let belongs = |process: &ProcStat| {
             process.is_alive()
-                && (process.session == session || doomed.contains(&process.pid) || marks.is_on(process))
+                && (Some(process.session) == session || doomed.contains(&process.pid) || marks.is_on(process))
         };
         let left: Vec<_> = proc_tree::all().into_iter().filter(belongs).collect();
         first.get_or_insert(left.len());

@@ -24,7 +24,7 @@ use crate::adapters::shim::SUBCOMMAND;
 use crate::adapters::shim::protocol::{
     PathBytes, ShimMessage, ShimRequest, ShimSpec, StartFailure, StopWord, to_line,
 };
-use crate::adapters::standstill;
+use crate::adapters::{proc_tree, standstill};
 
 /// How long a shim may take to start its program.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -116,6 +116,10 @@ pub struct Supervised {
     marks: Marks,
     /// Among all programs that run.
     _place: Place,
+    /// When the shim began, in clock ticks since boot.
+    shim_began: u64,
+    /// Nothing of the program is left.
+    is_over: bool,
     cwd: PathBuf,
     /// From the first polite signal to KILL.
     end_grace: Duration,
@@ -140,6 +144,7 @@ impl Supervised {
             .stderr(stderr)
             .spawn()
             .map_err(failed)?;
+        let shim_began = proc_tree::stat(shim.id()).map_or(0, |stat| stat.start_ticks);
         // A shim that is gone already shows by its silence.
         let _ = control.write_all(to_line(&spec_of(launch)).as_bytes());
         let mut supervised = Self {
@@ -148,6 +153,8 @@ impl Supervised {
             messages,
             marks: Marks::of(&launch.env),
             _place: place,
+            shim_began,
+            is_over: false,
             cwd: launch.cwd.to_owned(),
             end_grace: interrupt_grace(launch).unwrap_or_default() + launch.kill_grace.min(FOREVER),
             begun: Instant::now(),
@@ -164,11 +171,12 @@ impl Supervised {
                 (self.pid, self.start_ticks, self.begun) = (pid, start_ticks, Instant::now());
                 Ok(())
             }
-            Ok(ShimMessage::FailedToStart { kind: StartFailure::Missing, reason }) => {
-                Err(LaunchError::Missing(reason))
-            }
-            Ok(ShimMessage::FailedToStart { kind: StartFailure::Other, reason }) => {
-                Err(LaunchError::Failed(reason))
+            Ok(ShimMessage::FailedToStart { kind, reason }) => {
+                self.is_over = true;
+                Err(match kind {
+                    StartFailure::Missing => LaunchError::Missing(reason),
+                    StartFailure::Other => LaunchError::Failed(reason),
+                })
             }
             Ok(ShimMessage::Exited { .. }) | Err(_) => {
                 Err(LaunchError::Failed("hew's supervisor ended before the program began".to_owned()))
@@ -197,6 +205,7 @@ impl Supervised {
             select! {
                 recv(self.messages) -> message => match message {
                     Ok(ShimMessage::Exited { code, signal, leaked, ran_ms }) => {
+                        self.is_over = true;
                         return plan.ended(exit_of(code, signal), Duration::from_millis(ran_ms), leaked);
                     }
                     Ok(_) => {}
@@ -257,8 +266,13 @@ impl Supervised {
 
     fn end_without_shim(mut self, plan: EndPlan) -> Ended {
         self.end_shim();
-        let others = lost::end(self.pid, self.start_ticks, &self.marks);
+        let others = self.end_what_is_lost();
         plan.ended(Exit::Signal(9), self.begun.elapsed(), others)
+    }
+
+    fn end_what_is_lost(&mut self) -> u32 {
+        self.is_over = true;
+        lost::end((self.pid > 0).then_some(self.pid), self.shim_began, &self.marks)
     }
 
     fn end_shim(&mut self) {
@@ -275,11 +289,17 @@ impl Drop for Supervised {
         let limit = at(Instant::now() + SHIM_LIMIT);
         loop {
             select! {
-                recv(self.messages) -> message => if message.is_err() { break },
+                recv(self.messages) -> message => match message {
+                    Ok(message) => self.is_over |= matches!(message, ShimMessage::Exited { .. }),
+                    Err(_) => break,
+                },
                 recv(limit) -> _ => break,
             }
         }
         self.end_shim();
+        if !self.is_over {
+            self.end_what_is_lost();
+        }
     }
 }
 

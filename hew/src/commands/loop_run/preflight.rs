@@ -75,6 +75,23 @@ pub(super) fn check(
     }
 }
 
+/// The same for a run that is gone on with, as far as it can have changed since its launch.
+pub(super) fn check_again(context: &Context) -> Result<(), Failure> {
+    let mut problems = runtime_problems(&context.settings);
+    problems.extend(other_runtime_problems(context));
+    if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
+}
+
+/// The branch that a run would deliver to now.
+pub(super) fn launch_target(context: &Context) -> Result<Option<BranchName>, Failure> {
+    let state = launch_state::load(&context.project)
+        .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
+    Ok(match state.head {
+        Head::Branch { name, .. } => Some(name),
+        Head::Detached(_) | Head::Unborn(_) => None,
+    })
+}
+
 fn failure(mut problems: Vec<Problem>) -> Failure {
     if problems.len() == 1 {
         let Problem { what, hint } = problems.remove(0);
