@@ -54,6 +54,13 @@ impl SimSeat {
         if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
     }
 
+    /// Folders that it left behind for a person.
+    pub(super) fn earlier_folders(&self, run: &RunId) -> Vec<PathBuf> {
+        let at =
+            |generation| Self { generation, worker: self.worker, exists: false, depth: self.depth }.path(run);
+        (1..self.generation).map(at).collect()
+    }
+
     fn branch(&self, run: &RunId) -> BranchName {
         let branch = names::worker_branch("loop", run, self.worker);
         if self.generation == 1 { branch } else { BranchName::new(format!("{branch}.{}", self.generation)) }

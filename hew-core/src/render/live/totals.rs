@@ -40,7 +40,7 @@ pub(super) fn line(view: &RunView, now: DateTime<Utc>, columns: usize) -> String
 
 fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
     let spent = view.spent_so_far();
-    let wall = view.header.as_ref().map_or(0, |header| since_ms(header.started.at, now));
+    let wall = view.header.as_ref().map_or(0, |_| view.lived_ms(now));
     let left = Left::of(view, now).words();
     let mut parts = Vec::new();
     let waiting = view.stacked().count();

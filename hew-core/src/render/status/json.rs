@@ -22,6 +22,8 @@ pub struct StatusJson<'a> {
     started_at: Option<DateTime<Utc>>,
     /// The journal's latest entry.
     last_sign_of_life: Option<DateTime<Utc>>,
+    /// How often another process went on with it after a crash.
+    resumes: u32,
     /// Workers.
     jobs: u16,
     /// Tasks in scope that were open at launch.
@@ -130,6 +132,7 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
         state: seen.state,
         started_at: header.map(|header| header.started.at),
         last_sign_of_life: view.last.map(|moment| moment.at),
+        resumes: view.resumes,
         jobs: view.jobs(),
         in_scope: header.and_then(|header| header.in_scope),
         ready_seen: view.ready_seen,
