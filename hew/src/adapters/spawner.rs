@@ -17,7 +17,7 @@ use hew_core::settings::OutputForm;
 use nix::fcntl::OFlag;
 
 use super::process::bounded_log::BoundedLog;
-use super::process::output::{Gauge, Pump, Sign, Sink};
+use super::process::output::{self, Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 use super::session_file::SessionFile;
 
@@ -147,7 +147,7 @@ fn file_error(path: &Path, error: &io::Error) -> SpawnError {
 
 fn pipe(plan: &SpawnPlan) -> Result<(io::PipeReader, io::PipeWriter), SpawnError> {
     let program = plan.argv.first().cloned().unwrap_or_default();
-    io::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
+    output::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
 }
 
 /// A word from an earlier attempt is none of this one's.

@@ -6,6 +6,7 @@
 
 pub mod bounded_log;
 mod end_plan;
+mod json_text;
 mod lost;
 pub mod output;
 pub mod records;
