@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use hew_testkit::loop_stage::{LoopStage, Ran, Running, wait_until};
+use hew_testkit::loop_stage::{LoopStage, Ran, Running, ran, wait_until};
 use hew_testkit::terminal::ran_on_terminal;
 use serde_json::{Value, json};
 
@@ -17,6 +17,15 @@ fn killed_at(stage: &LoopStage, flags: &[&str], mark: &str) {
     run.wait_for(stage.path(mark));
     run.signal("SIGKILL");
     assert_eq!(run.end().code, 137);
+    wait_until("the end of the dead run's processes", || stage.processes().is_empty());
+}
+
+/// Runs with a place at which hew kills itself; see `HEW_FAIL_AT`.
+fn failing_at(stage: &LoopStage, args: &[&str], place: &str) {
+    let mut command = stage.repo.hew(args);
+    command.env("HEW_FAIL_AT", place);
+    let ran = ran(command);
+    assert_eq!(ran.code, 137, "{place}: {}", ran.stderr);
     wait_until("the end of the dead run's processes", || stage.processes().is_empty());
 }
 
@@ -103,33 +112,73 @@ fn work_whose_agent_had_ended_is_landed_without_running_the_agent_again() {
     killed_at(&stage, &["--no-baseline", "--gate", &gate], "gating");
     fs::write(stage.path("go"), "").unwrap();
     resumed(&stage);
-    assert_eq!(
-        (stage.outcomes(&task), stage.outcomes(&next)),
-        (vec!["closed".into()], vec!["closed".into()])
-    );
+    assert_eq!(stage.outcomes(&task), ["closed"]);
+    assert_eq!(stage.outcomes(&next).last().map(String::as_str), Some("closed"), "it may have begun");
     let of_task = stage.journal_of("spawned").into_iter().filter(|entry| entry["iter"] == 1).count();
     assert_eq!((of_task, count(&stage, "landed")), (1, 2));
     assert!(stage.show(&task)["close_reason"].as_str().unwrap().ends_with(": because"));
     stage.assert_left_clean();
 }
 
+const RUN: [&str; 6] = ["loop", "run", "--scope", "ready", "--gate", "true"];
+
 /// The run branch was moved, and hew killed before it could say so.
 #[test]
 fn what_the_run_branch_has_is_closed_and_never_landed_twice() {
     let stage = LoopStage::new();
     let task = stage.task("Task", "write a.txt a\ncommit A\ndone");
-    let gate = waits(&stage, "gating", "go");
-    killed_at(&stage, &["--no-baseline", "--gate", &gate], "gating");
-    fs::write(stage.path("go"), "").unwrap();
-    let candidate = stage.journal_of("candidate")[0]["candidate"].as_str().unwrap().to_owned();
-    let branch = format!("refs/heads/loop/{}/main", stage.run_id());
-    stage.repo.git(&["update-ref", &branch, &candidate]);
+    failing_at(&stage, &RUN, "git/advance:1");
+    assert_eq!(count(&stage, "landed"), 0);
     resumed(&stage);
     assert_eq!((count(&stage, "spawned"), count(&stage, "candidate"), count(&stage, "landed")), (1, 1, 1));
-    assert_eq!(stage.journal_of("landed")[0]["sha"], candidate.as_str());
-    assert_eq!(stage.status(&task), "closed");
-    assert_eq!((count(&stage, "escaped"), count(&stage, "foreign_change")), (0, 0));
-    assert_eq!(stage.rev("main").as_deref(), Some(candidate.as_str()));
+    let candidate = stage.journal_of("candidate")[0]["candidate"].clone();
+    assert_eq!(stage.journal_of("landed")[0]["sha"], candidate);
+    assert_eq!((stage.status(&task).as_str(), count(&stage, "escaped")), ("closed", 0));
+    assert_eq!(count(&stage, "foreign_change"), 0);
+    assert_eq!(stage.rev("main").as_deref(), candidate.as_str());
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_candidate_that_no_gate_found_good_is_not_taken_for_landed() {
+    let stage = LoopStage::new();
+    stage.task("Task", "write a.txt a\ncommit A\ndone");
+    failing_at(&stage, &RUN, "journal/candidate:1");
+    let candidate = stage.journal_of("candidate")[0]["candidate"].as_str().unwrap().to_owned();
+    stage.repo.git(&["update-ref", &format!("refs/heads/loop/{}/main", stage.run_id()), &candidate]);
+    resume(&stage);
+    assert_eq!((count(&stage, "gated"), count(&stage, "landed")), (1, 1));
+    let landed = stage.journal_of("landed")[0].clone();
+    assert_ne!(landed["from"], candidate.as_str(), "what somebody put there is not built upon");
+}
+
+#[test]
+fn a_claim_that_was_won_and_not_written_down_is_given_back() {
+    let stage = LoopStage::new();
+    let task = stage.task("Task", "write a.txt a\ncommit A\ndone");
+    failing_at(&stage, &RUN, "tracker/claim:1");
+    assert_eq!((stage.status(&task).as_str(), count(&stage, "iteration_started")), ("in_progress", 0));
+    resumed(&stage);
+    assert_eq!(stage.outcomes(&task), ["closed"]);
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_run_that_is_killed_while_it_is_resumed_is_resumed_again() {
+    let stage = LoopStage::new();
+    let first = stage.task("First", "write first.txt f\ncommit First\ndone");
+    let half = half_done(&stage, &["--dep", &first]);
+    killed_at(&stage, &["--gate", "true"], "half");
+    finish(&stage, &half);
+    for place in
+        ["ledger:1", "journal/run_resumed:1", "git/anchor:1", "journal/iteration_ended:1", "git/advance:1"]
+    {
+        failing_at(&stage, &["loop", "resume"], place);
+    }
+    resumed(&stage);
+    assert_eq!((stage.outcomes(&first), count(&stage, "landed")), (vec!["closed".to_owned()], 2));
+    assert_eq!(stage.outcomes(&half), ["cancelled", "closed"]);
+    assert_eq!(count(&stage, "run_resumed"), 5, "the first of them died before it could say so");
     stage.assert_left_clean();
 }
 
@@ -142,9 +191,7 @@ fn what_a_person_took_or_closed_meanwhile_is_left_to_them() {
         if closes {
             stage.ok(&["task", "close", &half, "--reason", "mine"]);
         } else {
-            stage.ok(&["task", "reopen", &half]);
-            stage.ok(&["task", "update", &half, "--status", "open"]);
-            stage.ok(&["task", "claim", &half, "--actor", "ann"]);
+            stage.ok(&["task", "update", &half, "--assignee", "ann"]);
         }
         let before = stage.show(&half);
         let ran = resume(&stage);
@@ -182,8 +229,9 @@ fn a_worktree_that_is_gone_is_read_from_gits_record_and_one_with_locks_is_freed(
     let anchor = |iter: u32| format!("refs/hew/{}/w0/iter-00{iter}", stage.run_id());
     assert_eq!(stage.file_at(&anchor(1), "half.txt").as_deref(), Some("h"), "read from git's record");
 
-    let record = stage.repo.common_dir().join("worktrees").join("0");
-    assert!(record.is_dir() && worktree.is_dir(), "it was made again");
+    let again = PathBuf::from(stage.journal_of("prepared")[1]["worktree"].as_str().unwrap());
+    let record = stage.repo.common_dir().join("worktrees").join(again.file_name().unwrap());
+    assert!(record.is_dir() && again.is_dir(), "another one was made");
     fs::write(record.join("index.lock"), "").unwrap();
     fs::write(stage.repo.common_dir().join(format!("refs/hew/{}/w0/x.lock", stage.run_id())), "").unwrap();
     finish(&stage, &gone);
