@@ -662,7 +662,10 @@ impl World {
                 let result = Err("the set-up was stopped".to_owned());
                 doing.answers.push(Event::Prepared { iteration: id, result });
             }
-            Some(Labour::Phase(id, job)) => doing.answers.extend(self.do_work(id, job)),
+            Some(Labour::Phase(id, job)) => {
+                let stop = doing.stop;
+                doing.answers.extend(self.do_work(id, job, stop));
+            }
             Some(Labour::MakeAhead(worker, base)) => doing.answers.push(self.make_ahead(worker, base)),
             None => {}
         }
