@@ -188,7 +188,7 @@ fn a_project_that_was_moved_still_sees_what_its_runs_left() {
 }
 
 #[test]
-fn locked_half_made_read_only_and_oddly_named_worktrees_go_too() {
+fn locked_read_only_and_oddly_named_worktrees_go_too_and_a_half_made_one_is_named() {
     use std::os::unix::fs::PermissionsExt;
     let s = Stage::new();
     s.own(CRASHED, &s.repo.common_dir(), false);
@@ -199,7 +199,8 @@ fn locked_half_made_read_only_and_oddly_named_worktrees_go_too() {
     fs::create_dir_all(read_only.join("cache/mod")).unwrap();
     fs::write(read_only.join("cache/mod/file"), "x").unwrap();
     fs::set_permissions(read_only.join("cache/mod"), fs::Permissions::from_mode(0o555)).unwrap();
-    let odd = s.add(CRASHED, "2\nworktree x");
+    let odd = s.folder(CRASHED).join("2\nworktree x");
+    s.git.add_worktree(&odd, &WorktreeStart { branch: None, commit: s.base.clone() }).unwrap();
     let half_made = s.add(CRASHED, "3");
     let admin = s.git.git_dir_of(&half_made).unwrap();
     fs::write(admin.join("locked"), "initializing").unwrap();
@@ -208,9 +209,12 @@ fn locked_half_made_read_only_and_oddly_named_worktrees_go_too() {
     let rows = s.prune(&["--apply"]);
     let gone: Vec<&str> =
         rows.iter().filter(|(_, row)| row["outcome"] == "removed").map(|(name, _)| name.as_str()).collect();
-    assert_eq!(gone, ["0", "1", "2\nworktree x", "3"], "{rows:#?}");
-    assert!(![locked, read_only, odd, half_made].iter().any(|tree| tree.exists()));
-    assert_eq!(s.git.list_worktrees().unwrap().len(), 1);
+    assert_eq!(gone, ["0", "1", "2\nworktree x"], "{rows:#?}");
+    assert!(![locked, read_only, odd].iter().any(|tree| tree.exists()));
+    // What can't be read proves nothing.
+    assert!(rows[3].1["reason"].as_str().unwrap().contains("git did not finish making it"));
+    assert!(rows[3].1["look"].as_str().unwrap().starts_with("ls -la ") && half_made.exists());
+    assert_eq!(s.git.list_worktrees().unwrap().len(), 2);
 }
 
 #[test]

@@ -20,6 +20,7 @@ use super::loop_discard;
 use crate::adapters::git::{RepoGit, discard};
 use crate::adapters::leftovers::{self, LeftTree, RunLeftovers};
 use crate::adapters::lock::{self, LockError, ProjectLock};
+use crate::adapters::project::Project;
 use crate::adapters::{ledger, owner, settings_files};
 use crate::cli::loop_args::PruneArgs;
 use crate::failure::{Failure, code};
@@ -60,8 +61,11 @@ pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     each(&context, wanted.as_ref(), args.apply, &mut tally, &Tell { row: &print, warning: &warn })?;
     tally.tell(args.apply, ui);
     if args.discard {
-        let _lock = hold(&project.shared_dir, &ledger, args.apply)?;
-        loop_discard::run(&git, &ledger, wanted.as_ref(), args.apply, ui)?;
+        let project = &context.project;
+        let runs = runs_of(project)?;
+        let _lock = hold(&project.shared_dir, &runs, args.apply)?;
+        let git = RepoGit::new(&project.common_dir);
+        loop_discard::run(&git, &runs, wanted.as_ref(), args.apply, ui)?;
     }
     Ok(if tally.failed > 0 { code::FAILED } else { code::OK })
 }
@@ -104,8 +108,7 @@ fn each(
     let project = &context.project;
     let git = RepoGit::new(&project.common_dir);
     let root = settings_files::worktree_root(&context.settings);
-    let (ledger, _) = ledger::read(&project.shared_dir)
-        .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    let ledger = runs_of(project)?;
     let found = leftovers::find(&git, &project.common_dir, &root).map_err(|error| unreadable(&error))?;
     let found = found.into_iter().filter(|left| wanted.is_none_or(|run| *run == left.run));
     for left in found {
@@ -126,6 +129,13 @@ fn print(row: &Row<'_>, ui: &Ui) {
 fn parse_id(text: &str) -> Result<RunId, Failure> {
     RunId::parse(text)
         .ok_or_else(|| Failure::usage(format!("{text} is not the id of a run")).hint("hew loop list"))
+}
+
+fn runs_of(project: &Project) -> Result<Vec<LedgerRun>, Failure> {
+    let read = ledger::read(&project.shared_dir);
+    let (runs, _) =
+        read.map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    Ok(runs)
 }
 
 /// Holds the project, so that nothing begins while refs go.
