@@ -4,9 +4,10 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Left, Seen, held, since_ms};
+use super::{Left, Seen, held, next, since_ms};
 use crate::ids::{RunId, TaskId, WorkerId};
 use crate::output::Output;
+use crate::record::event::DeliveryRecord;
 use crate::record::view::{IterationView, RunView};
 use crate::record::{RunState, StopReason};
 use crate::render::live::Signs;
@@ -57,6 +58,10 @@ pub struct StatusJson<'a> {
     stop_reason: Option<StopReason>,
     /// The process's exit code; null while it goes on.
     exit_code: Option<u8>,
+    /// What came of the delivery; null before it.
+    delivery: Option<&'a DeliveryRecord>,
+    /// What a person should do once it is over, one command each.
+    next: Vec<String>,
     /// Iterations under way.
     workers: Vec<Busy<'a>>,
 }
@@ -150,6 +155,8 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
         }),
         stop_reason: view.ending.as_ref().map(|ending| ending.stop_reason),
         exit_code: view.ending.as_ref().and_then(|ending| ending.exit_code),
+        delivery: view.delivery.as_ref(),
+        next: next(view),
         workers: view.in_flight().map(|iteration| worker(iteration, seen.signs, until)).collect(),
     }
 }

@@ -82,7 +82,7 @@ pub(super) struct Rules {
     tip: CommitId,
     landings: Vec<(CommitId, Option<TaskId>)>,
     precious: BTreeSet<CommitId>,
-    uncommitted: Vec<(PathBuf, String)>,
+    uncommitted: Vec<Uncommitted>,
     is_meddled: bool,
     proven: BTreeSet<TreeId>,
     verified: BTreeMap<CommitId, Option<bool>>,
@@ -95,6 +95,8 @@ pub(super) struct Rules {
     by_people: BTreeSet<TaskId>,
     parked: BTreeSet<TaskId>,
     filed: BTreeSet<TaskId>,
+    /// Closes that the tracker would not make.
+    refused: BTreeSet<TaskId>,
     noted: BTreeMap<TaskId, Vec<String>>,
     faults: BTreeMap<TaskId, u32>,
     begun: BTreeMap<TaskId, u32>,
@@ -117,6 +119,8 @@ pub(super) struct Rules {
     process_began: Duration,
     // Stops.
     stop: Option<StopSeen>,
+    /// Worktrees are being removed: all else is done.
+    is_cleaning: bool,
     reasons: BTreeSet<&'static str>,
     is_baseline_over: bool,
     runtime_failed: bool,
@@ -124,6 +128,15 @@ pub(super) struct Rules {
     tracker_failed: bool,
     ended: Option<(StopReason, u8)>,
     broken: Option<Broken>,
+}
+
+/// A file that an agent left uncommitted.
+#[derive(Debug)]
+struct Uncommitted {
+    tree: PathBuf,
+    name: String,
+    /// A commit that has it.
+    within: Option<CommitId>,
 }
 
 /// A stop that the engine was told of, or told of itself.
@@ -162,6 +175,7 @@ impl Rules {
             by_people: BTreeSet::new(),
             parked: BTreeSet::new(),
             filed: BTreeSet::new(),
+            refused: BTreeSet::new(),
             noted: BTreeMap::new(),
             faults: BTreeMap::new(),
             begun: BTreeMap::new(),
@@ -178,6 +192,7 @@ impl Rules {
             lived: Duration::ZERO,
             process_began: Duration::ZERO,
             stop: None,
+            is_cleaning: false,
             reasons: BTreeSet::new(),
             is_baseline_over: false,
             runtime_failed: false,
