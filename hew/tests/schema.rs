@@ -352,6 +352,7 @@ fn of_runs(trial: &mut Trial) {
     trial.prints("graph_text", &["loop", "graph", "--tasks", "--format", "mermaid"]);
     trial.prints("report", &["loop", "report", "--out", "report.html"]);
     trial.prints("leftover", &["loop", "prune-worktrees"]);
+    trial.prints("not_resumed", &["loop", "resume"]);
     trial.prints("delivery", &["loop", "deliver"]);
     for (word, flags) in [("done", &[][..]), ("blocked", &["--reason", "x"]), ("fail", &["--reason", "x"])] {
         let args = [&[word][..], flags].concat();
