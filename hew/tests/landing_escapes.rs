@@ -171,8 +171,12 @@ fn commits_on_the_target_from_the_agents_own_worktree_are_an_escape() {
     let id = culprit(&project, command);
     let ran = project.run(&ONE_TRY);
     assert_eq!((ran.code, ran.line.len()), (3, 0), "{}", ran.stderr);
-    let found = escape(&project, &ran, &id);
-    assert_eq!(found.change.subject, subject(Subject::Branch, "main"));
+    let view = only(&ran, &id);
+    assert_eq!((ran.outcomes(&id), view.escapes.len()), (vec![RuntimeError], 1), "{:?}", view.escapes);
+    assert_eq!(view.escapes[0].change.subject, subject(Subject::Branch, "main"));
+    // What it had committed at home is kept beside what it left on the target.
+    let anchor = names::anchor(ran.view.run_id().unwrap(), view.id);
+    assert_eq!(project.repo.git(&["show", &format!("{anchor}-branch:work")]), "work");
     assert_eq!(
         foreign(&ran),
         [] as [&Subject; 0],
@@ -531,7 +535,7 @@ fn every_view_shows_escapes_and_foreign_changes_apart() {
     );
 }
 
-/// One look at the start, one at the end, and no more than one a second in between, however many iterations there are.
+/// One look at the start, one at the end, and one every three seconds in between, however many iterations there are.
 #[test]
 fn iterations_that_stay_at_home_cost_next_to_no_looks() {
     let project = Project::new();
@@ -558,5 +562,5 @@ fn iterations_that_stay_at_home_cost_next_to_no_looks() {
     let journal = fs::read_to_string(project.run_folders().pop_last().unwrap().join("events.jsonl")).unwrap();
     let last: Value = serde_json::from_str(journal.lines().next_back().unwrap()).unwrap();
     let seconds = usize::try_from(last["elapsed_ms"].as_u64().unwrap() / 1000).unwrap();
-    assert!((2..=seconds + 2).contains(&looks), "{looks} looks in {seconds} s: {calls}");
+    assert!((2..=seconds / 3 + 2).contains(&looks), "{looks} looks in {seconds} s: {calls}");
 }
