@@ -17,7 +17,8 @@ fn build() -> PathBuf {
     let own = std::env::current_exe().expect("a program knows its own file");
     let folder = own.parent().expect("a file lies in a folder");
     // Tests are at <target>/<profile>/deps, programs right above.
-    let profile = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned();
+    let profile =
+        if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned();
     let target = profile.parent().expect("the profile's folder is in the target folder");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo

@@ -31,8 +31,9 @@ use crate::usage::Usage;
 /// Version of the journal and of the files made from it.
 pub const SCHEMA_VERSION: u32 = 1;
 
+// It is read and written by `tagged`.
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct JournalEntry {
     /// Its number, from 1, without gaps.
     pub seq: u64,
@@ -41,13 +42,15 @@ pub struct JournalEntry {
     /// Milliseconds that the run had lived, from the monotonic clock: all its processes together.
     pub elapsed_ms: u64,
     /// What happened.
-    #[serde(flatten)]
+    #[schemars(flatten)]
     pub event: JournalEvent,
 }
 
+// On disk a part of its entry, in which the kind is a field: `tagged` makes that of what serde makes of a variant.
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schemars(tag = "kind")]
 pub enum JournalEvent {
     /// The run is launched: everything that is frozen for it.
     RunStarted {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::figures::{age_ms, compact, count, since_ms, usd};
+use super::figures::{age_ms, compact, count, usd};
 use crate::record::view::RunView;
 
 /// What budgets leave; none for a budget that is not set.

@@ -270,7 +270,6 @@ fn config(
         merge: MergeMode::Task,
         deliver: chance.percent(90),
         watch: has(Trouble::Watch),
-        merge: MergeMode::Task,
         model: None,
         settings: settings(&keys(&mut chance, limits, troubles)),
     }

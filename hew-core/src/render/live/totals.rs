@@ -4,7 +4,7 @@ use anstyle::Style;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::figures::{age_ms, compact, since_ms};
+use super::super::figures::{age_ms, compact};
 use super::super::left::Left;
 use super::super::style::HEADING;
 use super::super::summary::spent::money;
