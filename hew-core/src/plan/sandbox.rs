@@ -43,14 +43,17 @@ pub(super) fn plan_sandbox(
         own.extend(seat.tracker_folder.clone());
     }
     own.dedup();
-    let (state, state_files) = family.state(env);
+    let (state, mut files) = family.state(env);
+    if let (Purpose::Iteration(_), Some(folder)) = (request.purpose, &seat.tracker_folder) {
+        files.push(bd_lock(folder));
+    }
     let more = &settings.sandbox_write;
     let provenance = vec![
         entry("sandbox", &words(&own), &mode),
         entry("sandbox.state", &words(&state), &format!("where {} keeps its own state", family.word())),
         entry("sandbox.write", &words(&more.value), &format!("{} loop.sandbox.write", more.origin)),
     ];
-    let sandbox = assemble([own, state, more.value.clone()].concat(), state_files);
+    let sandbox = assemble([own, state, more.value.clone()].concat(), files);
     (Some(sandbox), provenance)
 }
 
@@ -60,6 +63,13 @@ pub fn command_sandbox(settings: &Settings, worktree: &[PathBuf], temp: &Path) -
         let own = worktree.iter().cloned().chain([temp.to_owned()]);
         assemble(own.chain(settings.sandbox_write.value.iter().cloned()).collect(), Vec::new())
     })
+}
+
+/// The file beside its folder by which bd locks it.
+fn bd_lock(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".gate.lock");
+    PathBuf::from(name)
 }
 
 fn assemble(mut folders: Vec<PathBuf>, files: Vec<PathBuf>) -> Sandbox {
