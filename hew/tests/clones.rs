@@ -118,7 +118,11 @@ fn clones_of_a_killed_run_are_pruned_once_their_commits_are_kept() {
     let mut left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     let kept = if left.contains(&"0".into()) { "0" } else { "1" };
-    let inside = stage.repo.hew_in(&root.join(kept), &["loop", "run", "--scope", "ready"]).output().unwrap();
+    let inside = stage
+        .repo
+        .hew_in(&root.join(kept), &["loop", "run", "--scope", "ready", "--force-new"])
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&inside.stderr);
     assert_eq!(inside.status.code(), Some(2), "{said}");
     assert!(said.contains("is a worker's clone of this project"), "{said}");
