@@ -2,9 +2,10 @@
 //!
 //! The same program plays more parts, chosen by its name or first word: the stub agent that both sides run, the counting
 //! `git` of the uncounted warm-up, the child that drains a large graph in its own process, an agent that prints much, the
-//! child that takes what such agents print, and the floor of looking at a run.
+//! child that takes what such agents print, the one that runs short agents beside them, and the floor of looking at a run.
 
 mod agent;
+mod beside;
 mod checks;
 mod counting;
 mod floor;
@@ -69,6 +70,7 @@ fn main() -> ExitCode {
         Some("in-process") => in_process::play(words),
         Some("print") => printer::print(words),
         Some("take-output") => printer::take(words),
+        Some("beside") => beside::play(words),
         Some("read-run") => recorded::read(words),
         _ => return exit(scenarios::run(&Args::parse())),
     };

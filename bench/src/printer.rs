@@ -166,22 +166,27 @@ pub(crate) fn take(mut words: impl Iterator<Item = String>) -> Result<(), Proble
     let agents: usize = words.next().and_then(|word| word.parse().ok()).ok_or("how many agents?")?;
     let folder = PathBuf::from(words.next().ok_or("which folder?")?);
     let spawner = ProcessSpawner::new(words.next().ok_or("which hew?")?.into(), SecretValues::default());
-    let argv = argv(form, megabytes)?;
-    let plans: Vec<SpawnPlan> =
-        (0..agents).map(|number| plan(form, argv.clone(), &folder.join(format!("agent-{number}")))).collect();
     let start = Instant::now();
-    let printed = std::thread::scope(|scope| {
-        let running: Vec<_> = plans.iter().map(|plan| scope.spawn(|| run(&spawner, plan))).collect();
-        let ended = running.into_iter().map(|one| one.join().map_err(|_| "a spawner failed".to_owned())?);
-        ended.collect::<Result<Vec<u64>, Problem>>()
-    })?;
+    let bytes = take_by_spawner(Crowd { form, megabytes, agents, folder: &folder }, &spawner)?;
     let seconds = start.elapsed().as_secs_f64();
-    let bytes = printed.first().copied().unwrap_or(0);
     println!("{}", serde_json::json!({ "seconds": seconds, "peak_kib": own_peak_kib(), "bytes": bytes }));
     Ok(())
 }
 
-fn run(spawner: &ProcessSpawner, plan: &SpawnPlan) -> Result<u64, Problem> {
+/// All of them through a spawner in this process. Answers what one of them printed, in bytes.
+pub(crate) fn take_by_spawner(crowd: Crowd<'_>, spawner: &ProcessSpawner) -> Result<u64, Problem> {
+    let plan = |number| plan_of(crowd.form, crowd.megabytes, &crowd.folder.join(format!("agent-{number}")));
+    let plans = (0..crowd.agents).map(plan).collect::<Result<Vec<SpawnPlan>, Problem>>()?;
+    let printed = std::thread::scope(|scope| {
+        let running: Vec<_> = plans.iter().map(|plan| scope.spawn(|| run(spawner, plan))).collect();
+        let ended = running.into_iter().map(|one| one.join().map_err(|_| "a spawner failed".to_owned())?);
+        ended.collect::<Result<Vec<u64>, Problem>>()
+    })?;
+    Ok(printed.first().copied().unwrap_or(0))
+}
+
+/// Runs one; answers what it printed, in bytes.
+pub(crate) fn run(spawner: &ProcessSpawner, plan: &SpawnPlan) -> Result<u64, Problem> {
     let (_stop, stops) = crossbeam_channel::unbounded();
     let report = spawner.run(plan, &stops, &|_| {}).map_err(|error| error.to_string())?;
     match report.exit {
@@ -190,9 +195,11 @@ fn run(spawner: &ProcessSpawner, plan: &SpawnPlan) -> Result<u64, Problem> {
     }
 }
 
-fn plan(form: Form, argv: Vec<String>, folder: &Path) -> SpawnPlan {
+/// What an agent that prints so much is started with.
+pub(crate) fn plan_of(form: Form, megabytes: usize, folder: &Path) -> Result<SpawnPlan, Problem> {
+    let argv = argv(form, megabytes)?;
     let output = if form == Form::Stream { OutputForm::ClaudeStream } else { OutputForm::Text };
-    SpawnPlan {
+    Ok(SpawnPlan {
         runtime: "printer".into(),
         model: None,
         model_told: None,
@@ -218,7 +225,7 @@ fn plan(form: Form, argv: Vec<String>, folder: &Path) -> SpawnPlan {
             outcome: folder.join("outcome.json"),
         },
         provenance: Vec::new(),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -366,6 +366,7 @@ impl JournalBuilder {
             from,
             sha: sha.clone(),
             number,
+            with: Vec::new(),
         });
         self.change(id, task, TaskChange::Closed { landed_sha: Some(sha.clone()) });
         self.push(JournalEvent::IterationEnded {

@@ -22,7 +22,7 @@ use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::StoreError;
 use hew_core::schedule::spending::SpendingLimits;
-use hew_core::settings::{OnGateFail, Settings, Values, layers};
+use hew_core::settings::{MergeMode, OnGateFail, Settings, Values, layers};
 use hew_core::tracker::{BdClient, DependencyKind, NewTask, Scope, Status, TaskEditor};
 use hew_core::worktree::GitClient;
 use hew_testkit::fake_gate::FakeGate;
@@ -148,8 +148,10 @@ fn config(run: &RunId, run_branch: &BranchName, launch: CommitId) -> RunConfig {
             spending: SpendingLimits::default(),
             stop_grace: Duration::ZERO,
         },
+        merge: MergeMode::Task,
         deliver: true,
         watch: false,
+        merge: MergeMode::Task,
         model: None,
         settings: settings(),
     }
@@ -204,6 +206,7 @@ fn go(faults: &Faults) -> FixedRun {
         hew_folder: folder.path().to_owned(),
         seats: BTreeMap::new(),
         kept_folders: Mutex::new(BTreeSet::new()),
+        kept_branches: Mutex::new(BTreeSet::new()),
     });
     let store = FakeStore::default();
     let mut journal = FaultyStore::new(store.clone(), &faults.store);

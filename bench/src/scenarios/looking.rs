@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use super::Bench;
 use crate::Problem;
 use crate::measure::{Sample, timed, wait_with_peak};
-use crate::pairs::wall;
+use crate::pairs::{cpu, wall};
 use crate::recorded::{self, Recorded};
 use crate::report::{Table, ratio};
 use crate::stats::{median, range};
@@ -30,7 +30,8 @@ const VIEWS: [(&str, &[&str]); 7] = [
 pub(crate) fn by_iterations(bench: &Bench<'_>) -> Result<bool, Problem> {
     let sizes = bench.sizes(&[100, 5_000], &[100, 10_000, 100_000]);
     let pairs = bench.pairs(3, 5);
-    let head = ["iterations", "view", "hew ms", "floor ms", "ratio", "of pairs", "peak MB", "of"];
+    let head =
+        ["iterations", "view", "hew ms", "floor ms", "ratio", "of pairs", "cpu ratio", "peak MB", "of"];
     let mut table = Table::new("P5  views of a recorded run", &head);
     for size in sizes {
         let count = u32::try_from(size).map_err(|error| error.to_string())?;
@@ -73,6 +74,7 @@ fn view(
         format!("{:.1}", 1e3 * wall(&floor)),
         ratio(median(&ratios)),
         format!("{low:.2}..{high:.2}"),
+        ratio(cpu(&hew) / cpu(&floor)),
         format!("{peak:.0}"),
     ];
     let row = |of: &str| [cells.clone(), vec![of.to_owned()]].concat();
@@ -92,7 +94,7 @@ fn list(
     let samples = (0..pairs).map(|_| look(bench, run, &["loop", "list"])).collect::<Result<Vec<_>, _>>()?;
     let millis = 1e3 * wall(&samples);
     let mut cells = vec![size.to_string(), "list".to_owned(), format!("{millis:.1}")];
-    cells.extend(["-", "-", "-"].map(str::to_owned));
+    cells.extend(["-", "-", "-", "-"].map(str::to_owned));
     cells.extend([format!("{:.0}", peak_mb(&samples)), "hew ms".to_owned()]);
     table.row(cells, millis, LIST_TARGET_MS);
     Ok(())

@@ -3,10 +3,12 @@
 //! Invariants: memory is bounded whatever is printed; what can't be read is kept for the transcript and changes nothing;
 //! any cut of the stream into pieces gives the same reading.
 
+use std::borrow::Cow;
+
 use super::claude::ClaudeStream;
 use super::codex::CodexStream;
 use super::lines::LineFeed;
-use super::text::TextFindings;
+use super::text::{TextFindings, lossy};
 use super::{AgentReading, FailureClass, RuntimeFailure, StopCause, Usage, envelope};
 use crate::exit::Exit;
 use crate::plan::ResumedSession;
@@ -113,11 +115,11 @@ impl Form {
     }
 
     /// The line's record in the transcript.
-    fn record(&self, line: &str, heard: Heard) -> String {
+    fn record<'a>(&self, line: &'a str, heard: Heard) -> Cow<'a, str> {
         match self {
-            _ if heard == Heard::Noise => envelope::noise(line),
-            Self::Claude(_) => line.trim().to_owned(),
-            Self::Codex(_) => envelope::of_codex(line.trim()),
+            _ if heard == Heard::Noise => envelope::noise(line).into(),
+            Self::Claude(_) => line.trim().into(),
+            Self::Codex(_) => envelope::of_codex(line.trim()).into(),
         }
     }
 }
@@ -200,7 +202,7 @@ impl StreamReader {
 }
 
 fn take_output(form: &mut Form, line: &[u8], keep: &mut dyn FnMut(&str)) -> Heard {
-    let line = String::from_utf8_lossy(line);
+    let line = lossy(line);
     if line.trim().is_empty() {
         return Heard::Noise;
     }

@@ -3,14 +3,25 @@
 //! Lines end with a newline; of a line that was drawn over itself with carriage returns only the last state counts.
 //! What is not UTF-8 is read with replacement characters. This decides nothing: [`super::verdict`] does.
 
+use std::borrow::Cow;
+
 /// Most bytes of a line that are looked at.
 const MAX_LINE: usize = 8 * 1024;
 /// Most decisions, and most deferrals, that are kept.
 const MAX_MARKED: usize = 200;
 /// Most bytes of a summary.
 const MAX_SUMMARY: usize = 4 * 1024;
+/// What a decision begins with.
+const DECISION: &str = "DECISION:";
+/// What something begins with that was put off.
+const DEFERRED: &str = "DEFERRED:";
 /// The heading that a summary stands under.
 const SUMMARY_HEADING: &str = "## Summary";
+
+/// Bytes as text, with replacement characters where they are none. What is text is looked through at the speed of memory.
+pub fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(bytes).map_or_else(|_| String::from_utf8_lossy(bytes), Cow::Borrowed)
+}
 
 /// What an agent's output said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,16 +48,31 @@ impl TextScan {
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while let Some(end) = memchr::memchr(b'\n', rest) {
-            if self.line.is_empty() {
-                self.take_line(&rest[..end.min(MAX_LINE)]);
-            } else {
-                self.extend_line(&rest[..end]);
-                self.end_line();
-            }
+        if !self.line.is_empty() {
+            let Some(end) = memchr::memchr(b'\n', rest) else { return self.extend_line(rest) };
+            self.extend_line(&rest[..end]);
+            self.end_line();
             rest = &rest[end + 1..];
         }
-        self.extend_line(rest);
+        let whole = memchr::memrchr(b'\n', rest).map_or(0, |end| end + 1);
+        self.take_lines(&rest[..whole]);
+        self.extend_line(&rest[whole..]);
+    }
+
+    /// Takes whole lines. Of most floods no line says anything to hew but the last.
+    fn take_lines(&mut self, lines: &[u8]) {
+        if self.findings.wants_summary() || may_be_marked(lines) {
+            lines.split_inclusive(|byte| *byte == b'\n').for_each(|line| self.take_line(cut_end(line)));
+            return;
+        }
+        let mut rest = lines;
+        while let Some(before_end) = rest.strip_suffix(b"\n") {
+            let start = memchr::memrchr(b'\n', before_end).map_or(0, |end| end + 1);
+            if self.take_last(shown(cut_end(&rest[start..]))) {
+                return;
+            }
+            rest = &rest[..start];
+        }
     }
 
     /// Everything found; a last line without a newline counts.
@@ -70,19 +96,43 @@ impl TextScan {
         self.line = line;
     }
 
-    /// Most lines say nothing to hew, so text is made only of those that might.
     fn take_line(&mut self, line: &[u8]) {
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let shown = memchr::memrchr(b'\r', line).map_or(line, |at| &line[at + 1..]);
+        let shown = shown(line);
+        self.take_last(shown);
+        // Text is made only of lines that might say something.
+        if matches!(shown.trim_ascii().first(), Some(b'D' | b'#')) || self.findings.wants_summary() {
+            self.findings.take_line(&String::from_utf8_lossy(shown));
+        }
+    }
+
+    /// It is the last line so far; false if it is blank, and is not.
+    fn take_last(&mut self, shown: &[u8]) -> bool {
         let trimmed = shown.trim_ascii();
         if !trimmed.is_empty() {
             self.last_line.clear();
             self.last_line.extend_from_slice(trimmed);
         }
-        if matches!(trimmed.first(), Some(b'D' | b'#')) || self.findings.wants_summary() {
-            self.findings.take_line(&String::from_utf8_lossy(shown));
-        }
+        !trimmed.is_empty()
     }
+}
+
+/// As much of a line as is looked at, without its end.
+fn cut_end(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    &line[..line.len().min(MAX_LINE)]
+}
+
+/// The last state of a line that was drawn over itself.
+fn shown(line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    memchr::memrchr(b'\r', line).map_or(line, |at| &line[at + 1..])
+}
+
+/// There may be lines with one of the words.
+fn may_be_marked(lines: &[u8]) -> bool {
+    [DECISION, DEFERRED, SUMMARY_HEADING]
+        .iter()
+        .any(|word| memchr::memmem::find(lines, word.as_bytes()).is_some())
 }
 
 impl TextFindings {
@@ -92,8 +142,8 @@ impl TextFindings {
 
     fn take_line(&mut self, line: &str) {
         let trimmed = line.trim();
-        keep_marked(&mut self.decisions, trimmed, "DECISION:");
-        keep_marked(&mut self.deferred, trimmed, "DEFERRED:");
+        keep_marked(&mut self.decisions, trimmed, DECISION);
+        keep_marked(&mut self.deferred, trimmed, DEFERRED);
         if trimmed == SUMMARY_HEADING {
             self.summary = Some(String::new());
         } else if let Some(summary) = &mut self.summary {
@@ -162,6 +212,8 @@ impl Tail {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn found(pieces: &[&[u8]]) -> TextFindings {
@@ -208,6 +260,28 @@ mod tests {
         assert_eq!(found(&[text]).summary.as_deref(), Some("New one.\n\n- a"));
         let long = format!("## Summary\n{}", "word ".repeat(2000));
         assert!(found(&[long.as_bytes()]).summary.unwrap().len() <= MAX_SUMMARY);
+    }
+
+    proptest! {
+        #[test]
+        fn lines_that_come_together_say_what_they_say_one_by_one(
+            lines in proptest::collection::vec(
+                prop_oneof![
+                    "[ \r\t]{0,3}",
+                    "[a-zñ \r]{0,9}",
+                    "[ ]?(DECISION:|DEFERRED:|## Summary|# x|D)[ \r]?[a-z]{0,3}",
+                    Just("x".repeat(MAX_LINE + 1)),
+                ],
+                0..12,
+            ),
+            is_ended: bool,
+        ) {
+            let text = lines.join("\n") + if is_ended { "\n" } else { "" };
+            let bytes: Vec<&[u8]> = text.as_bytes().chunks(1).collect();
+            let apart: Vec<&[u8]> = text.as_bytes().split_inclusive(|byte| *byte == b'\n').collect();
+            prop_assert_eq!(found(&[text.as_bytes()]), found(&apart));
+            prop_assert_eq!(found(&[text.as_bytes()]), found(&bytes));
+        }
     }
 
     #[test]

@@ -8,12 +8,14 @@ use super::iteration::failed_end;
 use super::planning;
 use super::progress::{Iteration, Landing, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
+use super::stack;
 use super::state::State;
 use super::step::{notice, record};
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, RefName};
 use crate::land::gate_detect::changed_gate_definitions;
 use crate::record::JournalEvent;
+use crate::settings::MergeMode;
 use crate::worktree::FileChange;
 use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
@@ -61,8 +63,11 @@ fn with_work(
     let place = state.lane.came;
     record_work(id, work, &anchor, out);
     planning::touched(state, id, work);
+    let stands_on_unlanded = stack::stands_on_unlanded(state, id.worker);
+    let merge = state.config.merge;
     let Some(iteration) = state.iteration_mut(id) else { return };
-    match next_of(iteration, &ending, work, anchor) {
+    match next_of(iteration, &ending, work, anchor, stands_on_unlanded) {
+        Next::Land(landing) if merge == MergeMode::End => stack::take_in(state, *landing, out),
         Next::Land(landing) => iteration.stage = Stage::AwaitingLane { landing, place },
         Next::End(end) => {
             let iteration = state.take_iteration(id).expect("it was there a moment ago");
@@ -91,12 +96,14 @@ pub(super) enum Unlanded {
     },
 }
 
-/// What becomes of the work of an iteration that is going to end like this.
+/// What becomes of the work of an iteration that is going to end like this. Where it stands on work that has not landed,
+/// it waits for that even if it changes nothing.
 pub(super) fn next_of(
     iteration: &Iteration,
     ending: &PendingEnd,
     work: &CollectedWork,
     anchor: RefName,
+    stands_on_unlanded: bool,
 ) -> Next {
     let failed = match ending.outcome {
         Some(outcome) => Some((outcome, ending.reason.clone())),
@@ -106,19 +113,32 @@ pub(super) fn next_of(
         let anchor = (work.head != iteration.base).then_some(anchor);
         return Next::End(Unlanded::Failed { outcome, reason, anchor });
     }
-    if work.changes.is_empty() {
+    if work.changes.is_empty() && !stands_on_unlanded {
         return Next::End(Unlanded::Nothing);
     }
-    Next::Land(Box::new(Landing {
+    Next::Land(Box::new(landing(iteration, work, anchor, ending.reason.clone())))
+}
+
+/// Work as the lane takes it.
+pub(super) fn landing(
+    iteration: &Iteration,
+    work: &CollectedWork,
+    anchor: RefName,
+    reason: String,
+) -> Landing {
+    Landing {
         iteration: iteration.id,
         task: iteration.task.clone(),
         actor: iteration.actor.clone(),
         work: work.head.clone(),
         anchor,
-        reason: ending.reason.clone(),
+        reason,
         definition_changed: definition_changed(&work.changes),
         attributes_changed: work.changes.iter().any(|change| change.path.ends_with(".gitattributes")),
-    }))
+        place: iteration.place.clone(),
+        is_change: !work.changes.is_empty(),
+        with: Vec::new(),
+    }
 }
 
 /// Ends an iteration whose work is anchored and does not land.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::effect::{Effect, WorkerJob};
+use super::effect::{Effect, WorkPlace, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::progress::{Iteration, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
@@ -68,6 +68,7 @@ pub(super) fn failed_end(
         anchor,
         keep_closed: iteration.taken.is_some(),
         spares_attempt: false,
+        given_up: None,
     }
 }
 
@@ -99,13 +100,16 @@ pub(super) fn prepared(
     now: Now,
     out: &mut Vec<Effect>,
 ) {
-    let PreparedView { worktree, fresh } = match result {
+    let PreparedView { worktree, branch, fresh } = match result {
         Ok(view) => view,
         Err(problem) => {
             let reason = format!("the worktree could not be prepared: {problem}");
             return not_begun(state, id, &reason, &problem, out);
         }
     };
+    if let Some(iteration) = state.iteration_mut(id) {
+        iteration.place = Some(WorkPlace { worktree: worktree.clone(), branch });
+    }
     record(out, JournalEvent::Prepared { iteration: id, worktree, fresh });
     if let Some(why) = why_abandon(state, id) {
         return abandon(state, id, &why, out);

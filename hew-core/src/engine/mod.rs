@@ -19,6 +19,8 @@
 //! | `runtimes` | which runtimes rest, are out, are tried again |
 //! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
+//! | `stack` | `--merge end`: green work that waits on its worker's branch |
+//! | `merging` | `--merge end`: workers' branches, at the end of the run |
 //! | `planning` | what is next, and what that means for the dispatcher |
 //! | `planner` | the call that asks what is next |
 //! | `baseline` | the gate on the launch commit |
@@ -42,6 +44,7 @@ mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
+mod merging;
 mod pickup;
 mod planner;
 mod planning;
@@ -50,6 +53,7 @@ mod resumed;
 mod runtimes;
 mod settle;
 mod spent;
+mod stack;
 pub mod state;
 mod step;
 mod stopping;
@@ -58,7 +62,7 @@ mod verifying;
 
 pub use crate::land::verify::VerifyNote;
 pub use config::{GatePlan, RunConfig, RunLimits, VerifyPlan};
-pub use effect::{Effect, LaneJob, PlannerJob, SettleJob, WorkerJob};
+pub use effect::{BranchPart, Effect, LaneJob, PlannerJob, SettleJob, WorkPlace, WorkerJob};
 pub use event::Event;
 pub use state::State;
 pub use step::step;

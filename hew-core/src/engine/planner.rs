@@ -7,6 +7,7 @@
 use super::dispatch;
 use super::effect::{Effect, PlannerJob};
 use super::event::{PlannerDraft, PlannerEnd, Problem};
+use super::stack;
 use super::state::{Course, Listing, Moment, State};
 use super::step::{notice, record};
 use crate::agent::{SpawnError, SpawnReport, StopCause};
@@ -62,7 +63,7 @@ fn begin(
     if !state.config.settings.planner_enabled.value || budget_tokens == 0 {
         return Err((SkipReason::PlannerDisabled, String::new()));
     }
-    if state.lane.landed < state.planning.not_before {
+    if stack::finished(state) < state.planning.not_before {
         return Ok(());
     }
     let choice = choose(state, now).map_err(|why| (SkipReason::RuntimeError, why))?;
@@ -182,7 +183,7 @@ pub(super) fn drafted(
         Ok(Ok(PlannerDraft::TooLong(tokens))) => {
             let budget = state.config.settings.planner_budget_tokens.value;
             // What is ready has to get fewer first: that takes landings.
-            state.planning.not_before = state.lane.landed + u64::from(state.config.jobs) * 2;
+            state.planning.not_before = stack::finished(state) + u64::from(state.config.jobs) * 2;
             let detail = format!("its prompt would take more than {budget} tokens, {tokens} at least");
             fail(state, SkipReason::BudgetExceeded, detail, None, out);
         }

@@ -4,27 +4,31 @@
 //! is found out anew. Budgets, numbers and attempts go on where they were.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::json;
 
+use super::collected;
 use super::config::RunConfig;
+use super::effect::WorkPlace;
 use super::escaped;
 use super::pickup::{Inherited, Landed, Pickup};
 use super::progress::{Iteration, PendingEnd, Refusals, Stage, TaskProgress, TaskState};
 use super::state::{Course, State, Verdict, Verified};
 use super::verifying;
 use crate::agent::IterationOutcome;
-use crate::ids::TaskId;
+use crate::ids::{CommitId, TaskId};
 use crate::land::close::CloseRequest;
 use crate::prompt::FailedAttempt;
 use crate::record::event::VerdictRecord;
 use crate::resume::{
-    Evidence, FailureBefore, IterationEvidence, OpenIteration, Priced, Stands, TaskBefore, Unfinished,
-    VerifiedBefore,
+    Evidence, FailureBefore, GivenUpBefore, IterationEvidence, OpenIteration, Priced, Stands, TaskBefore,
+    Unfinished, VerifiedBefore,
 };
 use crate::schedule::spending::{Amount, Spending};
 use crate::tracker::Task;
 use crate::tracker::record::task_from_record;
+use crate::worktree::names;
 
 impl State {
     /// The state of a run without an end, whose process is gone. Its clock has to go on from `before.lived`; `config` is what
@@ -67,7 +71,7 @@ impl State {
                 actor: state.config.run.actor(task.iteration),
                 landed: task.landed.clone(),
                 reason: task.reason.clone(),
-                also: found.and_then(|found| found.resolves.clone()),
+                also: found.map(|found| found.resolves.clone()).unwrap_or_default(),
             };
             state.unclosed.push((task.iteration, Box::new(close)));
             state.closes_due = true;
@@ -77,9 +81,11 @@ impl State {
         state.delivery.clone_from(&before.delivery);
         state.delivered_tip = before.delivered_tip.clone();
         let verify_note = take_verification(&mut state, before.verified.as_ref());
+        let given_up = given_up(&mut state, before.given_up.into_values());
         state.inherited = Inherited {
+            given_up,
             iterations: before.open.keys().copied().collect(),
-            pickups: pickups(before.open.into_values().collect(), iterations),
+            pickups: pickups(&state, before.open.into_values().collect(), iterations),
             planner: before.batches.asked,
             guard: before.guard,
             verify_note,
@@ -156,6 +162,7 @@ fn take_verification(
 
 /// What becomes of each open iteration: those that landed first, then those whose work is anchored, first come first.
 fn pickups(
+    state: &State,
     mut open: Vec<OpenIteration>,
     mut found: BTreeMap<crate::ids::IterationId, IterationEvidence>,
 ) -> Vec<Pickup> {
@@ -164,20 +171,60 @@ fn pickups(
         .into_iter()
         .filter_map(|open| {
             let found = found.remove(&open.id)?;
-            Some(pickup(open, found))
+            Some(pickup(state, open, found))
         })
         .collect();
-    pickups.sort_by_key(|pickup| !matches!(pickup, Pickup::Landed { .. }));
+    pickups.sort_by_key(|pickup| match pickup {
+        // A landing is written down before others that landed with it are closed.
+        Pickup::Landed { landed, .. } => u8::from(landed.is_recorded),
+        Pickup::Stacked { .. } => 2,
+        _ => 3,
+    });
     pickups
 }
 
-fn pickup(open: OpenIteration, found: IterationEvidence) -> Pickup {
+/// Branches that were given up stay so, and are kept once more.
+fn given_up(state: &mut State, branches: impl Iterator<Item = GivenUpBefore>) -> Vec<(WorkPlace, CommitId)> {
+    let mut kept = Vec::new();
+    for GivenUpBefore { worktree, work, tasks } in branches {
+        let Some(place) = place_at(state, worktree) else { continue };
+        state.findings.needs_person = true;
+        let named = tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+        state.findings.remedies.push(format!("git merge {}   # {named}: it did not land", place.branch));
+        state.given_up.extend(tasks.into_iter().map(|task| (task, place.branch.clone())));
+        kept.push((place, work));
+    }
+    kept
+}
+
+/// Where its worker works.
+fn place(state: &State, open: &OpenIteration) -> Option<WorkPlace> {
+    place_at(state, open.worktree.clone()?)
+}
+
+fn place_at(state: &State, worktree: String) -> Option<WorkPlace> {
+    let prefix = &state.config.settings.branch_prefix.value;
+    let branch = names::branch_of_dir(prefix, &state.config.run, Path::new(&worktree))?;
+    Some(WorkPlace { worktree, branch })
+}
+
+fn pickup(state: &State, open: OpenIteration, found: IterationEvidence) -> Pickup {
     let IterationEvidence { task, taken, work, broken, landed, resolves } = found;
     let mut iteration = Box::new(iteration(&open, task));
+    iteration.place = place(state, &open);
     if let Some(sha) = landed {
         let reason = open.verdict.map(|verdict| verdict.reason);
-        let landed = Landed { sha, is_recorded: open.landed.is_some(), reason, resolves };
+        // The landing of a worker's branch is its last iteration's.
+        let is_recorded = open.landed.is_some() || open.candidate.is_none();
+        let is_change = work.as_ref().is_none_or(|work| !work.changes.is_empty());
+        let landed = Landed { sha, is_recorded, reason, is_change, resolves };
         return Pickup::Landed { iteration, landed };
+    }
+    if let (true, Some(work), Some(before)) = (open.is_stacked, &work, &open.collected) {
+        // Whether somebody took its task is asked again when its branch is merged.
+        let reason = open.verdict.map(|verdict| verdict.reason).unwrap_or_default();
+        let landing = collected::landing(&iteration, work, before.anchor.clone(), reason);
+        return Pickup::Stacked { landing: Box::new(landing) };
     }
     let is_taken = taken.is_some();
     iteration.taken.clone_from(&taken);
@@ -226,6 +273,7 @@ fn iteration(open: &OpenIteration, task: Option<Box<Task>>) -> Iteration {
         resumed: false,
         models: Vec::new(),
         taken: None,
+        place: None,
     }
 }
 

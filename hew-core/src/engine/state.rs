@@ -7,9 +7,9 @@ use super::ahead::Ahead;
 use super::config::RunConfig;
 use super::pickup::Inherited;
 use super::planning::Planning;
-use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
+use super::progress::{Iteration, Landing, Lane, Settling, Slot, TaskProgress, TaskState};
 use super::runtimes::Runtimes;
-use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::CloseRequest;
 use crate::plan::RuntimeHealth;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
@@ -194,6 +194,8 @@ pub(crate) enum Course {
     Verifying(Moment),
     /// The tracker is told how they went.
     NotingVerify(Moment),
+    /// Workers' branches are merged (`--merge end`).
+    Merging,
     /// Idle in `--watch`, delivering what landed.
     DeliveringIdle,
     /// Refused closes are tried once more.
@@ -219,11 +221,15 @@ pub struct State {
     /// Iterations started.
     pub(crate) started: u64,
     pub(crate) lane: Lane,
+    /// Green work on each worker's branch that waits for the end of the run, oldest first (`--merge end`).
+    pub(crate) stacks: Vec<Vec<Landing>>,
     pub(crate) tasks: HashMap<TaskId, TaskProgress>,
     /// Touched and not settled by hew's own close: they count as open for their dependents.
     pub(crate) unsettled: BTreeSet<TaskId>,
     /// Never to be listed: held now, filed by this run, or unable to run here.
     pub(crate) excluded: BTreeSet<TaskId>,
+    /// Tasks on workers' branches that were given up at the end of the run.
+    pub(crate) given_up: BTreeMap<TaskId, BranchName>,
     /// Filed by this run.
     pub(crate) filed: BTreeSet<TaskId>,
     /// Tasks that can't run here, with why.
@@ -290,7 +296,7 @@ impl State {
         let lane = Lane {
             queue: VecDeque::new(),
             current: None,
-            resolves: None,
+            resolves: Vec::new(),
             tip: launch.clone(),
             landed: 0,
             came: 0,
@@ -302,9 +308,11 @@ impl State {
             iters: vec![0; workers],
             started: 0,
             lane,
+            stacks: vec![Vec::new(); workers],
             tasks: HashMap::new(),
             unsettled: BTreeSet::new(),
             excluded: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             filed: BTreeSet::new(),
             unrunnable: BTreeMap::new(),
             settling: BTreeMap::new(),

@@ -22,8 +22,8 @@ pub struct CloseRequest {
     pub landed: Option<CommitId>,
     /// The agent's own reason or summary, if it gave one.
     pub reason: Option<String>,
-    /// The task whose conflict this one was about: closed too.
-    pub also: Option<TaskId>,
+    /// Tasks whose conflict this one was about: closed too.
+    pub also: Vec<TaskId>,
 }
 
 /// A claim to be given back, with what there is to say.
@@ -37,8 +37,10 @@ pub struct ReleaseRequest {
     pub note: String,
     /// It is parked, for this reason.
     pub park: Option<String>,
-    /// A bug task is filed, once.
+    /// A bug task about it is filed, once.
     pub bug: Option<NewTask>,
+    /// A bug task that is about others too is filed, once, whatever has become of the claim.
+    pub also_file: Option<NewTask>,
     /// A close in the tracker is a person's and stays.
     pub keep_closed: bool,
     /// A process that is gone may have done some of it: nothing is noted or filed twice.
@@ -95,6 +97,9 @@ pub fn release(tracker: &dyn TaskEditor, request: &ReleaseRequest) -> Result<Cha
     if !matches!(changes.last(), Some((_, TaskChange::LeftAlone { .. }))) {
         say_why(tracker, request, &mut changes)?;
     }
+    if let Some(bug) = &request.also_file {
+        changes.push((task.clone(), TaskChange::Filed { bug: file(tracker, bug, request.repeats)? }));
+    }
     give_back_others(tracker, task, actor, &mut changes)?;
     Ok(changes)
 }
@@ -121,14 +126,17 @@ fn say_why(
         changes.push((task.clone(), TaskChange::Parked { reason: reason.clone() }));
     }
     if let Some(bug) = bug {
-        let filed = if *repeats { filed_already(tracker, bug)? } else { None };
-        let bug = match filed {
-            Some(bug) => bug,
-            None => tracker.create(bug)?,
-        };
-        changes.push((task.clone(), TaskChange::Filed { bug }));
+        changes.push((task.clone(), TaskChange::Filed { bug: file(tracker, bug, *repeats)? }));
     }
     Ok(())
+}
+
+/// Files a bug task, once.
+fn file(tracker: &dyn TaskEditor, bug: &NewTask, repeats: bool) -> Result<TaskId, TrackerError> {
+    match if repeats { filed_already(tracker, bug)? } else { None } {
+        Some(filed) => Ok(filed),
+        None => tracker.create(bug),
+    }
 }
 
 /// The bug task about this very conflict, whatever became of it since.

@@ -101,7 +101,7 @@ pub fn advance(
     let mut done = Advance { meddled: None, restored: false };
     // Somebody who moves the ref in a loop must not hold the lane for ever.
     for _ in 0..8 {
-        match git.advance(branch, from, to)? {
+        match advance_once(git, branch, from, to)? {
             AdvanceOutcome::Advanced => return Ok(done),
             AdvanceOutcome::Moved(Some(foreign)) => {
                 let anchor = names::foreign_anchor(run, &foreign);
@@ -121,15 +121,48 @@ pub fn advance(
     })
 }
 
+/// One try. The branch itself says whether it moved, where git failed after it had moved it.
+fn advance_once(
+    git: &dyn GitClient,
+    branch: &BranchName,
+    from: &CommitId,
+    to: &CommitId,
+) -> Result<AdvanceOutcome, GitError> {
+    git.advance(branch, from, to).or_else(|error| match git.resolve(&branch.to_ref()) {
+        Ok(Some(there)) if there == *to => Ok(AdvanceOutcome::Advanced),
+        _ => Err(error),
+    })
+}
+
 /// A landing's message: the title in one line of at most 200 bytes, and the trailers that say where it came from.
 pub fn message(task: &TaskId, title: &str, run: &RunId, iteration: IterationId) -> String {
     let subject = subject(task, title);
     format!("{subject}\n\nHew-Run: {run}\nHew-Task: {}\nHew-Iter: {iteration}\n", one_line(task.as_str()))
 }
 
+/// The message of a whole worker's branch: its tasks in one line of at most 200 bytes, each with its title below, and the
+/// trailers of each.
+pub fn branch_message<'a>(
+    branch: &BranchName,
+    run: &RunId,
+    parts: impl Iterator<Item = (&'a TaskId, &'a str, IterationId)> + Clone,
+) -> String {
+    let ids = parts.clone().map(|(task, ..)| task.as_str()).collect::<Vec<_>>().join(", ");
+    let subject = shortened(one_line(&format!("Merge {branch}: {ids}")));
+    let tasks: Vec<String> = parts.clone().map(|(task, title, _)| self::subject(task, title)).collect();
+    let trailers = parts
+        .map(|(task, _, iteration)| format!("Hew-Task: {}\nHew-Iter: {iteration}", one_line(task.as_str())));
+    let trailers: Vec<String> = std::iter::once(format!("Hew-Run: {run}")).chain(trailers).collect();
+    // A title that looks like a trailer is none: they are the last paragraph.
+    format!("{subject}\n\n{}\n\n{}\n", tasks.join("\n"), trailers.join("\n"))
+}
+
 /// `<task-id>: <title>` in one line of at most 200 bytes.
 pub fn subject(task: &TaskId, title: &str) -> String {
-    let mut subject = one_line(&format!("{task}: {title}"));
+    shortened(one_line(&format!("{task}: {title}")))
+}
+
+fn shortened(mut subject: String) -> String {
     if subject.len() > 200 {
         let end = (0..=197).rev().find(|&at| subject.is_char_boundary(at)).unwrap_or(0);
         subject.truncate(end);
@@ -138,7 +171,8 @@ pub fn subject(task: &TaskId, title: &str) -> String {
     subject
 }
 
-fn one_line(text: &str) -> String {
+/// Text without line breaks and control characters.
+pub(super) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()

@@ -31,8 +31,9 @@ use crate::usage::Usage;
 /// Version of the journal and of the files made from it.
 pub const SCHEMA_VERSION: u32 = 1;
 
+// It is read and written by `tagged`.
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
 pub struct JournalEntry {
     /// Its number, from 1, without gaps.
     pub seq: u64,
@@ -41,13 +42,15 @@ pub struct JournalEntry {
     /// Milliseconds that the run had lived, from the monotonic clock: all its processes together.
     pub elapsed_ms: u64,
     /// What happened.
-    #[serde(flatten)]
+    #[schemars(flatten)]
     pub event: JournalEvent,
 }
 
+// On disk a part of its entry, in which the kind is a field: `tagged` makes that of what serde makes of a variant.
 /// What can happen in a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
+#[schemars(tag = "kind")]
 pub enum JournalEvent {
     /// The run is launched: everything that is frozen for it.
     RunStarted {
@@ -283,6 +286,34 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         symbols_touched: Vec<String>,
     },
+    /// The gate begins on the work, in its worker's worktree (`--merge end`).
+    Proving {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The work.
+        sha: CommitId,
+    },
+    /// The result passed its gate, if there is one, and waits on its worker's branch for the end of the run
+    /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
+    Stacked {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// The branch; unknown where its worktree was never made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<BranchName>,
+        /// The work that it stands on: what the worker did before, or the launch commit.
+        from: CommitId,
+        /// The work.
+        sha: CommitId,
+        /// It differs from what it stands on.
+        is_change: bool,
+        /// Why the task is done, in the words of its agent.
+        reason: String,
+    },
     /// The result waits for the lane; the worker is free.
     Queued {
         /// The iteration.
@@ -339,6 +370,9 @@ pub enum JournalEvent {
         sha: CommitId,
         /// Its number among the run's landings, from 1.
         number: u64,
+        /// Other iterations whose work landed with it: those of its worker's branch (`--merge end`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<IterationId>,
     },
     /// The tracker knows.
     TaskChanged {
@@ -562,14 +596,16 @@ pub enum JournalEvent {
 }
 
 impl JournalEvent {
-    /// Something durable outside the journal (a moved branch, a closed task, a claim given back) rests on this event, so
-    /// it has to be on disk first. The others tell of processes and folders that a loss of power ends as well; they are
+    /// Something durable outside the journal (a moved branch, a closed task, a claim given back, files that an agent leaves
+    /// in its folder) rests on this event, so it has to be on disk first. The others tell of processes and folders that a loss of power ends as well; they are
     /// written at once and reach the disk with the next one that has to.
     pub fn must_outlive_power(&self) -> bool {
         match self {
             Self::RunStarted { .. }
             | Self::RunResumed { .. }
+            | Self::Plan { .. }
             | Self::Candidate { .. }
+            | Self::Stacked { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
@@ -583,10 +619,10 @@ impl JournalEvent {
             | Self::IterationStarted { .. }
             | Self::MadeAhead { .. }
             | Self::Prepared { .. }
-            | Self::Plan { .. }
             | Self::Spawned { .. }
             | Self::Exited { .. }
             | Self::Collected { .. }
+            | Self::Proving { .. }
             | Self::Queued { .. }
             | Self::Conflicted { .. }
             | Self::Gated { .. }

@@ -8,6 +8,9 @@ pub mod batch_file;
 pub mod iteration_file;
 pub mod run_file;
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
@@ -60,7 +63,8 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
 
 /// A journal's first line names the version; the cost of looking at each line twice is saved for the others.
 pub fn parse_line<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
-    if text.contains("\"schema_version\"") {
+    static VERSION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"schema_version\""));
+    if VERSION.find(text.as_bytes()).is_some() {
         return parse(text);
     }
     serde_json::from_str(text).map_err(|error| FileError::Malformed(error.to_string()))

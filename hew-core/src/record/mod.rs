@@ -9,6 +9,7 @@ pub mod plan_file;
 mod runtime_change;
 pub mod standing;
 pub mod store;
+mod tagged;
 pub mod view;
 
 pub use event::{IterationOutcome, JournalEntry, JournalEvent, StopReason};

@@ -150,6 +150,11 @@ impl RunView {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
     }
 
+    /// Iterations whose work waits on its worker's branch for the end of the run.
+    pub fn stacked(&self) -> impl Iterator<Item = &IterationView> {
+        self.in_flight().filter(|iteration| iteration.phase == Phase::Stacked)
+    }
+
     /// Something runs: an agent, the planner, the lane, or what is done with the whole result.
     pub fn is_at_work(&self) -> bool {
         let is_whole = self.gating_launch.is_some() || self.verifying.is_some() || self.delivering.is_some();
@@ -202,6 +207,12 @@ impl RunView {
             (Some(header), Some(last)) => header.started.until_ms(last),
             _ => 0,
         }
+    }
+
+    /// How long it has lived at this moment, all its processes together, in milliseconds; for one whose process lives.
+    pub fn lived_ms(&self, now: DateTime<Utc>) -> u64 {
+        let since = self.last.map_or(0, |last| now.signed_duration_since(last.at).num_milliseconds());
+        self.duration_ms().saturating_add(u64::try_from(since).unwrap_or(0))
     }
 
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
@@ -360,9 +371,30 @@ impl RunView {
         if !self.counted.contains_key(&id) || self.iterations.contains_key(&id) {
             self.update_iteration(id, event, moment);
         }
-        if let JournalEvent::IterationEnded { outcome, .. } = event {
-            self.count_end(id, *outcome);
+        match event {
+            JournalEvent::IterationEnded { outcome, .. } => self.count_end(id, *outcome),
+            JournalEvent::Landed { sha, with, .. } => {
+                for other in with {
+                    self.lands_too(*other, sha);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Work that landed with another's is part of the same landing.
+    fn lands_too(&mut self, id: IterationId, sha: &CommitId) {
+        let Some(iteration) = self.iterations.get_mut(&id).filter(|it| it.landed_sha.is_none()) else {
+            return;
+        };
+        iteration.landed_sha = Some(sha.clone());
+        self.totals.add_changes(iteration);
+        let Some(task) = iteration.task.clone() else { return };
+        if iteration.changes_settings() {
+            self.settings_changed.insert(task.clone());
+        }
+        self.task_mut(&task).landed_sha = Some(sha.clone());
+        self.note_landed(&task);
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -489,6 +521,7 @@ fn ends_wait(event: &JournalEvent) -> bool {
     matches!(
         event,
         JournalEvent::Queued { .. }
+            | JournalEvent::Stacked { .. }
             | JournalEvent::Landed { .. }
             | JournalEvent::IterationEnded { .. }
             | JournalEvent::Verifying { .. }
@@ -509,6 +542,8 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::RuntimeChanged { iteration, .. }
         | JournalEvent::BudgetPassed { iteration, .. }
         | JournalEvent::Collected { iteration, .. }
+        | JournalEvent::Proving { iteration, .. }
+        | JournalEvent::Stacked { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
         | JournalEvent::Conflicted { iteration, .. }

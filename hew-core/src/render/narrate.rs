@@ -52,8 +52,15 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::Gated { iteration, gate, definition_changed } => {
             return gated(view, *iteration, gate, definition_changed);
         }
-        JournalEvent::Landed { iteration, task, sha, .. } => {
-            format!("landed {task} as {}{}", sha.short(), proof(view, *iteration))
+        JournalEvent::Stacked { iteration, task, branch, .. } => {
+            let branch = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
+            format!("done {task}{branch}{}; it lands at the end of the run", proof(view, *iteration))
+        }
+        JournalEvent::Landed { iteration, sha, with, .. } => {
+            let tasks =
+                with.iter().chain([iteration]).filter_map(|id| view.iterations.get(id)?.task.as_ref());
+            let tasks = tasks.map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+            format!("landed {tasks} as {}{}", sha.short(), proof(view, *iteration))
         }
         JournalEvent::TaskChanged { task, change, .. } => return task_changed(task, change),
         JournalEvent::IterationEnded { iteration, outcome, reason, .. } => {
@@ -90,6 +97,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Spawned { .. }
         | JournalEvent::Used { .. }
         | JournalEvent::Collected { .. }
+        | JournalEvent::Proving { .. }
         | JournalEvent::Queued { .. }
         | JournalEvent::Candidate { .. }
         | JournalEvent::Delivering { .. } => return None,
@@ -191,11 +199,11 @@ fn ended(
     }
     let task = view.iterations.get(&iteration).and_then(|seen| view.tasks.get(seen.task.as_ref()?));
     let parked = task.is_some_and(|task| task.parked.is_some());
+    let is_over =
+        view.stop.is_some() || view.iterations.get(&iteration).is_some_and(|seen| seen.stacked.is_some());
     // Why the gate or the merge failed was told when it did.
     let why = match (outcome, reason) {
-        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _)
-            if !parked && view.stop.is_none() =>
-        {
+        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) if !parked && !is_over => {
             "; to be tried again on the new tip".to_owned()
         }
         (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) | (_, None) => String::new(),

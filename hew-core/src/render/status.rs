@@ -11,8 +11,11 @@ use super::left::Left;
 use super::live::line::Line;
 use super::live::{self, Signs};
 use super::style::{self, BAD, FAINT, HEADING, WARN};
+use super::summary::delivered;
 use super::summary::spent::money;
+use crate::ids::WorkerId;
 use crate::record::RunState;
+use crate::record::event::DeliveryRecord;
 use crate::record::view::{IterationView, PlannerView, RunView};
 
 /// What there is to see of a run, besides its journal.
@@ -83,6 +86,7 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
     let mut facts =
         vec![("landed", landed(view)), ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()))];
+    facts.extend(waiting(view).map(|words| ("waiting", words)));
     facts.extend(super::summary::escapes::facts(view));
     let spent = view.spent_so_far();
     if spent.usage.total() > 0 {
@@ -103,7 +107,11 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
         latest.map(|at| ("last sign", format!("{} ({} ago)", stamp(at), age_ms(since_ms(at, seen.now))))),
     );
     match &view.ending {
-        Some(ending) => facts.push(("stopped", ending.words())),
+        Some(ending) => {
+            facts.push(("stopped", ending.words()));
+            facts.push(("delivered", delivered(view, header)));
+            facts.extend(next(view).into_iter().map(|command| ("next", command)));
+        }
         None if seen.state == RunState::Crashed => {
             facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
             facts.push(("next", "hew loop run gives back what it had claimed".to_owned()));
@@ -119,6 +127,30 @@ fn landed(view: &RunView) -> String {
         Some(in_scope) => format!("{landed} of {} in scope", count(in_scope as u64, "task", "tasks")),
         None => count(landed as u64, "task", "tasks"),
     }
+}
+
+/// What is done and waits on workers' branches for the end of the run.
+fn waiting(view: &RunView) -> Option<String> {
+    let mut branches: Vec<(WorkerId, u64)> = Vec::new();
+    for iteration in view.stacked() {
+        match branches.last_mut() {
+            Some((worker, tasks)) if *worker == iteration.id.worker => *tasks += 1,
+            _ => branches.push((iteration.id.worker, 1)),
+        }
+    }
+    let all = branches.iter().map(|(_, tasks)| tasks).sum();
+    let each: Vec<String> = branches.iter().map(|(worker, tasks)| format!("{worker}: {tasks}")).collect();
+    let each = each.join(", ");
+    let tasks = count(all, "task is", "tasks are");
+    (all > 0).then(|| format!("{tasks} done on the workers' branches ({each}), to be merged at the end"))
+}
+
+/// What a person should do now that the run is over.
+fn next(view: &RunView) -> Vec<String> {
+    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
+    let remedies = view.ending.iter().flat_map(|ending| &ending.remedies);
+    let is_done = |remedy: &&String| is_delivered && remedy.starts_with("hew loop deliver");
+    remedies.filter(|remedy| !is_done(remedy)).cloned().collect()
 }
 
 /// Who is asked what is next.

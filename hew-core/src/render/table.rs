@@ -1,9 +1,11 @@
 //! Rows of cells in columns.
 
+use std::fmt::Write as _;
+
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::text::visible_line;
+use super::text::{is_plain, visible_line};
 
 /// One cell: text that is safe to show, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,20 +38,31 @@ impl Cell {
         Self { style, ..self }
     }
 
-    fn padded(&self, width: usize, is_last: bool) -> String {
-        let gap = " ".repeat(width.saturating_sub(self.text.width()));
+    fn pad_into(&self, out: &mut String, columns: usize, is_last: bool) {
         let Self { text, style, is_number } = self;
-        match (is_number, is_last) {
-            (true, _) => format!("{gap}{style}{text}{style:#}"),
-            (false, true) => format!("{style}{text}{style:#}"),
-            (false, false) => format!("{style}{text}{style:#}{gap}"),
+        let gap = columns.saturating_sub(width(text));
+        if *is_number {
+            out.extend(std::iter::repeat_n(' ', gap));
+        }
+        if style.is_plain() {
+            out.push_str(text);
+        } else {
+            let _ = write!(out, "{style}{text}{style:#}");
+        }
+        if !is_number && !is_last {
+            out.extend(std::iter::repeat_n(' ', gap));
         }
     }
 }
 
+/// Columns of text that is safe to show.
+fn width(text: &str) -> usize {
+    if is_plain(text) { text.len() } else { text.width() }
+}
+
 /// Cuts text that is safe to show to at most this many columns, with an ellipsis where something is missing.
 pub fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
+    if width(text) <= columns {
         return text.to_owned();
     }
     if columns == 0 {
@@ -78,10 +91,7 @@ const LEAST: usize = 8;
 /// The same as [`render`], with the last column cut so that no line is wider than the page.
 pub fn fitted(rows: &[Vec<Cell>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width()).max().unwrap_or(0)
-    };
-    let before: usize = (0..columns.saturating_sub(1)).map(|column| width(column) + 2).sum();
+    let before: usize = (0..columns.saturating_sub(1)).map(|column| widest(rows, column) + 2).sum();
     let room = PAGE.saturating_sub(before + 2).max(LEAST);
     let mut rows = rows.to_vec();
     for cell in rows.iter_mut().filter_map(|row| row.get_mut(columns - 1)) {
@@ -93,19 +103,24 @@ pub fn fitted(rows: &[Vec<Cell>]) -> String {
 /// Rows in columns, each line indented by two spaces. Rows may differ in length.
 pub fn render(rows: &[Vec<Cell>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.text.width()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let widths: Vec<usize> = (0..columns).map(|column| widest(rows, column)).collect();
     let mut out = String::new();
     for row in rows {
-        let cells = row.iter().enumerate().map(|(at, cell)| cell.padded(widths[at], at + 1 == row.len()));
-        let line = cells.collect::<Vec<_>>().join("  ");
         out.push_str("  ");
-        out.push_str(line.trim_end());
+        let start = out.len();
+        for (at, cell) in row.iter().enumerate() {
+            out.push_str(if at > 0 { "  " } else { "" });
+            cell.pad_into(&mut out, widths[at], at + 1 == row.len());
+        }
+        let length = out[start..].trim_end().len();
+        out.truncate(start + length);
         out.push('\n');
     }
     out
+}
+
+fn widest(rows: &[Vec<Cell>], column: usize) -> usize {
+    rows.iter().filter_map(|row| row.get(column)).map(|cell| width(&cell.text)).max().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -5,6 +5,9 @@ use std::fmt::Write as _;
 /// The text with every control character (escapes, bells, newlines, bidirectional overrides) shown as `\u{..}`, so that
 /// no title or output can move the cursor, colour the screen or forge a line.
 pub fn visible(text: &str) -> String {
+    if is_plain(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_control() && c != '\t' || is_invisible_format(c) {
@@ -18,7 +21,13 @@ pub fn visible(text: &str) -> String {
 
 /// The same for a place of one line whose columns count: a tab is as wide as the terminal makes it, so there is none.
 pub fn visible_line(text: &str) -> String {
-    visible(text).replace('\t', " ")
+    let shown = visible(text);
+    if shown.contains('\t') { shown.replace('\t', " ") } else { shown }
+}
+
+/// Printable ASCII: nothing of it has to be made visible, and each byte is one column wide.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
 }
 
 /// One line of JSON with every such character written as `\uXXXX`: the same value for a program, harmless on a terminal.

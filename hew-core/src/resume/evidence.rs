@@ -39,8 +39,8 @@ pub struct IterationEvidence {
     pub broken: Option<String>,
     /// What the run branch has of it.
     pub landed: Option<CommitId>,
-    /// The task whose conflict that resolves.
-    pub resolves: Option<TaskId>,
+    /// The tasks whose conflict that resolves.
+    pub resolves: Vec<TaskId>,
 }
 
 /// What is so now of a task that landed and was not closed.
@@ -48,8 +48,8 @@ pub struct IterationEvidence {
 pub struct UnclosedEvidence {
     /// The task.
     pub task: TaskId,
-    /// The task whose conflict it resolves.
-    pub resolves: Option<TaskId>,
+    /// The tasks whose conflict it resolves.
+    pub resolves: Vec<TaskId>,
 }
 
 /// A claim of the dead run that no open iteration knows.
@@ -96,9 +96,12 @@ pub fn gather(
     let branch = git.resolve(&before.run_branch.to_ref())?;
     let mut evidence = Evidence::default();
     for open in before.open.values() {
-        let found = look_at(git, tracker, open, branch.as_ref())?;
+        // hew moves the branch only to what its gate found good: what is there without that, somebody else put there.
+        let may_have_landed = open.is_proven || before.header.gate.is_none();
+        let found = look_at(git, tracker, open, branch.as_ref().filter(|_| may_have_landed))?;
         evidence.iterations.insert(open.id, found);
     }
+    find_branches(git, tracker, before, &mut evidence)?;
     for unclosed in &before.unclosed {
         let task = tracker.task(&unclosed.task)?;
         let resolves = resolved(git, task.as_ref(), unclosed.landed.as_ref())?;
@@ -113,6 +116,34 @@ pub fn gather(
         evidence.merged_tip = Some(branch);
     }
     Ok(evidence)
+}
+
+/// A worker's branch lands with one candidate, that of its last iteration: what else waited on it has landed with that.
+fn find_branches(
+    git: &dyn GitClient,
+    tracker: &dyn BdClient,
+    before: &Unfinished,
+    evidence: &mut Evidence,
+) -> Result<(), EvidenceError> {
+    for open in before.open.values().filter(|open| open.is_stacked) {
+        let is_known = evidence.iterations.get(&open.id).is_none_or(|found| found.landed.is_some());
+        let Some(work) = open.collected.as_ref().filter(|_| !is_known) else { continue };
+        let of_worker = evidence.iterations.iter().filter(|(id, _)| id.worker == open.id.worker);
+        let candidates: BTreeSet<CommitId> =
+            of_worker.filter_map(|(_, found)| found.landed.clone()).collect();
+        for landed in candidates {
+            if git.contains_all(&landed, std::slice::from_ref(&work.head))? {
+                let task = tracker.task(&open.task)?;
+                let resolves = resolved(git, task.as_ref(), Some(&landed))?;
+                if let Some(found) = evidence.iterations.get_mut(&open.id) {
+                    found.landed = Some(landed);
+                    found.resolves = resolves;
+                }
+                break;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn look_at(
@@ -166,10 +197,10 @@ fn resolved(
     git: &dyn GitClient,
     task: Option<&Task>,
     landed: Option<&CommitId>,
-) -> Result<Option<TaskId>, GitError> {
+) -> Result<Vec<TaskId>, GitError> {
     match (task, landed) {
         (Some(task), Some(landed)) => resolves(git, task, landed),
-        _ => Ok(None),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -32,4 +32,6 @@ pub use evidence::{
 pub use open::{CollectedBefore, OpenIteration};
 pub use spent::{Priced, SpentBefore};
 pub use touched::{FailureBefore, Stands, TaskBefore};
-pub use unfinished::{NotResumable, SeatBefore, Unclosed, Unfinished, UnfinishedFold, VerifiedBefore};
+pub use unfinished::{
+    GivenUpBefore, NotResumable, SeatBefore, Unclosed, Unfinished, UnfinishedFold, VerifiedBefore,
+};

@@ -41,10 +41,14 @@ pub struct OpenIteration {
     pub verdict: Option<VerdictRecord>,
     /// Its anchored work.
     pub collected: Option<CollectedBefore>,
+    /// Its work waited on its worker's branch for the end of the run (`--merge end`).
+    pub is_stacked: bool,
     /// Its result waited for the lane, or was in it.
     pub is_queued: bool,
     /// The latest merge of its work into the run branch.
     pub candidate: Option<CommitId>,
+    /// The gate was green on that merge.
+    pub is_proven: bool,
     /// The run branch moved to this, and that was written down.
     pub landed: Option<CommitId>,
     /// The latest merge that did not work.
@@ -72,8 +76,10 @@ impl OpenIteration {
             has_begun: false,
             verdict: None,
             collected: None,
+            is_stacked: false,
             is_queued: false,
             candidate: None,
+            is_proven: false,
             landed: None,
             conflict: None,
             red_gate: None,
@@ -98,8 +104,12 @@ impl OpenIteration {
                 let seq = self.collected.as_ref().map_or(seq, |before| before.seq);
                 self.collected = Some(CollectedBefore { head, anchor, seq });
             }
+            JournalEvent::Stacked { .. } => self.is_stacked = true,
             JournalEvent::Queued { .. } => self.is_queued = true,
-            JournalEvent::Candidate { candidate, .. } => self.candidate = Some(candidate.clone()),
+            JournalEvent::Candidate { candidate, .. } => {
+                self.candidate = Some(candidate.clone());
+                self.is_proven = false;
+            }
             JournalEvent::Conflicted { tip, work, anchor, files, .. } => {
                 self.conflict = Some(FailedMerge {
                     tip: tip.clone(),
@@ -110,6 +120,7 @@ impl OpenIteration {
             }
             JournalEvent::Gated { gate, .. } => {
                 let is_red = !gate.is_green() || gate.tampered.is_some();
+                self.is_proven = !is_red;
                 self.red_gate = is_red.then(|| (gate.command.clone(), gate.log.clone()));
             }
             JournalEvent::Landed { sha, .. } => self.landed = Some(sha.clone()),

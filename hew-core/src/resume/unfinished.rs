@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::batches::BatchesBefore;
 use super::open::OpenIteration;
 use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
-use chrono::{DateTime, Utc};
-
 use crate::escape::Escape;
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
-use crate::record::event::{DeliveryRecord, StopReason, VerifyOutcome};
+use crate::record::event::{DeliveryRecord, IterationOutcome, StopReason, VerifyOutcome};
 use crate::record::view::{RunHeader, iteration_of};
 use crate::record::{JournalEntry, JournalEvent, RunView};
 use crate::tracker::change::TaskChange;
@@ -55,6 +55,17 @@ pub struct SeatBefore {
     pub worktree: String,
     /// It holds what could not be made a commit: it is left as it is, for a person.
     pub is_left: bool,
+}
+
+/// A worker's branch that was given up at the end of the run (`--merge end`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUpBefore {
+    /// The worktree that it is checked out in.
+    pub worktree: String,
+    /// The last commit on it.
+    pub work: CommitId,
+    /// Its tasks.
+    pub tasks: Vec<TaskId>,
 }
 
 /// What a verification showed that ran to its end.
@@ -101,6 +112,8 @@ pub struct Unfinished {
     pub filed: BTreeSet<TaskId>,
     /// Work that did not merge, of tasks that were parked for it: a worktree shows it to a person.
     pub conflicts: BTreeMap<TaskId, CommitId>,
+    /// Branches of workers that did not land: they are kept for a person.
+    pub given_up: BTreeMap<WorkerId, GivenUpBefore>,
     /// The last landing: what the run branch has to be at.
     pub tip: CommitId,
     /// Landings.
@@ -151,6 +164,7 @@ impl Unfinished {
             unclosed_others: BTreeSet::new(),
             filed: BTreeSet::new(),
             conflicts: BTreeMap::new(),
+            given_up: BTreeMap::new(),
             tip: launch.clone(),
             landed: 0,
             spent: SpentBefore::default(),
@@ -266,6 +280,13 @@ impl Unfinished {
                 return;
             }
             JournalEvent::Prepared { worktree, .. } => self.seat(id.worker, worktree),
+            JournalEvent::Landed { sha, with, .. } => {
+                for other in with {
+                    if let Some(open) = self.open.get_mut(other) {
+                        open.landed = Some(sha.clone());
+                    }
+                }
+            }
             JournalEvent::TaskChanged { task, change, .. } => self.change(id, task, change),
             JournalEvent::IterationEnded { .. } => return self.end(id, event),
             _ => {}
@@ -298,12 +319,28 @@ impl Unfinished {
         }
     }
 
+    fn give_up(&mut self, open: &OpenIteration) {
+        let (Some(worktree), Some(work)) = (&open.worktree, &open.collected) else { return };
+        if let Some(seat) = self.seats.get_mut(&open.id.worker) {
+            seat.is_left = true;
+        }
+        let fresh =
+            || GivenUpBefore { worktree: worktree.clone(), work: work.head.clone(), tasks: Vec::new() };
+        let branch = self.given_up.entry(open.id.worker).or_insert_with(fresh);
+        // They end in the order in which they were done.
+        branch.work = work.head.clone();
+        branch.tasks.push(open.task.clone());
+    }
+
     fn end(&mut self, id: IterationId, event: &JournalEvent) {
         let JournalEvent::IterationEnded { task, outcome, reason, landed_sha, spares_attempt, .. } = event
         else {
             return;
         };
         let Some(open) = self.open.remove(&id) else { return };
+        if open.is_stacked && !matches!(outcome, IterationOutcome::Closed | IterationOutcome::Cancelled) {
+            self.give_up(&open);
+        }
         if open.has_begun && open.collected.is_none() {
             // Its work could not be made a commit.
             if let Some(seat) = self.seats.get_mut(&id.worker) {

@@ -96,7 +96,12 @@ pub const KEYS: &[KeySpec] = &[
         "30s",
         "How long running iterations may go on after the first INT, TERM or HUP",
     ),
-    key("loop.merge", Kind::Choice(&["task"]), "task", "When work is landed: each task when it is done"),
+    key(
+        "loop.merge",
+        Kind::Choice(&["task", "end"]),
+        "task",
+        "When work is landed: each task when it is done, or each worker's branch once at the end of the run",
+    ),
     key(
         "loop.deliver",
         Kind::Flag,

@@ -127,6 +127,8 @@ impl TrackerKind {
 pub enum MergeMode {
     /// Each task when it is done.
     Task,
+    /// Each worker's branch, once, at the end of the run.
+    End,
 }
 
 /// `loop.on_gate_fail`.

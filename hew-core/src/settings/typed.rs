@@ -40,7 +40,11 @@ fn typed(from: &Reader<'_>) -> Settings {
         stall_timeout: from.duration("loop.stall_timeout"),
         kill_grace: from.duration("loop.kill_grace"),
         stop_grace: from.duration("loop.stop_grace"),
-        merge: from.word("loop.merge", |word| (word == "task").then_some(MergeMode::Task)),
+        merge: from.word("loop.merge", |word| match word {
+            "task" => Some(MergeMode::Task),
+            "end" => Some(MergeMode::End),
+            _ => None,
+        }),
         deliver: from.flag("loop.deliver"),
         on_gate_fail: from.word("loop.on_gate_fail", on_gate_fail),
         branch_prefix: from.word("loop.branch_prefix", |text| Some(text.to_owned())),

@@ -57,6 +57,31 @@ impl World {
             .collect()
     }
 
+    /// Work that came to wait on its worker's branch, in order: `w0 task`.
+    pub fn stacked(&self) -> Vec<String> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::Stacked { iteration, task, .. } => Some(format!("{} {task}", iteration.worker)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Branches that were to be merged, in order: their tasks.
+    pub fn branches(&self) -> Vec<String> {
+        self.effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Lane(LaneJob::MergeBranch { parts, .. }) => {
+                    let tasks: Vec<&str> = parts.iter().map(|part| part.task.id.as_str()).collect();
+                    Some(tasks.join(" "))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
     /// Tasks whose work landed, in order.
     pub fn landed(&self) -> Vec<&str> {
         self.journal
@@ -361,6 +386,7 @@ fn work_word(job: &WorkerJob) -> &'static str {
         WorkerJob::Prepare { .. } => "prepare",
         WorkerJob::Plan { .. } => "plan",
         WorkerJob::Run { .. } => "run",
+        WorkerJob::Prove { .. } => "prove",
         WorkerJob::Collect { .. } => "collect",
     }
 }
@@ -369,11 +395,13 @@ fn lane_word(job: &LaneJob) -> &'static str {
     match job {
         LaneJob::Baseline { .. } => "baseline",
         LaneJob::Merge { .. } => "merge",
+        LaneJob::MergeBranch { .. } => "merge branch",
         LaneJob::Gate { .. } => "gate",
         LaneJob::Advance { .. } => "advance",
         LaneJob::Verify { .. } => "verify",
         LaneJob::Deliver { .. } => "deliver",
         LaneJob::KeepConflict { .. } => "keep",
+        LaneJob::KeepBranch { .. } => "keep branch",
         LaneJob::CleanUp => "clean up",
     }
 }

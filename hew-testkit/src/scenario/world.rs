@@ -18,7 +18,7 @@ use hew_core::settings::Settings;
 use super::attempt::{Attempt, GateGoes, PlannerCall};
 use super::commits::Commits;
 use super::rules::Rules;
-use super::{Delivers, Scenario, TrackerFaults, Verifies};
+use super::{BranchMerges, Delivers, Scenario, TrackerFaults, Verifies};
 use crate::fake_tracker::FakeTracker;
 use crate::manual_clock::ManualClock;
 
@@ -33,6 +33,8 @@ pub enum Place {
     Agent(TaskId),
     /// The set-up of a task's worktree.
     SetUp(TaskId),
+    /// The gate on a task's work in its worker's worktree (`--merge end`).
+    Proof(TaskId),
     /// Worktrees that are made ahead.
     Ahead,
     /// The planner.
@@ -67,6 +69,8 @@ pub struct World {
     pub(crate) verifications: VecDeque<Verifies>,
     pub(crate) remembers: bool,
     pub(crate) deliveries: VecDeque<Delivers>,
+    pub(crate) merges: VecDeque<BranchMerges>,
+    pub(crate) is_gated: bool,
     pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
     pub(crate) settings: Arc<Settings>,
@@ -96,7 +100,6 @@ pub struct World {
     steps: usize,
     /// The virtual minute, and the steps in it.
     minute: (u64, usize),
-    is_watching: bool,
 }
 
 /// Jobs of the lane that run a command.
@@ -130,6 +133,7 @@ impl World {
             verifications,
             remembers,
             deliveries,
+            merges,
             runtime_failures,
             planner_calls,
             held,
@@ -143,6 +147,8 @@ impl World {
             verifications,
             remembers,
             deliveries,
+            merges,
+            is_gated: config.gate.is_some(),
             runtime_failures,
             commits: Commits::new(config.launch.clone()),
             settings: Arc::clone(&config.settings),
@@ -167,7 +173,6 @@ impl World {
             end: None,
             steps: 0,
             minute: (0, 0),
-            is_watching: config.watch,
             state: State::new(config),
             tracker,
         };
@@ -303,6 +308,7 @@ impl World {
         let place = match job {
             WorkerJob::Prepare { .. } => Place::SetUp(task.clone()),
             WorkerJob::Run { .. } => Place::Agent(task.clone()),
+            WorkerJob::Prove { .. } => Place::Proof(task.clone()),
             WorkerJob::Plan { .. } | WorkerJob::Collect { .. } => return true,
         };
         !self.held.contains(&place) || self.agent_stops.contains_key(&id.worker)
@@ -397,11 +403,6 @@ impl World {
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.wake_at.into_iter().chain(self.wake_idle).min()
-    }
-
-    /// A watcher that has nothing to do but to wait.
-    pub(crate) fn is_idle_watcher(&self) -> bool {
-        self.is_watching && self.end.is_none() && self.servable().is_empty() && self.inbox.is_empty()
     }
 
     /// The clock comes to this moment, and the engine is told; nothing that comes of it is done yet.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use hew_core::engine::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 use hew_core::ids::{BranchName, CommitId, RunId, TaskId};
 use hew_core::schedule::spending::{Amount, SpendingLimits};
-use hew_core::settings::{OnGateFail, OnRed, Settings, Usd, Values, layers};
+use hew_core::settings::{MergeMode, OnGateFail, OnRed, Settings, Usd, Values, layers};
 use hew_core::tracker::Scope;
 use serde_json::{Value, json};
 
@@ -267,6 +267,7 @@ fn config(
             spending: limits.spending,
             stop_grace: Duration::from_secs(30),
         },
+        merge: MergeMode::Task,
         deliver: chance.percent(90),
         watch: has(Trouble::Watch),
         model: None,

@@ -57,6 +57,7 @@ pub(super) fn effect(effect: &Effect) -> String {
             WorkerJob::Prepare { base, .. } => format!("prepare {iteration} at {base}"),
             WorkerJob::Plan { .. } => format!("plan {iteration}"),
             WorkerJob::Run { task, .. } => format!("run {iteration} {task}"),
+            WorkerJob::Prove { .. } => format!("prove {iteration}"),
             WorkerJob::Collect { .. } => format!("collect {iteration}"),
         },
         Effect::RunPlanner { number, .. } => format!("run planner {number}"),

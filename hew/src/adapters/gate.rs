@@ -13,7 +13,7 @@ use hew_core::settings::secret::SecretValues;
 
 use super::process::bounded_log::BoundedLog;
 use super::process::left_out::LeftOut;
-use super::process::output::{Gauge, Pump, Sign, Sink};
+use super::process::output::{self, Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, Limits, Supervised, Watcher};
 
 /// Largest gate.log, head and tail.
@@ -56,7 +56,7 @@ impl GateRunner for ProcessGate {
         let on_log = |error: io::Error| failed(format!("{}: {error}", job.log.display()));
         let sink =
             GateSink { log: BoundedLog::create(&job.log, LOG_MAX).map_err(on_log)?, tail: Tail::new(TAIL) };
-        let (output, stdout) = io::pipe().map_err(|error| failed(format!("pipe: {error}")))?;
+        let (output, stdout) = output::pipe().map_err(|error| failed(format!("pipe: {error}")))?;
         let stderr = stdout.try_clone().map_err(|error| failed(format!("pipe: {error}")))?;
         let supervised = Supervised::start(&self.launch(job), stdout.into(), stderr.into())
             .map_err(|error| failed(error.to_string()))?;

@@ -1,6 +1,7 @@
 //! Reading files of one JSON object a line, one line at a time.
 //!
-//! A torn last line is dropped with a warning; anything else malformed is an error that names file and line.
+//! A torn last line is dropped with a warning; anything else malformed is an error that names file and line, or, for those
+//! who only show what is there, a warning that does.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,11 +9,13 @@ use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
 use hew_core::record::StoreError;
-use hew_core::record::files::parse_line;
+use hew_core::record::files::{FileError, parse_line};
 use serde::de::DeserializeOwned;
 
 use super::files::store_error;
 
+/// Most lines that warnings name.
+const MOST_NAMED: usize = 5;
 /// Bytes that are looked at first to find a file's last line.
 const TAIL_STEP: u64 = 16 * 1024;
 
@@ -37,6 +40,30 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// The next value. `None` at the end of what is there: called again later, it goes on with what was added meanwhile.
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
+        let next = self.next_line()?;
+        next.transpose().map_err(|(reason, _)| self.line_error(reason))
+    }
+
+    /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
+    /// A line of a newer form than is known is an error all the same.
+    pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
+        loop {
+            match self.next_line()? {
+                Some(Err((reason, is_newer))) => {
+                    let error = self.line_error(reason);
+                    if is_newer {
+                        return Err(error);
+                    }
+                    gaps.add(&error);
+                }
+                Some(Ok(value)) => return Ok(Some(value)),
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// What the next line that is not empty holds, or why it can't be read, and whether a newer version has written it.
+    fn next_line(&mut self) -> Result<Option<Result<T, (String, bool)>>, StoreError> {
         loop {
             let read = self.reader.read_until(b'\n', &mut self.line);
             read.map_err(|error| store_error(&self.path, error))?;
@@ -44,17 +71,16 @@ impl<T: DeserializeOwned> JsonLines<T> {
                 return Ok(None);
             }
             self.number += 1;
-            let line = std::mem::take(&mut self.line);
-            if !line.trim_ascii().is_empty() {
-                return self.parse(&line).map(Some);
+            let parsed = (!self.line.trim_ascii().is_empty()).then(|| parse(&self.line));
+            self.line.clear();
+            if parsed.is_some() {
+                return Ok(parsed);
             }
         }
     }
 
-    fn parse(&self, line: &[u8]) -> Result<T, StoreError> {
-        let broken = |reason: String| store_error(&self.path, format!("line {}: {reason}", self.number));
-        let text = std::str::from_utf8(line).map_err(|error| broken(error.to_string()))?;
-        parse_line(text).map_err(|error| broken(error.to_string()))
+    fn line_error(&self, reason: String) -> StoreError {
+        store_error(&self.path, format!("line {}: {reason}", self.number))
     }
 
     /// A warning about the part of a line that a crash left at the end, once the end is reached.
@@ -63,6 +89,35 @@ impl<T: DeserializeOwned> JsonLines<T> {
         (bytes > 0).then(|| {
             format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
         })
+    }
+}
+
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, (String, bool)> {
+    let text = std::str::from_utf8(line).map_err(|error| (error.to_string(), false))?;
+    parse_line(text).map_err(|error| (error.to_string(), matches!(error, FileError::Newer { .. })))
+}
+
+/// Lines that could not be read, for people: the first ones are named, the rest is counted.
+#[derive(Debug, Default)]
+pub struct Gaps {
+    named: Vec<String>,
+    more: usize,
+}
+
+impl Gaps {
+    fn add(&mut self, error: &StoreError) {
+        if self.named.len() < MOST_NAMED {
+            self.named.push(format!("{error}; the line was left out"));
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// A warning for each, and one for all that are not named.
+    pub fn into_warnings(self) -> Vec<String> {
+        let more =
+            (self.more > 0).then(|| format!("{} more lines that can't be read were left out", self.more));
+        self.named.into_iter().chain(more).collect()
     }
 }
 

@@ -10,6 +10,8 @@ use super::git::clone;
 use super::git::run::{GitAnswer, GitCall};
 use crate::failure::Failure;
 
+mod plain;
+
 /// The oldest git that has what landing needs (`merge-tree --write-tree`).
 const OLDEST_GIT: (u32, u32) = (2, 38);
 
@@ -32,6 +34,24 @@ impl Project {
     /// Finds the project from the current folder, from inside any of its worktrees too.
     pub fn discover() -> Result<Self, Failure> {
         Self::discover_from(&current_folder()?)
+    }
+
+    /// The same for a look at what is recorded: git is asked only where it might know better.
+    pub fn discover_to_look() -> Result<Self, Failure> {
+        let here = current_folder()?;
+        plain::root_of(&here).map_or_else(|| Self::discover_from(&here), |root| Ok(Self::plain(root)))
+    }
+
+    /// The project of a plain repository, whose git folder lies in its only root.
+    fn plain(root: PathBuf) -> Self {
+        let common_dir = root.join(".git");
+        Self {
+            state_dir: root.join(".hew"),
+            shared_dir: common_dir.join("hew"),
+            main_root: Some(root.clone()),
+            common_dir,
+            root,
+        }
     }
 
     /// The same where there need be no project: none where git finds no repository. A repository that can't be used, or

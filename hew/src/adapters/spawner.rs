@@ -20,7 +20,7 @@ use nix::fcntl::OFlag;
 
 use super::process::bounded_log::BoundedLog;
 use super::process::left_out::LeftOut;
-use super::process::output::{Gauge, Pump, Sign, Sink};
+use super::process::output::{self, Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 use super::session_file::SessionFile;
 use super::store::write_private;
@@ -163,7 +163,7 @@ fn file_error(path: &Path, error: &io::Error) -> SpawnError {
 
 fn pipe(plan: &SpawnPlan) -> Result<(io::PipeReader, io::PipeWriter), SpawnError> {
     let program = plan.argv.first().cloned().unwrap_or_default();
-    io::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
+    output::pipe().map_err(|error| SpawnError::Failed { program, reason: format!("pipe: {error}") })
 }
 
 /// A word from an earlier attempt is none of this one's.

@@ -16,7 +16,7 @@ use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
 use super::fail_point;
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
-use super::jsonl::{JsonLines, cut_torn_line};
+use super::jsonl::{Gaps, JsonLines, cut_torn_line};
 
 /// The folder that holds all run folders of a project.
 pub fn loop_dir(state_dir: &Path) -> PathBuf {
@@ -155,12 +155,18 @@ pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result
     Ok(lines.torn())
 }
 
-/// Folds a run's journal and keeps every iteration in brief.
-pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Option<String>), StoreError> {
-    let mut fold = RowFold::default();
-    let warning = for_each_entry(dir, |entry| fold.apply(entry))?;
+/// Folds what can be read of a run's journal and keeps every iteration in brief, with warnings about what can't. Only for
+/// showing it: nothing that decides may trust a journal with gaps.
+pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
+    let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
+    let (mut fold, mut gaps) = (RowFold::default(), Gaps::default());
+    while let Some(entry) = lines.next_readable(&mut gaps)? {
+        fold.apply(&entry);
+    }
     let (view, rows) = fold.finish();
-    Ok((view, rows, warning))
+    let mut warnings = gaps.into_warnings();
+    warnings.extend(lines.torn());
+    Ok((view, rows, warnings))
 }
 
 /// Folds a run's journal; with `keep_iterations` off, details of ended iterations are dropped on the way, so that a long

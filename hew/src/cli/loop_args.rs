@@ -55,6 +55,8 @@ pub enum ScopeArg {
 pub enum MergeArg {
     /// Each task when it is done
     Task,
+    /// Each worker's branch, once, at the end of the run
+    End,
 }
 
 /// Flags of `hew loop run`.
@@ -134,7 +136,7 @@ pub struct RunArgs {
     /// The command of that verification (loop.end_of_run.verify_command; else detected)
     #[arg(long, value_name = "CMD")]
     pub verify_command: Option<String>,
-    /// When work is landed (loop.merge)
+    /// When work is landed: each task when it is done, or each worker's branch once at the end of the run (loop.merge)
     #[arg(long, value_name = "WHEN")]
     pub merge: Option<MergeArg>,
     /// Leave the result on the run branch

@@ -1,6 +1,5 @@
 //! What most commands begin with: the project, its settings, its tracker.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use hew_core::settings::{Settings, Values};
@@ -41,12 +40,8 @@ impl Context {
         Self::of(Project::discover()?, flags)
     }
 
-    /// The same for the project that a folder belongs to.
-    pub fn open_at(folder: &Path, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
-        Self::of(Project::discover_from(folder)?, flags)
-    }
-
-    fn of(project: Project, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
+    /// The same for a project that is known.
+    pub fn of(project: Project, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
         let layers = settings_files::load_layers(Some(&project), flags)?;
         if !layers.problems.is_empty() {
             return Err(settings_files::invalid(&layers.problems));

@@ -51,7 +51,7 @@ impl Output for GraphWritten<'_> {
 
 /// A run as a picture.
 pub fn run(args: &GraphArgs, ui: &Ui) -> Result<u8, Failure> {
-    run_in(&Project::discover()?, args, ui)
+    run_in(&Project::discover_to_look()?, args, ui)
 }
 
 /// The same in a project that is known.
@@ -133,7 +133,7 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
     let touched = views.iter().flat_map(|view| view.tasks.keys());
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
-    let tracker = Context::open_at(&project.root, &[])?.open_tracker()?;
+    let tracker = Context::of(project.clone(), &[])?.open_tracker()?;
     // One look at all of them: a tracker may start a program for each task that it is asked for alone.
     let all = TaskFilter { all: true, ..TaskFilter::default() };
     let tasks = tracker.list(&all).map_err(|error| Failure::failed(error.to_string()))?;

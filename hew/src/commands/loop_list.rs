@@ -74,7 +74,7 @@ impl Output for ListedRun<'_> {
 
 /// Runs, newest first, each as soon as it is read.
 pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
+    let project = Project::discover_to_look()?;
     let holder = lock::holder(&project.shared_dir);
     let known = ledger::read(&project.shared_dir).unwrap_or_else(|error| {
         ui.warn(&error.to_string());

@@ -28,7 +28,7 @@ const MOST_NAMED: usize = 20;
 
 /// Iterations of a run, or an agent's transcript.
 pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
+    let project = Project::discover_to_look()?;
     let filter =
         RowFilter { worker: args.worker, iter: args.iter, task: args.task.as_deref().map(TaskId::from) };
     let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;

@@ -49,7 +49,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         )
         .hint("hew loop report --json --out report.html"));
     }
-    let project = Project::discover()?;
+    let project = Project::discover_to_look()?;
     let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?;
     let drawn = report::drawn(&run.view);
     let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
@@ -124,7 +124,7 @@ fn load_log(run: &PastRun, file: String, gaps: &mut Vec<String>) -> Option<LogTa
 /// Values that variables with the name of a secret have here, or are given by settings. A page can be made where settings
 /// can't be read, but a run of before may have been given secrets by them: that is a gap.
 fn load_secrets(project: &Project, gaps: &mut Vec<String>) -> SecretValues {
-    match Context::open_at(&project.root, &[]) {
+    match Context::of(project.clone(), &[]) {
         Ok(context) => secrets::of(&context.settings),
         Err(failure) => {
             gaps.push(format!(

@@ -29,7 +29,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Where a run stands just now.
 pub fn run(args: &StatusArgs, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
+    let project = Project::discover_to_look()?;
     let entry = run_index::select(&project.state_dir, args.run.run_id.as_deref())?;
     // A run of an older layout has no journal, and is over.
     if args.watch && (entry.dir.join(JOURNAL).exists() || past_runs::is_held(&project, &entry.id)) {

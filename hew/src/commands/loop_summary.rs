@@ -15,7 +15,7 @@ use crate::ui::Ui;
 
 /// What a run did.
 pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
-    let project = Project::discover()?;
+    let project = Project::discover_to_look()?;
     let (run, rows) = past_runs::open_with_rows(&project, args.run_id.as_deref(), ui)?;
     let folder = run.dir.to_string_lossy();
     let place = SummaryPlace { state: run.state, folder: &folder, rows: &rows };

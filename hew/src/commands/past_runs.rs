@@ -71,8 +71,7 @@ fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows,
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
 fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     if entry.dir.join(JOURNAL).exists() {
-        let (view, rows, warning) = store::fold_rows(&entry.dir)?;
-        return Ok((view, rows, warning.into_iter().collect()));
+        return store::fold_rows(&entry.dir);
     }
     let (files, warnings) = older_run::read(&entry.dir)?;
     let (view, rows) = files.fold(&entry.id);
@@ -126,6 +125,7 @@ pub fn brief(entry: &RunEntry, holder: Option<&Holder>) -> Result<Option<RunFile
     let last_at = last.and_then(|line| serde_json::from_str::<At>(&line).ok()).map(|line| line.at);
     match file {
         Some(file) if last_at == Some(file.last_updated_at) => Ok(Some(file)),
+        _ if journal.exists() => Ok(RunFile::of(&store::fold(&entry.dir, false)?.0)),
         _ => Ok(RunFile::of(&load(entry)?.0)),
     }
 }

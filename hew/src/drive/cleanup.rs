@@ -64,7 +64,8 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let tip = rig.git.resolve(&place.run_branch.to_ref())?;
     let checked_out: Vec<BranchName> =
         rig.git.list_worktrees()?.into_iter().filter_map(|entry| entry.branch).collect();
-    let in_use = |branch: &str| checked_out.iter().any(|used| used.as_str() == branch);
+    let shown = rig.kept_branches.lock().expect("no thread panics while it holds this").clone();
+    let in_use = |branch: &str| checked_out.iter().chain(&shown).any(|used| used.as_str() == branch);
     for (name, commit) in rig.git.refs_under(folder)? {
         let is_run_branch = name == place.run_branch.to_ref();
         let landed = || {

@@ -14,6 +14,7 @@
 //! | `next_batch` | what an agent or the planner says is next |
 //! | `planner` | one thread: the planner's prompt and its call |
 //! | `queue` | one thread: everything that the tracker is asked or told |
+//! | `proving` | the gate on work that stays on its worker's branch |
 //! | `gating` | one run of the gate on one tree |
 //! | `verifying` | the verification at the end |
 //! | `deeds` | what a worker's iteration reached for outside its worktree |
@@ -26,6 +27,7 @@ mod gating;
 mod lane;
 mod next_batch;
 mod planner;
+mod proving;
 mod queue;
 pub mod rig;
 mod seat;
@@ -250,7 +252,7 @@ impl Threads {
     fn work(&mut self, iteration: IterationId, job: WorkerJob) {
         // Each spawn has a channel of its own, so that a stop can't reach the next agent of the same worker.
         let (stop, stops) = unbounded();
-        if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. }) {
+        if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. } | WorkerJob::Prove { .. }) {
             self.agent_stops.insert(iteration.worker, stop);
         }
         send(

@@ -115,6 +115,8 @@ pub struct Rig {
     pub seats: BTreeMap<WorkerId, SeatStart>,
     /// Folders that may hold something that is nowhere else, or that a person shall look at.
     pub kept_folders: Mutex<BTreeSet<PathBuf>>,
+    /// Workers' branches that a person shall look at.
+    pub kept_branches: Mutex<BTreeSet<BranchName>>,
 }
 
 impl Rig {
@@ -147,6 +149,7 @@ impl Rig {
             hew_folder: hew_folder(),
             seats: BTreeMap::new(),
             kept_folders: Mutex::new(BTreeSet::new()),
+            kept_branches: Mutex::new(BTreeSet::new()),
         }
     }
 

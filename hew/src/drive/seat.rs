@@ -11,7 +11,7 @@ use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::ids::{BranchName, CommitId, WorkerId};
 use hew_core::worktree::prepare::{PrepareRequest, Prepared, make, prepare};
-use hew_core::worktree::{CleanDepth, WorktreeStart, names};
+use hew_core::worktree::{CleanDepth, WorktreeReset, WorktreeStart, names};
 
 use super::Rig;
 use super::rig::SeatStart;
@@ -90,10 +90,33 @@ impl Seat {
         self.set_up.forget();
     }
 
+    /// A gate runs there, and may leave files.
+    pub(super) fn note_gate(&mut self) {
+        self.depth = self.depth.max(CleanDepth::KeepIgnored);
+    }
+
+    /// Puts worktree and branch at a commit. Files that are not part of any stay.
+    pub(super) fn stand_at(&mut self, rig: &Rig, commit: &CommitId) -> Result<(), String> {
+        let start = WorktreeStart { branch: Some(self.branch(rig)), commit: commit.clone() };
+        let reset = rig.git.reset_worktree(&self.path(rig), &start, self.depth);
+        match reset.map_err(|error| error.to_string())? {
+            WorktreeReset::Reset => Ok(()),
+            WorktreeReset::Broken(why) => Err(format!("the worktree is broken: {why}")),
+        }
+    }
+
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
     pub(super) fn leave_folder(&mut self, rig: &Rig) {
         rig.keep_folder(self.path(rig));
         self.generation += 1;
+        self.exists = false;
+        self.set_up.forget();
+    }
+
+    /// The folder is gone: what git still knew of it is kept by a ref, and its record goes too.
+    pub(super) fn lose_folder(&mut self, rig: &Rig) {
+        // A record that can't be removed now is removed before the worktree is made again.
+        let _ = rig.git.remove_worktree(&self.path(rig));
         self.exists = false;
         self.set_up.forget();
     }

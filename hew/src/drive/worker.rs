@@ -18,6 +18,7 @@ use hew_core::worktree::names;
 
 use super::deeds::Deeds;
 use super::next_batch::said_next;
+use super::proving::{self, Proof};
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
 use super::watch::Watch;
@@ -68,7 +69,9 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
             let log = folder(rig, iteration).join("setup.log");
             let prepared = seat.prepare(rig, base, must_contain, &log, &stops);
             let worktree = seat.path(rig).display().to_string();
-            Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
+            let branch = seat.branch(rig);
+            let view = prepared.map(|fresh| PreparedView { worktree, branch, fresh });
+            Event::Prepared { iteration, result: view }
         }
         WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
@@ -94,6 +97,18 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
             }
             Event::Exited { iteration, result }
         }
+        WorkerJob::Prove { task, actor, base, commit, again, definition_changed } => {
+            let log = if again { "gate-again.log" } else { "gate.log" };
+            let proof = Proof {
+                task: &task,
+                actor: &actor,
+                base: &base,
+                commit: &commit,
+                definition_changed: &definition_changed,
+                log: format!("{}/{log}", iteration_dir(rig.place.jobs, iteration)),
+            };
+            Event::Proved { iteration, result: proving::prove(seat, rig, &proof, &stops) }
+        }
         WorkerJob::Collect { task, title, base } => {
             let request = CollectRequest {
                 path: seat.path(rig),
@@ -108,6 +123,8 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
             let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
             if matches!(result, Ok(Collected::Work(_))) {
                 seat.note_collected();
+            } else if result.is_ok() && !request.path.exists() {
+                seat.lose_folder(rig);
             } else {
                 seat.leave_folder(rig);
             }

@@ -130,9 +130,13 @@ impl Stage {
         self.read("iter/transcript.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// The lines that were kept; pieces of a long one each by itself.
     pub(crate) fn texts(&self) -> Vec<String> {
         let text = |record: &Value| Some(record.pointer("/message/content/0/text")?.as_str()?.to_owned());
-        self.transcript().iter().filter_map(text).collect()
+        let texts = self.transcript().iter().filter_map(text).collect::<Vec<_>>();
+        // Lines that share a record have their ends.
+        let lines = texts.iter().flat_map(|text| text.strip_suffix('\n').unwrap_or(text).split('\n'));
+        lines.map(str::to_owned).collect()
     }
 
     /// Processes, shims among them, that carry this stage's mark.

@@ -1,35 +1,36 @@
 //! The events that claude prints, as far as hew reads them. Every field may be missing or of another form.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::agent::Usage;
-use crate::agent::lenient::{lenient, lenient_list};
+use crate::agent::lenient::{lenient, lenient_list, object, objects, text};
 
 /// One event; which fields it has depends on its kind.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Event<'a> {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    pub(super) kind: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) subtype: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) session_id: Option<String>,
-    #[serde(rename = "apiKeySource", deserialize_with = "lenient")]
-    pub(super) api_key_source: Option<String>,
-    #[serde(borrow, deserialize_with = "lenient")]
+    #[serde(borrow, rename = "type", deserialize_with = "text")]
+    pub(super) kind: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) subtype: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) session_id: Option<Cow<'a, str>>,
+    #[serde(borrow, rename = "apiKeySource", deserialize_with = "text")]
+    pub(super) api_key_source: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "object")]
     pub(super) message: Option<Message<'a>>,
     /// Not null: a subagent's.
-    #[serde(deserialize_with = "lenient")]
-    pub(super) parent_tool_use_id: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) tool_use_id: Option<String>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) parent_tool_use_id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) tool_use_id: Option<Cow<'a, str>>,
     /// The class of an error, in claude's words.
-    #[serde(deserialize_with = "lenient")]
-    pub(super) error: Option<String>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) error: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) api_error_params: Option<&'a RawValue>,
     #[serde(deserialize_with = "lenient")]
@@ -46,18 +47,18 @@ pub(super) struct Event<'a> {
     pub(super) is_error: Option<bool>,
     #[serde(deserialize_with = "lenient")]
     pub(super) api_error_status: Option<u16>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) api_error_type: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) api_error: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) terminal_reason: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) stop_reason: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) startup_failure_reason: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) result: Option<String>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) api_error_type: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) api_error: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) terminal_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) stop_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) startup_failure_reason: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) result: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "lenient_list")]
     pub(super) errors: Vec<String>,
     #[serde(deserialize_with = "lenient")]
@@ -74,40 +75,33 @@ pub(super) struct Event<'a> {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Message<'a> {
-    #[serde(deserialize_with = "lenient")]
-    pub(super) id: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) model: Option<String>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-    #[serde(deserialize_with = "lenient")]
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) model: Option<Cow<'a, str>>,
+    /// Its parts; none where it is one text.
+    #[serde(borrow, deserialize_with = "objects")]
+    pub(super) content: Vec<Block<'a>>,
+    #[serde(deserialize_with = "object")]
     pub(super) usage: Option<MessageCounts>,
-}
-
-impl<'a> Message<'a> {
-    pub(super) fn blocks(&self) -> Vec<Block<'a>> {
-        let Some(content) = self.content else { return Vec::new() };
-        let blocks: Vec<&'a RawValue> = serde_json::from_str(content.get()).unwrap_or_default();
-        blocks.into_iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).collect()
-    }
 }
 
 /// A part of a message.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(super) struct Block<'a> {
-    #[serde(rename = "type", deserialize_with = "lenient")]
-    pub(super) kind: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) text: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) id: Option<String>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) name: Option<String>,
+    #[serde(borrow, rename = "type", deserialize_with = "text")]
+    pub(super) kind: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) text: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) id: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     pub(super) input: Option<&'a RawValue>,
-    #[serde(deserialize_with = "lenient")]
-    pub(super) tool_use_id: Option<String>,
+    #[serde(borrow, deserialize_with = "text")]
+    pub(super) tool_use_id: Option<Cow<'a, str>>,
     #[serde(deserialize_with = "lenient")]
     pub(super) is_error: Option<bool>,
 }

@@ -1,5 +1,6 @@
 //! Why a run of claude failed.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use chrono::DateTime;
@@ -56,7 +57,7 @@ impl RetryNotice {
         Self {
             attempt: event.attempt.unwrap_or(0),
             status: event.error_status,
-            error: event.error.clone().unwrap_or_default(),
+            error: event.error.as_deref().unwrap_or_default().to_owned(),
             delay: Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::ZERO),
         }
     }
@@ -104,8 +105,8 @@ impl Evidence {
     }
 
     pub(super) fn take_result(&mut self, event: &Event<'_>) {
-        let text = |text: &Option<String>| text.clone().unwrap_or_default();
-        let words = event.result.clone().filter(|text| !text.trim().is_empty());
+        let text = |text: &Option<Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
+        let words = event.result.as_deref().filter(|text| !text.trim().is_empty()).map(str::to_owned);
         self.result = Some(ResultLine {
             is_error: event.is_error != Some(false),
             subtype: text(&event.subtype),

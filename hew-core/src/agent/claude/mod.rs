@@ -50,8 +50,8 @@ impl ClaudeStream {
     fn take_event(&mut self, line: &str) -> Heard {
         let Ok(event) = serde_json::from_str::<Event<'_>>(line) else { return Heard::Noise };
         self.evidence.saw_event = true;
-        if let Some(id) = &event.session_id {
-            self.session_id = Some(id.clone());
+        if let Some(id) = event.session_id.as_deref() {
+            keep(&mut self.session_id, id);
         }
         let subtype = event.subtype.as_deref().unwrap_or_default();
         match event.kind.as_deref().unwrap_or_default() {
@@ -102,7 +102,7 @@ impl ClaudeStream {
         self.evidence.retry = None;
         let Some(message) = &event.message else { return };
         if let Some(error) = &event.error {
-            self.evidence.error = Some(error.clone());
+            keep(&mut self.evidence.error, error);
             self.take_rate_limit(event.api_error_params.and_then(RateLimit::within));
         }
         if message.model.as_deref() == Some(SYNTHETIC) {
@@ -113,11 +113,11 @@ impl ClaudeStream {
             self.spent.saw_message(id, Usage { output: 0, ..counts.usage() });
         }
         let is_main = event.parent_tool_use_id.is_none();
-        if is_main && message.model.is_some() {
-            self.model.clone_from(&message.model);
+        if let Some(model) = message.model.as_deref().filter(|_| is_main) {
+            keep(&mut self.model, model);
         }
-        for block in message.blocks() {
-            self.take_block(&block, is_main);
+        for block in &message.content {
+            self.take_block(block, is_main);
         }
     }
 
@@ -137,13 +137,13 @@ impl ClaudeStream {
         self.text.feed(text.as_bytes());
         self.text.feed(b"\n");
         if !text.trim().is_empty() {
-            self.last_text = Some(text.to_owned());
+            keep(&mut self.last_text, text);
         }
     }
 
     fn take_user(&mut self, message: Option<&Message<'_>>) {
         self.evidence.recovered();
-        for block in message.into_iter().flat_map(Message::blocks) {
+        for block in message.into_iter().flat_map(|message| &message.content) {
             if block.kind.as_deref() == Some("tool_result") && block.is_error == Some(true) {
                 self.calls.fail(block.tool_use_id.as_deref());
             }
@@ -165,12 +165,12 @@ impl ClaudeStream {
             self.model = self.spent.only_model().map(str::to_owned);
         }
         let is_well = event.is_error == Some(false);
-        if let (true, Some(text)) = (is_well, &event.result) {
-            if self.last_text.is_none() && !text.trim().is_empty() {
+        let words = event.result.as_deref().filter(|text| !text.trim().is_empty());
+        if let Some(text) = words.filter(|_| is_well) {
+            if self.last_text.is_none() {
                 self.take_text(text);
             }
-            self.last_text =
-                Some(text.clone()).filter(|text| !text.trim().is_empty()).or(self.last_text.take());
+            keep(&mut self.last_text, text);
         }
         self.evidence.take_result(event);
     }
@@ -222,4 +222,11 @@ impl ClaudeStream {
         };
         (reading, self.text.finish())
     }
+}
+
+/// Puts a text in the place of another, whose memory is used again: every event may bring one.
+fn keep(kept: &mut Option<String>, text: &str) {
+    let kept = kept.get_or_insert_default();
+    kept.clear();
+    kept.push_str(text);
 }

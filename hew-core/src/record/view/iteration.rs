@@ -48,6 +48,8 @@ pub struct IterationView {
     pub batch_source: Option<BatchSource>,
     /// When it began: its first event.
     pub started: Option<Moment>,
+    /// When its work came to wait on its worker's branch for the end of the run.
+    pub stacked: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
     /// How far it has come.
@@ -142,6 +144,7 @@ impl IterationView {
             batch: None,
             batch_source: None,
             started: None,
+            stacked: None,
             ended: None,
             phase: Phase::Preparing,
             phase_since: None,
@@ -184,9 +187,9 @@ impl IterationView {
         }
     }
 
-    /// Milliseconds from start to end; 0 while it runs.
+    /// Milliseconds from start to end, without a wait on its worker's branch; 0 while it runs.
     pub fn duration_ms(&self) -> u64 {
-        match (self.started, self.ended) {
+        match (self.started, self.stacked.filter(|_| self.ended.is_some()).or(self.ended)) {
             (Some(started), Some(ended)) => started.until_ms(ended),
             _ => 0,
         }
@@ -244,7 +247,7 @@ impl IterationView {
                 self.live.add(*usage, *cost_usd, *cost_source);
             }
             JournalEvent::Exited { .. } => self.exited(event),
-            // Its agent runs once more: the one exception to phases that never go back.
+            // Its agent runs once more: one of two exceptions to phases that never go back.
             JournalEvent::RetryPlanned { .. } => {
                 self.phase = Phase::Waiting;
                 (self.agent, self.exit) = (None, None);
@@ -254,6 +257,12 @@ impl IterationView {
             }
             JournalEvent::Escaped { escapes, .. } => self.escapes.extend(escapes.iter().cloned()),
             JournalEvent::Collected { .. } => self.collected(event),
+            JournalEvent::Proving { .. } => self.reach(Phase::Proving),
+            // Its own gate has spoken, and that of the merge is yet to come.
+            JournalEvent::Stacked { .. } => {
+                self.stacked = Some(moment);
+                self.phase = Phase::Stacked;
+            }
             JournalEvent::Queued { .. } => self.reach(Phase::Queued),
             JournalEvent::Candidate { tree, .. } => {
                 self.candidate_tree = Some(tree.clone());

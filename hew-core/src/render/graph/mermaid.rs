@@ -78,8 +78,8 @@ fn render_edge(edge: &Edge) -> String {
 fn escape(text: &str) -> String {
     let apart = [("\\n", "\\\u{200b}n"), ("$$", "$\u{200b}$\u{200b}"), (":fa-", ":\u{200b}fa-")];
     let text = cut(&visible_line(text), LABEL_COLUMNS);
-    let text = apart.iter().fold(text, |text, (whole, parts)| text.replace(whole, parts));
-    let mut out = String::new();
+    let text = apart.iter().fold(text, |text, (whole, parts)| replaced(text, whole, parts));
+    let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-' | '.' | ',' | '/') {
             let _ = write!(out, "#{};", u32::from(c));
@@ -87,7 +87,12 @@ fn escape(text: &str) -> String {
             out.push(c);
         }
     }
-    out.replace("direction", "directio#110;")
+    replaced(out, "direction", "directio#110;")
+}
+
+/// Most labels hold nothing of it.
+fn replaced(text: String, whole: &str, parts: &str) -> String {
+    if text.contains(whole) { text.replace(whole, parts) } else { text }
 }
 
 fn look(class: NodeClass) -> String {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{SummaryPlace, heading};
+use crate::agent::IterationOutcome;
 use crate::ids::TaskId;
 use crate::record::RunState;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
@@ -129,7 +130,9 @@ fn of_task(task: &TaskView) -> Vec<Need> {
         needs.push(Need::new(what, format!("hew task close {id} --reason landed")));
     }
     if let Some(bug) = &task.bug {
-        let what = format!("{id} does not merge; that is filed as {bug}");
+        let is_red = task.outcome == Some(IterationOutcome::BackpressureFail);
+        let why = if is_red { "is red once merged" } else { "does not merge" };
+        let what = format!("{id} {why}; that is filed as {bug}");
         needs.push(Need::new(what, format!("hew task show {bug}")));
     }
     if let Some(reason) = &task.parked {
@@ -245,7 +248,9 @@ pub(super) fn left_over(view: &RunView) -> String {
 pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
     match left.why.as_str() {
         "parked" => format!("hew task unpark {}", left.task),
-        "ready" => format!("hew loop run --task {}", left.task),
+        why if why == "ready" || why.starts_with("ready since") => {
+            format!("hew loop run --task {}", left.task)
+        }
         _ => format!("hew task show {}", left.task),
     }
 }

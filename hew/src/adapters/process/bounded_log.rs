@@ -1,20 +1,18 @@
 //! A log that never grows beyond its limit: the beginning and the end are kept, what lies between is counted.
 //!
 //! Up to half of the limit goes straight to the file, so that it can be followed. Then two files beside it take turns, a
-//! quarter of the limit each; when the log is finished they are appended and removed. They have names (`.tail-old`,
-//! `.tail-new`), so that the end of the output survives a kill of hew.
+//! quarter of the limit each; when the log is finished they are appended and removed. They have names (`.tail-a`,
+//! `.tail-b`), so that the end of the output survives a kill of hew: the newer one holds it, up to where it was written
+//! last. A turn writes over what stands there from the turn before: that costs less than half of making the file anew.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Seek, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// The tail takes bytes in pieces of at most this size, each of which is kept or left out.
-const PIECE: usize = 16 * 1024;
 const BUFFER: usize = 64 * 1024;
-const OLD: &str = ".tail-old";
-const NEW: &str = ".tail-new";
+const PARTS: [&str; 2] = [".tail-a", ".tail-b"];
 
 /// A bounded log in writing.
 #[derive(Debug)]
@@ -27,17 +25,25 @@ pub struct BoundedLog {
     left_out: u64,
 }
 
+/// The end, in one part or two.
 #[derive(Debug)]
 struct Tail {
-    current: BufWriter<File>,
-    current_len: u64,
-    old_len: u64,
+    current: Part,
+    old: Option<Part>,
+}
+
+#[derive(Debug)]
+struct Part {
+    path: PathBuf,
+    file: BufWriter<File>,
+    len: u64,
 }
 
 /// What is kept of the end of a log that outgrew its limit, and how much was left out before it.
 #[derive(Debug)]
 pub struct KeptTail {
-    parts: Vec<PathBuf>,
+    /// Paths and lengths.
+    parts: Vec<(PathBuf, u64)>,
     /// Bytes left out.
     pub left_out: u64,
 }
@@ -46,10 +52,29 @@ impl KeptTail {
     /// The kept end, from its beginning; may be asked for again.
     pub fn open(&self) -> io::Result<Box<dyn BufRead>> {
         let mut all: Box<dyn BufRead> = Box::new(io::empty());
-        for part in &self.parts {
-            all = Box::new(all.chain(BufReader::with_capacity(BUFFER, File::open(part)?)));
+        for (path, len) in &self.parts {
+            let part = BufReader::with_capacity(BUFFER, File::open(path)?).take(*len);
+            all = Box::new(all.chain(part));
         }
         Ok(all)
+    }
+
+    /// Writes the kept end as it is.
+    pub fn copy(&self, out: &mut dyn Write) -> io::Result<()> {
+        copy_all(&mut *self.open()?, out)
+    }
+}
+
+/// Copies in pieces as large as the reader's, where `io::copy` would take small ones.
+pub(super) fn copy_all(from: &mut dyn BufRead, out: &mut dyn Write) -> io::Result<()> {
+    loop {
+        let piece = from.fill_buf()?;
+        let length = piece.len();
+        if length == 0 {
+            return Ok(());
+        }
+        out.write_all(piece)?;
+        from.consume(length);
     }
 }
 
@@ -79,10 +104,31 @@ impl BoundedLog {
         self.head.write_all(record).map(|()| true)
     }
 
+    /// The same for a record without its newline, which is added.
+    pub fn write_head_line(&mut self, line: &str) -> io::Result<bool> {
+        let len = line.len() as u64 + 1;
+        if self.tail.is_some() || len > self.head_left {
+            self.head_left = 0;
+            return Ok(false);
+        }
+        self.head_left -= len;
+        self.head.write_all(line.as_bytes())?;
+        self.head.write_all(b"\n").map(|()| true)
+    }
+
     /// Adds bytes to the tail, of which the last are kept.
     pub fn write_tail(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let piece = usize::try_from(self.part_max).map_or(PIECE, |max| max.min(PIECE));
-        bytes.chunks(piece).try_for_each(|piece| self.tail_with_room(piece.len() as u64)?.write_all(piece))
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let part_max = self.part_max;
+            let part = self.part_with_room()?;
+            let room = usize::try_from(part_max - part.len).map_or(rest.len(), |room| room.min(rest.len()));
+            let (now, later) = rest.split_at(room);
+            part.file.write_all(now)?;
+            part.len += now.len() as u64;
+            rest = later;
+        }
+        Ok(())
     }
 
     /// Adds bytes to the head as far as there is room, and to the tail from then on.
@@ -94,27 +140,32 @@ impl BoundedLog {
         self.write_tail(tail)
     }
 
-    fn tail_with_room(&mut self, len: u64) -> io::Result<&mut BufWriter<File>> {
-        let (old_path, new_path) = (beside(&self.path, OLD), beside(&self.path, NEW));
+    /// The part that is being written, which has room for a byte at least.
+    fn part_with_room(&mut self) -> io::Result<&mut Part> {
         let tail = match self.tail.take() {
-            None => Tail { current: open(&new_path)?, current_len: 0, old_len: 0 },
-            Some(mut full) if full.current_len + len > self.part_max => {
-                full.current.flush()?;
-                self.left_out += full.old_len;
-                fs::rename(&new_path, &old_path)?;
-                Tail { current: open(&new_path)?, current_len: 0, old_len: full.current_len }
+            None => Tail { current: Part::create(&self.path, PARTS[0])?, old: None },
+            Some(tail) if tail.current.len < self.part_max => tail,
+            Some(Tail { mut current, old }) => {
+                current.file.flush()?;
+                let next = match old {
+                    None => Part::create(&self.path, PARTS[1])?,
+                    Some(mut oldest) => {
+                        self.left_out += oldest.len;
+                        oldest.len = 0;
+                        oldest.file.rewind()?;
+                        oldest
+                    }
+                };
+                Tail { current: next, old: Some(current) }
             }
-            Some(tail) => tail,
         };
-        let tail = self.tail.insert(tail);
-        tail.current_len += len;
-        Ok(&mut tail.current)
+        Ok(&mut self.tail.insert(tail).current)
     }
 
     /// Makes what was written visible to readers of the files.
     pub fn flush(&mut self) -> io::Result<()> {
         self.head.flush()?;
-        self.tail.as_mut().map_or(Ok(()), |tail| tail.current.flush())
+        self.tail.as_mut().map_or(Ok(()), |tail| tail.current.file.flush())
     }
 
     /// Ends the log: `join` writes what comes after the head, given the kept tail.
@@ -123,12 +174,12 @@ impl BoundedLog {
         join: impl FnOnce(&KeptTail, &mut dyn Write) -> io::Result<()>,
     ) -> io::Result<()> {
         self.flush()?;
-        let old = self.tail.as_ref().filter(|tail| tail.old_len > 0).map(|_| beside(&self.path, OLD));
-        let new = self.tail.as_ref().map(|_| beside(&self.path, NEW));
-        let kept = KeptTail { parts: old.into_iter().chain(new).collect(), left_out: self.left_out };
+        let parts = self.tail.take().into_iter().flat_map(|tail| tail.old.into_iter().chain([tail.current]));
+        let parts = parts.map(|part| (part.path, part.len)).collect();
+        let kept = KeptTail { parts, left_out: self.left_out };
         join(&kept, &mut self.head)?;
         self.head.flush()?;
-        kept.parts.iter().try_for_each(fs::remove_file)
+        kept.parts.iter().try_for_each(|(path, _)| fs::remove_file(path))
     }
 
     /// Ends a log of plain text, with a line where bytes were left out.
@@ -137,8 +188,15 @@ impl BoundedLog {
             if kept.left_out > 0 {
                 write!(out, "\n[hew left out {} bytes here]\n", kept.left_out)?;
             }
-            io::copy(&mut kept.open()?, out).map(drop)
+            kept.copy(out)
         })
+    }
+}
+
+impl Part {
+    fn create(log: &Path, suffix: &str) -> io::Result<Self> {
+        let path = beside(log, suffix);
+        Ok(Self { file: open(&path)?, path, len: 0 })
     }
 }
 

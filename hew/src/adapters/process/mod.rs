@@ -8,6 +8,7 @@
 pub mod bounded_log;
 mod end_plan;
 mod held;
+mod json_text;
 pub mod left_out;
 mod lost;
 pub mod output;

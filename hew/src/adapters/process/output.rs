@@ -1,6 +1,6 @@
 //! Reads what a program prints, as it comes, into a sink; the sink bounds what is kept.
 
-use std::io::{PipeReader, Read};
+use std::io::{PipeReader, PipeWriter, Read};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -8,13 +8,24 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hew_core::agent::RuntimeFailure;
+use nix::fcntl::{FcntlArg, fcntl};
 
 /// Size of one read.
-const CHUNK: usize = 64 * 1024;
+const CHUNK: usize = 256 * 1024;
+/// Bytes that a program may print ahead.
+const PIPE: i32 = 256 * 1024;
 /// How long a stream may stay open after everything that could write to it was ended.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
 /// Least time between two notices of output.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
+
+/// A pipe for a program's output: one that floods it is held up less often than by a pipe of the usual size.
+pub fn pipe() -> std::io::Result<(PipeReader, PipeWriter)> {
+    let (reader, writer) = std::io::pipe()?;
+    // Where the system allows no such size, the usual one does.
+    let _ = fcntl(&reader, FcntlArg::F_SETPIPE_SZ(PIPE));
+    Ok((reader, writer))
+}
 
 /// Where output goes.
 pub trait Sink: Send {

@@ -7,7 +7,7 @@ use hew_core::plan::SpawnPlan;
 use serde_json::json;
 
 use super::Ended;
-use super::bounded_log::{BoundedLog, KeptTail};
+use super::bounded_log::{BoundedLog, KeptTail, copy_all};
 use super::transcript::{first_record, left_out_record, line_of, result_record, unstarted_record};
 
 /// A transcript of records in writing. Of records that go beyond the limit the last ones are kept.
@@ -28,14 +28,12 @@ impl RecordLog {
 
     /// Adds a record, which is one line without its end.
     pub fn keep(&mut self, record: &str) -> io::Result<()> {
-        let mut line = Vec::with_capacity(record.len() + 1);
-        line.extend_from_slice(record.as_bytes());
-        line.push(b'\n');
-        if !self.in_tail && self.log.write_head(&line)? {
+        if !self.in_tail && self.log.write_head_line(record)? {
             return Ok(());
         }
         self.in_tail = true;
-        self.log.write_tail(&line)
+        self.log.write_tail(record.as_bytes())?;
+        self.log.write_tail(b"\n")
     }
 
     /// Makes what was kept visible to readers.
@@ -79,7 +77,7 @@ fn join_tail(kept: &KeptTail, out: &mut dyn Write) -> io::Result<()> {
         let torn = skip_line(&mut *tail)?;
         out.write_all(&line_of(&left_out_record(kept.left_out + torn)))?;
     }
-    io::copy(&mut tail, out).map(drop)
+    copy_all(&mut *tail, out)
 }
 
 /// Reads past the next line's end without keeping it; answers how many bytes that were.

@@ -1,18 +1,23 @@
 //! transcript.jsonl of a runtime that prints text: each line of output becomes one record of the common envelope.
 //!
 //! The first record names what runs, the last how it ended. A long line is cut into several records, all but the last of
-//! which carry `"partial":true`. What is not UTF-8 is written with replacement characters.
+//! which carry `"partial":true`. Lines that come faster than anybody reads share records: each line of such a text has its
+//! end. What is not UTF-8 is written with replacement characters.
 
 use std::io::{self, Write};
 
+use hew_core::agent::text::lossy;
 use hew_core::plan::SpawnPlan;
 use serde_json::{Value, json};
 
 use super::Ended;
 use super::bounded_log::{BoundedLog, KeptTail};
+use super::json_text::push_string;
 
 /// Most bytes of output in one record.
 const MAX_TEXT: usize = 8 * 1024;
+/// So many bytes at once are a flood, whose lines share records.
+const FLOOD: usize = 16 * 1024;
 const RECORD_START: &[u8] = br#"{"type":"assistant","message":{"content":[{"type":"text","text":"#;
 const RECORD_END: &[u8] = b"}]}}\n";
 const PARTIAL_END: &[u8] = b"}]},\"partial\":true}\n";
@@ -39,20 +44,25 @@ impl Transcript {
 
     /// Takes the next bytes of standard output and makes the whole lines visible.
     pub fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let lines = if bytes.len() < FLOOD { Lines::Apart } else { Lines::Together };
         let mut rest = bytes;
         while !rest.is_empty() && !self.in_tail {
-            rest = &rest[self.maker.feed(rest)..];
-            self.keep_complete()?;
+            let fed = self.maker.feed(rest, lines);
+            let (taken, left) = rest.split_at(fed.used);
+            if fed.is_record {
+                self.keep(taken)?;
+            }
+            rest = left;
         }
         self.log.write_tail(rest)?;
         self.log.flush()
     }
 
-    fn keep_complete(&mut self) -> io::Result<()> {
-        let Some(record) = self.maker.record() else { return Ok(()) };
-        if !self.log.write_head(record)? {
+    /// Keeps the record that was made; `taken` are the bytes that completed it.
+    fn keep(&mut self, taken: &[u8]) -> io::Result<()> {
+        if !self.log.write_head(&self.maker.record)? {
             self.in_tail = true;
-            self.log.write_tail(&self.maker.raw())?;
+            self.log.write_tail(self.maker.printed(taken))?;
         }
         self.maker.clear();
         Ok(())
@@ -60,8 +70,9 @@ impl Transcript {
 
     /// Ends the transcript with the record that says how it went.
     pub fn finish(mut self, ended: &Ended, last_line: &str) -> io::Result<()> {
-        self.maker.end_text();
-        self.keep_complete()?;
+        if self.maker.end_text() {
+            self.keep(&[])?;
+        }
         self.close(&result_record(ended, last_line))
     }
 
@@ -112,88 +123,121 @@ fn each_record(kept: &KeptTail, use_record: &mut dyn FnMut(&[u8], u64) -> io::Re
     let mut printed = kept.open()?;
     let mut maker = RecordMaker::default();
     loop {
-        let bytes = printed.fill_buf()?;
-        let used = if bytes.is_empty() { maker.end_text() } else { maker.feed(bytes) };
-        let is_end = bytes.is_empty();
-        printed.consume(used);
-        let raw = maker.raw().len() as u64;
-        if let Some(record) = maker.record() {
-            use_record(record, raw)?;
-            maker.clear();
+        let mut rest = printed.fill_buf()?;
+        let length = rest.len();
+        if rest.is_empty() {
+            return if maker.end_text() {
+                use_record(&maker.record, maker.text.len() as u64)
+            } else {
+                Ok(())
+            };
         }
-        if is_end {
-            return Ok(());
+        while !rest.is_empty() {
+            let fed = maker.feed(rest, Lines::Together);
+            let (taken, left) = rest.split_at(fed.used);
+            if fed.is_record {
+                use_record(&maker.record, maker.printed(taken).len() as u64)?;
+                maker.clear();
+            }
+            rest = left;
         }
+        printed.consume(length);
     }
 }
 
 /// Makes records of printed bytes, one at a time.
 #[derive(Debug, Default)]
 struct RecordMaker {
+    /// What is there of a record that is not complete; of one that is, all of it, unless it came at once.
     text: Vec<u8>,
-    end: Option<TextEnd>,
     record: Vec<u8>,
 }
 
-/// Why a record's text ends.
+/// Whether whole lines share a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lines {
+    Apart,
+    Together,
+}
+
+/// What became of bytes.
+#[derive(Debug, Clone, Copy)]
+struct Fed {
+    /// How many were taken.
+    used: usize,
+    /// They complete a record.
+    is_record: bool,
+}
+
+/// Where a record's text ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TextEnd {
-    Newline,
+    /// At a line's end, or that of all output.
+    Line,
+    /// At the end of a line that is not its first.
+    Lines,
+    /// Within a line.
     TooLong,
-    NothingMore,
 }
 
 impl RecordMaker {
-    /// Takes bytes up to the end of one record; answers how many.
-    fn feed(&mut self, bytes: &[u8]) -> usize {
+    /// Takes bytes up to the end of one record.
+    fn feed(&mut self, bytes: &[u8], lines: Lines) -> Fed {
         let room = MAX_TEXT - self.text.len();
         let window = &bytes[..bytes.len().min(room)];
-        let (taken, used) = match memchr::memchr(b'\n', window) {
-            Some(at) => {
-                self.end = Some(TextEnd::Newline);
-                (at, at + 1)
+        let first = memchr::memchr(b'\n', window);
+        let shares = lines == Lines::Together && self.text.is_empty();
+        let last = first.filter(|_| shares).and_then(|_| memchr::memrchr(b'\n', window));
+        let (used, end) = match (first, last) {
+            (Some(first), Some(last)) if last > first => (last + 1, TextEnd::Lines),
+            (Some(first), _) => (first + 1, TextEnd::Line),
+            (None, _) if bytes.len() > room => (whole_characters(bytes, room), TextEnd::TooLong),
+            (None, _) => {
+                self.text.extend_from_slice(window);
+                return Fed { used: window.len(), is_record: false };
             }
-            None if bytes.len() > room => {
-                self.end = Some(TextEnd::TooLong);
-                let cut = whole_characters(bytes, room);
-                (cut, cut)
-            }
-            None => (window.len(), window.len()),
         };
-        self.text.extend_from_slice(&bytes[..taken]);
-        used
-    }
-
-    /// No more bytes will come: what is there is a record.
-    fn end_text(&mut self) -> usize {
         if !self.text.is_empty() {
-            self.end = Some(TextEnd::NothingMore);
+            self.text.extend_from_slice(&bytes[..used]);
         }
-        0
+        let printed = if self.text.is_empty() { &bytes[..used] } else { &self.text };
+        write_record(&mut self.record, printed, end);
+        Fed { used, is_record: true }
     }
 
-    /// The record, if one is complete.
-    fn record(&mut self) -> Option<&[u8]> {
-        let end = if self.end? == TextEnd::TooLong { PARTIAL_END } else { RECORD_END };
-        let text = self.text.strip_suffix(b"\r").unwrap_or(&self.text);
-        self.record.clear();
-        self.record.extend_from_slice(RECORD_START);
-        serde_json::to_writer(&mut self.record, &String::from_utf8_lossy(text))
-            .expect("text can always be written to memory");
-        self.record.extend_from_slice(end);
-        Some(&self.record)
+    /// No more bytes will come: what is there is a record; false if nothing is.
+    fn end_text(&mut self) -> bool {
+        if self.text.is_empty() {
+            return false;
+        }
+        write_record(&mut self.record, &self.text, TextEnd::Line);
+        true
     }
 
-    /// What was printed for the complete record.
-    fn raw(&self) -> Vec<u8> {
-        let newline: &[u8] = if self.end == Some(TextEnd::Newline) { b"\n" } else { b"" };
-        [&self.text, newline].concat()
+    /// What was printed for the complete record, given the bytes that completed it.
+    fn printed<'a>(&'a self, taken: &'a [u8]) -> &'a [u8] {
+        if self.text.is_empty() { taken } else { &self.text }
     }
 
     fn clear(&mut self) {
         self.text.clear();
-        self.end = None;
     }
+}
+
+fn write_record(record: &mut Vec<u8>, printed: &[u8], end: TextEnd) {
+    let line = || {
+        let line = printed.strip_suffix(b"\n").unwrap_or(printed);
+        line.strip_suffix(b"\r").unwrap_or(line)
+    };
+    let text = lossy(if end == TextEnd::Lines { printed } else { line() });
+    record.clear();
+    record.extend_from_slice(RECORD_START);
+    if end == TextEnd::Lines && text.contains("\r\n") {
+        push_string(record, &text.replace("\r\n", "\n"));
+    } else {
+        push_string(record, &text);
+    }
+    record.extend_from_slice(if end == TextEnd::TooLong { PARTIAL_END } else { RECORD_END });
 }
 
 /// The record that names what runs.

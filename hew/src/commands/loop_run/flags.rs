@@ -117,6 +117,7 @@ pub(super) fn as_settings(args: &RunArgs) -> Vec<(&'static str, String, &'static
     add("loop.deliver", args.no_deliver.then(|| "false".to_owned()), "--no-deliver");
     let merge = args.merge.map(|merge| match merge {
         MergeArg::Task => "task".to_owned(),
+        MergeArg::End => "end".to_owned(),
     });
     add("loop.merge", merge, "--merge");
     given

@@ -51,6 +51,7 @@ pub(super) fn run_config(
             spending: SpendingLimits::of(settings),
             stop_grace: settings.stop_grace.value,
         },
+        merge: settings.merge.value,
         deliver: settings.deliver.value,
         watch: flags.watch,
         model: flags.model.clone(),
@@ -180,6 +181,7 @@ mod tests {
             from: "0000".into(),
             sha: sha.into(),
             number: 1,
+            with: Vec::new(),
         }
     }
 

@@ -8,7 +8,7 @@ use hew_core::plan::how_to_find_program;
 use hew_core::plan::priced::unpriced_of_run;
 use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
-use hew_core::settings::{SandboxMode, Settings, SettingsProblem};
+use hew_core::settings::{MergeMode, SandboxMode, Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use hew_core::worktree::prune::quoted;
 use nix::sys::statvfs::statvfs;
@@ -64,6 +64,7 @@ pub(super) fn check(
     problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
+    problems.extend(merge_problem(&context.settings, args));
     problems.extend(sandbox_problem(&context.settings));
     if let Some(launch) = &launch {
         problems.extend(space_problem(&git, launch, &worktree_root, context.settings.jobs.value));
@@ -210,6 +211,18 @@ fn branch_problem(git: &RepoGit, settings: &Settings) -> Option<Problem> {
         }
     }
     None
+}
+
+/// Branches that are merged once, at the end, never land in a run that has none.
+fn merge_problem(settings: &Settings, args: &RunArgs) -> Option<Problem> {
+    let at_end = settings.merge.value == MergeMode::End;
+    (at_end && args.watch).then(|| Problem {
+        what: format!(
+            "--watch never ends by itself, and loop.merge = \"end\" ({}) lands at the end",
+            settings.merge.origin
+        ),
+        hint: "hew loop run --watch --merge task".to_owned(),
+    })
 }
 
 /// A sandbox that was asked for is kept by the kernel, or nothing is started.

@@ -1,0 +1,329 @@
+//! A journal's line in its form on disk: one flat object, in which `kind` says what the other fields are.
+//!
+//! serde reads such a form by way of a copy of everything, because the kind may stand anywhere. hew writes the envelope and
+//! the kind first, so that the rest is read as it stands; a line in another order is read by way of the copy.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::{
+    self, DeserializeSeed, EnumAccess, IgnoredAny, IntoDeserializer, MapAccess, VariantAccess, Visitor,
+};
+use serde::ser::{self, Impossible, SerializeMap};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deserialize_any};
+use serde_json::Value;
+
+use super::event::{JournalEntry, JournalEvent};
+
+const SEQ: &str = "seq";
+const AT: &str = "at";
+const ELAPSED_MS: &str = "elapsed_ms";
+const KIND: &str = "kind";
+
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for JournalEntry {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntryVisitor)
+    }
+}
+
+struct EntryVisitor;
+
+impl<'de> Visitor<'de> for EntryVisitor {
+    type Value = JournalEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a journal entry")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<JournalEntry, A::Error> {
+        let (mut seq, mut at, mut elapsed_ms) = (None, None, None);
+        while let Some(Text(key)) = map.next_key()? {
+            match (&*key, seq, at, elapsed_ms) {
+                (SEQ, None, ..) => seq = Some(map.next_value::<u64>()?),
+                (AT, _, None, _) => {
+                    at = Some(stamp(&map.next_value::<Text<'_>>()?.0).map_err(de::Error::custom)?);
+                }
+                (ELAPSED_MS, .., None) => elapsed_ms = Some(map.next_value::<u64>()?),
+                (KIND, Some(seq), Some(at), Some(elapsed_ms)) => {
+                    let Text(kind) = map.next_value()?;
+                    let event = JournalEvent::deserialize(Tagged { kind: &kind, map })?;
+                    return Ok(JournalEntry { seq, at, elapsed_ms, event });
+                }
+                _ => {
+                    let mut all = serde_json::Map::new();
+                    all.extend(seq.map(|seq| (SEQ.to_owned(), seq.into())));
+                    all.extend(at.map(|at| (AT.to_owned(), at.to_rfc3339().into())));
+                    all.extend(elapsed_ms.map(|ms| (ELAPSED_MS.to_owned(), ms.into())));
+                    all.insert(key.into_owned(), map.next_value()?);
+                    while let Some((key, value)) = map.next_entry::<String, Value>()? {
+                        all.insert(key, value);
+                    }
+                    return of_object(all).map_err(de::Error::custom);
+                }
+            }
+        }
+        Err(de::Error::missing_field(KIND))
+    }
+}
+
+/// An entry whose fields stand in any order.
+fn of_object(mut all: serde_json::Map<String, Value>) -> Result<JournalEntry, serde_json::Error> {
+    let mut take = |key| all.shift_remove(key).ok_or_else(|| de::Error::missing_field(key));
+    let seq = u64::deserialize(take(SEQ)?)?;
+    let at = DateTime::deserialize(take(AT)?)?;
+    let elapsed_ms = u64::deserialize(take(ELAPSED_MS)?)?;
+    let kind = String::deserialize(take(KIND)?)?;
+    let map = MapDeserializer::<_, serde_json::Error>::new(all.into_iter());
+    Ok(JournalEntry { seq, at, elapsed_ms, event: JournalEvent::deserialize(Tagged { kind: &kind, map })? })
+}
+
+/// A moment as hew writes it (`2026-11-20T19:30:00.012Z`), read by its columns; any other form by its grammar.
+fn stamp(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
+    of_columns(text).map_or_else(|| text.parse(), Ok)
+}
+
+fn of_columns(text: &str) -> Option<DateTime<Utc>> {
+    let bytes = text.strip_suffix('Z')?.as_bytes();
+    let digits = |from: usize, to: usize| {
+        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+        bytes.get(from..to)?.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
+    };
+    let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
+    if !marks.iter().all(|(at, mark)| bytes.get(*at) == Some(mark)) {
+        return None;
+    }
+    let nanos = match bytes.len() {
+        19 => 0,
+        length @ 21..=29 if bytes[19] == b'.' => {
+            digits(20, length)? * 10_u32.pow(u32::try_from(29 - length).ok()?)
+        }
+        _ => return None,
+    };
+    let date = NaiveDate::from_ymd_opt(i32::try_from(digits(0, 4)?).ok()?, digits(5, 7)?, digits(8, 10)?)?;
+    Some(date.and_hms_nano_opt(digits(11, 13)?, digits(14, 16)?, digits(17, 19)?, nanos)?.and_utc())
+}
+
+/// An event's kind, and the fields that are left of its object.
+struct Tagged<'a, A> {
+    kind: &'a str,
+    map: A,
+}
+
+impl<'de, A: MapAccess<'de>> Deserializer<'de> for Tagged<'_, A> {
+    type Error = A::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, A::Error> {
+        visitor.visit_enum(self)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Tagged<'_, A> {
+    type Error = A::Error;
+    type Variant = Fields<A>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Fields<A>), A::Error> {
+        let kind: de::value::StrDeserializer<'_, A::Error> = self.kind.into_deserializer();
+        Ok((seed.deserialize(kind)?, Fields(self.map)))
+    }
+}
+
+struct Fields<A>(A);
+
+impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
+    type Error = A::Error;
+
+    fn unit_variant(mut self) -> Result<(), A::Error> {
+        while self.0.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
+        seed.deserialize(MapAccessDeserializer::new(self.0))
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, A::Error> {
+        Err(de::Error::custom("an event has named fields"))
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, A::Error> {
+        visitor.visit_map(self.0)
+    }
+}
+
+impl Serialize for JournalEntry {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry(SEQ, &self.seq)?;
+        map.serialize_entry(AT, &self.at)?;
+        map.serialize_entry(ELAPSED_MS, &self.elapsed_ms)?;
+        self.event.serialize(Open(&mut map))?;
+        map.end()
+    }
+}
+
+/// Writes an event into an object that is open already, its kind first.
+struct Open<'a, M>(&'a mut M);
+
+/// All that serde makes of an event is a variant with named fields; of one that has others within it, a map.
+macro_rules! no_event_is {
+    ($($method:ident($($type:ty),*) -> $answer:ty;)*) => {
+        $(fn $method(self, $(_: $type),*) -> Result<$answer, M::Error> {
+            Err(ser::Error::custom("an event has named fields"))
+        })*
+    };
+}
+
+impl<M: SerializeMap> Serializer for Open<'_, M> {
+    type Ok = ();
+    type Error = M::Error;
+    type SerializeSeq = Impossible<(), M::Error>;
+    type SerializeTuple = Impossible<(), M::Error>;
+    type SerializeTupleStruct = Impossible<(), M::Error>;
+    type SerializeTupleVariant = Impossible<(), M::Error>;
+    type SerializeMap = Self;
+    type SerializeStruct = Impossible<(), M::Error>;
+    type SerializeStructVariant = Self;
+
+    fn serialize_struct_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        kind: &'static str,
+        _: usize,
+    ) -> Result<Self, M::Error> {
+        self.0.serialize_entry(KIND, kind)?;
+        Ok(self)
+    }
+
+    fn serialize_newtype_variant<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: u32,
+        kind: &'static str,
+        fields: &T,
+    ) -> Result<(), M::Error> {
+        self.0.serialize_entry(KIND, kind)?;
+        fields.serialize(self)
+    }
+
+    fn serialize_unit_variant(self, _: &'static str, _: u32, kind: &'static str) -> Result<(), M::Error> {
+        self.0.serialize_entry(KIND, kind)
+    }
+
+    fn serialize_map(self, _: Option<usize>) -> Result<Self, M::Error> {
+        Ok(self)
+    }
+
+    fn serialize_some<T: Serialize + ?Sized>(self, _: &T) -> Result<(), M::Error> {
+        Err(ser::Error::custom("an event has named fields"))
+    }
+
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<(), M::Error> {
+        Err(ser::Error::custom("an event has named fields"))
+    }
+
+    no_event_is! {
+        serialize_bool(bool) -> ();
+        serialize_i8(i8) -> ();
+        serialize_i16(i16) -> ();
+        serialize_i32(i32) -> ();
+        serialize_i64(i64) -> ();
+        serialize_u8(u8) -> ();
+        serialize_u16(u16) -> ();
+        serialize_u32(u32) -> ();
+        serialize_u64(u64) -> ();
+        serialize_f32(f32) -> ();
+        serialize_f64(f64) -> ();
+        serialize_char(char) -> ();
+        serialize_str(&str) -> ();
+        serialize_bytes(&[u8]) -> ();
+        serialize_none() -> ();
+        serialize_unit() -> ();
+        serialize_unit_struct(&'static str) -> ();
+        serialize_seq(Option<usize>) -> Self::SerializeSeq;
+        serialize_tuple(usize) -> Self::SerializeTuple;
+        serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
+        serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
+        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
+    }
+}
+
+impl<M: SerializeMap> SerializeMap for Open<'_, M> {
+    type Ok = ();
+    type Error = M::Error;
+
+    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), M::Error> {
+        self.0.serialize_key(key)
+    }
+
+    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), M::Error> {
+        self.0.serialize_value(value)
+    }
+
+    fn end(self) -> Result<(), M::Error> {
+        Ok(())
+    }
+}
+
+impl<M: SerializeMap> ser::SerializeStructVariant for Open<'_, M> {
+    type Ok = ();
+    type Error = M::Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), M::Error> {
+        self.0.serialize_entry(key, value)
+    }
+
+    fn end(self) -> Result<(), M::Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_the_same_by_columns_and_by_grammar() {
+        for text in [
+            "2026-11-20T19:30:00Z",
+            "2026-11-20T19:30:00.0Z",
+            "2026-11-20T19:30:00.012Z",
+            "2026-11-20T19:30:00.123456789Z",
+            "0001-01-01T00:00:00.5Z",
+            "2024-02-29T23:59:59.999Z",
+        ] {
+            assert_eq!(of_columns(text), Some(text.parse().unwrap()), "{text}");
+        }
+        for other in [
+            "2026-11-20T19:30:00+01:00",
+            "2026-11-20T19:30:60Z",
+            "2023-02-29T00:00:00Z",
+            "2026-11-20 19:30:00Z",
+            "2026-11-20T19:30:00.1234567890Z",
+            "2026-1-20T19:30:00.12Z",
+            "-026-11-20T19:30:00Z",
+            "Z",
+            "",
+        ] {
+            assert_eq!(of_columns(other), None, "{other}");
+        }
+    }
+}
