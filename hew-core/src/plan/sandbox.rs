@@ -40,13 +40,11 @@ pub(super) fn plan_sandbox(
     let mut own = vec![seat.worktree.clone(), seat.git_dir.clone(), seat.temp.clone()];
     if let Purpose::Iteration(_) = request.purpose {
         own.push(said_folder(&seat.folder, settings));
-        own.extend(seat.tracker_folder.clone());
+        own.extend(seat.task_folders.clone());
     }
     own.dedup();
     let (state, mut files) = family.state(env);
-    if let (Purpose::Iteration(_), Some(folder)) = (request.purpose, &seat.tracker_folder) {
-        files.push(bd_lock(folder));
-    }
+    files.extend(seat.task_folders.iter().map(|folder| bd_lock(folder)));
     let more = &settings.sandbox_write;
     let provenance = vec![
         entry("sandbox", &words(&own), &mode),
