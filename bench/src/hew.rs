@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -25,6 +26,8 @@ pub(crate) struct HewRun<'a> {
     pub(crate) repository: &'a Repository,
     pub(crate) workload: &'a Workload,
     pub(crate) jobs: usize,
+    /// So long after its start the run is killed, and then resumed.
+    pub(crate) kill_after: Option<Duration>,
     /// A folder for settings, worktrees, outputs and the agents' durations.
     pub(crate) folder: &'a Path,
 }
@@ -71,7 +74,10 @@ pub(crate) fn drain(run: &HewRun<'_>) -> Result<Seen, Problem> {
     // Nobody plans for the floor either, and the agent here could not.
     let words = [&scope[..], &["--runtime", "stub", "--no-gate", "--no-planner"]].concat();
     let log = run.folder.join("loop.log");
-    let ((code, peak_kib), sample) = timed(|| run_to_end(run, &words, &log))?;
+    let ((code, peak_kib), sample) = timed(|| match run.kill_after {
+        None => run_to_end(run, &words, &log),
+        Some(wait) => run_killed_and_resumed(run, &words, wait, &log),
+    })?;
     if code != Some(0) {
         return Err(format!(
             "void run: hew loop run ended with {code:?}; the end of its words:\n{}",
@@ -129,14 +135,28 @@ fn answer(run: &HewRun<'_>, words: &[&str]) -> Result<String, Problem> {
 }
 
 fn run_to_end(run: &HewRun<'_>, words: &[&str], log: &Path) -> Result<(Option<i32>, u64), Problem> {
+    wait_with_peak(start(run, words, log)?)
+}
+
+/// A run that is over before it is killed was not disturbed, which is as good.
+fn run_killed_and_resumed(
+    run: &HewRun<'_>,
+    words: &[&str],
+    wait: Duration,
+    log: &Path,
+) -> Result<(Option<i32>, u64), Problem> {
+    let mut child = start(run, words, log)?;
+    std::thread::sleep(wait);
+    child.kill().map_err(|error| error.to_string())?;
+    let status = child.wait().map_err(|error| error.to_string())?;
+    if status.code().is_some() { Ok((status.code(), 0)) } else { run_to_end(run, &["loop", "resume"], log) }
+}
+
+fn start(run: &HewRun<'_>, words: &[&str], log: &Path) -> Result<Child, Problem> {
     let out = File::create(log).map_err(|error| error.to_string())?;
     let err = out.try_clone().map_err(|error| error.to_string())?;
-    let child = command(run, run.loop_environment, words)
-        .stdout(out)
-        .stderr(err)
-        .spawn()
-        .map_err(|error| error.to_string())?;
-    wait_with_peak(child)
+    let mut command = command(run, run.loop_environment, words);
+    command.stdout(out).stderr(err).spawn().map_err(|error| error.to_string())
 }
 
 fn is_closed(line: &str) -> bool {

@@ -40,7 +40,7 @@ type Problem = String;
 
 Exit codes: 0 every target is met; 1 a target is missed, or a run was void; 2 bad flags")]
 pub(crate) struct Args {
-    /// P1 workers, P2 files, P3 tasks, P4 graphs, P5 views, P6 output; all of them if none is named
+    /// P1 workers, P2 files, P3 tasks, P4 graphs, P5 views, P6 output, P8 kills; all of them if none is named
     #[arg(value_name = "SCENARIO")]
     scenarios: Vec<scenarios::Scenario>,
     /// Small sizes and fewer pairs: about two minutes, for trying
@@ -49,7 +49,7 @@ pub(crate) struct Args {
     /// Pairs of runs (floor, hew, floor, hew, …) for each size
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pairs: Option<u16>,
-    /// Other sizes: workers for P1 and P4, files for P2, tasks for P3, iterations for P5, megabytes for P6
+    /// Other sizes: workers for P1, P4 and P8, files for P2, tasks for P3, iterations for P5, megabytes for P6
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     sizes: Vec<usize>,
     /// Where repositories are made; the system's temporary folder if not given

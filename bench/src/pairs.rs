@@ -1,6 +1,7 @@
 //! Floor and hew in turn on copies of one repository: what each took, and how they compare pair by pair.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -124,6 +125,20 @@ impl Ground<'_> {
 
     /// One run of hew, in which `hew loop run` sees `environment`.
     pub(crate) fn hew(&self, drain: Drain<'_>, environment: &Environment) -> Result<Seen, Problem> {
+        self.hew_in(drain, environment, None)
+    }
+
+    /// One run of hew that is killed so long after its start, and resumed.
+    pub(crate) fn hew_killed(&self, drain: Drain<'_>, wait: Duration) -> Result<Seen, Problem> {
+        self.hew_in(drain, self.environment, Some(wait))
+    }
+
+    fn hew_in(
+        &self,
+        drain: Drain<'_>,
+        environment: &Environment,
+        kill_after: Option<Duration>,
+    ) -> Result<Seen, Problem> {
         let copy = self.copy(drain)?;
         let Drain { workload, jobs, template } = drain;
         let seen = hew::drain(&HewRun {
@@ -133,6 +148,7 @@ impl Ground<'_> {
             repository: &copy.repository,
             workload,
             jobs,
+            kill_after,
             folder: copy.folder.path(),
         })?;
         seen.work.check(&Work::expected(workload, template.files), "hew")?;

@@ -38,11 +38,16 @@ pub fn with_loopback_only<Mark>(body: impl FnOnce()) {
             "NOTE: no network namespace can be made; the agents' own settings alone keep them from the network",
         );
     }
+    let line = entrance.iter().map(OsString::from).collect();
+    run_inside::<Mark>(line, |command| command.env(INSIDE, place).env("TMPDIR", temp_folder()));
+}
+
+/// Runs the test that `Mark` names in a process of its own, behind these words.
+pub(crate) fn run_inside<Mark>(mut line: Vec<OsString>, set: impl FnOnce(&mut Command) -> &mut Command) {
     let own = env::current_exe().expect("a test knows its own program");
-    let mut line: Vec<OsString> = entrance.iter().map(OsString::from).collect();
     line.extend([own.into(), name_of::<Mark>().into(), "--exact".into(), "--nocapture".into()]);
     let mut command = Command::new(&line[0]);
-    command.args(&line[1..]).env(INSIDE, place).env("TMPDIR", temp_folder()).stdin(Stdio::null());
+    set(command.args(&line[1..]).stdin(Stdio::null()));
     let output = command.output().expect("a test can be started again");
     let said =
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -74,7 +79,7 @@ fn entrance() -> &'static [&'static str] {
     })
 }
 
-fn opens(way: &[&str]) -> bool {
+pub(crate) fn opens(way: &[&str]) -> bool {
     let mut command = Command::new(way[0]);
     command.args(&way[1..]).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

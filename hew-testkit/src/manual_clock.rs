@@ -12,6 +12,8 @@ use crate::tracker_clock::ticking_start;
 #[derive(Debug, Default)]
 pub struct ManualClock {
     elapsed: Mutex<Duration>,
+    /// By how much somebody has set the calendar.
+    set_by: Mutex<TimeDelta>,
 }
 
 impl ManualClock {
@@ -20,12 +22,18 @@ impl ManualClock {
         let mut elapsed = self.elapsed.lock().unwrap_or_else(PoisonError::into_inner);
         *elapsed = moment.max(*elapsed);
     }
+
+    /// Somebody sets the calendar, back or forth; no time passes.
+    pub fn set_calendar(&self, by: TimeDelta) {
+        *self.set_by.lock().unwrap_or_else(PoisonError::into_inner) += by;
+    }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Now {
         let elapsed = *self.elapsed.lock().unwrap_or_else(PoisonError::into_inner);
         let since = TimeDelta::from_std(elapsed).unwrap_or(TimeDelta::MAX);
-        Now { elapsed, wall: ticking_start() + since }
+        let set_by = *self.set_by.lock().unwrap_or_else(PoisonError::into_inner);
+        Now { elapsed, wall: ticking_start() + since + set_by }
     }
 }

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 
-use hew_testkit::loop_stage::LoopStage;
+use hew_testkit::loop_stage::{LoopStage, wait_until};
 use hew_testkit::run_check::check;
 use serde_json::{Value, json};
 
@@ -313,4 +313,87 @@ fn a_watching_run_has_no_end_to_merge_at() {
         assert_eq!(ran.code, 2, "{}", ran.stderr);
         assert!(ran.stderr.contains("--merge task"), "{}", ran.stderr);
     }
+}
+
+/// Kills a run once its journal has a line for which this holds.
+fn killed(stage: &LoopStage, flags: &[&str], holds: impl Fn(&Value) -> bool) {
+    let mut run = stage.start(&[&["--merge", "end"], flags].concat());
+    run.wait_until("the line", || stage.has_event(&holds));
+    run.signal("SIGKILL");
+    run.end();
+    wait_until("the end of its processes", || stage.processes().is_empty());
+}
+
+#[test]
+fn a_killed_run_goes_on_with_what_waits_on_its_workers_branches() {
+    let stage = LoopStage::new();
+    let one = stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let two = stage.task("Two", "write two.txt 2\ncommit Two\ndone");
+    let cut_off = stage.task("Cut off", "write half.txt h\nhang");
+    killed(&stage, &["--gate", GATE], |entry| entry["kind"] == "spawned" && entry["iter"] == 3);
+    assert_eq!(stage.journal_of("stacked").len(), 2);
+    stage.script(&cut_off, "write whole.txt w\ncommit Whole\ndone");
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!((stage.outcomes(&one), stage.outcomes(&two)), (vec!["closed".into()], vec!["closed".into()]));
+    assert_eq!(stage.outcomes(&cut_off), ["cancelled", "closed"]);
+    let begun = stage.journal_of("iteration_started");
+    assert_eq!(
+        begun[3]["base_sha"],
+        stage.journal_of("stacked")[1]["sha"],
+        "it goes on where the branch was"
+    );
+    assert_eq!(stage.repo.git(&["rev-list", "--first-parent", "--count", "main"]), "2", "merged once");
+    for file in ["one.txt", "two.txt", "whole.txt"] {
+        assert!(stage.repo.read(file).is_some(), "{file}");
+    }
+    stage.assert_left_clean();
+}
+
+#[test]
+fn a_run_that_was_killed_between_its_merges_closes_what_landed_and_merges_the_rest() {
+    for after in ["candidate", "landed"] {
+        let stage = LoopStage::new();
+        let [a, b, c, d] = three_branches(&stage);
+        let mut run = stage.start(&["--merge", "end", "--jobs", "3", "--gate", GATE]);
+        if after == "candidate" {
+            run.wait_until("work that waits", || stage.has_event(|entry| entry["kind"] == "candidate"));
+        } else {
+            run.wait_until("a landing", || stage.has_event(|entry| entry["kind"] == "landed"));
+        }
+        run.signal("SIGKILL");
+        run.end();
+        wait_until("the end of its processes", || stage.processes().is_empty());
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, 3, "{after}: {}", resumed.stderr);
+        for task in [&a, &b] {
+            assert_eq!(
+                (stage.outcomes(task), stage.status(task)),
+                (vec!["closed".to_owned()], "closed".to_owned())
+            );
+        }
+        assert!(stage.is_free(&c) && stage.is_free(&d), "{after}");
+        assert_eq!((bugs(&stage).len(), stage.worktrees().len()), (1, 1), "{after}");
+        assert_eq!(stage.rev("main"), stage.run_branch(), "{after}");
+        assert_eq!(stage.file_at("main", "same.txt").as_deref(), Some("a"), "{after}");
+        assert_all_true(&stage, 3);
+    }
+}
+
+#[test]
+fn workers_with_clones_merge_at_the_end_too() {
+    let stage = LoopStage::new();
+    stage.settings("loop.isolation = \"clone\"");
+    let [a, b, c, d] = three_branches(&stage);
+    let ran = stage.run(&["--merge", "end", "--jobs", "3", "--gate", GATE]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!((stage.status(&a), stage.status(&b)), ("closed".to_owned(), "closed".to_owned()));
+    assert!(stage.is_free(&c) && stage.is_free(&d));
+    let branch = format!("loop/{}/w2", stage.run_id());
+    assert_eq!(
+        stage.file_at(&branch, "d.txt").as_deref(),
+        Some("d"),
+        "what did not land is on its branch here, too"
+    );
+    stage.assert_nothing_runs();
 }

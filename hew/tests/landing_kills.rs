@@ -67,3 +67,61 @@ fn killed_twice_in_a_row_it_comes_to_the_same_end() {
     let killed = at_each(&every_end(), kills);
     assert!(killed > 5, "only {killed} rides");
 }
+
+/// Steps of which the journal does not know yet, or files that are half-written: K1 to K13 of what can be left behind.
+const BETWEEN: [&str; 26] = [
+    "tracker/claim:1",
+    "git-process/worktree:1",
+    "git/add_worktree:1",
+    "git-process/reset:1",
+    "git/reset_worktree:1",
+    "agent/started:1",
+    "agent/ended:1",
+    "git/anchor:1",
+    "git/anchor:3",
+    "git/add_worktree:3",
+    "git/merge:1",
+    "git/merge:3",
+    "gate:1",
+    "gate:2",
+    "git/advance:1",
+    "git/advance:2",
+    "tracker/close:1",
+    "tracker/release:1",
+    "torn:2",
+    "torn:25",
+    "file/run.json:1",
+    "renamed/manifest.json:1",
+    "git/forward_checkout:1",
+    "git/remove_worktree:1",
+    "git/delete_branch:1",
+    "ledger:2",
+];
+
+#[test]
+fn killed_between_a_step_and_its_record_it_comes_to_the_same_end() {
+    let scene = every_end();
+    let calm = undisturbed(&scene);
+    let next = AtomicU64::new(0);
+    let place = || BETWEEN.get(usize::try_from(next.fetch_add(1, Ordering::Relaxed)).expect("a few"));
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(|| {
+                while let Some(place) = place() {
+                    let ridden = ride(&scene, &[at(*place)]);
+                    assert_eq!(ridden.kills, 1, "{place} is never passed: {:#?}", ridden.said);
+                    ridden.assert_sound(&scene, &calm);
+                }
+            });
+        }
+    });
+}
+
+/// Every event of a resume, after a run that had landed something and had agents at work.
+#[test]
+fn killed_after_each_event_of_a_resume_it_comes_to_the_same_end() {
+    let scene = work_that_stays_behind();
+    let first = || at("journal/landed:1");
+    let killed = at_each(&scene, |number| vec![first(), at(format!("journal:{number}"))]);
+    assert!(killed > 5, "only {killed} events");
+}

@@ -10,6 +10,7 @@ use hew::adapters::owner::{self, Owner};
 use hew::adapters::proc_tree;
 use hew_core::ids::{BranchName, CommitId, RunId};
 use hew_core::worktree::{GitClient, WorktreeStart};
+use hew_testkit::loop_stage::LoopStage;
 use hew_testkit::repo::TestRepo;
 use serde_json::Value;
 
@@ -152,6 +153,90 @@ fn a_run_that_goes_on_is_left_alone_and_other_projects_are_not_even_listed() {
     assert_eq!(outcomes(&rows), [("0", "kept")]);
     assert_eq!(rows[0].1["look"], Value::from(format!("hew loop status --run-id {RUNNING}")));
     assert!(running.exists() && foreign.join("README.md").exists() && nobodys.exists());
+}
+
+#[test]
+fn of_two_clones_of_a_project_each_sees_its_own_and_a_copy_has_no_say() {
+    let s = Stage::new();
+    s.own(CRASHED, &s.repo.common_dir(), false);
+    let tree = s.add(CRASHED, "0");
+    let copy = s.repo.base().join("copy");
+    let copied = std::process::Command::new("cp").arg("-a").arg(s.repo.root()).arg(&copy).status().unwrap();
+    assert!(copied.success());
+    let clone = s.repo.base().join("clone");
+    s.repo.git(&["clone", "--quiet", s.repo.root().to_str().unwrap(), clone.to_str().unwrap()]);
+    for other in [&copy, &clone] {
+        let mut command = s.repo.hew(&["loop", "prune-worktrees", "--apply", "--json"]);
+        let output = command.current_dir(other).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "", "{}", other.display());
+    }
+    assert!(tree.join("README.md").exists());
+    assert_eq!(outcomes(&s.prune(&[])), [("0", "safe")]);
+}
+
+#[test]
+fn a_project_that_was_moved_still_sees_what_its_runs_left() {
+    let s = Stage::new();
+    s.own(CRASHED, &s.repo.common_dir(), false);
+    s.add(CRASHED, "0");
+    let moved = s.repo.base().join("moved");
+    fs::rename(s.repo.root(), &moved).unwrap();
+    let output = s.repo.hew(&["loop", "prune-worktrees", "--json"]).current_dir(&moved).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("\"run_id\""), "{output:?}");
+}
+
+#[test]
+fn locked_half_made_read_only_and_oddly_named_worktrees_go_too() {
+    use std::os::unix::fs::PermissionsExt;
+    let s = Stage::new();
+    s.own(CRASHED, &s.repo.common_dir(), false);
+    let locked = s.add(CRASHED, "0");
+    s.repo.git(&["worktree", "lock", "--reason", "mine", locked.to_str().unwrap()]);
+    let read_only = s.add(CRASHED, "1");
+    fs::write(s.repo.common_dir().join("info/exclude"), "cache/\n").unwrap();
+    fs::create_dir_all(read_only.join("cache/mod")).unwrap();
+    fs::write(read_only.join("cache/mod/file"), "x").unwrap();
+    fs::set_permissions(read_only.join("cache/mod"), fs::Permissions::from_mode(0o555)).unwrap();
+    let odd = s.add(CRASHED, "2\nworktree x");
+    let half_made = s.add(CRASHED, "3");
+    let admin = s.git.git_dir_of(&half_made).unwrap();
+    fs::write(admin.join("locked"), "initializing").unwrap();
+    fs::write(admin.join("index.lock"), "").unwrap();
+
+    let rows = s.prune(&["--apply"]);
+    let gone: Vec<&str> =
+        rows.iter().filter(|(_, row)| row["outcome"] == "removed").map(|(name, _)| name.as_str()).collect();
+    assert_eq!(gone, ["0", "1", "2\nworktree x", "3"], "{rows:#?}");
+    assert!(![locked, read_only, odd, half_made].iter().any(|tree| tree.exists()));
+    assert_eq!(s.git.list_worktrees().unwrap().len(), 1);
+}
+
+#[test]
+fn work_that_landed_nowhere_goes_only_when_a_person_discards_it() {
+    let stage = LoopStage::new();
+    let red = stage.task("Red", "write bad.txt b\ncommit Red\ndone");
+    let good = stage.task("Good", "write good.txt g\ncommit Good\ndone");
+    stage.run(&["--gate", "test ! -e bad.txt", "--max-attempts", "1"]);
+    assert_eq!(
+        (stage.outcomes(&red), stage.status(&good)),
+        (vec!["backpressure_fail".into()], "closed".into())
+    );
+    let anchors = stage.refs("refs/hew");
+    assert_eq!(anchors.len(), 2);
+    stage.ok(&["loop", "prune-worktrees", "--apply"]);
+    let listed = stage.ok(&["loop", "prune-worktrees", "--discard"]);
+    assert_eq!(listed.lines().filter(|line| line.starts_with("unlanded")).count(), 1, "{listed}");
+    assert_eq!(stage.refs("refs/hew"), anchors, "looking removes nothing");
+    let gone: Value =
+        serde_json::from_str(&stage.ok(&["--json", "loop", "prune-worktrees", "--discard", "--apply"]))
+            .unwrap();
+    assert_eq!((&gone["kind"], &gone["outcome"]), (&"anchor".into(), &"discarded".into()));
+    let left = stage.refs("refs/hew");
+    assert_eq!(left.len(), 1);
+    assert!(!left.contains_key(gone["name"].as_str().unwrap()));
+    stage.repo.fsck_clean();
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod count;
 mod drain;
 mod graphs;
+mod killed;
 mod looking;
 mod printing;
 
@@ -37,6 +38,9 @@ pub(crate) enum Scenario {
     /// Agents that print much, four at once, against the same into files
     #[value(alias = "p6")]
     P6,
+    /// Kills: P1 killed at a random moment and resumed, against P1 undisturbed
+    #[value(alias = "p8")]
+    P8,
 }
 
 /// What every scenario needs.
@@ -114,6 +118,7 @@ pub(crate) fn run(args: &Args) -> Result<bool, Problem> {
             Scenario::P4 => graphs::by_graph(&mut bench)?,
             Scenario::P5 => looking::by_iterations(&bench)?,
             Scenario::P6 => printing::by_size(&bench)?,
+            Scenario::P8 => killed::by_workers(&mut bench)?,
         };
     }
     Ok(all_met)

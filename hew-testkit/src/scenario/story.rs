@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::agent::StopRequest;
 use hew_core::clock::Clock;
 use hew_core::engine::{Effect, LaneJob, WorkerJob};
@@ -26,6 +26,12 @@ impl World {
     /// Time since the run began.
     pub fn elapsed(&self) -> Duration {
         self.clock.now().elapsed
+    }
+
+    /// Somebody sets the calendar by so many days, back or forth.
+    pub fn set_calendar(&mut self, days: i64) -> &mut Self {
+        self.clock.set_calendar(TimeDelta::days(days));
+        self
     }
 
     /// The moment on the calendar.

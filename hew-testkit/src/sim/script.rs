@@ -188,10 +188,10 @@ impl Script {
 }
 
 fn writes(chance: &mut Chance) -> Vec<Writes> {
-    let number = |chance: &mut Chance| u8::try_from(chance.below(3)).expect("a small number");
-    match chance.below(4) {
-        0 => vec![Writes::Shared(number(chance))],
-        1 => vec![Writes::Half(number(chance), chance.percent(50))],
+    let number = |chance: &mut Chance| u8::try_from(chance.below(2)).expect("a small number");
+    match chance.below(6) {
+        0 | 1 => vec![Writes::Shared(number(chance))],
+        2 => vec![Writes::Half(number(chance), chance.percent(50))],
         _ => Vec::new(),
     }
 }

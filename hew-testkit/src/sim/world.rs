@@ -466,6 +466,8 @@ impl World {
                 process.workers[usize::from(iteration.worker.0)]
                     .waiting
                     .push_back(Labour::Phase(iteration, job));
+                // A stop that follows at once finds it begun.
+                self.begin_worker(iteration.worker.0);
             }
             Effect::MakeAhead { worker, base } => {
                 process.workers[usize::from(worker.0)].waiting.push_back(Labour::MakeAhead(worker, base));

@@ -254,6 +254,29 @@ fn the_wall_budget_stops_starting_then_agents() {
     assert_eq!(run.exit(), Some(5));
 }
 
+/// L24: durations and deadlines are the monotonic clock's alone.
+#[test]
+fn a_calendar_that_jumps_by_a_day_stops_nothing_and_holds_up_nothing() {
+    for days in [1, -1, 365, -365] {
+        let mut run =
+            Scenario::new().jobs(2).wall(100).tasks(&["a", "b", "c"]).holding(agent_of("a")).start();
+        run.settle().pass(50);
+        run.set_calendar(days).settle().pass(1);
+        assert_eq!(run.agent_stops(), [], "{days} days");
+        assert_eq!(run.landed(), ["b", "c"], "{days} days");
+        run.set_calendar(-days).settle().pass(58);
+        assert_eq!(run.agent_stops(), [], "{days} days");
+        run.pass(1);
+        assert_eq!(
+            run.agent_stops(),
+            [Graceful],
+            "the budget and its grace are over after 110 s, {days} days"
+        );
+        run.to_end();
+        assert_eq!(run.exit(), Some(5));
+    }
+}
+
 #[test]
 fn the_wall_budget_holds_after_another_stop() {
     for stop in [World::cancel as fn(&mut World) -> &mut World, World::settle] {

@@ -76,7 +76,11 @@ fn describe(folder: PathBuf, entries: Vec<WorktreeEntry>, common_dir: &Path) -> 
     let run = run_of(&folder)?;
     let owner = owner::load(&folder);
     let is_ours = match &owner {
-        Some(owner) => Path::new(&owner.common_dir) == common_dir,
+        // A project that was moved is known by git's own records; a copy of one has them too, but not the original's folder.
+        Some(owner) => {
+            let theirs = Path::new(&owner.common_dir);
+            theirs == common_dir || !entries.is_empty() && !theirs.exists()
+        }
         None => !entries.is_empty(),
     };
     if !is_ours {

@@ -173,7 +173,11 @@ folders and its ports.",
     ),
     row(
         "loop prune-worktrees",
-        &["hew loop prune-worktrees", "hew loop prune-worktrees --apply"],
+        &[
+            "hew loop prune-worktrees",
+            "hew loop prune-worktrees --apply",
+            "hew loop prune-worktrees --discard",
+        ],
         &[DONE, FAILED, USAGE, HELD, BUG],
     ),
     row(

@@ -294,4 +294,7 @@ pub struct PruneArgs {
     /// Remove those that are provably safe to remove
     #[arg(long)]
     pub apply: bool,
+    /// Also the refs that keep work which landed nowhere, of runs that are over; with --apply that work is lost
+    #[arg(long)]
+    pub discard: bool,
 }

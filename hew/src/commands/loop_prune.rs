@@ -16,6 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Context;
+use super::loop_discard;
 use crate::adapters::git::{RepoGit, discard};
 use crate::adapters::leftovers::{self, LeftTree, RunLeftovers};
 use crate::adapters::lock::{self, LockError, ProjectLock};
@@ -58,6 +59,10 @@ pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     let warn = |words: &str| ui.warn(words);
     each(&context, wanted.as_ref(), args.apply, &mut tally, &Tell { row: &print, warning: &warn })?;
     tally.tell(args.apply, ui);
+    if args.discard {
+        let _lock = hold(&project.shared_dir, &ledger, args.apply)?;
+        loop_discard::run(&git, &ledger, wanted.as_ref(), args.apply, ui)?;
+    }
     Ok(if tally.failed > 0 { code::FAILED } else { code::OK })
 }
 
@@ -121,6 +126,15 @@ fn print(row: &Row<'_>, ui: &Ui) {
 fn parse_id(text: &str) -> Result<RunId, Failure> {
     RunId::parse(text)
         .ok_or_else(|| Failure::usage(format!("{text} is not the id of a run")).hint("hew loop list"))
+}
+
+/// Holds the project, so that nothing begins while refs go.
+fn hold(shared_dir: &Path, ledger: &[LedgerRun], apply: bool) -> Result<Option<ProjectLock>, Failure> {
+    let Some(run) = ledger.last().filter(|_| apply) else { return Ok(None) };
+    let lock = ProjectLock::acquire(shared_dir, &run.run_id).map_err(|error| {
+        Failure::with_code(code::HELD, error.to_string()).hint("wait for it, or stop it: hew loop cancel")
+    })?;
+    Ok(Some(lock))
 }
 
 fn unreadable(error: &GitError) -> Failure {

@@ -16,6 +16,7 @@ pub mod init;
 mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
+mod loop_discard;
 pub mod loop_explain;
 pub mod loop_graph;
 pub mod loop_list;

@@ -21,8 +21,8 @@ use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Exported, Imported, TaskOutput, TreeNode};
 use super::{
-    agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_explain, loop_graph,
-    loop_prune, loop_report, loop_run, manpage, trust,
+    agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_discard, loop_explain,
+    loop_graph, loop_prune, loop_report, loop_run, manpage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -103,6 +103,7 @@ fn outputs() -> Vec<Row> {
         output::<loop_report::ReportWritten<'_>>("hew loop report"),
         output::<TranscriptRecord>("a line of hew loop logs --transcript"),
         output::<loop_prune::Leftover<'_>>("a line of hew loop prune-worktrees"),
+        output::<loop_discard::Anchor<'_>>("a line of hew loop prune-worktrees --discard"),
         output::<TaskOutput<'_>>(
             "a task: hew task add, list, show, ready, claim, close, reopen, update, plan …",
         ),

@@ -1,7 +1,7 @@
 //! The end of a run's worktrees: removed where all that lies in them is anchored, kept and named otherwise.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{GitError, names};
@@ -28,8 +28,9 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     // The git folder of a clone goes with it, or stays with it.
     let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
     let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
-    // Of a folder that its agent removed git's record is left.
-    doomed.extend(kept.iter().filter(|path| !path.exists()).cloned());
+    // Of a folder that its agent removed git's record is left, and of one whose removal was cut off by a kill.
+    let lost: BTreeSet<PathBuf> = kept.iter().cloned().chain(records_below(rig, &place)).collect();
+    doomed.extend(lost.into_iter().filter(|path| !path.exists()));
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {
@@ -38,6 +39,12 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     // A branch that can't be looked at or deleted now stays; nothing is lost by that.
     let _ = delete_branches(rig);
     notes
+}
+
+/// Worktrees in a folder of which git has a record. Where git can't tell, those that are there are removed all the same.
+fn records_below(rig: &Rig, folder: &Path) -> Vec<PathBuf> {
+    let known = rig.git.list_worktrees().unwrap_or_default();
+    known.into_iter().map(|entry| entry.path).filter(|path| path.starts_with(folder)).collect()
 }
 
 /// Removes worktrees and temporary folders side by side: deleting a large tree takes a while. Answers what went wrong.

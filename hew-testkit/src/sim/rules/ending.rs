@@ -115,7 +115,7 @@ impl Rules {
         }
         let refused = matches!(delivery, Some(DeliveryRecord::Refused { .. }));
         if wanted && refused && reason != StopReason::Quota {
-            ensure(code == 3 || code == 1 && config.verify.is_some(), || {
+            ensure(code == 3 || matches!(code, 1 | 5) && config.verify.is_some(), || {
                 format!("exit: {code}, and the target has not got it")
             })?;
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hew_core::ids::{CommitId, IterationId};
 
-use super::{Rules, Verdict, ensure};
+use super::{Rules, Uncommitted, Verdict, ensure};
 use crate::fake_git::FakeGit;
 
 impl Rules {
@@ -28,32 +28,27 @@ impl Rules {
     }
 
     pub(in super::super) fn left_uncommitted(&mut self, tree: &Path, name: &str) {
-        self.uncommitted.push((tree.to_owned(), name.to_owned()));
+        self.uncommitted.push(Uncommitted { tree: tree.to_owned(), name: name.to_owned(), within: None });
     }
 
     /// Its agent destroyed a folder: what lay there uncommitted is its own loss.
     pub(in super::super) fn broke_folder(&mut self, tree: &Path) {
-        self.uncommitted.retain(|(at, _)| at != tree);
+        self.uncommitted.retain(|left| left.tree != tree || left.within.is_some());
     }
 
     pub(in super::super) fn nothing_is_lost(&mut self, repo: &FakeGit) -> Verdict {
         let kept = repo.kept_commits();
         let lost = self.precious.iter().find(|commit| !kept.contains(*commit));
         ensure(lost.is_none(), || format!("lost: commit {lost:?} is kept by no ref and no worktree"))?;
-        let mut found = Vec::new();
-        for (tree, name) in &self.uncommitted {
-            if repo.names_present(tree).contains(name) {
+        for Uncommitted { tree, name, within } in &mut self.uncommitted {
+            if within.as_ref().is_some_and(|commit| kept.contains(commit))
+                || repo.names_present(tree).contains(name)
+            {
                 continue;
             }
             let has = |commit: &&CommitId| repo.names_in(commit).is_some_and(|names| names.contains(name));
-            // The first that has it: later ones may be hew's own merges, which nobody misses.
-            let commit = kept.iter().find(has);
-            ensure(commit.is_some(), || format!("lost: {name}, left uncommitted in {}", tree.display()))?;
-            found.extend(commit.cloned().map(|commit| (name.clone(), commit)));
-        }
-        for (name, commit) in found {
-            self.uncommitted.retain(|(_, uncommitted)| *uncommitted != name);
-            self.precious.insert(commit);
+            *within = kept.iter().find(has).cloned();
+            ensure(within.is_some(), || format!("lost: {name}, left uncommitted in {}", tree.display()))?;
         }
         Ok(())
     }

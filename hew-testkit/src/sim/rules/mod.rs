@@ -82,7 +82,7 @@ pub(super) struct Rules {
     tip: CommitId,
     landings: Vec<(CommitId, Option<TaskId>)>,
     precious: BTreeSet<CommitId>,
-    uncommitted: Vec<(PathBuf, String)>,
+    uncommitted: Vec<Uncommitted>,
     is_meddled: bool,
     proven: BTreeSet<TreeId>,
     verified: BTreeMap<CommitId, Option<bool>>,
@@ -128,6 +128,15 @@ pub(super) struct Rules {
     tracker_failed: bool,
     ended: Option<(StopReason, u8)>,
     broken: Option<Broken>,
+}
+
+/// A file that an agent left uncommitted.
+#[derive(Debug)]
+struct Uncommitted {
+    tree: PathBuf,
+    name: String,
+    /// A commit that has it.
+    within: Option<CommitId>,
 }
 
 /// A stop that the engine was told of, or told of itself.

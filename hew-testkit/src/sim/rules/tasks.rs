@@ -93,7 +93,7 @@ impl Rules {
             Deed::Parked => {
                 self.parked.insert(task.clone());
                 let begun = self.begun.get(task).copied().unwrap_or(0);
-                let blocked = self.last_script(task).is_some_and(|script| script.ends == Ends::Blocked);
+                let blocked = self.was_blocked(task);
                 ensure(begun >= max_attempts || blocked, || {
                     format!("parked: {task} after {begun} of {max_attempts} attempts")
                 })
@@ -105,9 +105,10 @@ impl Rules {
         }
     }
 
-    fn last_script(&self, task: &TaskId) -> Option<&Script> {
-        let of_task = self.iters.values().filter(|iter| iter.task == *task && iter.script.is_some());
-        of_task.last().and_then(|iter| iter.script.as_ref())
+    /// An agent that worked on the task said that it can't be done now.
+    fn was_blocked(&self, task: &TaskId) -> bool {
+        let of_task = self.iters.values().filter(|iter| iter.task == *task);
+        of_task.filter_map(|iter| iter.script.as_ref()).any(|script| script.ends == Ends::Blocked)
     }
 
     fn may_close(&self, task: &TaskId, reason: &str, repo: &FakeGit, tracker: &FakeTracker) -> Verdict {

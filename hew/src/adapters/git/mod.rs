@@ -183,7 +183,12 @@ impl RepoGit {
         refs::is_kept(self, commit, except)
     }
 
-    /// The same for what lies in a worktree: a branch of a clone's own counts.
+    /// A branch contains a commit.
+    pub fn is_on_a_branch(&self, commit: &CommitId) -> Result<bool, GitError> {
+        refs::is_on_a_branch(self, commit)
+    }
+
+    /// The same as [`RepoGit::is_kept`] for what lies in a worktree: a branch of a clone's own counts.
     pub fn is_kept_at(&self, path: &Path, commit: &CommitId) -> Result<bool, GitError> {
         match clone::find(&self.common_dir, path) {
             Some(linked) => refs::is_kept_by(self.in_git_folder(&linked.admin), commit, None),

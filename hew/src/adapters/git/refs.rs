@@ -136,6 +136,13 @@ pub(super) fn is_kept(
     is_kept_by(git.on_repository(), commit, except)
 }
 
+/// A branch contains a commit.
+pub(super) fn is_on_a_branch(git: &RepoGit, commit: &CommitId) -> Result<bool, GitError> {
+    let call =
+        git.on_repository().args(["rev-list", "--max-count=1", commit.as_str(), "--not", "--branches"]);
+    Ok(call.run()?.success()?.stdout.is_empty())
+}
+
 /// The same asked by a call on a git folder.
 pub(super) fn is_kept_by(
     call: GitCall,
