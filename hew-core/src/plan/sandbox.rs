@@ -45,13 +45,13 @@ pub(super) fn plan_sandbox(
     own.dedup();
     let (state, mut files) = family.state(env);
     files.extend(seat.task_folders.iter().map(|folder| bd_lock(folder)));
-    let more = &settings.sandbox_write;
+    let extra = &settings.sandbox_write;
     let provenance = vec![
         entry("sandbox", &words(&own), &mode),
         entry("sandbox.state", &words(&state), &format!("where {} keeps its own state", family.word())),
-        entry("sandbox.write", &words(&more.value), &format!("{} loop.sandbox.write", more.origin)),
+        entry("sandbox.write", &words(&extra.value), &format!("{} loop.sandbox.write", extra.origin)),
     ];
-    let sandbox = assemble([own, state, more.value.clone()].concat(), files);
+    let sandbox = assemble([own, state, extra.value.clone()].concat(), files);
     (Some(sandbox), provenance)
 }
 
