@@ -281,6 +281,7 @@ fn what_every_command_prints_for_programs_is_of_its_schema() {
         let kind = if args == ["schema"] { "schema_name" } else { args[0] };
         trial.prints(kind, args);
     }
+    trial.prints("finding", &["doctor"]);
     trial.prints("demo", &["demo", "--dir", trial.stage.path("demo").to_str().unwrap()]);
     let mut all = BTreeSet::new();
     commands(&hew::cli::Cli::command(), "", &mut all);

@@ -215,7 +215,7 @@ impl World {
             session: uuid4(0),
             temp: folder.join("tmp"),
             shared_temp: folder.join("tmp"),
-            tracker_folder: None,
+            task_folders: Vec::new(),
             folder,
             port_base: 20_000,
             hew_folder: PathBuf::from("bin"),
