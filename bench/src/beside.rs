@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use hew::adapters::spawner::ProcessSpawner;
+use hew_core::settings::secret::SecretValues;
 
 use crate::Problem;
 use crate::printer::{Crowd, Form, into_files, plan_of, run, take_by_spawner};
@@ -45,7 +46,7 @@ pub(crate) fn play(mut words: impl Iterator<Item = String>) -> Result<(), Proble
     let (megabytes, agents) = (number(word("size")?)?, number(word("count")?)?);
     let side = Side::from_str(&word("side")?, false)?;
     let folder = PathBuf::from(word("folder")?);
-    let spawner = ProcessSpawner::new(word("hew")?.into());
+    let spawner = ProcessSpawner::new(word("hew")?.into(), SecretValues::default());
     let crowd = Crowd { form, megabytes, agents, folder: &folder };
     let over = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {

@@ -13,7 +13,7 @@ use hew_core::engine::{Effect, Event, RunConfig, RunLimits, State, step};
 use hew_core::ids::{BranchName, RunId};
 use hew_core::record::{JournalEntry, RunView, Store as _};
 use hew_core::schedule::spending::SpendingLimits;
-use hew_core::settings::{Settings, Values};
+use hew_core::settings::{MergeMode, Settings, Values};
 use hew_core::tracker::Scope;
 
 use crate::Problem;
@@ -144,6 +144,7 @@ fn config() -> Result<RunConfig, Problem> {
             spending: SpendingLimits::of(&settings),
             stop_grace: Duration::from_secs(60),
         },
+        merge: MergeMode::Task,
         deliver: false,
         verify: None,
         watch: false,

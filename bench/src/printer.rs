@@ -12,6 +12,7 @@ use hew_core::agent::Spawner as _;
 use hew_core::exit::Exit;
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
+use hew_core::settings::secret::SecretValues;
 
 use crate::Problem;
 use crate::measure::own_peak_kib;
@@ -164,7 +165,7 @@ pub(crate) fn take(mut words: impl Iterator<Item = String>) -> Result<(), Proble
     let (form, megabytes) = form_and_size(&mut words)?;
     let agents: usize = words.next().and_then(|word| word.parse().ok()).ok_or("how many agents?")?;
     let folder = PathBuf::from(words.next().ok_or("which folder?")?);
-    let spawner = ProcessSpawner::new(words.next().ok_or("which hew?")?.into());
+    let spawner = ProcessSpawner::new(words.next().ok_or("which hew?")?.into(), SecretValues::default());
     let start = Instant::now();
     let bytes = take_by_spawner(Crowd { form, megabytes, agents, folder: &folder }, &spawner)?;
     let seconds = start.elapsed().as_secs_f64();
@@ -217,6 +218,7 @@ pub(crate) fn plan_of(form: Form, megabytes: usize, folder: &Path) -> Result<Spa
         output,
         resumes: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         files: SpawnFiles {
             transcript: folder.join("transcript.jsonl"),
             stderr_log: folder.join("stderr.log"),

@@ -8,7 +8,7 @@ use hew_core::agent::{AgentReading, SpawnReport};
 use hew_core::engine::event::{ExitView, MergeView, PlannedView, PreparedView};
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
 use hew_core::exit::Exit;
-use hew_core::ids::{Actor, CommitId, IterationId, RuntimeName, TaskId, TreeId};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RuntimeName, TaskId, TreeId};
 use hew_core::land::merge_back::{Advance, Candidate};
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
@@ -88,7 +88,11 @@ impl StandIn {
     fn work(&mut self, iteration: IterationId, job: WorkerJob) -> Result<Vec<Event>, Problem> {
         Ok(match job {
             WorkerJob::Prepare { .. } => {
-                let view = PreparedView { worktree: format!("wt/{}", iteration.worker.0), fresh: false };
+                let view = PreparedView {
+                    worktree: format!("wt/{}", iteration.worker.0),
+                    branch: BranchName::new(format!("loop/{}", iteration.worker)),
+                    fresh: false,
+                };
                 vec![Event::Prepared { iteration, result: Ok(view) }]
             }
             WorkerJob::Plan { .. } => {
@@ -102,6 +106,9 @@ impl StandIn {
                     Event::Spawned { iteration, pid: 1, start_ticks: 1 },
                     Event::Exited { iteration, result: Ok(exit) },
                 ]
+            }
+            WorkerJob::Prove { .. } => {
+                return Err(format!("{iteration} is to wait on its worker's branch"));
             }
             WorkerJob::Collect { .. } => {
                 let change = |n: u32| FileChange {
@@ -128,15 +135,17 @@ impl StandIn {
                 let commit = self.new_commit();
                 let tree = TreeId::new(commit.as_str());
                 let candidate = Candidate::Made { commit, tree };
-                Event::Merged(Ok(MergeView::Candidate { candidate, resolves: None }))
+                Event::Merged(Ok(MergeView::Candidate { candidate, resolves: Vec::new() }))
             }
             LaneJob::Advance { .. } => Event::Advanced(Ok(Advance { meddled: None, restored: false })),
             LaneJob::CleanUp => Event::CleanedUp(Vec::new()),
             LaneJob::Baseline { .. }
+            | LaneJob::MergeBranch { .. }
             | LaneJob::Gate { .. }
             | LaneJob::Verify { .. }
             | LaneJob::Deliver { .. }
-            | LaneJob::KeepConflict { .. } => {
+            | LaneJob::KeepConflict { .. }
+            | LaneJob::KeepBranch { .. } => {
                 return None;
             }
         })
@@ -196,6 +205,7 @@ fn plan() -> SpawnPlan {
         output: OutputForm::Text,
         resumes: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         files: SpawnFiles {
             transcript: "transcript.jsonl".into(),
             stderr_log: "stderr.log".into(),

@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 /// One moment, read on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Time since the process began, from the monotonic clock: the only source of durations and deadlines.
+    /// Time since the run began, all its processes together, from the monotonic clock: the only source of durations and
+    /// deadlines.
     pub elapsed: Duration,
     /// Calendar time, for stamps that people read; it may jump.
     pub wall: DateTime<Utc>,

@@ -11,8 +11,10 @@
 //! | [`prompt`] | from a task to text |
 //! | [`agent`] | running an agent, and the verdict on it |
 //! | [`worktree`] | git by meaning; names, preparing, collecting, pruning |
+//! | [`escape`] | what agents change that is not theirs, and how anybody knows |
 //! | [`land`] | merge, gate, advance, deliver |
 //! | [`record`] | the journal, the files made from it, and the views folded from it |
+//! | [`resume`] | going on with a run whose process is gone: its journal, and what has to be asked besides |
 //! | [`engine`] | `step(&mut State, Event, now) -> Vec<Effect>` |
 //! | [`render`] | views to text |
 //!
@@ -22,6 +24,7 @@
 pub mod agent;
 pub mod clock;
 pub mod engine;
+pub mod escape;
 pub mod exit;
 pub mod ids;
 pub mod land;
@@ -30,6 +33,7 @@ pub mod plan;
 pub mod prompt;
 pub mod record;
 pub mod render;
+pub mod resume;
 pub mod schedule;
 pub mod settings;
 pub mod tracker;

@@ -62,9 +62,11 @@ fn seat() -> Seat {
         session: uuid4(7),
         folder: "/p/.hew/loop/r/iter-003".into(),
         temp: "/wt/tmp-1".into(),
+        shared_temp: "/wt/tmp".into(),
         port_base: 20_020,
         hew_folder: "/opt/hew".into(),
         tracker_env: BTreeMap::new(),
+        tracker_folder: Some("/p/.git/hew/tracker".into()),
         remotes: vec!["origin".to_owned()],
     }
 }
@@ -333,6 +335,7 @@ fn codex_as_hew_starts_it() {
         ]
     );
     assert_eq!((plan.output, plan.polite_signal), (OutputForm::CodexJsonl, PoliteSignal::Interrupt));
+    assert_eq!(plan.env["TMPDIR"], "/wt/tmp", "its sandboxes agree there about what they share");
 }
 
 #[test]

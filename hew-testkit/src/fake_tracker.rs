@@ -48,8 +48,17 @@ impl FakeTracker {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes a copy and keeps it only if all went well.
+    /// Changes one task, after everything that may be refused.
     fn write<T>(
+        &self,
+        change: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T, TrackerError>,
+    ) -> Result<T, TrackerError> {
+        let now = self.now();
+        change(&mut self.lock(), now)
+    }
+
+    /// Changes a copy and keeps it only if all went well.
+    fn write_all<T>(
         &self,
         change: impl FnOnce(&mut State, DateTime<Utc>) -> Result<T, TrackerError>,
     ) -> Result<T, TrackerError> {
@@ -259,7 +268,7 @@ impl TaskEditor for FakeTracker {
     }
 
     fn update(&self, id: &TaskId, patch: &TaskPatch) -> Result<Task, TrackerError> {
-        self.write(|state, now| {
+        self.write_all(|state, now| {
             if let Some(Some(parent)) = &patch.parent {
                 state.existing(parent)?;
             }
@@ -278,7 +287,7 @@ impl TaskEditor for FakeTracker {
         prerequisite: &TaskId,
         kind: &DependencyKind,
     ) -> Result<(), TrackerError> {
-        self.write(|state, now| {
+        self.write_all(|state, now| {
             state.prerequisite(prerequisite)?;
             state.put(edit::with_edge(state.existing(task)?, prerequisite, kind, now)?);
             match kind {
@@ -289,7 +298,7 @@ impl TaskEditor for FakeTracker {
     }
 
     fn remove_dependency(&self, task: &TaskId, prerequisite: &TaskId) -> Result<bool, TrackerError> {
-        self.write(|state, now| {
+        self.write_all(|state, now| {
             let before = state.existing(task)?;
             let had = before.dependencies.iter().any(|edge| edge.on == *prerequisite);
             if had {
@@ -300,11 +309,11 @@ impl TaskEditor for FakeTracker {
     }
 
     fn create_all(&self, tasks: &[NewTask]) -> Result<Vec<TaskId>, TrackerError> {
-        self.write(|state, now| state.create_all(tasks, now))
+        self.write_all(|state, now| state.create_all(tasks, now))
     }
 
     fn import(&self, jsonl: &str, skip_bad: bool) -> Result<ImportReport, TrackerError> {
-        self.write(|state, _| {
+        self.write_all(|state, _| {
             let stored_task = |id: &TaskId| Ok(state.tasks.get(id).map(|task| task.updated_at));
             let stored_memory = |key: &str| Ok(state.memories.get(key).map(|m| m.record.clone()));
             let plan = plan_import(jsonl, skip_bad, stored_task, stored_memory)?;

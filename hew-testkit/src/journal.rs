@@ -262,6 +262,7 @@ impl JournalBuilder {
             model_observed,
             tool_calls: Vec::new(),
             failure: None,
+            verdict: None,
         })
     }
 
@@ -365,6 +366,7 @@ impl JournalBuilder {
             from,
             sha: sha.clone(),
             number,
+            with: Vec::new(),
         });
         self.change(id, task, TaskChange::Closed { landed_sha: Some(sha.clone()) });
         self.push(JournalEvent::IterationEnded {

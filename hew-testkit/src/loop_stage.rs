@@ -12,6 +12,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::guard;
 use crate::repo::TestRepo;
 use crate::run_check::check;
 pub use crate::running::{Ran, Running, ran, wait_until};
@@ -267,16 +268,7 @@ impl LoopStage {
 
     /// Processes whose environment names this stage's folder, with their command lines.
     pub fn processes(&self) -> Vec<(i32, String)> {
-        let mark = self.repo.base().display().to_string();
-        let entries = fs::read_dir("/proc").expect("Linux has /proc").flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
-        let of_stage = pids.filter_map(|pid| {
-            let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let is_ours = String::from_utf8_lossy(&environ).contains(&mark);
-            let line = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-            is_ours.then(|| (pid, String::from_utf8_lossy(&line).replace('\0', " ")))
-        });
-        of_stage.collect()
+        guard::processes_of(&self.repo.base())
     }
 
     /// Worktrees that git knows, the main one left out.
@@ -302,6 +294,15 @@ impl LoopStage {
             seen.insert("git worktrees".to_owned(), format!("{:?}", self.worktrees()));
         }
         seen
+    }
+}
+
+/// A test that has passed leaves no worktree of a run that has ended, but for those that the run has told of.
+impl Drop for LoopStage {
+    fn drop(&mut self) {
+        if !std::thread::panicking() && self.repo.common_dir().is_dir() {
+            guard::check_worktrees(&self.repo, &self.run_folders());
+        }
     }
 }
 

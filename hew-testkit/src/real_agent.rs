@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::loop_stage::{LoopStage, Ran, Running, ran};
 use crate::loopback::with_loopback_only;
 use crate::mock_model::{Answer, Asked, MockModel, Script};
-use crate::tool::tool;
+use crate::tool::{say, tool};
 
 /// A program that is tested. `<url>` stands for the server in its texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,6 +152,31 @@ impl RealStage {
 
     fn filled(&self, text: &str) -> String {
         text.replace("<url>", &self.server.url())
+    }
+
+    /// What the agents' tools answered, task by task: each question repeats what was said before it in its conversation.
+    fn tools_answered(&self) -> String {
+        let mut told = Vec::new();
+        let mut last: Vec<String> = Vec::new();
+        for asked in self.server.asked().into_iter().filter(|asked| asked.is_for_the_model) {
+            let answers = asked.tools_answered();
+            let known = answers.iter().zip(&last).take_while(|(now, before)| now == before).count();
+            for answer in &answers[known..] {
+                let part = asked.part.map_or("nobody's".to_owned(), |part| format!("task {}'s", part + 1));
+                told.push(format!("request {}, {part}: {answer}", asked.number));
+            }
+            last = answers;
+        }
+        told.join("\n")
+    }
+}
+
+/// A test that failed shows what the agents' tools answered: what a scripted model asked for may not have worked.
+impl Drop for RealStage {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            say(&format!("The agents' tools answered:\n{}", self.tools_answered()));
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use hew_core::ids::CommitId;
 use tempfile::TempDir;
 
 use crate::git_settings::{CALM, HOOKS, HOSTILE, VERBS};
+use crate::guard;
 
 /// A repository on branch `main`, with one commit, in a temporary folder of its own.
 #[derive(Debug)]
@@ -221,6 +222,18 @@ impl TestRepo {
     }
 }
 
+/// A test that has passed leaves nothing behind.
+impl Drop for TestRepo {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let base = self.folder.path().to_owned();
+        guard::check(&base, &[self.common_dir().join("hew/lock")]);
+        fs::remove_dir_all(&base).unwrap_or_else(|error| panic!("{}: {error}", base.display()));
+    }
+}
+
 impl Default for TestRepo {
     fn default() -> Self {
         Self::new()
@@ -232,9 +245,11 @@ fn write_script(path: &Path, text: &str) {
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
 }
 
-/// The binary that Cargo built for the running test: tests lie in `deps` beside it.
+/// The binary that Cargo built for the running test: tests lie in `deps` beside it, programs right beside it.
 fn hew_binary() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own file");
-    let binary = test.parent().and_then(Path::parent).map(|folder| folder.join("hew"));
-    binary.filter(|file| file.exists()).expect("only tests of the package `hew` have its binary built")
+    let own = std::env::current_exe().expect("a program knows its own file");
+    let folder = own.parent().expect("a file lies in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    let binary = Some(folder.join("hew")).filter(|file| file.exists());
+    binary.expect("only tests of the package `hew` have its binary built")
 }

@@ -2,8 +2,9 @@
 
 #![expect(clippy::missing_panics_doc, reason = "a terminal that can not be had ends the test")]
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,11 +12,13 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use nix::pty::{Winsize, openpty};
+use nix::fcntl::OFlag;
+use nix::pty::{Winsize, grantpt, openpty, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::glass::Glass;
+use crate::repo::TestRepo;
 use crate::running::{Ran, wait_until};
 
 /// Runs a command to its end. What it tells the terminal is in `stderr`, with the answers that the terminal echoes.
@@ -45,6 +48,30 @@ pub fn ran_on_terminal(mut command: Command, answers: &str) -> Ran {
     let told = reader.join().expect("the reader does not panic");
     ran.stderr = String::from_utf8_lossy(&told).replace("\r\n", "\n");
     ran
+}
+
+/// Runs hew as the first program of a terminal's window, which is closed as soon as `until` comes back. Answers its exit
+/// code. Nobody reads what it prints.
+pub fn ran_until_the_window_closes(repo: &TestRepo, args: &[&str], until: impl FnOnce()) -> i32 {
+    // No child may inherit the window's side: it would stay open with that child.
+    let window =
+        posix_openpt(OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC).expect("a terminal can be opened");
+    grantpt(&window).and_then(|()| unlockpt(&window)).expect("a terminal can be used");
+    let path = ptsname_r(&window).expect("a terminal has a name");
+    let slave = OpenOptions::new().read(true).write(true).custom_flags(OFlag::O_NOCTTY.bits()).open(path);
+    let slave = slave.expect("a terminal can be opened");
+    let again = || slave.try_clone().expect("a terminal can be opened twice");
+    let hew = repo.hew(args);
+    // Of util-linux; the terminal becomes the session's own, so that its end is told to the session.
+    let mut command = repo.command("setsid");
+    command.args(["--ctty", "--wait"]).arg(hew.get_program()).args(hew.get_args());
+    command.env("TERM", "xterm-256color").stdin(again()).stdout(again()).stderr(again());
+    let mut child = command.spawn().expect("setsid can be run");
+    drop((command, slave));
+    until();
+    drop(window);
+    wait_until("the end of hew", || child.try_wait().expect("it is our child").is_some());
+    crate::running::code(child.wait().expect("it has ended"))
 }
 
 /// A command all of whose streams are one terminal, with a person before it who looks and presses keys.

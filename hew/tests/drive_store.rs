@@ -1,6 +1,6 @@
 //! A journal that can't be written any more: nothing that nobody would know of goes on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use hew_core::ids::{BranchName, RunId};
 use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
-use hew_core::settings::{Settings, Values, layers};
+use hew_core::settings::{MergeMode, Settings, Values, layers};
 use hew_core::tracker::{BdClient, NewTask, Scope, Status};
 use hew_testkit::fake_gate::FakeGate;
 use hew_testkit::fake_git::FakeGit;
@@ -84,6 +84,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
             spending: hew_core::schedule::spending::SpendingLimits::default(),
             stop_grace: Duration::ZERO,
         },
+        merge: MergeMode::Task,
         deliver: false,
         watch: false,
         model: None,
@@ -105,7 +106,9 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         prefix: PromptPrefix::new("", "", &[], false),
         remotes: Vec::new(),
         hew_folder: folder.path().to_owned(),
+        seats: BTreeMap::new(),
         kept_folders: Mutex::new(BTreeSet::new()),
+        kept_branches: Mutex::new(BTreeSet::new()),
     });
     let (tell, told) = bounded(1);
     std::thread::spawn(move || {

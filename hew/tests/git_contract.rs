@@ -12,8 +12,9 @@ use hew_testkit::contract::git::{FILES, GitHarness};
 use hew_testkit::repo::TestRepo;
 
 struct Real {
-    repo: TestRepo,
+    /// Its servants end before the repository is looked at.
     git: RepoGit,
+    repo: TestRepo,
     base: CommitId,
 }
 
@@ -24,7 +25,7 @@ impl Real {
         }
         let base = repo.commit("Start");
         let git = RepoGit::new(&repo.common_dir()).with_environment(repo.environment());
-        Self { repo, git, base }
+        Self { git, repo, base }
     }
 }
 

@@ -16,8 +16,9 @@ use hew_core::worktree::{
 use hew_testkit::repo::TestRepo;
 
 struct Scene {
-    repo: TestRepo,
+    /// Its servants end before the repository is looked at.
     git: RepoGit,
+    repo: TestRepo,
     base: CommitId,
     tree: PathBuf,
     start: WorktreeStart,

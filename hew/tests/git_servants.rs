@@ -9,8 +9,9 @@ use nix::unistd::Pid;
 
 /// A repository with two commits.
 struct Two {
-    repo: TestRepo,
+    /// Its servants end before the repository is looked at.
     git: RepoGit,
+    repo: TestRepo,
     base: CommitId,
     second: CommitId,
 }

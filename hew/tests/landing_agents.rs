@@ -12,10 +12,6 @@ use hew_testkit::run_check::{Project, Ran};
 
 const ONE_TRY: [&str; 4] = ["--gate", "true", "--max-attempts", "1"];
 
-fn both() -> [Project; 2] {
-    [Project::new(), Project::hostile()]
-}
-
 fn only<'a>(ran: &'a Ran, id: &str) -> &'a IterationView {
     let found = ran.iterations(id);
     assert_eq!(found.len(), 1, "{}", ran.stderr);
@@ -53,7 +49,7 @@ fn other(project: &Project) -> String {
 
 #[test]
 fn done_without_a_commit_closes_the_task_and_lands_nothing() {
-    for project in both() {
+    for project in Project::each() {
         let id = project.add_scripted("Nothing to do", "done it is there already", &[]);
         let ran = project.run(&ONE_TRY);
         assert_eq!((ran.code, ran.line.len()), (0, 0), "{}", ran.stderr);
@@ -65,7 +61,7 @@ fn done_without_a_commit_closes_the_task_and_lands_nothing() {
 
 #[test]
 fn a_good_end_without_a_word_is_not_done_whether_or_not_something_changed() {
-    for project in both() {
+    for project in Project::each() {
         let silent = project.add_scripted("Silent", "print I looked at it", &[]);
         let worked = project.add_scripted("Worked", "write work half of it\\n\ncommit Half", &[]);
         let ran = project.run(&ONE_TRY);
@@ -80,7 +76,7 @@ fn a_good_end_without_a_word_is_not_done_whether_or_not_something_changed() {
 
 #[test]
 fn what_was_left_uncommitted_is_committed_for_the_agent() {
-    for project in both() {
+    for project in Project::each() {
         let script = "write README.md A better project.\\n\nwrite new/deep/file untracked\\n\nwrite staged staged\\n\n\
             git add staged\nwrite committed committed\\n\ngit add committed\ngit commit -q -m one committed\ndone";
         let id = project.add_scripted("Leaves things", script, &[]);
@@ -109,7 +105,7 @@ fn what_was_left_uncommitted_is_committed_for_the_agent() {
 
 #[test]
 fn an_unmerged_index_fails_the_iteration_and_its_folder_is_kept() {
-    for project in both() {
+    for project in Project::each() {
         let script = "write README.md ours\\n\ncommit ours\ngit checkout -q -b side HEAD~1\nwrite README.md theirs\\n\n\
             commit theirs\ntry-git merge -q -\ndone";
         let id = project.add_scripted("Merges", script, &[]);
@@ -137,7 +133,7 @@ const NESTED: &str = "write own work\\n\ngit init -q nested\nwrite nested/file i
 
 #[test]
 fn a_nested_repository_fails_the_iteration_and_keeps_every_file() {
-    for project in both() {
+    for project in Project::each() {
         let id = project.add_scripted("Nests", &format!("{NESTED}done"), &[]);
         let other = other(&project);
         let ran = project.run(&ONE_TRY);
@@ -185,7 +181,7 @@ fn more_new_files_than_are_allowed_fail_the_iteration_and_are_kept() {
 
 #[test]
 fn work_on_another_branch_or_on_none_lands_like_any_other() {
-    for project in both() {
+    for project in Project::each() {
         let branch = "git checkout -q -b elsewhere\nwrite branched b\\n\ncommit on another branch\ndone";
         let branched = project.add_scripted("On a branch", branch, &[]);
         let detached = "git checkout -q --detach\nwrite loose d\\n\ncommit detached\nwrite more m\\n\ndone";
@@ -196,7 +192,9 @@ fn work_on_another_branch_or_on_none_lands_like_any_other() {
             project.repo.git(&["ls-tree", "-r", "--name-only", "main"]),
             "README.md\nbranched\nloose\nmore"
         );
-        assert_eq!(project.repo.git(&["log", "-1", "--format=%s", "elsewhere"]), "on another branch");
+        let there = project.repo.try_git_in(project.repo.root(), &["log", "-1", "--format=%s", "elsewhere"]);
+        let said = String::from_utf8_lossy(&there.stdout).into_owned();
+        assert_eq!(said.trim_end(), if project.is_cloned() { "" } else { "on another branch" });
         assert!(ran.worktrees.is_empty());
     }
 }
@@ -204,7 +202,7 @@ fn work_on_another_branch_or_on_none_lands_like_any_other() {
 /// The work is HEAD; what else the agent committed on the worker's branch keeps a ref.
 #[test]
 fn commits_on_the_workers_branch_are_kept_when_the_agent_ends_elsewhere() {
-    for project in both() {
+    for project in Project::each() {
         let script = "write first f\\n\ncommit on the workers branch\ngit checkout -q -b elsewhere HEAD~1\n\
             write second s\\n\ncommit on another branch\ngit checkout -q --detach\ngit branch -q -D elsewhere\ndone";
         let id = project.add_scripted("Two ways", script, &[]);
@@ -218,7 +216,7 @@ fn commits_on_the_workers_branch_are_kept_when_the_agent_ends_elsewhere() {
 
 #[test]
 fn an_amended_base_is_refused_and_kept() {
-    for project in both() {
+    for project in Project::each() {
         let launch = project.repo.rev("main");
         let id = project.add_scripted(
             "Amends",
@@ -237,7 +235,7 @@ fn an_amended_base_is_refused_and_kept() {
 /// A first attempt fails with work of its own; the second starts clean and the first one's work is still there.
 #[test]
 fn the_next_attempt_starts_clean_and_the_last_ones_work_stays_anchored() {
-    for project in both() {
+    for project in Project::each() {
         let id = project.add_scripted("Tries twice", "write good g\\n\ndone", &[]);
         let first = "write bad b\\n\nwrite README.md spoilt\\n\ngit add bad\nfail not yet\n";
         std::fs::write(project.scripts().join(format!("{id}.1")), first).unwrap();

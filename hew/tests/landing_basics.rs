@@ -7,7 +7,7 @@ use hew_testkit::run_check::Project;
 
 #[test]
 fn what_passes_the_gate_lands_is_closed_and_delivered() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let first = project.add("First", "echo 1 > one && git add one && git commit -qm one", &[]);
         let second = project.add("Second", "echo 2 > two", &["--dep", &first]);
         let ran = project.run(&["--gate", "test ! -e broken"]);
@@ -46,7 +46,7 @@ fn attributes_that_landed_decide_how_later_work_merges_without_a_gate() {
 /// L1.
 #[test]
 fn a_gate_that_is_red_on_every_attempt_moves_nothing_and_parks_the_task() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let launch = project.repo.rev("main");
         let bad = project.add("Bad", "echo ${HEW_ATTEMPT} > broken", &[]);
         let ran = project.run(&[
@@ -82,7 +82,7 @@ fn a_gate_that_is_red_on_every_attempt_moves_nothing_and_parks_the_task() {
 /// L2.
 #[test]
 fn of_two_tasks_that_are_red_only_together_one_lands_and_the_other_tries_again_on_the_new_tip() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let (a_runs, b_runs) = (project.signal("a-runs"), project.signal("b-runs"));
         // Both begin on the launch commit: each waits for the other. A second attempt sees what landed.
         let work = |own: &str, other: &str| {
@@ -162,7 +162,7 @@ fn clash(project: &Project, own: &str, other: &str, again: &str) -> String {
 /// L10, the good end: the second attempt is made on the new tip, told of the conflict, and lands.
 #[test]
 fn work_that_conflicts_is_tried_again_on_the_new_tip() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let a = project.add("A", &clash(&project, "a", "b", "echo b and a > shared"), &[]);
         let b = project.add("B", &clash(&project, "b", "a", "echo a and b > shared"), &[]);
         let ran = project.run(&["--jobs", "2", "--gate", "true"]);
@@ -186,7 +186,7 @@ fn work_that_conflicts_is_tried_again_on_the_new_tip() {
 /// L10, the bad end: attempts used up.
 #[test]
 fn work_that_conflicts_for_good_is_parked_with_one_bug_task_and_a_worktree_and_others_land() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let a = project.add("A", &clash(&project, "a", "b", "true"), &[]);
         let b = project.add("B", &clash(&project, "b", "a", "true"), &[]);
         let third = project.add("Third", "echo third > third", &["-p", "4"]);

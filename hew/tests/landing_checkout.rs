@@ -174,7 +174,7 @@ fn while_an_agent_runs(project: &Project, args: &[&str], user: impl FnOnce(&Test
 /// L4.
 #[test]
 fn a_user_who_switches_branch_keeps_their_checkout_and_the_target_is_forwarded_all_the_same() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let mut before = None;
         let ran = while_an_agent_runs(&project, &["--no-gate"], |repo| {
             repo.git(&["switch", "--quiet", "-c", "mine"]);
@@ -192,7 +192,7 @@ fn a_user_who_switches_branch_keeps_their_checkout_and_the_target_is_forwarded_a
 /// L4.
 #[test]
 fn a_user_who_commits_on_the_target_gets_the_result_merged_under_the_gate() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let mut theirs = None;
         let gate = "test -e README.md && echo gate on $(git rev-parse HEAD)";
         let ran = while_an_agent_runs(&project, &["--gate", gate], |repo| {
@@ -236,7 +236,7 @@ fn a_target_that_makes_the_result_red_is_left_where_the_user_put_it() {
 /// L4.
 #[test]
 fn a_commit_of_the_users_that_conflicts_with_the_result_stays_and_so_does_the_result() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let mut before = None;
         let ran = while_an_agent_runs(&project, &["--no-gate"], |repo| {
             repo.write("work", "my own work\n");

@@ -24,7 +24,7 @@ fn position(ran: &Ran, id: &str) -> usize {
 /// L5: a chain and a diamond side by side; `Ran` holds that every base contains what its dependencies landed.
 #[test]
 fn in_a_chain_and_a_diamond_each_task_builds_on_what_it_waited_for() {
-    for project in [Project::new(), Project::hostile()] {
+    for project in Project::each() {
         let a = project.add("a", &link("a", &[]), &[]);
         let b = project.add("b", &link("b", &["a"]), &["--dep", &a]);
         let c = project.add("c", &link("c", &["a", "b"]), &["--dep", &b]);

@@ -21,6 +21,7 @@ use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause,
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnLimits, SpawnPlan};
+use hew_core::settings::secret::SecretValues;
 use hew_testkit::contract;
 use hew_testkit::contract::gate::{GateBench, GateDeed};
 use hew_testkit::contract::spawner::{AgentDeed, SpawnerBench};
@@ -224,6 +225,7 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         kill_grace: LONG,
     };
     let (mut output, stdout) = std::io::pipe().unwrap();
@@ -246,6 +248,68 @@ fn a_shim_killed_by_its_program_leaves_nothing() {
 }
 
 #[test]
+fn a_program_that_stops_itself_is_found_by_its_silence_and_ended() {
+    let stage = Stage::new();
+    let mut plan = stage.plan("print before\nstop-self\nhang");
+    plan.limits.stall_timeout = Duration::from_millis(300);
+    let report = stage.run(&plan).unwrap();
+    assert!(matches!(report.stopped, Some(StopCause::Stalled(_))), "{:?}", report.stopped);
+    assert_eq!(report.exit, Exit::Signal(15), "it was woken to end as it was asked");
+}
+
+#[test]
+fn a_question_to_the_terminal_is_an_error_at_once() {
+    let stage = Stage::new();
+    let report =
+        stage.run(&stage.plan_for(&["sh", "-c", "read line; echo $?; : </dev/tty || exit 7"])).unwrap();
+    assert_eq!((report.exit, report.stdout_tail.as_str()), (Exit::Code(7), "1\n"));
+}
+
+#[test]
+fn a_program_that_closes_its_streams_is_waited_for() {
+    let stage = Stage::new();
+    let script =
+        "exec </dev/null >&- 2>&-; touch \"$HERE/ready\"; until test -e \"$HERE/go\"; do :; done; exit 5";
+    let plan = stage.plan_for(&["sh", "-c", script]);
+    let report = std::thread::scope(|scope| {
+        let running = scope.spawn(|| stage.run(&plan).unwrap());
+        wait_for(&stage.path("ready"));
+        assert!(!running.is_finished());
+        fs::write(stage.path("go"), "").unwrap();
+        running.join().unwrap()
+    });
+    assert_eq!((report.exit, report.stopped), (Exit::Code(5), None));
+}
+
+#[test]
+fn a_storm_of_processes_in_sessions_of_their_own_is_ended_and_counted() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&format!("{}exit 0", "daemon\nchild\n".repeat(40)));
+    plan.limits.kill_grace = Duration::from_millis(100);
+    let report = stage.run(&plan).unwrap();
+    assert_eq!((report.exit, report.leaked), (Exit::Code(0), 80));
+}
+
+#[test]
+fn what_gets_away_from_a_killed_shim_without_any_mark_is_ended_too() {
+    let stage = Stage::new();
+    let plan = stage.plan("orphan ${HERE}/orphan\nkill-parent SIGKILL\nhang");
+    let report = stage.run(&plan).unwrap();
+    assert_eq!(report.exit, Exit::Signal(9));
+    let orphan: u32 = stage.read("orphan").parse().unwrap();
+    assert!(!proc_tree::stat(orphan).is_some_and(|process| process.is_alive()), "{orphan} goes on");
+}
+
+#[test]
+fn a_chain_of_processes_that_start_another_and_end_is_ended() {
+    let stage = Stage::new();
+    let mut plan = stage.plan("chain ${HERE}/script\nexit 0");
+    plan.limits.kill_grace = Duration::from_millis(50);
+    let report = stage.run(&plan).unwrap();
+    assert_eq!((report.exit, report.stopped), (Exit::Code(0), None));
+}
+
+#[test]
 fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
     let stage = Stage::new();
     let plan = stage.plan("ignore-term\ntouch ${HERE}/ready\nhang");
@@ -256,6 +320,7 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
+        sandbox: None,
         kill_grace: LONG,
     };
     let running = Supervised::start(&launch, Stdio::null(), Stdio::null()).unwrap();
@@ -359,7 +424,7 @@ fn decisions_and_the_summary_are_collected() {
 fn a_gate_is_run_by_the_shell_with_both_streams_in_one_log() {
     let stage = Stage::new();
     let job = stage.gate_job("echo out; echo err >&2; cat; exit 3");
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.exit, report.stopped, report.leaked), (Exit::Code(3), None, 0));
     assert_eq!((report.output_tail.as_str(), report.output_bytes), ("out\nerr\n", 8));
     assert_eq!(stage.read("iter/gate.log"), "out\nerr\n");
@@ -370,7 +435,7 @@ fn a_gate_that_floods_or_leaves_a_daemon_is_bounded_and_named() {
     let stage = Stage::new();
     let mut job = stage.gate_job("yes line | head -c 50000000; echo; echo end; (setsid sleep 1000 &)");
     job.kill_grace = Duration::from_millis(100);
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.exit, report.leaked, report.output_bytes), (Exit::Code(0), 1, 50_000_005));
     assert_eq!(report.output_tail.lines().count(), 60);
     assert!(report.output_tail.ends_with("\nend\n"));
@@ -382,11 +447,11 @@ fn a_gate_that_hangs_is_red_by_timeout_or_by_request() {
     let stage = Stage::new();
     let mut job = stage.gate_job("touch ${HERE}/ready; sleep 1000");
     job.timeout = Duration::from_millis(50);
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.stopped, report.is_green()), (Some(GateStop::Timeout), false));
     job.timeout = LONG;
     stage.stops.0.send(StopRequest::Now).unwrap();
-    let report = ProcessGate::new(HEW.into()).run(&job, &stage.stops.1).unwrap();
+    let report = ProcessGate::new(HEW.into(), SecretValues::default()).run(&job, &stage.stops.1).unwrap();
     assert_eq!((report.stopped, report.exit), (Some(GateStop::Requested), Exit::Signal(9)));
 }
 
@@ -461,7 +526,7 @@ impl SpawnerBench for ScriptedSpawner {
 
 #[test]
 fn the_real_spawner_keeps_the_contract() {
-    let spawner = ProcessSpawner::new(HEW.into());
+    let spawner = ProcessSpawner::new(HEW.into(), SecretValues::default());
     contract::spawner::check(&RealSpawner { stage: Stage::new(), spawner });
 }
 
@@ -497,7 +562,10 @@ impl GateBench for Gates<'_> {
 
 #[test]
 fn the_real_gate_keeps_the_contract() {
-    contract::gate::check(&Gates { stage: Stage::new(), gate: &ProcessGate::new(HEW.into()) });
+    contract::gate::check(&Gates {
+        stage: Stage::new(),
+        gate: &ProcessGate::new(HEW.into(), SecretValues::default()),
+    });
 }
 
 #[test]

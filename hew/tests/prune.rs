@@ -18,8 +18,9 @@ const RUNNING: &str = "loop-20260101T000000Z-00000002";
 const FOREIGN: &str = "loop-20260101T000000Z-00000003";
 
 struct Stage {
-    repo: TestRepo,
+    /// Its servants end before the repository is looked at.
     git: RepoGit,
+    repo: TestRepo,
     base: CommitId,
 }
 

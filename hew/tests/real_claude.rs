@@ -30,6 +30,11 @@ fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported(
 }
 
 #[test]
+fn it_works_where_it_may_write_little_more_than_its_clone() {
+    on_stage(CLAUDE, |real| real_work::in_a_sandbox(real));
+}
+
+#[test]
 fn too_many_requests_are_waited_out_within_one_iteration() {
     on_stage(CLAUDE, |real| {
         real_work::too_many_requests(real);

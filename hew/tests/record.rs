@@ -298,6 +298,20 @@ fn a_holder_that_was_killed_holds_nothing() {
     ProjectLock::acquire(folder.path(), run.run_id()).unwrap();
 }
 
+/// A copy of a project, or one that another machine shares: what the file says was true elsewhere.
+#[test]
+fn a_lock_that_was_copied_with_its_folder_holds_nothing() {
+    let folder = TempDir::new().unwrap();
+    let run = JournalBuilder::launch(1, 1);
+    let elsewhere =
+        Holder { run_id: run.run_id().clone(), pid: 1, start_ticks: 1, host: "elsewhere".to_owned() };
+    fs::write(folder.path().join("lock"), serde_json::to_string(&elsewhere).unwrap()).unwrap();
+    assert_eq!(holder(folder.path()), None, "nobody holds the file itself");
+    let lock = ProjectLock::acquire(folder.path(), run.run_id()).unwrap();
+    assert_eq!(holder(folder.path()).unwrap().pid, std::process::id());
+    drop(lock);
+}
+
 #[test]
 fn a_watch_tells_of_files_that_change_come_or_are_replaced_and_of_no_others() {
     let folder = TempDir::new().unwrap();

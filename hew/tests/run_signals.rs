@@ -115,6 +115,21 @@ fn a_second_signal_stops_agents_at_once() {
     assert_eq!(exited["exit"]["signal"], 9, "killed, although ten minutes of grace were set: {exited}");
 }
 
+/// As when a terminal closes: its shell tells of it, and the system once more.
+#[test]
+fn a_second_hup_is_no_second_request() {
+    let release = "wait-for ${HEW_PROJECT}/../go\ncommit Half\ndone";
+    let Halved { stage, mut run, landed, half } = halved(PATIENT, release);
+    run.signal("SIGHUP");
+    run.wait_until("the stop", || stage.has_event(|entry| entry["kind"] == "stop_requested"));
+    run.signal("SIGHUP");
+    fs::write(stage.path("go"), "").unwrap();
+    let ran = run.end();
+    assert_stopped_well(&stage, &ran, 129, (&landed, &half));
+    assert_eq!(stage.journal_of("stop_requested").len(), 1);
+    assert_eq!(stage.journal_of("exited").pop().unwrap()["exit"]["code"], 0, "the agent ended by itself");
+}
+
 #[test]
 fn a_signal_while_the_gate_runs_lets_it_end_and_lands_what_is_green() {
     let stage = LoopStage::new();

@@ -4,7 +4,7 @@ use std::fs;
 
 use hew_testkit::glass::Glass;
 use hew_testkit::loop_stage::{LoopStage, wait_until};
-use hew_testkit::terminal::OnTerminal;
+use hew_testkit::terminal::{OnTerminal, ran_until_the_window_closes};
 use nix::sys::signal::Signal;
 
 const COLUMNS: u16 = 80;
@@ -102,17 +102,64 @@ fn a_sudden_death_leaves_a_cursor_below_the_lines_and_no_mode_changed() {
     assert_eq!(json["state"], "crashed");
 }
 
+/// Process ids of the agent and what it has started.
+fn agents(stage: &LoopStage) -> Vec<i32> {
+    let all = stage.processes().into_iter();
+    all.filter(|(_, line)| line.contains("hew-stub-agent")).map(|(pid, _)| pid).collect()
+}
+
+fn state(pid: i32) -> char {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    state.expect("the kernel writes it so")
+}
+
+#[test]
+fn a_quiet_run_that_is_stopped_stops_its_agents_and_goes_on_with_them() {
+    let Watched { stage, run, .. } = watched("", &format!("daemon\n{WAITS}"), &["-q"]);
+    wait_until("the agent's own", || agents(&stage).len() >= 2);
+    run.signal(Signal::SIGTSTP);
+    wait_until("the stop", || state(run.pid().as_raw()) == 'T');
+    let agents = agents(&stage);
+    assert!(agents.iter().all(|pid| state(*pid) == 'T'), "{agents:?}");
+    run.signal(Signal::SIGCONT);
+    fs::write(stage.path("go"), "").unwrap();
+    let (code, glass) = run.end();
+    assert_eq!(code, 0, "{}", glass.text());
+}
+
+#[test]
+fn a_window_that_is_closed_ends_the_run_with_its_record() {
+    let stage = LoopStage::new();
+    stage.settings(QUICK);
+    let begun = stage.path("begun");
+    let task = stage.task("Task", &format!("write half.txt h\ntouch {}\ndaemon\nhang", begun.display()));
+    let args = ["loop", "run", "--scope", "ready", "--no-gate"];
+    let code = ran_until_the_window_closes(&stage.repo, &args, || wait_until("the agent", || begun.exists()));
+    assert_eq!(code, 129);
+    assert_eq!(stage.outcomes(&task), ["cancelled"]);
+    assert!(stage.is_free(&task));
+    let work = stage.journal_of("collected").pop().unwrap();
+    assert_eq!(stage.file_at(work["anchor"].as_str().unwrap(), "half.txt").unwrap(), "h");
+    stage.assert_left_clean();
+}
+
 #[test]
 fn a_stopped_run_leaves_the_terminal_to_others_and_comes_back() {
-    let Watched { stage, run, .. } = watched("", WAITS, &[]);
+    let Watched { stage, run, .. } = watched("", &format!("daemon\nchild\n{WAITS}"), &[]);
     run.wait_until("the live lines", is_live);
+    wait_until("the agent's own", || agents(&stage).len() >= 3);
     run.signal(Signal::SIGTSTP);
-    let state = format!("/proc/{}/stat", run.pid());
-    let is_stopped = || fs::read_to_string(&state).unwrap().rsplit_once(')').unwrap().1.starts_with(" T");
-    wait_until("the stop", is_stopped);
+    wait_until("the stop", || state(run.pid().as_raw()) == 'T');
     run.wait_until("an empty terminal", is_gone);
+    let agents = agents(&stage);
+    assert!(
+        agents.len() >= 3 && agents.iter().all(|pid| state(*pid) == 'T'),
+        "agents stand still, too: {agents:?}"
+    );
     run.signal(Signal::SIGCONT);
     run.wait_until("the live lines", is_live);
+    wait_until("the agents to go on", || agents.iter().all(|pid| state(*pid) != 'T'));
     fs::write(stage.path("go"), "").unwrap();
     let (code, glass) = run.end();
     assert_eq!(code, 0, "{}", glass.text());

@@ -4,26 +4,35 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::ToolCall;
 use super::failure::one_line;
 use super::lenient::lenient;
+use super::{ToolCall, ToolReach};
 
 /// Most tool calls that are kept.
 const MAX_CALLS: usize = 500;
 /// Most characters of what one was used on.
 const MAX_DETAIL: usize = 200;
+/// Most bytes of a call that may reach out of the worktree.
+const MAX_REACH: usize = 64 * 1024;
+/// Most bytes of all of them.
+const MAX_REACHES: usize = 1024 * 1024;
 
 /// Tool calls, with what is needed to mark one as failed later.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     calls: Vec<ToolCall>,
     places: BTreeMap<String, usize>,
+    reaches: Vec<ToolReach>,
+    reach_bytes: usize,
 }
 
 impl Calls {
     /// A tool is used; a call that is known already is no new one.
     pub(super) fn begin(&mut self, id: Option<&str>, name: &str, detail: &str) {
         let is_known = id.is_some_and(|id| self.places.contains_key(&key(id)));
+        if !is_known {
+            self.keep_reach(name, detail);
+        }
         if is_known || self.calls.len() >= MAX_CALLS {
             return;
         }
@@ -42,8 +51,23 @@ impl Calls {
         }
     }
 
-    pub(super) fn into_calls(self) -> Vec<ToolCall> {
-        self.calls
+    /// The calls, and those that may reach out of the worktree.
+    pub(super) fn finish(self) -> (Vec<ToolCall>, Vec<ToolReach>) {
+        (self.calls, self.reaches)
+    }
+
+    /// Where a path begins at the root, in a variable, or further up, it may lead out of the folder.
+    fn keep_reach(&mut self, name: &str, detail: &str) {
+        let bytes = name.len() + detail.len();
+        let may_lead_out = ["/", "$", "~"].iter().any(|start| detail.contains(start));
+        if !may_lead_out || detail.len() > MAX_REACH || self.reach_bytes + bytes > MAX_REACHES {
+            return;
+        }
+        let reach = ToolReach { tool: name.to_owned(), detail: detail.to_owned() };
+        if self.reaches.last() != Some(&reach) {
+            self.reach_bytes += bytes;
+            self.reaches.push(reach);
+        }
     }
 }
 

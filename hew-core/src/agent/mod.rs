@@ -29,7 +29,7 @@ use crate::plan::SpawnPlan;
 pub use crate::usage::{self, Usage};
 pub use failure::{FailureClass, RetryAt, RuntimeFailure};
 pub use outcome::IterationOutcome;
-pub use reading::{AgentReading, ToolCall};
+pub use reading::{AgentReading, ToolCall, ToolReach};
 pub use signal::{AgentSignal, SignalWord};
 pub use stream::{StreamEnd, StreamReader};
 

@@ -16,6 +16,15 @@ pub struct ToolCall {
     pub failed: bool,
 }
 
+/// A tool call that may reach out of the worktree, whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolReach {
+    /// The tool's name, as the runtime calls it.
+    pub tool: String,
+    /// What it was used on: a command, a path.
+    pub detail: String,
+}
+
 /// What an agent's structured output said. Plain text says none of this.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct AgentReading {
@@ -32,6 +41,8 @@ pub struct AgentReading {
     pub model_observed: Option<String>,
     /// Tools used; at most 500, the first ones.
     pub tool_calls: Vec<ToolCall>,
+    /// Tool calls that name a path outside the folder that the agent runs in, or may; bounded, the first ones.
+    pub reaches: Vec<ToolReach>,
     /// The agent's last words.
     pub final_text: Option<String>,
     /// The stream says that the runtime ended well; none where its form can't say.

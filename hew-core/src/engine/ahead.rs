@@ -13,6 +13,7 @@ use super::state::{Course, State};
 use super::step::record;
 use crate::ids::{TaskId, WorkerId};
 use crate::record::JournalEvent;
+use crate::settings::MergeMode;
 use crate::tracker::{Leftover, LeftoverReason, ReadyQuery};
 
 /// Worktrees that are made ahead at the same time.
@@ -75,6 +76,10 @@ impl Ahead {
 /// Asks what comes next, if a worker is idle that has no worktree yet, and something runs that others may wait for.
 pub(super) fn look(state: &mut State, out: &mut Vec<Effect>) {
     let lacks = |worker: WorkerId| state.ahead.of(worker) == Readiness::Absent;
+    if state.config.merge == MergeMode::End {
+        // Nothing becomes ready before the end.
+        return;
+    }
     if state.ahead.is_looking || !state.free_slots().any(lacks) || under_way(state).is_empty() {
         return;
     }

@@ -8,12 +8,14 @@ use super::iteration::failed_end;
 use super::planning;
 use super::progress::{Iteration, Landing, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
+use super::stack;
 use super::state::State;
 use super::step::{notice, record};
 use crate::agent::IterationOutcome;
 use crate::ids::{IterationId, RefName};
 use crate::land::gate_detect::changed_gate_definitions;
 use crate::record::JournalEvent;
+use crate::settings::MergeMode;
 use crate::worktree::FileChange;
 use crate::worktree::collect::{Collected, CollectedWork};
 use crate::worktree::names;
@@ -32,7 +34,7 @@ pub(super) fn taken_in(
     let Stage::Collecting { ending } = &iteration.stage else { return };
     let ending = ending.clone();
     let kept = match result {
-        Ok(Collected::Work(work)) => return with_work(state, id, *ending, work, out),
+        Ok(Collected::Work(work)) => return with_work(state, id, *ending, &work, out),
         Ok(Collected::Kept { reason, head }) => (reason, head.is_some()),
         Err(problem) => (format!("its work could not be collected: {problem}"), false),
     };
@@ -53,41 +55,108 @@ fn with_work(
     state: &mut State,
     id: IterationId,
     ending: PendingEnd,
-    work: CollectedWork,
+    work: &CollectedWork,
     out: &mut Vec<Effect>,
 ) {
     let anchor = names::anchor(&state.config.run, id);
     state.lane.came += 1;
     let place = state.lane.came;
-    record_work(id, &work, &anchor, out);
-    planning::touched(state, id, &work);
+    record_work(id, work, &anchor, out);
+    planning::touched(state, id, work);
+    let stands_on_unlanded = stack::stands_on_unlanded(state, id.worker);
+    let merge = state.config.merge;
     let Some(iteration) = state.iteration_mut(id) else { return };
+    match next_of(iteration, &ending, work, anchor, stands_on_unlanded) {
+        Next::Land(landing) if merge == MergeMode::End => stack::take_in(state, *landing, out),
+        Next::Land(landing) => iteration.stage = Stage::AwaitingLane { landing, place },
+        Next::End(end) => {
+            let iteration = state.take_iteration(id).expect("it was there a moment ago");
+            end_unlanded(state, *iteration, ending, end, out);
+        }
+    }
+}
+
+/// What becomes of anchored work.
+pub(super) enum Next {
+    /// It goes to the lane.
+    Land(Box<Landing>),
+    /// It does not land.
+    End(Unlanded),
+}
+
+/// Why work does not land.
+pub(super) enum Unlanded {
+    /// There is nothing to land, and somebody said so.
+    Nothing,
+    Failed {
+        outcome: IterationOutcome,
+        reason: String,
+        /// The ref that keeps it, where there is anything to keep.
+        anchor: Option<RefName>,
+    },
+}
+
+/// What becomes of the work of an iteration that is going to end like this. Where it stands on work that has not landed,
+/// it waits for that even if it changes nothing.
+pub(super) fn next_of(
+    iteration: &Iteration,
+    ending: &PendingEnd,
+    work: &CollectedWork,
+    anchor: RefName,
+    stands_on_unlanded: bool,
+) -> Next {
     let failed = match ending.outcome {
         Some(outcome) => Some((outcome, ending.reason.clone())),
-        None => unlandable(&work, ending.explicit, iteration),
+        None => unlandable(work, ending.explicit, iteration),
     };
     if let Some((outcome, reason)) = failed {
-        let iteration = state.take_iteration(id).expect("it was there a moment ago");
         let anchor = (work.head != iteration.base).then_some(anchor);
-        let spares_attempt = ending.spares_attempt;
-        let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason, anchor) };
-        return settle::fail(state, end, out);
+        return Next::End(Unlanded::Failed { outcome, reason, anchor });
     }
-    if work.changes.is_empty() {
-        let iteration = state.take_iteration(id).expect("it was there a moment ago");
-        return settle::close_without_landing(state, *iteration, ending.reason, out);
+    if work.changes.is_empty() && !stands_on_unlanded {
+        return Next::End(Unlanded::Nothing);
     }
-    let landing = Landing {
-        iteration: id,
+    Next::Land(Box::new(landing(iteration, work, anchor, ending.reason.clone())))
+}
+
+/// Work as the lane takes it.
+pub(super) fn landing(
+    iteration: &Iteration,
+    work: &CollectedWork,
+    anchor: RefName,
+    reason: String,
+) -> Landing {
+    Landing {
+        iteration: iteration.id,
         task: iteration.task.clone(),
         actor: iteration.actor.clone(),
-        work: work.head,
+        work: work.head.clone(),
         anchor,
-        reason: ending.reason,
+        reason,
         definition_changed: definition_changed(&work.changes),
         attributes_changed: work.changes.iter().any(|change| change.path.ends_with(".gitattributes")),
-    };
-    iteration.stage = Stage::AwaitingLane { landing: Box::new(landing), place };
+        place: iteration.place.clone(),
+        is_change: !work.changes.is_empty(),
+        with: Vec::new(),
+    }
+}
+
+/// Ends an iteration whose work is anchored and does not land.
+pub(super) fn end_unlanded(
+    state: &mut State,
+    iteration: Iteration,
+    ending: PendingEnd,
+    end: Unlanded,
+    out: &mut Vec<Effect>,
+) {
+    match end {
+        Unlanded::Nothing => settle::close_without_landing(state, iteration, ending.reason, out),
+        Unlanded::Failed { outcome, reason, anchor } => {
+            let spares_attempt = ending.spares_attempt;
+            let end = FailedEnd { spares_attempt, ..failed_end(iteration, outcome, reason, anchor) };
+            settle::fail(state, end, out);
+        }
+    }
 }
 
 fn definition_changed(changes: &[FileChange]) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::ids::{BranchName, CommitId, ModelName, RunId};
 use crate::schedule::spending::SpendingLimits;
-use crate::settings::{OnGateFail, OnRed, Settings};
+use crate::settings::{MergeMode, OnGateFail, OnRed, Settings};
 use crate::tracker::Scope;
 
 /// The gate of a run.
@@ -68,6 +68,8 @@ pub struct RunConfig {
     pub verify: Option<VerifyPlan>,
     /// Limits.
     pub limits: RunLimits,
+    /// When work is landed.
+    pub merge: MergeMode,
     /// The result goes to the target at the end.
     pub deliver: bool,
     /// Wait for new tasks instead of ending.

@@ -8,7 +8,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ahead, ending, failing, iteration, planning, stopping, unanswered};
+use super::{ahead, ending, failing, iteration, planning, stack, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::plan::priced::priced;
@@ -333,7 +333,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>
     state.set_task(&task.id, TaskState::Held);
     let (dependencies, must_contain) = landed_dependencies(state, &task);
     let actor = state.config.run.actor(id);
-    let base = state.lane.tip.clone();
+    let base = stack::base(state, id.worker);
     record(
         out,
         JournalEvent::IterationStarted {
@@ -362,6 +362,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>
         resumed: false,
         models: Vec::new(),
         taken: None,
+        place: None,
     };
     state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));
     if state.stop_level().is_some() {

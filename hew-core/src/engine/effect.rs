@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::agent::StopRequest;
-use crate::ids::{Actor, CommitId, IterationId, TaskId, TreeId, WorkerId};
+use crate::ids::{Actor, BranchName, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
 use crate::land::verify::VerifyNote;
 use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
@@ -47,6 +47,22 @@ pub enum WorkerJob {
         /// What runs.
         plan: Box<SpawnPlan>,
     },
+    /// The gate on finished work that stays on its worker's branch, in the worker's worktree. Red: the worktree and its
+    /// branch go back to the iteration's base.
+    Prove {
+        /// The task.
+        task: TaskId,
+        /// Who holds it.
+        actor: Actor,
+        /// The iteration's base.
+        base: CommitId,
+        /// The work.
+        commit: CommitId,
+        /// The gate was red once and is run again.
+        again: bool,
+        /// Paths of the gate's definition that the work changes.
+        definition_changed: Vec<String>,
+    },
     /// Collect: whatever it left becomes one anchored commit.
     Collect {
         /// The task.
@@ -81,6 +97,19 @@ pub enum LaneJob {
         /// The work changes git's attributes.
         attributes_changed: bool,
     },
+    /// The candidate of a whole worker's branch.
+    MergeBranch {
+        /// The branch.
+        branch: BranchName,
+        /// Tasks that were done on it, oldest first.
+        parts: Vec<BranchPart>,
+        /// First parent.
+        tip: CommitId,
+        /// Second parent: the last green commit on it.
+        work: CommitId,
+        /// The work changes git's attributes.
+        attributes_changed: bool,
+    },
     /// The gate on the candidate.
     Gate {
         /// The iteration.
@@ -91,6 +120,8 @@ pub enum LaneJob {
         tree: TreeId,
         /// The tip.
         tip: CommitId,
+        /// The candidate is that of a whole worker's branch; the iteration has had a gate of its own.
+        is_branch: bool,
         /// The gate was red once and is run again.
         again: bool,
         /// Paths of the gate's definition that the work changes.
@@ -120,8 +151,35 @@ pub enum LaneJob {
         /// The work.
         work: CommitId,
     },
+    /// A worker's branch that did not land stays, and its worktree for a person to look at.
+    KeepBranch {
+        /// The worktree and the branch.
+        place: WorkPlace,
+        /// The last green commit on it.
+        work: CommitId,
+    },
     /// Worktrees of the run, removed where that is safe.
     CleanUp,
+}
+
+/// One task on a worker's branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BranchPart {
+    /// The iteration.
+    pub iteration: IterationId,
+    /// The task, as it was claimed.
+    pub task: Box<Task>,
+    /// Who holds it.
+    pub actor: Actor,
+}
+
+/// Where a worker works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkPlace {
+    /// Its worktree.
+    pub worktree: String,
+    /// The branch that is checked out there.
+    pub branch: BranchName,
 }
 
 /// What the tracker is told.

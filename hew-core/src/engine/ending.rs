@@ -3,6 +3,7 @@
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
+use super::merging;
 use super::planner;
 use super::progress::{Slot, TaskState};
 use super::settle;
@@ -31,6 +32,7 @@ pub(super) fn advance_course(state: &mut State, out: &mut Vec<Effect>) {
         Course::Opening | Course::Draining if state.stop.is_some() => begin_ending(state, out),
         Course::Draining if is_empty(state) => ran_dry(state, out),
         Course::Opening if is_empty(state) => out.push(Effect::WakeIn(IDLE_PAUSE)),
+        Course::Merging => begin_ending(state, out),
         Course::Closing => list_leftovers(state, out),
         _ => {}
     }
@@ -82,7 +84,8 @@ pub(super) fn deliver_or_end(state: &mut State, moment: Moment, out: &mut Vec<Ef
         Moment::End => Course::Delivering,
     };
     if is_due {
-        return match verifying::why_held(state) {
+        let held = verifying::why_held(state).or_else(|| state.findings.target_escaped.clone());
+        return match held {
             Some(reason) => delivered(state, Err(reason), out),
             None => deliver(state, out),
         };
@@ -110,6 +113,9 @@ fn is_refused_for_now(state: &State) -> bool {
 
 fn begin_ending(state: &mut State, out: &mut Vec<Effect>) {
     dispatch::record_lost_claims(state, 0, out);
+    if merging::begin(state, out) {
+        return;
+    }
     if state.closes_due && !state.unclosed.is_empty() {
         state.course = Course::Closing;
         return settle::retry_closes(state, out);
@@ -185,8 +191,14 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
         return LeftoverRecord { task: id, title, why };
     }
     let is_work = matches!(why, LeftoverReason::Ready | LeftoverReason::BlockedBy(_));
+    let own = format!("hew/{}/", state.config.run);
+    if matches!(&why, LeftoverReason::AssignedTo(holder) if holder.as_str().starts_with(&own)) {
+        // A claim whose answer never came: nobody works on it, and nobody else can take it.
+        state.findings.needs_person = true;
+        state.findings.remedies.push(format!("hew task reopen {id}"));
+    }
     let (why, fails) = match why {
-        LeftoverReason::Ready => ("ready".to_owned(), true),
+        LeftoverReason::Ready => (merging::why_left(state, &id).unwrap_or_else(|| "ready".to_owned()), true),
         LeftoverReason::BlockedBy(by) => {
             let by = by.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
             (format!("waits for {by}"), true)

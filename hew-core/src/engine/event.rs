@@ -1,8 +1,9 @@
 //! What comes in.
 
 use crate::agent::{SpawnError, SpawnReport};
+use crate::escape::{Change, Escape};
 use crate::exit::Exit;
-use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::Changes;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
@@ -22,6 +23,8 @@ pub type Problem = String;
 pub struct PreparedView {
     /// Its folder.
     pub worktree: String,
+    /// The branch that is checked out there.
+    pub branch: BranchName,
     /// Made, or made again.
     pub fresh: bool,
 }
@@ -73,11 +76,29 @@ pub enum MergeView {
     Candidate {
         /// What came of the merge.
         candidate: Candidate,
-        /// The task whose conflict this work resolves, if it does.
-        resolves: Option<TaskId>,
+        /// Tasks whose conflict this work resolves, each with the iteration that does.
+        resolves: Vec<(IterationId, TaskId)>,
     },
     /// Somebody closed or took the task meanwhile.
     Taken(String),
+    /// The same for one of the tasks of a worker's branch.
+    PartTaken {
+        /// Its iteration.
+        iteration: IterationId,
+        /// Who did what.
+        why: String,
+    },
+}
+
+/// What was found of finished work that stays on its worker's branch until the end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProofView {
+    /// Somebody closed or took the task meanwhile.
+    Taken(String),
+    /// There is no gate.
+    Ungated,
+    /// The gate ran on it in its worker's worktree.
+    Gated(GatedView),
 }
 
 /// A gate's run on a candidate.
@@ -181,12 +202,28 @@ pub enum Event {
         /// What came of it.
         result: Result<Box<ExitView>, SpawnError>,
     },
+    /// Something changed that agents share with the user, and it is known that agents did it.
+    Escaped {
+        /// Whose doing it is; none where only that is not known. Comes before its `Collected`.
+        about: Option<IterationId>,
+        /// What it did.
+        escapes: Vec<Escape>,
+    },
+    /// The same, and nothing shows that an agent did it.
+    ForeignChanged(Vec<Change>),
     /// Collect ended.
     Collected {
         /// The iteration.
         iteration: IterationId,
         /// What came of it.
         result: Result<Collected, Problem>,
+    },
+    /// The gate ended on work that stays on its worker's branch.
+    Proved {
+        /// The iteration.
+        iteration: IterationId,
+        /// What came of it.
+        result: Result<ProofView, Problem>,
     },
     /// The gate on the launch commit ended.
     BaselineEnded(Result<GatedView, Problem>),
@@ -200,6 +237,13 @@ pub enum Event {
     ConflictKept {
         /// The task.
         task: TaskId,
+        /// The folder.
+        result: Result<String, Problem>,
+    },
+    /// A worker's branch that did not land is kept, its worktree at its last green commit: the folder.
+    BranchKept {
+        /// The branch.
+        branch: BranchName,
         /// The folder.
         result: Result<String, Problem>,
     },

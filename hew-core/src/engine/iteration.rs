@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::effect::{Effect, WorkerJob};
+use super::effect::{Effect, WorkPlace, WorkerJob};
 use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::progress::{Iteration, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
@@ -18,6 +18,7 @@ use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
 use crate::record::JournalEvent;
+use crate::record::event::VerdictRecord;
 use crate::schedule::cost::CostSource;
 use crate::settings::Usd;
 use crate::settings::secret::shown_args;
@@ -67,6 +68,7 @@ pub(super) fn failed_end(
         anchor,
         keep_closed: iteration.taken.is_some(),
         spares_attempt: false,
+        given_up: None,
     }
 }
 
@@ -98,13 +100,16 @@ pub(super) fn prepared(
     now: Now,
     out: &mut Vec<Effect>,
 ) {
-    let PreparedView { worktree, fresh } = match result {
+    let PreparedView { worktree, branch, fresh } = match result {
         Ok(view) => view,
         Err(problem) => {
             let reason = format!("the worktree could not be prepared: {problem}");
             return not_begun(state, id, &reason, &problem, out);
         }
     };
+    if let Some(iteration) = state.iteration_mut(id) {
+        iteration.place = Some(WorkPlace { worktree: worktree.clone(), branch });
+    }
     record(out, JournalEvent::Prepared { iteration: id, worktree, fresh });
     if let Some(why) = why_abandon(state, id) {
         return abandon(state, id, &why, out);
@@ -246,10 +251,16 @@ pub(super) fn exited(
     };
     let cost @ (usd, _) = spent::cost_of(state, id, &view.report);
     spent::agent_ended(state, id, &view.report, usd, out);
-    record_exit(id, &view, cost, out);
-    let Some(iteration) = state.iteration_mut(id) else { return };
-    let Stage::Running { done_on_exit_zero } = iteration.stage else { return };
+    let running = state.iteration_mut(id).and_then(|iteration| match iteration.stage {
+        Stage::Running { done_on_exit_zero } => Some((iteration, done_on_exit_zero)),
+        _ => None,
+    });
+    let Some((iteration, done_on_exit_zero)) = running else {
+        return record_exit(id, &view, cost, None, out);
+    };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
+    let taken = iteration.taken.is_some();
+    record_exit(id, &view, cost, Some(verdict_record(&ending, taken)), out);
     let failure = view.report.failure();
     if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
         failing::keep_session(iteration, &view.report.reading);
@@ -310,6 +321,7 @@ fn record_exit(
     id: IterationId,
     view: &ExitView,
     (usd, source): (Option<Usd>, CostSource),
+    verdict: Option<VerdictRecord>,
     out: &mut Vec<Effect>,
 ) {
     let report = &view.report;
@@ -340,6 +352,7 @@ fn record_exit(
             model_observed: report.reading.model_observed.clone(),
             tool_calls: report.reading.tool_calls.clone(),
             failure: report.failure().cloned(),
+            verdict: verdict.map(Box::new),
         },
     );
     if report.leaked > 0 {
@@ -348,6 +361,12 @@ fn record_exit(
     if let Err(problem) = &view.task_after {
         notice(out, Some(id), format!("the task could not be read after the agent's end: {problem}"));
     }
+}
+
+/// So that a run that is gone on with after a crash need not run the agent again to know what its end meant.
+fn verdict_record(ending: &PendingEnd, taken: bool) -> VerdictRecord {
+    let PendingEnd { outcome, reason, explicit, spares_attempt: _ } = ending;
+    VerdictRecord { outcome: *outcome, reason: reason.clone(), explicit: *explicit, taken }
 }
 
 fn pending_end(iteration: &mut Iteration, view: &ExitView, done_on_exit_zero: bool) -> PendingEnd {

@@ -1,13 +1,14 @@
 //! Results on their way to the lane: from their workers, first come first, into a short queue, and from there one by one.
 
 use super::effect::{Effect, LaneJob};
-use super::lane::unlanded;
+use super::lane::{Unlanded, end_unlanded};
+use super::merging;
 use super::progress::{Landing, LaneStage, Slot, Stage};
-use super::settle;
 use super::state::State;
 use super::step::record;
 use crate::agent::IterationOutcome;
 use crate::record::JournalEvent;
+use crate::settings::MergeMode;
 
 /// Moves waiting results into the queue and the next one into the lane.
 pub(super) fn advance(state: &mut State, out: &mut Vec<Effect>) {
@@ -20,7 +21,7 @@ pub(super) fn advance(state: &mut State, out: &mut Vec<Effect>) {
         if state.is_signalled() {
             // A signal lands what is green already and starts nothing new; this work is anchored.
             let why = "the run was stopped before it landed";
-            settle::fail(state, unlanded(landing, IterationOutcome::Cancelled, why), out);
+            end_unlanded(state, Unlanded::because(landing, IterationOutcome::Cancelled, why), out);
         } else {
             begin_landing(state, landing, out);
         }
@@ -53,13 +54,14 @@ fn next_waiting(state: &State) -> Option<(usize, Landing)> {
 }
 
 fn begin_landing(state: &mut State, landing: Landing, out: &mut Vec<Effect>) {
-    out.push(Effect::Lane(LaneJob::Merge {
-        iteration: landing.iteration,
-        task: landing.task.clone(),
-        actor: landing.actor.clone(),
-        tip: state.lane.tip.clone(),
-        work: landing.work.clone(),
-        attributes_changed: landing.attributes_changed,
+    let (tip, work) = (state.lane.tip.clone(), landing.work.clone());
+    let attributes_changed = landing.attributes_changed;
+    out.push(Effect::Lane(if state.config.merge == MergeMode::End {
+        let branch = merging::branch_of(&landing, state);
+        LaneJob::MergeBranch { branch, parts: merging::parts(&landing), tip, work, attributes_changed }
+    } else {
+        let (task, actor) = (landing.task.clone(), landing.actor.clone());
+        LaneJob::Merge { iteration: landing.iteration, task, actor, tip, work, attributes_changed }
     }));
     state.lane.current = Some((landing, LaneStage::Merging));
 }

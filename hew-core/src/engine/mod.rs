@@ -19,12 +19,15 @@
 //! | `runtimes` | which runtimes rest, are out, are tried again |
 //! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
+//! | `stack` | `--merge end`: green work that waits on its worker's branch |
+//! | `merging` | `--merge end`: workers' branches, at the end of the run |
 //! | `planning` | what is next, and what that means for the dispatcher |
 //! | `planner` | the call that asks what is next |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
 //! | `settle` | what the tracker is told, and the end of an iteration |
+//! | `resumed`, `pickup` | the state of a run that is gone on with after a crash, and what becomes of its open iterations |
 //! | `verifying` | all tests on the result, before it is delivered |
 //! | `stopping`, `ending` | budgets and requests; delivery, clean-up, exit code |
 
@@ -35,17 +38,22 @@ pub mod config;
 mod dispatch;
 pub mod effect;
 mod ending;
+mod escaped;
 pub mod event;
 mod failing;
 mod iteration;
 mod lane;
 mod lane_queue;
+mod merging;
+mod pickup;
 mod planner;
 mod planning;
 mod progress;
+mod resumed;
 mod runtimes;
 mod settle;
 mod spent;
+mod stack;
 pub mod state;
 mod step;
 mod stopping;
@@ -54,7 +62,7 @@ mod verifying;
 
 pub use crate::land::verify::VerifyNote;
 pub use config::{GatePlan, RunConfig, RunLimits, VerifyPlan};
-pub use effect::{Effect, LaneJob, PlannerJob, SettleJob, WorkerJob};
+pub use effect::{BranchPart, Effect, LaneJob, PlannerJob, SettleJob, WorkPlace, WorkerJob};
 pub use event::Event;
 pub use state::State;
 pub use step::step;

@@ -7,6 +7,7 @@
 use super::dispatch;
 use super::effect::{Effect, PlannerJob};
 use super::event::{PlannerDraft, PlannerEnd, Problem};
+use super::stack;
 use super::state::{Course, Listing, Moment, State};
 use super::step::{notice, record};
 use crate::agent::{SpawnError, SpawnReport, StopCause};
@@ -62,7 +63,7 @@ fn begin(
     if !state.config.settings.planner_enabled.value || budget_tokens == 0 {
         return Err((SkipReason::PlannerDisabled, String::new()));
     }
-    if state.lane.landed < state.planning.not_before {
+    if stack::finished(state) < state.planning.not_before {
         return Ok(());
     }
     let choice = choose(state, now).map_err(|why| (SkipReason::RuntimeError, why))?;
@@ -182,7 +183,7 @@ pub(super) fn drafted(
         Ok(Ok(PlannerDraft::TooLong(tokens))) => {
             let budget = state.config.settings.planner_budget_tokens.value;
             // What is ready has to get fewer first: that takes landings.
-            state.planning.not_before = state.lane.landed + u64::from(state.config.jobs) * 2;
+            state.planning.not_before = stack::finished(state) + u64::from(state.config.jobs) * 2;
             let detail = format!("its prompt would take more than {budget} tokens, {tokens} at least");
             fail(state, SkipReason::BudgetExceeded, detail, None, out);
         }
@@ -355,6 +356,13 @@ pub(super) fn end_if_over(state: &mut State, out: &mut Vec<Effect>) {
         call.is_stopping = true;
         out.push(Effect::StopPlanner);
     }
+}
+
+/// The process that asked it is gone: nobody knows what it said, or used.
+pub(super) fn was_cut_off(number: u32, after: IterationId, state: &mut State, out: &mut Vec<Effect>) {
+    let detail = "the run crashed before it had answered".to_owned();
+    let silence = Silence { number, after, reason: SkipReason::RuntimeError, detail, spent: None };
+    self::silence(state, silence, out);
 }
 
 /// The run's record is closed, whether the planner's end has been seen or not.

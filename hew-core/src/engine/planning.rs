@@ -18,6 +18,7 @@ use super::step::{notice, record};
 use crate::ids::{IterationId, TaskId};
 use crate::prompt::Touched;
 use crate::record::JournalEvent;
+use crate::resume::BatchesBefore;
 use crate::schedule::batch_plan::{BatchPlan, BatchSource, NextBatch, SkipReason};
 use crate::tracker::ReadyQuery;
 use crate::worktree::collect::CollectedWork;
@@ -69,6 +70,14 @@ impl Planning {
     pub(super) fn next_number(&mut self) -> u32 {
         self.last += 1;
         self.last
+    }
+
+    /// What had been said before the process died that the run is gone on with.
+    pub(super) fn take_before(&mut self, before: &BatchesBefore) {
+        self.last = before.last;
+        self.last_spoken = before.last_spoken;
+        self.in_force.clone_from(&before.in_force);
+        self.silent = before.silent;
     }
 
     /// A plan that is newer than the one in force, and than an agent's word that any order will do.

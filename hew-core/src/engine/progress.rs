@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::effect::WorkPlace;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::land::close::CloseRequest;
 use crate::land::gate::GateProof;
@@ -34,6 +35,8 @@ pub(crate) struct Iteration {
     pub(crate) models: Vec<ModelName>,
     /// A person closed or took the task; the agent is being stopped.
     pub(crate) taken: Option<String>,
+    /// Where its worker works, once that is prepared.
+    pub(crate) place: Option<WorkPlace>,
 }
 
 impl Iteration {
@@ -41,7 +44,7 @@ impl Iteration {
     pub(crate) fn may_be_stopped(&self) -> bool {
         match self.stage {
             Stage::Preparing | Stage::Planning | Stage::Running { .. } | Stage::BackingOff { .. } => true,
-            Stage::Collecting { .. } | Stage::AwaitingLane { .. } => false,
+            Stage::Collecting { .. } | Stage::Proving { .. } | Stage::AwaitingLane { .. } => false,
         }
     }
 
@@ -65,6 +68,11 @@ pub(crate) enum Stage {
     },
     Collecting {
         ending: Box<PendingEnd>,
+    },
+    /// Anchored; the gate runs on it on its worker's branch.
+    Proving {
+        landing: Box<Landing>,
+        first_red: Option<Box<GateProof>>,
     },
     /// Anchored; the lane's queue is full.
     AwaitingLane {
@@ -111,6 +119,12 @@ pub(crate) struct Landing {
     pub(crate) definition_changed: Vec<String>,
     /// It changes git's attributes, which decide how later work merges.
     pub(crate) attributes_changed: bool,
+    /// Where it was made.
+    pub(crate) place: Option<WorkPlace>,
+    /// It differs from what it builds on.
+    pub(crate) is_change: bool,
+    /// The other work on its worker's branch, which lands with it, oldest first. Empty where each task lands on its own.
+    pub(crate) with: Vec<Landing>,
 }
 
 /// Where the lane is with its current landing.
@@ -127,8 +141,8 @@ pub(crate) enum LaneStage {
 pub(crate) struct Lane {
     pub(crate) queue: VecDeque<Landing>,
     pub(crate) current: Option<(Landing, LaneStage)>,
-    /// The task whose conflict the current landing resolves.
-    pub(crate) resolves: Option<TaskId>,
+    /// Tasks whose conflict the current landing resolves, each with the iteration that does.
+    pub(crate) resolves: Vec<(IterationId, TaskId)>,
     /// The last landing: what the run branch has to be at.
     pub(crate) tip: CommitId,
     pub(crate) landed: u64,

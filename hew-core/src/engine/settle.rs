@@ -33,6 +33,15 @@ pub(super) struct FailedEnd {
     pub(super) keep_closed: bool,
     /// It was not the task's fault: the attempt does not count.
     pub(super) spares_attempt: bool,
+    /// It was given up with the whole branch of its worker: that parks no task.
+    pub(super) given_up: Option<GivenUp>,
+}
+
+/// What becomes of a task whose worker's branch did not land.
+#[derive(Default)]
+pub(super) struct GivenUp {
+    /// The bug task for the whole branch, with one of its tasks.
+    pub(super) bug: Option<NewTask>,
 }
 
 /// Ends an iteration that did not land: the claim goes back, the reason is noted, the task is parked where that is due.
@@ -49,6 +58,7 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
     }
     let park = why_park(state, &end);
     let is_conflict = end.outcome == IterationOutcome::Conflict;
+    let branch_bug = end.given_up.as_ref().and_then(|given_up| given_up.bug.clone());
     let bug =
         end.merge.as_ref().filter(|_| park.is_some()).and_then(|merge| {
             conflict::bug_task(&end.task, &state.config.run, end.iteration, &end.actor, merge)
@@ -61,7 +71,9 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
     let keep_conflict = end.merge.as_ref().filter(|_| park.is_some()).map(|merge| merge.work.clone());
     state.findings.has_failures |= park.is_some();
     let is_parked = park.is_some();
-    let request = release_request(&end, park, bug);
+    let repeats = state.inherited.iterations.contains(&end.iteration);
+    let request = release_request(&end, park, bug, repeats);
+    let request = ReleaseRequest { also_file: branch_bug, ..request };
     remember(state, &end);
     let settling = Settling {
         task: end.task.id.clone(),
@@ -88,6 +100,9 @@ pub(super) fn fail(state: &mut State, end: FailedEnd, out: &mut Vec<Effect>) {
 }
 
 fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
+    if end.given_up.is_some() {
+        return None;
+    }
     match end.outcome {
         IterationOutcome::Cancelled | IterationOutcome::Closed => None,
         IterationOutcome::Blocked => Some(end.reason.clone()),
@@ -106,7 +121,12 @@ fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
     }
 }
 
-fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) -> ReleaseRequest {
+fn release_request(
+    end: &FailedEnd,
+    park: Option<String>,
+    bug: Option<NewTask>,
+    repeats: bool,
+) -> ReleaseRequest {
     let kept = end.anchor.as_ref().map(|anchor| format!(" Work kept by {anchor}.")).unwrap_or_default();
     let note = match &park {
         Some(reason) => format!("hew {}: parked: {reason}.{kept}", end.actor),
@@ -118,7 +138,9 @@ fn release_request(end: &FailedEnd, park: Option<String>, bug: Option<NewTask>) 
         note,
         park,
         bug,
+        also_file: None,
         keep_closed: end.keep_closed,
+        repeats,
     }
 }
 
@@ -150,7 +172,7 @@ pub(super) fn close_without_landing(
         actor: iteration.actor,
         landed: None,
         reason: Some(reason),
-        also: None,
+        also: Vec::new(),
     };
     close_task(state, iteration.id, close, SettlingFrom::Iteration, out);
 }

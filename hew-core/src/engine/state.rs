@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::config::RunConfig;
+use super::pickup::Inherited;
 use super::planning::Planning;
-use super::progress::{Iteration, Lane, Settling, Slot, TaskProgress, TaskState};
+use super::progress::{Iteration, Landing, Lane, Settling, Slot, TaskProgress, TaskState};
 use super::runtimes::Runtimes;
-use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
 use crate::land::close::CloseRequest;
 use crate::plan::RuntimeHealth;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
@@ -120,6 +121,8 @@ pub(crate) struct Findings {
     /// The tracker or the repository needs a person's hand.
     pub(crate) needs_person: bool,
     pub(crate) remedies: Vec<String>,
+    /// An agent moved the target: why nothing is delivered there before a person has looked.
+    pub(crate) target_escaped: Option<String>,
 }
 
 /// Why nothing starts any more, and how far the stop has gone.
@@ -191,6 +194,8 @@ pub(crate) enum Course {
     Verifying(Moment),
     /// The tracker is told how they went.
     NotingVerify(Moment),
+    /// Workers' branches are merged (`--merge end`).
+    Merging,
     /// Idle in `--watch`, delivering what landed.
     DeliveringIdle,
     /// Refused closes are tried once more.
@@ -216,11 +221,15 @@ pub struct State {
     /// Iterations started.
     pub(crate) started: u64,
     pub(crate) lane: Lane,
+    /// Green work on each worker's branch that waits for the end of the run, oldest first (`--merge end`).
+    pub(crate) stacks: Vec<Vec<Landing>>,
     pub(crate) tasks: HashMap<TaskId, TaskProgress>,
     /// Touched and not settled by hew's own close: they count as open for their dependents.
     pub(crate) unsettled: BTreeSet<TaskId>,
     /// Never to be listed: held now, filed by this run, or unable to run here.
     pub(crate) excluded: BTreeSet<TaskId>,
+    /// Tasks on workers' branches that were given up at the end of the run.
+    pub(crate) given_up: BTreeMap<TaskId, BranchName>,
     /// Filed by this run.
     pub(crate) filed: BTreeSet<TaskId>,
     /// Tasks that can't run here, with why.
@@ -256,6 +265,8 @@ pub struct State {
     pub(crate) wake_at: Option<Duration>,
     /// The launch commit's gate was red: nothing was started.
     pub(crate) baseline_red: bool,
+    /// What a process that is gone left open.
+    pub(crate) inherited: Inherited,
 }
 
 impl QueueView {
@@ -285,7 +296,7 @@ impl State {
         let lane = Lane {
             queue: VecDeque::new(),
             current: None,
-            resolves: None,
+            resolves: Vec::new(),
             tip: launch.clone(),
             landed: 0,
             came: 0,
@@ -297,9 +308,11 @@ impl State {
             iters: vec![0; workers],
             started: 0,
             lane,
+            stacks: vec![Vec::new(); workers],
             tasks: HashMap::new(),
             unsettled: BTreeSet::new(),
             excluded: BTreeSet::new(),
+            given_up: BTreeMap::new(),
             filed: BTreeSet::new(),
             unrunnable: BTreeMap::new(),
             settling: BTreeMap::new(),
@@ -323,12 +336,18 @@ impl State {
             findings: Findings::default(),
             wake_at: None,
             baseline_red: false,
+            inherited: Inherited::default(),
         }
     }
 
     /// The commit that the run branch has to be at: the last landing.
     pub fn tip(&self) -> &CommitId {
         &self.lane.tip
+    }
+
+    /// Where the run branch may be when the run begins: at the tip, or where a process that is gone has moved it to.
+    pub fn first_tips(&self) -> Vec<CommitId> {
+        [self.lane.tip.clone()].into_iter().chain(self.inherited.landed()).collect()
     }
 
     /// Workers without an iteration.

@@ -4,8 +4,8 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
 use super::{
-    ahead, baseline, collected, dispatch, ending, failing, iteration, lane, lane_queue, planner, settle,
-    spent, stopping, verifying,
+    ahead, baseline, collected, dispatch, ending, escaped, failing, iteration, lane, lane_queue, merging,
+    pickup, planner, settle, spent, stack, stopping, verifying,
 };
 use crate::clock::Now;
 use crate::record::JournalEvent;
@@ -15,7 +15,10 @@ use crate::record::JournalEvent;
 pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     let mut out = Vec::new();
     match event {
-        Event::Launched => state.queue.stale = true,
+        Event::Launched => {
+            state.queue.stale = true;
+            pickup::begin(state, &mut out);
+        }
         Event::ReadyListed(result) => dispatch::ready_listed(state, result, now, &mut out),
         Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, &mut out),
         Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, now, &mut out),
@@ -27,7 +30,10 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             spent::used(state, iteration, usage, (cost_usd, model), &mut out);
         }
         Event::Exited { iteration, result } => iteration::exited(state, iteration, result, now, &mut out),
+        Event::Escaped { about, escapes } => escaped::escaped(state, about, escapes, &mut out),
+        Event::ForeignChanged(changes) => escaped::foreign(changes, &mut out),
         Event::Collected { iteration, result } => collected::taken_in(state, iteration, result, &mut out),
+        Event::Proved { iteration, result } => stack::proved(state, iteration, result, &mut out),
         Event::BaselineEnded(result) => baseline::ended(state, result, &mut out),
         Event::Merged(result) => lane::merged(state, result, &mut out),
         Event::Gated(result) => lane::gated(state, result, &mut out),
@@ -39,6 +45,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             };
             notice(&mut out, None, text);
         }
+        Event::BranchKept { branch, result } => merging::kept(&branch, result, &mut out),
         Event::Settled { iteration, result } => settle::settled(state, iteration, result, &mut out),
         Event::TrackerChanged => dispatch::tracker_changed(state, &mut out),
         Event::RunningRead(tasks) => iteration::running_read(state, tasks, &mut out),

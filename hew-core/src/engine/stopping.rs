@@ -131,7 +131,8 @@ fn end_retries(state: &mut State, out: &mut Vec<Effect>) {
 fn is_winding_up(state: &State) -> bool {
     matches!(
         state.course,
-        Course::Closing
+        Course::Merging
+            | Course::Closing
             | Course::ListingLeftovers
             | Course::Verifying(Moment::End)
             | Course::NotingVerify(Moment::End)
@@ -270,9 +271,11 @@ fn raise(state: &mut State, level: StopLevel, why_now: Option<&str>, out: &mut V
         out,
         JournalEvent::StopRequested { reason, detail: format!("{}{why_now}", stop.detail), now: true },
     );
+    let is_signalled = stop.signal.is_some();
     for slot in &state.slots {
         if let Slot::Busy(iteration) = slot
-            && matches!(iteration.stage, Stage::Running { .. } | Stage::Preparing)
+            && (matches!(iteration.stage, Stage::Running { .. } | Stage::Preparing)
+                || is_signalled && matches!(iteration.stage, Stage::Proving { .. }))
         {
             out.push(Effect::StopAgent(iteration.id.worker, how));
         }

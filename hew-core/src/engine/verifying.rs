@@ -8,6 +8,7 @@ use super::ending;
 use super::event::Problem;
 use super::state::{Course, Moment, State, StopLevel, Verdict, Verified};
 use super::step::{notice, record};
+use crate::ids::RunId;
 use crate::land::verify::{LOG, MEMORY_PREFIX, VerifyNote, VerifyOutcome, VerifyRun, outcome_of};
 use crate::record::JournalEvent;
 use crate::settings::OnRed;
@@ -15,6 +16,10 @@ use crate::settings::OnRed;
 /// A result is to be delivered, or the run to end: it is verified first, where that is wanted and was not done.
 pub(super) fn open(state: &mut State, moment: Moment, out: &mut Vec<Effect>) {
     let is_known = state.verified.as_ref().is_some_and(|known| known.tip == state.lane.tip);
+    if is_known && let Some(note) = state.inherited.verify_note.take() {
+        state.course = Course::NotingVerify(moment);
+        return out.push(Effect::NoteVerify(note));
+    }
     if state.config.verify.is_none() || is_known {
         return ending::deliver_or_end(state, moment, out);
     }
@@ -74,14 +79,15 @@ pub(super) fn ended(state: &mut State, result: Result<VerifyRun, Problem>, out: 
     let verdict = red.clone().map_or(Verdict::Clear, Verdict::Red);
     settle(state, outcome, log, failed_tests, verdict, out);
     state.course = Course::NotingVerify(moment);
-    let run = &state.config.run;
-    out.push(Effect::NoteVerify(match red {
-        Some(words) => {
-            let key = format!("{MEMORY_PREFIX}{run}");
-            VerifyNote::Failed { key, text: words }
-        }
+    out.push(Effect::NoteVerify(note_of(&state.config.run, red)));
+}
+
+/// What the tracker is told of a verification that ran to its end.
+pub(super) fn note_of(run: &RunId, red: Option<String>) -> VerifyNote {
+    match red {
+        Some(text) => VerifyNote::Failed { key: format!("{MEMORY_PREFIX}{run}"), text },
         None => VerifyNote::Passed,
-    }));
+    }
 }
 
 fn settle(

@@ -4,8 +4,12 @@
 //! else's claim or close is left alone; whatever else the iteration's actor holds is given back.
 
 use crate::ids::{Actor, CommitId, TaskId};
+use crate::land::conflict::CONFLICT_ANCHOR;
 use crate::tracker::change::TaskChange;
-use crate::tracker::{BdClient, CloseOutcome, NewTask, PARKED_LABEL, ReleaseOutcome, TrackerError};
+use crate::tracker::{
+    BdClient, CONFLICT_OF, CloseOutcome, NewTask, PARKED_LABEL, ReleaseOutcome, Task, TaskEditor, TaskFilter,
+    TrackerError,
+};
 
 /// A task to be closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,8 +22,8 @@ pub struct CloseRequest {
     pub landed: Option<CommitId>,
     /// The agent's own reason or summary, if it gave one.
     pub reason: Option<String>,
-    /// The task whose conflict this one was about: closed too.
-    pub also: Option<TaskId>,
+    /// Tasks whose conflict this one was about: closed too.
+    pub also: Vec<TaskId>,
 }
 
 /// A claim to be given back, with what there is to say.
@@ -33,10 +37,14 @@ pub struct ReleaseRequest {
     pub note: String,
     /// It is parked, for this reason.
     pub park: Option<String>,
-    /// A bug task is filed, once.
+    /// A bug task about it is filed, once.
     pub bug: Option<NewTask>,
+    /// A bug task that is about others too is filed, once, whatever has become of the claim.
+    pub also_file: Option<NewTask>,
     /// A close in the tracker is a person's and stays.
     pub keep_closed: bool,
+    /// A process that is gone may have done some of it: nothing is noted or filed twice.
+    pub repeats: bool,
 }
 
 /// What the tracker did, each change with the task that it is about.
@@ -73,7 +81,7 @@ fn close_reason(request: &CloseRequest) -> String {
 }
 
 /// Gives a claim back: reopened if it was closed without having landed, then open, unassigned, noted, perhaps parked.
-pub fn release(tracker: &dyn BdClient, request: &ReleaseRequest) -> Result<Changes, TrackerError> {
+pub fn release(tracker: &dyn TaskEditor, request: &ReleaseRequest) -> Result<Changes, TrackerError> {
     let ReleaseRequest { task, actor, .. } = request;
     let mut changes = Vec::new();
     match tracker.release(task, actor)? {
@@ -89,6 +97,9 @@ pub fn release(tracker: &dyn BdClient, request: &ReleaseRequest) -> Result<Chang
     if !matches!(changes.last(), Some((_, TaskChange::LeftAlone { .. }))) {
         say_why(tracker, request, &mut changes)?;
     }
+    if let Some(bug) = &request.also_file {
+        changes.push((task.clone(), TaskChange::Filed { bug: file(tracker, bug, request.repeats)? }));
+    }
     give_back_others(tracker, task, actor, &mut changes)?;
     Ok(changes)
 }
@@ -98,12 +109,16 @@ fn left_alone(task: &TaskId, reason: &str) -> (TaskId, TaskChange) {
 }
 
 fn say_why(
-    tracker: &dyn BdClient,
+    tracker: &dyn TaskEditor,
     request: &ReleaseRequest,
     changes: &mut Changes,
 ) -> Result<(), TrackerError> {
-    let ReleaseRequest { task, note, park, bug, .. } = request;
-    if !note.is_empty() {
+    let ReleaseRequest { task, note, park, bug, repeats, .. } = request;
+    let is_noted = || -> Result<bool, TrackerError> {
+        Ok(tracker.task(task)?.is_some_and(|task| task.notes.contains(note.as_str())))
+    };
+    let is_known = note.is_empty() || (*repeats && is_noted()?);
+    if !is_known {
         tracker.note(task, note)?;
     }
     if let Some(reason) = park {
@@ -111,10 +126,26 @@ fn say_why(
         changes.push((task.clone(), TaskChange::Parked { reason: reason.clone() }));
     }
     if let Some(bug) = bug {
-        let bug = tracker.create(bug)?;
-        changes.push((task.clone(), TaskChange::Filed { bug }));
+        changes.push((task.clone(), TaskChange::Filed { bug: file(tracker, bug, *repeats)? }));
     }
     Ok(())
+}
+
+/// Files a bug task, once.
+fn file(tracker: &dyn TaskEditor, bug: &NewTask, repeats: bool) -> Result<TaskId, TrackerError> {
+    match if repeats { filed_already(tracker, bug)? } else { None } {
+        Some(filed) => Ok(filed),
+        None => tracker.create(bug),
+    }
+}
+
+/// The bug task about this very conflict, whatever became of it since.
+fn filed_already(tracker: &dyn TaskEditor, bug: &NewTask) -> Result<Option<TaskId>, TrackerError> {
+    let filter = TaskFilter { labels: bug.labels.clone(), all: true, ..TaskFilter::default() };
+    let about = |key: &str| bug.metadata.get(key).and_then(|value| value.as_str());
+    let is_it =
+        |task: &Task| [CONFLICT_OF, CONFLICT_ANCHOR].iter().all(|key| task.metadata_text(key) == about(key));
+    Ok(tracker.list(&filter)?.into_iter().find(is_it).map(|task| task.id))
 }
 
 fn give_back_others(

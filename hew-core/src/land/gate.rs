@@ -8,6 +8,7 @@ use crossbeam_channel::Receiver;
 use crate::agent::StopRequest;
 use crate::exit::Exit;
 use crate::ids::TreeId;
+use crate::plan::Sandbox;
 
 /// One run of a command on a tree: a gate, or a worktree's setup.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct GateJob {
     pub kill_grace: Duration,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
+    /// What it may write; none: what the person may.
+    pub sandbox: Option<Sandbox>,
 }
 
 /// Why a gate's run counts as red although it may not have ended by itself.

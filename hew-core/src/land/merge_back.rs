@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::escape::{Change, Subject};
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
 use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
 
@@ -78,6 +79,16 @@ pub struct Advance {
     pub restored: bool,
 }
 
+impl Advance {
+    /// What somebody else had done to the run branch, whose tip this is; none if nobody had.
+    pub fn foreign_change(&self, branch: &BranchName, tip: &CommitId) -> Option<Change> {
+        let after = self.meddled.as_ref().map(|(commit, _)| commit.to_string());
+        let subject = Subject::Branch(branch.to_string());
+        let is_meddled = after.is_some() || self.restored;
+        is_meddled.then(|| Change { subject, before: Some(tip.to_string()), after })
+    }
+}
+
 /// Moves the run branch from tip to candidate. If the ref is not at the tip, somebody meddled: the foreign value is
 /// anchored, the ref put back, and the move made from there.
 pub fn advance(
@@ -116,9 +127,29 @@ pub fn message(task: &TaskId, title: &str, run: &RunId, iteration: IterationId) 
     format!("{subject}\n\nHew-Run: {run}\nHew-Task: {}\nHew-Iter: {iteration}\n", one_line(task.as_str()))
 }
 
+/// The message of a whole worker's branch: its tasks in one line of at most 200 bytes, each with its title below, and the
+/// trailers of each.
+pub fn branch_message<'a>(
+    branch: &BranchName,
+    run: &RunId,
+    parts: impl Iterator<Item = (&'a TaskId, &'a str, IterationId)> + Clone,
+) -> String {
+    let ids = parts.clone().map(|(task, ..)| task.as_str()).collect::<Vec<_>>().join(", ");
+    let subject = shortened(one_line(&format!("Merge {branch}: {ids}")));
+    let tasks: Vec<String> = parts.clone().map(|(task, title, _)| self::subject(task, title)).collect();
+    let trailers = parts
+        .map(|(task, _, iteration)| format!("Hew-Task: {}\nHew-Iter: {iteration}", one_line(task.as_str())));
+    let trailers: Vec<String> = std::iter::once(format!("Hew-Run: {run}")).chain(trailers).collect();
+    // A title that looks like a trailer is none: they are the last paragraph.
+    format!("{subject}\n\n{}\n\n{}\n", tasks.join("\n"), trailers.join("\n"))
+}
+
 /// `<task-id>: <title>` in one line of at most 200 bytes.
 pub fn subject(task: &TaskId, title: &str) -> String {
-    let mut subject = one_line(&format!("{task}: {title}"));
+    shortened(one_line(&format!("{task}: {title}")))
+}
+
+fn shortened(mut subject: String) -> String {
     if subject.len() > 200 {
         let end = (0..=197).rev().find(|&at| subject.is_char_boundary(at)).unwrap_or(0);
         subject.truncate(end);
@@ -127,7 +158,8 @@ pub fn subject(task: &TaskId, title: &str) -> String {
     subject
 }
 
-fn one_line(text: &str) -> String {
+/// Text without line breaks and control characters.
+pub(super) fn one_line(text: &str) -> String {
     text.split(|c: char| c.is_whitespace() || c.is_control())
         .filter(|word| !word.is_empty())
         .collect::<Vec<_>>()

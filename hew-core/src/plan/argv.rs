@@ -11,6 +11,7 @@
 //! | `{worktree}` | the folder that it runs in | |
 //! | `{git_dir}`, `{git_common_dir}` | the worktree's own git folder, and the repository's | |
 //! | `{outcome_folder}` | the folder that `hew done` and its kin write to | |
+//! | `{codex_sandbox}` | what codex calls its sandbox; inside hew's, where its own can't start, that it has none | |
 //! | `{push_rule}` | claude's name for the tool that pushes | where agents may push |
 //!
 //! An argument whose placeholder is empty is left out, together with the flag before it.
@@ -103,6 +104,10 @@ fn placeholders(
         ("{git_dir}", path(&seat.git_dir)),
         ("{git_common_dir}", path(&seat.git_common_dir)),
         ("{outcome_folder}", path(&seat.folder)),
+        (
+            "{codex_sandbox}",
+            if settings.is_sandboxed() { "danger-full-access" } else { "workspace-write" }.to_owned(),
+        ),
         ("{push_rule}", push_rule.to_owned()),
     ]
 }

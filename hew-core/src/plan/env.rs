@@ -9,7 +9,7 @@ use std::path::Path;
 use super::Provenance;
 use super::family::Family;
 use super::provenance::entry;
-use super::spawn_plan::{Seat, SpawnRequest, outcome_file};
+use super::spawn_plan::{Seat, SpawnRequest, git_events_file, outcome_file};
 use crate::settings::secret::is_secret_name;
 use crate::settings::{RuntimeDef, Settings};
 
@@ -60,7 +60,18 @@ pub(super) fn plan_env(
     sources.put([("PATH".to_owned(), path)], &format!("{pass_origin}; at its end the folder of hew"));
     match request.task() {
         Some(task) => {
-            sources.put(identity(task.id.as_str(), seat), OF_ITERATION);
+            sources.put(identity(task.id.as_str(), seat, settings), OF_ITERATION);
+            sources.put(
+                told_git(seat, settings),
+                "hew, so that git tells what it does, and to which working tree",
+            );
+            if family == Family::Codex && !settings.is_sandboxed() {
+                // Its sandbox makes folders in whatever may be written, the repository's git folder too, and removes them when
+                // no other sandbox uses them. It asks in TMPDIR whether one does.
+                let why =
+                    "hew, one for all workers: there sandboxes of codex agree about folders that they share";
+                sources.put([("TMPDIR".to_owned(), seat.shared_temp.display().to_string())], why);
+            }
             sources.put(seat.tracker_env.clone(), "the tracker in use, and who this iteration is in it");
         }
         None => sources.put(call_identity(seat), "hew, for a call that is no iteration"),
@@ -129,14 +140,14 @@ fn extended_path(path: Option<String>, hew_folder: &Path) -> String {
     path.filter(|path| !path.is_empty()).map_or(folder.clone(), |path| format!("{path}:{folder}"))
 }
 
-fn identity(task: &str, seat: &Seat) -> Vec<(String, String)> {
+fn identity(task: &str, seat: &Seat, settings: &Settings) -> Vec<(String, String)> {
     let pairs = [
         ("HEW_RUN_ID", seat.run.to_string()),
         ("HEW_TASK_ID", task.to_owned()),
         ("HEW_WORKER", seat.iteration.worker.0.to_string()),
         ("HEW_ITER", seat.iteration.iter.to_string()),
         ("HEW_ATTEMPT", seat.attempt.to_string()),
-        ("HEW_OUTCOME_FILE", outcome_file(seat).display().to_string()),
+        ("HEW_OUTCOME_FILE", outcome_file(seat, settings).display().to_string()),
         ("HEW_PROJECT", seat.project.display().to_string()),
         ("HEW_PORT_BASE", seat.port_base.to_string()),
         ("TMPDIR", seat.temp.display().to_string()),
@@ -156,6 +167,13 @@ fn git_variables(seat: &Seat) -> Vec<(String, String)> {
         ("GIT_CEILING_DIRECTORIES".to_owned(), ceiling.display().to_string()),
         ("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned()),
     ]
+}
+
+/// Git's own events, as few as there can be.
+fn told_git(seat: &Seat, settings: &Settings) -> Vec<(String, String)> {
+    let file = git_events_file(&seat.folder, settings).display().to_string();
+    let pairs = [("EVENT", file), ("EVENT_BRIEF", "1".to_owned()), ("EVENT_NESTING", "1".to_owned())];
+    pairs.into_iter().map(|(name, value)| (format!("GIT_TRACE2_{name}"), value)).collect()
 }
 
 /// Settings of git's, as variables: no upkeep in the background, and no push unless that is allowed.

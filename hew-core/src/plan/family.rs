@@ -1,5 +1,8 @@
 //! Which agent program a runtime starts, as far as it has manners of its own.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use super::runtime::SHELL;
 use crate::ids::RuntimeName;
 use crate::settings::{OutputForm, RuntimeDef, Settings};
@@ -61,6 +64,25 @@ impl Family {
             ],
             Self::Codex => &["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"],
             Self::Other => &[],
+        }
+    }
+
+    /// Folders and files in which it keeps its own state, by its environment.
+    pub(super) fn state(self, env: &BTreeMap<String, String>) -> (Vec<PathBuf>, Vec<PathBuf>) {
+        let set = |name: &str| env.get(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let below_home = |name: &str| set("HOME").map(|home| home.join(name));
+        match self {
+            Self::Claude => match set("CLAUDE_CONFIG_DIR") {
+                Some(folder) => (vec![folder], Vec::new()),
+                None => (
+                    below_home(".claude").into_iter().collect(),
+                    below_home(".claude.json").into_iter().collect(),
+                ),
+            },
+            Self::Codex => {
+                (set("CODEX_HOME").or_else(|| below_home(".codex")).into_iter().collect(), Vec::new())
+            }
+            Self::Other => (Vec::new(), Vec::new()),
         }
     }
 

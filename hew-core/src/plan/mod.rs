@@ -5,6 +5,7 @@
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
 //! | [`model`] | which model, and the runtime's own name for it |
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
+//! | `sandbox` | what it may write |
 //! | `limits` | time and money, narrowed by the task |
 //! | [`spawn_plan`], [`provenance`], [`mod@line`] | the whole, and where each part came from |
 
@@ -19,6 +20,7 @@ pub mod model;
 pub mod priced;
 pub mod provenance;
 pub mod runtime;
+mod sandbox;
 pub mod spawn_plan;
 
 pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
@@ -28,7 +30,8 @@ pub use line::{choices, provenance_line};
 pub use model::is_same_model;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
+pub use sandbox::{Sandbox, command_sandbox};
 pub use spawn_plan::{
     AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
-    outcome_file, plan_spawn, prompt_file,
+    git_events_file, outcome_file, plan_spawn, prompt_file,
 };

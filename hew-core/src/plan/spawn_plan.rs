@@ -1,7 +1,7 @@
 //! The frozen plan of one spawn.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::argv::plan_argv;
@@ -11,11 +11,15 @@ use super::limits::{call_limits, plan_limits};
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
+use super::sandbox::{Sandbox, plan_sandbox};
 use crate::ids::{IterationId, ModelName, RunId, RuntimeName};
 use crate::settings::usd::Usd;
 use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
 use crate::tracker::Task;
 use crate::usage::Usage;
+
+/// The file in an iteration's folder in which its git tells what it does.
+const GIT_EVENTS: &str = "git-events.jsonl";
 
 /// What an agent reads on its standard input.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +92,8 @@ pub struct SpawnPlan {
     pub resumes: Option<ResumedSession>,
     /// How it is asked to end.
     pub polite_signal: PoliteSignal,
+    /// What it may write; none: what the person may.
+    pub sandbox: Option<Sandbox>,
     /// What it writes.
     pub files: SpawnFiles,
     /// Where each field came from.
@@ -118,12 +124,16 @@ pub struct Seat {
     pub folder: PathBuf,
     /// A folder for temporary files, its own.
     pub temp: PathBuf,
+    /// A folder for temporary files that all workers of the run share.
+    pub shared_temp: PathBuf,
     /// First of 20 ports that are its own.
     pub port_base: u16,
     /// The folder of the `hew` program, put last on PATH so that `hew done` is always found.
     pub hew_folder: PathBuf,
     /// Names of the repository's remotes, for blocking pushes.
     pub remotes: Vec<String>,
+    /// The folder in which the tracker keeps tasks; none for a call.
+    pub tracker_folder: Option<PathBuf>,
     /// What the agent needs to find the tracker and act there as itself.
     pub tracker_env: BTreeMap<String, String>,
 }
@@ -179,6 +189,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     };
     let argv = plan_argv(request, def, told.as_ref(), &limits)?;
     let (env, env_origins) = super::env::plan_env(request, def, family);
+    let (sandbox, sandbox_origins) = plan_sandbox(request, family, &env);
     let stdin = match def.prompt.value {
         PromptVia::Stdin => AgentStdin::File(prompt_file(seat)),
         PromptVia::File => AgentStdin::Null,
@@ -198,6 +209,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     provenance.extend(place_entries(request, def, &stdin, family));
     provenance.extend(limits.provenance);
     provenance.extend(env_origins);
+    provenance.extend(sandbox_origins);
     shorten(&mut provenance, seat);
     Ok(SpawnPlan {
         runtime: choice.name.clone(),
@@ -212,10 +224,11 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         output: def.output.value,
         resumes: argv.resumes,
         polite_signal: family.polite_signal(),
+        sandbox,
         files: SpawnFiles {
             transcript: seat.folder.join("transcript.jsonl"),
             stderr_log: seat.folder.join("stderr.log"),
-            outcome: outcome_file(seat),
+            outcome: outcome_file(seat, settings),
         },
         provenance,
     })
@@ -227,8 +240,20 @@ pub fn prompt_file(seat: &Seat) -> PathBuf {
 }
 
 /// The file that `hew done` and its kin write.
-pub fn outcome_file(seat: &Seat) -> PathBuf {
-    seat.folder.join("outcome.json")
+///
+/// In a sandbox it lies in a folder of its own: beside it nothing may be written.
+pub fn outcome_file(seat: &Seat, settings: &Settings) -> PathBuf {
+    said_folder(&seat.folder, settings).join("outcome.json")
+}
+
+/// The folder for what an agent writes to be read by hew, of an iteration's own.
+pub(super) fn said_folder(folder: &Path, settings: &Settings) -> PathBuf {
+    if settings.is_sandboxed() { folder.join("said") } else { folder.to_owned() }
+}
+
+/// Where an iteration's git tells what it does; `folder` is the iteration's own.
+pub fn git_events_file(folder: &Path, settings: &Settings) -> PathBuf {
+    said_folder(folder, settings).join(GIT_EVENTS)
 }
 
 fn model_entries(

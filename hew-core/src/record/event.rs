@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
     AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, STOPPED_ON_REQUEST, ScopeRecord,
-    SettingRecord, StopReason, TrackerRecord,
+    SettingRecord, StopReason, TrackerRecord, VerdictRecord,
 };
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
+use crate::escape::{Change, Escape};
 use crate::exit::Exit;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
@@ -38,7 +39,7 @@ pub struct JournalEntry {
     pub seq: u64,
     /// Calendar time.
     pub at: DateTime<Utc>,
-    /// Milliseconds since the process that wrote it began, from the monotonic clock.
+    /// Milliseconds that the run had lived, from the monotonic clock: all its processes together.
     pub elapsed_ms: u64,
     /// What happened.
     #[schemars(flatten)]
@@ -92,6 +93,16 @@ pub enum JournalEvent {
         settings: Vec<SettingRecord>,
         /// Tasks in scope that were open at launch.
         in_scope: usize,
+    },
+    /// Another process goes on with the run: the one before is gone, and had not come to the end.
+    RunResumed {
+        /// Process id of the orchestrator.
+        pid: u32,
+        /// The program's version.
+        hew_version: String,
+        /// Processes of the one before that still lived, and were ended.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        ended_processes: usize,
     },
     /// The gate begins on the untouched launch commit.
     BaselineStarted {
@@ -247,6 +258,10 @@ pub enum JournalEvent {
         /// Why the runtime did not end well, where it said so.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<RuntimeFailure>,
+        /// What its end was taken to mean; a failure of the runtime may yet make something else of it. None in older
+        /// journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        verdict: Option<Box<VerdictRecord>>,
     },
     /// Its work is anchored.
     Collected {
@@ -270,6 +285,34 @@ pub enum JournalEvent {
         /// Functions and the like that differ from the base, as git's hunk headers name them; at most 200.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         symbols_touched: Vec<String>,
+    },
+    /// The gate begins on the work, in its worker's worktree (`--merge end`).
+    Proving {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The work.
+        sha: CommitId,
+    },
+    /// The result passed its gate, if there is one, and waits on its worker's branch for the end of the run
+    /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
+    Stacked {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The task.
+        task: TaskId,
+        /// The branch; unknown where its worktree was never made.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        branch: Option<BranchName>,
+        /// The work that it stands on: what the worker did before, or the launch commit.
+        from: CommitId,
+        /// The work.
+        sha: CommitId,
+        /// It differs from what it stands on.
+        is_change: bool,
+        /// Why the task is done, in the words of its agent.
+        reason: String,
     },
     /// The result waits for the lane; the worker is free.
     Queued {
@@ -327,6 +370,9 @@ pub enum JournalEvent {
         sha: CommitId,
         /// Its number among the run's landings, from 1.
         number: u64,
+        /// Other iterations whose work landed with it: those of its worker's branch (`--merge end`).
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        with: Vec<IterationId>,
     },
     /// The tracker knows.
     TaskChanged {
@@ -358,13 +404,32 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         spares_attempt: bool,
     },
-    /// Something was seen that a person should know: a foreign change, a meddled ref, a leaked process.
+    /// Something was seen that a person should know: a leaked process, a folder that is kept.
     Noticed {
         /// The iteration, if it belongs to one.
         #[serde(default)]
         about: Option<IterationId>,
         /// What, for people.
         text: String,
+    },
+    /// An agent changed what is not its own, and that is known. The iteration fails, if it is known which one it was.
+    Escaped {
+        /// The iteration.
+        #[serde(default)]
+        about: Option<IterationId>,
+        /// What it did, each with what shows it.
+        escapes: Vec<Escape>,
+        /// How many more there are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
+    },
+    /// Something that agents share with the user changed, and nothing shows that an agent did it: it fails nothing.
+    ForeignChange {
+        /// What changed; each thing is told once in a run.
+        changes: Vec<Change>,
+        /// How many more there are.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        more: usize,
     },
     /// A running agent told what it has used so far. What it tells at its end stands with its end.
     Used {
@@ -537,7 +602,9 @@ impl JournalEvent {
     pub fn must_outlive_power(&self) -> bool {
         match self {
             Self::RunStarted { .. }
+            | Self::RunResumed { .. }
             | Self::Candidate { .. }
+            | Self::Stacked { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
@@ -555,10 +622,13 @@ impl JournalEvent {
             | Self::Spawned { .. }
             | Self::Exited { .. }
             | Self::Collected { .. }
+            | Self::Proving { .. }
             | Self::Queued { .. }
             | Self::Conflicted { .. }
             | Self::Gated { .. }
             | Self::Noticed { .. }
+            | Self::Escaped { .. }
+            | Self::ForeignChange { .. }
             | Self::Used { .. }
             | Self::RetryPlanned { .. }
             | Self::RuntimeChanged { .. }

@@ -121,7 +121,9 @@ pub fn projections(view: &RunView, event: &JournalEvent) -> Vec<String> {
     let run_files = || vec![RUN.to_owned(), MANIFEST.to_owned()];
     let iteration = || iteration_of(event).map(|id| iteration_file_name(view.jobs(), id));
     match event {
-        JournalEvent::RunStarted { .. } | JournalEvent::RunEnded { .. } => run_files(),
+        JournalEvent::RunStarted { .. } | JournalEvent::RunResumed { .. } | JournalEvent::RunEnded { .. } => {
+            run_files()
+        }
         JournalEvent::IterationStarted { .. } | JournalEvent::IterationEnded { .. } => {
             iteration().into_iter().chain(run_files()).collect()
         }

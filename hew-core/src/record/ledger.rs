@@ -108,6 +108,24 @@ pub enum LedgerEvent {
         /// The run.
         run_id: RunId,
     },
+    /// Its process was gone, and another one goes on with it.
+    Resumed {
+        /// The run.
+        run_id: RunId,
+        /// When.
+        at: DateTime<Utc>,
+        /// Process id of the orchestrator.
+        pid: u32,
+        /// Its start time in clock ticks since boot.
+        start_ticks: u64,
+    },
+    /// Its process was gone, and a person began another run instead: what it held is given back.
+    GivenUp {
+        /// The run.
+        run_id: RunId,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A line of a kind that this version does not know.
     #[serde(other)]
     Unknown,
@@ -155,6 +173,8 @@ pub struct LedgerRun {
     pub delivered: Option<(BranchName, CommitId)>,
     /// Nobody waits for its delivery any more.
     pub is_waived: bool,
+    /// It crashed, and another run was begun instead.
+    pub is_given_up: bool,
 }
 
 impl LedgerRun {
@@ -203,6 +223,7 @@ fn apply(runs: &mut BTreeMap<RunId, LedgerRun>, event: &LedgerEvent) {
                 ended: None,
                 delivered: None,
                 is_waived: false,
+                is_given_up: false,
             };
             runs.insert(run_id, run);
         }
@@ -224,6 +245,16 @@ fn apply(runs: &mut BTreeMap<RunId, LedgerRun>, event: &LedgerEvent) {
         LedgerEvent::Waived { run_id } => {
             if let Some(run) = runs.get_mut(&run_id) {
                 run.is_waived = true;
+            }
+        }
+        LedgerEvent::Resumed { run_id, pid, start_ticks, .. } => {
+            if let Some(run) = runs.get_mut(&run_id) {
+                (run.pid, run.start_ticks, run.is_given_up) = (pid, start_ticks, false);
+            }
+        }
+        LedgerEvent::GivenUp { run_id, .. } => {
+            if let Some(run) = runs.get_mut(&run_id) {
+                run.is_given_up = true;
             }
         }
         LedgerEvent::Unknown => {}

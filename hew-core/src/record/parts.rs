@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::agent::IterationOutcome;
 use crate::exit::Exit;
 use crate::ids::{BranchName, CommitId, IterationId, TaskId, TreeId};
 
@@ -102,6 +103,22 @@ impl TrackerRecord {
         let version = self.version.as_ref().map(|version| format!(" {version}")).unwrap_or_default();
         format!("{}{version} ({})", self.kind, self.why)
     }
+}
+
+/// What an agent's end was taken to mean, before its work was looked at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct VerdictRecord {
+    /// How the iteration is going to end; none: it is done, and its work goes to the run branch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<IterationOutcome>,
+    /// Why, for people.
+    pub reason: String,
+    /// It was said in words (or by a close in the tracker), so that "nothing changed" may close the task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub explicit: bool,
+    /// Somebody else closed or took the task.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub taken: bool,
 }
 
 /// How a gate is marked that was stopped because the run was.

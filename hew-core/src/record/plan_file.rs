@@ -42,6 +42,8 @@ pub struct PlanFile<'a> {
     resumes: Option<&'a str>,
     /// The signal that asks it to end.
     polite_signal: &'static str,
+    /// Folders and files that it may write; null where no sandbox keeps it from others.
+    writes: Option<Vec<Cow<'a, str>>>,
     /// Where each field came from.
     provenance: &'a [Provenance],
 }
@@ -88,6 +90,9 @@ impl<'a> PlanFile<'a> {
             output: plan.output.as_str(),
             resumes: plan.resumes.as_ref().map(|session| session.id.as_str()),
             polite_signal: plan.polite_signal.as_str(),
+            writes: plan.sandbox.as_ref().map(|sandbox| {
+                sandbox.folders.iter().chain(&sandbox.files).map(|path| path.to_string_lossy()).collect()
+            }),
             provenance: &plan.provenance,
         }
     }

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod batch;
+pub mod escapes;
 pub mod iteration;
 pub mod models;
 pub mod moment;
@@ -28,6 +29,7 @@ use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, W
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
 pub use batch::{BatchCounts, BatchView, PlannerView};
+pub use escapes::{EscapesView, ForeignView, OfIteration};
 pub use iteration::{ConflictView, IterationView};
 pub use models::{ModelTotals, Models};
 pub use moment::Moment;
@@ -50,8 +52,10 @@ pub struct RunView {
     pub header: Option<RunHeader>,
     /// Made from the files of a run that has no journal, as older layouts have none: what files don't hold is unknown.
     pub is_from_files: bool,
-    /// How it ended; none while it runs, and for ever if it crashed.
+    /// How it ended; none while it runs, and if it crashed and nobody went on with it.
     pub ending: Option<RunEnding>,
+    /// How often another process went on with it after a crash.
+    pub resumes: u32,
     /// The latest stop that was asked for.
     pub stop: Option<StopView>,
     /// Iterations that were not forgotten.
@@ -94,6 +98,8 @@ pub struct RunView {
     pub settings_changed: BTreeSet<TaskId>,
     /// What is left over in scope.
     pub leftovers: Vec<LeftoverRecord>,
+    /// What changed that agents share with the user.
+    pub escapes: EscapesView,
     /// The first notices.
     pub notices: Vec<NoticeView>,
     /// Number of all notices.
@@ -142,6 +148,11 @@ impl RunView {
     /// Iterations that began and have not ended, in order of their ids.
     pub fn in_flight(&self) -> impl Iterator<Item = &IterationView> {
         self.iterations.values().filter(|iteration| iteration.outcome.is_none())
+    }
+
+    /// Iterations whose work waits on its worker's branch for the end of the run.
+    pub fn stacked(&self) -> impl Iterator<Item = &IterationView> {
+        self.in_flight().filter(|iteration| iteration.phase == Phase::Stacked)
     }
 
     /// Something runs: an agent, the planner, the lane, or what is done with the whole result.
@@ -240,6 +251,7 @@ impl RunView {
         }
         match event {
             JournalEvent::RunStarted { .. } => self.header = header_of(event, moment),
+            JournalEvent::RunResumed { pid, .. } => self.resume(*pid),
             JournalEvent::BaselineStarted { sha } => self.gating_launch = Some(sha.clone()),
             JournalEvent::Baseline { gate } => {
                 self.gating_launch = None;
@@ -251,6 +263,9 @@ impl RunView {
                 self.ready_left = Some(ready_seen.saturating_sub(assignments.len()));
             }
             JournalEvent::Noticed { about, text } => self.note(moment.at, *about, text),
+            JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => {
+                self.escapes.take(event, moment.at);
+            }
             JournalEvent::StopRequested { reason, detail, now } => {
                 let detail = detail.clone();
                 self.stop = Some(StopView { reason: *reason, detail, now: *now, at: moment });
@@ -306,6 +321,19 @@ impl RunView {
         }
     }
 
+    /// Another process goes on: whatever the one before was at is not under way any more, and what it had found out about
+    /// runtimes, or was asked to do, ended with it.
+    fn resume(&mut self, pid: u32) {
+        self.resumes += 1;
+        if let Some(header) = &mut self.header {
+            header.pid = pid;
+        }
+        (self.gating_launch, self.verifying, self.delivering) = (None, None, None);
+        (self.planner, self.stop, self.awaiting_runtime) = (None, None, None);
+        self.runtimes.values_mut().for_each(RuntimeView::asked_afresh);
+        self.iterations.values_mut().for_each(IterationView::lose_agent);
+    }
+
     fn take_batch(&mut self, event: &JournalEvent, moment: Moment) {
         let Some(batch) = BatchView::of(event, moment) else { return };
         self.planner.take_if(|planner| planner.number == batch.number);
@@ -337,9 +365,30 @@ impl RunView {
         if !self.counted.contains_key(&id) || self.iterations.contains_key(&id) {
             self.update_iteration(id, event, moment);
         }
-        if let JournalEvent::IterationEnded { outcome, .. } = event {
-            self.count_end(id, *outcome);
+        match event {
+            JournalEvent::IterationEnded { outcome, .. } => self.count_end(id, *outcome),
+            JournalEvent::Landed { sha, with, .. } => {
+                for other in with {
+                    self.lands_too(*other, sha);
+                }
+            }
+            _ => {}
         }
+    }
+
+    /// Work that landed with another's is part of the same landing.
+    fn lands_too(&mut self, id: IterationId, sha: &CommitId) {
+        let Some(iteration) = self.iterations.get_mut(&id).filter(|it| it.landed_sha.is_none()) else {
+            return;
+        };
+        iteration.landed_sha = Some(sha.clone());
+        self.totals.add_changes(iteration);
+        let Some(task) = iteration.task.clone() else { return };
+        if iteration.changes_settings() {
+            self.settings_changed.insert(task.clone());
+        }
+        self.task_mut(&task).landed_sha = Some(sha.clone());
+        self.note_landed(&task);
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -466,6 +515,7 @@ fn ends_wait(event: &JournalEvent) -> bool {
     matches!(
         event,
         JournalEvent::Queued { .. }
+            | JournalEvent::Stacked { .. }
             | JournalEvent::Landed { .. }
             | JournalEvent::IterationEnded { .. }
             | JournalEvent::Verifying { .. }
@@ -486,6 +536,8 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::RuntimeChanged { iteration, .. }
         | JournalEvent::BudgetPassed { iteration, .. }
         | JournalEvent::Collected { iteration, .. }
+        | JournalEvent::Proving { iteration, .. }
+        | JournalEvent::Stacked { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
         | JournalEvent::Conflicted { iteration, .. }
@@ -493,11 +545,13 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Landed { iteration, .. }
         | JournalEvent::TaskChanged { iteration, .. }
         | JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
+        JournalEvent::Escaped { about, .. } => *about,
         JournalEvent::RunStarted { .. }
         | JournalEvent::Baseline { .. }
         | JournalEvent::Tick { .. }
         | JournalEvent::MadeAhead { .. }
         | JournalEvent::Noticed { .. }
+        | JournalEvent::ForeignChange { .. }
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
@@ -507,6 +561,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Verified { .. }
         | JournalEvent::Delivering { .. }
         | JournalEvent::Delivery { .. }
+        | JournalEvent::RunResumed { .. }
         | JournalEvent::RunEnded { .. } => None,
     }
 }

@@ -10,7 +10,7 @@ mod totals;
 use anstyle::Style;
 use chrono::{DateTime, Utc};
 
-use super::figures::{age_ms, compact, since_ms};
+use super::figures::{age_ms, compact, count, since_ms};
 use super::held;
 use super::style::{FAINT, GOOD, WARN};
 use super::table::cut;
@@ -70,7 +70,7 @@ pub fn work(view: &RunView, signs: &Signs, now: DateTime<Utc>, columns: usize) -
 }
 
 fn worker(view: &RunView, worker: WorkerId, grid: &Grid<'_>) -> String {
-    let is_its = |it: &&IterationView| it.id.worker == worker && !it.phase.is_in_lane();
+    let is_its = |it: &&IterationView| it.id.worker == worker && it.phase.is_with_worker();
     match view.in_flight().filter(is_its).last() {
         Some(iteration) => grid.row(&worker.to_string(), iteration, 0),
         None => grid.nothing(&worker.to_string(), idle(view)),
@@ -83,9 +83,14 @@ fn lane(view: &RunView, grid: &Grid<'_>) -> String {
         view.in_flight().filter(|iteration| iteration.phase.is_in_lane()).collect();
     results.sort_by_key(|iteration| (std::cmp::Reverse(iteration.phase), iteration.number));
     match results.split_first() {
-        None => match whole(view) {
-            Some(words) => Line::new(grid.columns).cell("land", 4, PLAIN).add(words, PLAIN).text(),
-            None => grid.nothing("land", "nothing waits"),
+        None => match (whole(view), view.stacked().count()) {
+            (Some(words), _) => Line::new(grid.columns).cell("land", 4, PLAIN).add(words, PLAIN).text(),
+            (None, 0) => grid.nothing("land", "nothing waits"),
+            (None, stacked) => {
+                let tasks = count(stacked as u64, "task is", "tasks are");
+                let words = format!("{tasks} done and merged at the end of the run");
+                Line::new(grid.columns).cell("land", 4, PLAIN).add(&words, PLAIN).text()
+            }
         },
         Some((first, more)) => grid.row("land", first, more.len()),
     }
@@ -175,7 +180,7 @@ fn style_of(phase: Phase) -> Style {
     match phase {
         Phase::Running => GOOD,
         Phase::Waiting => WARN,
-        Phase::Gating | Phase::Settling => Style::new().bold(),
+        Phase::Proving | Phase::Gating | Phase::Settling => Style::new().bold(),
         _ => PLAIN,
     }
 }

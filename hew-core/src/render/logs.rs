@@ -56,6 +56,7 @@ fn cells_of(row: &IterationRow, with_tokens: bool) -> Vec<Cell> {
         Some(outcome) => (outcome.as_str(), style::of_outcome(outcome)),
         None => (row.phase, FAINT),
     };
+    let what = if row.escapes > 0 { format!("{what} (escape)") } else { what.to_owned() };
     let took = if row.outcome.is_some() { duration_ms(row.duration_ms) } else { "-".to_owned() };
     let mut cells = vec![
         Cell::text(row.id.worker.to_string()),

@@ -1,6 +1,7 @@
 //! One plain line an event, for whoever watches a run.
 
 mod batches;
+mod escapes;
 mod runtimes;
 
 use super::figures::{count, duration_secs, grouped};
@@ -27,6 +28,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             gate.as_deref().unwrap_or("none"),
             tracker.as_ref().map(|tracker| format!(", tasks in {}", tracker.words())).unwrap_or_default()
         ),
+        JournalEvent::RunResumed { ended_processes, .. } => resumed(view, *ended_processes),
         JournalEvent::Baseline { gate } => format!("launch commit: {}", gate_words(gate)),
         JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {
             started(*iteration, task, title, *attempt)
@@ -50,8 +52,15 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         JournalEvent::Gated { iteration, gate, definition_changed } => {
             return gated(view, *iteration, gate, definition_changed);
         }
-        JournalEvent::Landed { iteration, task, sha, .. } => {
-            format!("landed {task} as {}{}", sha.short(), proof(view, *iteration))
+        JournalEvent::Stacked { iteration, task, branch, .. } => {
+            let branch = branch.as_ref().map(|branch| format!(" on {branch}")).unwrap_or_default();
+            format!("done {task}{branch}{}; it lands at the end of the run", proof(view, *iteration))
+        }
+        JournalEvent::Landed { iteration, sha, with, .. } => {
+            let tasks =
+                with.iter().chain([iteration]).filter_map(|id| view.iterations.get(id)?.task.as_ref());
+            let tasks = tasks.map(TaskId::as_str).collect::<Vec<_>>().join(", ");
+            format!("landed {tasks} as {}{}", sha.short(), proof(view, *iteration))
         }
         JournalEvent::TaskChanged { task, change, .. } => return task_changed(task, change),
         JournalEvent::IterationEnded { iteration, outcome, reason, .. } => {
@@ -61,6 +70,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             Some(iteration) => format!("noticed: {iteration}: {text}"),
             None => format!("noticed: {text}"),
         },
+        JournalEvent::Escaped { .. } | JournalEvent::ForeignChange { .. } => escapes::line(event)?,
         JournalEvent::StopRequested { reason, detail, .. } => {
             let what = view.stop.as_ref().map(|stop| stopping::words(view, stop));
             format!("stop ({}): {detail}: {}", reason.as_str(), what.unwrap_or_default())
@@ -87,11 +97,26 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Spawned { .. }
         | JournalEvent::Used { .. }
         | JournalEvent::Collected { .. }
+        | JournalEvent::Proving { .. }
         | JournalEvent::Queued { .. }
         | JournalEvent::Candidate { .. }
         | JournalEvent::Delivering { .. } => return None,
     };
     Some(visible_line(&line))
+}
+
+fn resumed(view: &RunView, ended_processes: usize) -> String {
+    let run = view.run_id().map(ToString::to_string).unwrap_or_default();
+    let open = view.in_flight().count() as u64;
+    let ended = match ended_processes {
+        0 => String::new(),
+        some => format!(", {} of it ended", count(some as u64, "process", "processes")),
+    };
+    format!(
+        "{run} goes on after a crash: {} landed, {} cut off{ended}",
+        view.totals.landed,
+        count(open, "iteration", "iterations")
+    )
 }
 
 fn started(iteration: IterationId, task: &TaskId, title: &str, attempt: u32) -> String {
@@ -174,11 +199,11 @@ fn ended(
     }
     let task = view.iterations.get(&iteration).and_then(|seen| view.tasks.get(seen.task.as_ref()?));
     let parked = task.is_some_and(|task| task.parked.is_some());
+    let is_over =
+        view.stop.is_some() || view.iterations.get(&iteration).is_some_and(|seen| seen.stacked.is_some());
     // Why the gate or the merge failed was told when it did.
     let why = match (outcome, reason) {
-        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _)
-            if !parked && view.stop.is_none() =>
-        {
+        (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) if !parked && !is_over => {
             "; to be tried again on the new tip".to_owned()
         }
         (IterationOutcome::BackpressureFail | IterationOutcome::Conflict, _) | (_, None) => String::new(),

@@ -12,6 +12,7 @@ use super::live::line::Line;
 use super::live::{self, Signs};
 use super::style::{self, BAD, FAINT, HEADING, WARN};
 use super::summary::spent::money;
+use crate::ids::WorkerId;
 use crate::record::RunState;
 use crate::record::view::{IterationView, PlannerView, RunView};
 
@@ -55,7 +56,7 @@ fn page(view: &RunView, seen: Seen<'_>, columns: usize, row_columns: usize) -> V
     let head = line().add(header.run_id.as_str(), HEADING).add("  ", FAINT);
     let mut lines = vec![head.add(seen.state.as_str(), style::of_state(seen.state)).text()];
     lines.extend(facts(view, seen).iter().map(|(name, what)| {
-        let style = if *name == "held" { WARN } else { FAINT };
+        let style = if matches!(*name, "held" | "escapes") { WARN } else { FAINT };
         line().add("  ", FAINT).cell(name, 11, style).add(what, Style::new()).text()
     }));
     if seen.state == RunState::Running {
@@ -83,6 +84,8 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
     let mut facts =
         vec![("landed", landed(view)), ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()))];
+    facts.extend(super::summary::escapes::facts(view));
+    facts.extend(waiting(view).map(|words| ("waiting", words)));
     let spent = view.spent_so_far();
     if spent.usage.total() > 0 {
         let money = money(&spent).map(|money| format!(", {money}")).unwrap_or_default();
@@ -118,6 +121,22 @@ fn landed(view: &RunView) -> String {
         Some(in_scope) => format!("{landed} of {} in scope", count(in_scope as u64, "task", "tasks")),
         None => count(landed as u64, "task", "tasks"),
     }
+}
+
+/// What is done and waits on workers' branches for the end of the run.
+fn waiting(view: &RunView) -> Option<String> {
+    let mut branches: Vec<(WorkerId, u64)> = Vec::new();
+    for iteration in view.stacked() {
+        match branches.last_mut() {
+            Some((worker, tasks)) if *worker == iteration.id.worker => *tasks += 1,
+            _ => branches.push((iteration.id.worker, 1)),
+        }
+    }
+    let all = branches.iter().map(|(_, tasks)| tasks).sum();
+    let each: Vec<String> = branches.iter().map(|(worker, tasks)| format!("{worker}: {tasks}")).collect();
+    let each = each.join(", ");
+    let tasks = count(all, "task is", "tasks are");
+    (all > 0).then(|| format!("{tasks} done on the workers' branches ({each}), to be merged at the end"))
 }
 
 /// Who is asked what is next.

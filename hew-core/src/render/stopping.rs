@@ -56,7 +56,7 @@ fn rest(view: &RunView, stop: &StopView) -> String {
 
 /// Agents that run.
 fn running(view: &RunView) -> u64 {
-    let running = view.in_flight().filter(|iteration| !iteration.phase.is_in_lane()).count();
+    let running = view.in_flight().filter(|iteration| iteration.phase.is_with_worker()).count();
     u64::try_from(running).unwrap_or(u64::MAX)
 }
 

@@ -4,6 +4,7 @@
 //! from which iterations were forgotten. No line is wider than a page unless a name is.
 
 mod effort;
+pub(crate) mod escapes;
 pub mod json;
 mod limits;
 mod models;
@@ -62,6 +63,7 @@ pub fn text(view: &RunView, place: SummaryPlace<'_>) -> String {
         models::table(view),
         models::differing(view),
         limits::runtimes(view),
+        escapes::sections(view),
         notices(view),
     ] {
         out.push_str(&section);

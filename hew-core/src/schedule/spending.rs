@@ -100,6 +100,13 @@ impl Spending {
         Self { limits, ..Self::default() }
     }
 
+    /// The run had spent this before its process died; so many iterations had shown what one takes, and took that.
+    pub fn carry(&mut self, ended: Amount, (shown, shown_sum): (u64, Amount)) {
+        self.ended = self.ended.plus(ended);
+        self.shown += shown;
+        self.shown_sum = self.shown_sum.plus(shown_sum);
+    }
+
     /// Sets aside what an iteration is expected to spend.
     pub fn set_aside(&mut self, id: IterationId) {
         self.running.entry(id).or_default();

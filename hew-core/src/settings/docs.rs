@@ -64,6 +64,11 @@ one line; one with a dot in it stands in quotes in a file (`\"gpt-5.1\" = …`) 
 A price is in US dollars per million tokens: `opus = { input = 15, output = 75, cache_read = 1.5, cache_create = 18.75 }` in a file,
 `15/75/1.5/18.75` elsewhere. Without prices of their own, tokens read from a cache or written to it cost what input costs.
 
+## A section with a value
+
+`loop.sandbox = \"worktree\"` is short for `loop.sandbox.mode = \"worktree\"`, in files, on the command line and as `HEW_LOOP_SANDBOX`. In a file,
+where a name can't be a value and a table at once, it is written out as soon as `loop.sandbox.write` is set beside it; `hew config set` does that.
+
 ## Trust
 
 Keys marked with * run commands or widen what agents may do. In a project's file they take effect once you have trusted them: a

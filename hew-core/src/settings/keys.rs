@@ -21,6 +21,9 @@ pub struct KeySpec {
     pub runs_commands: bool,
 }
 
+/// Short names: what a section's name means where it is given a value.
+pub(super) const SHORT: &[(&str, &str)] = &[("loop.sandbox", "loop.sandbox.mode")];
+
 /// Stands in a key for a name that the user gives.
 pub(super) const ANY_NAME: &str = "<name>";
 
@@ -93,7 +96,12 @@ pub const KEYS: &[KeySpec] = &[
         "30s",
         "How long running iterations may go on after the first INT, TERM or HUP",
     ),
-    key("loop.merge", Kind::Choice(&["task"]), "task", "When work is landed: each task when it is done"),
+    key(
+        "loop.merge",
+        Kind::Choice(&["task", "end"]),
+        "task",
+        "When work is landed: each task when it is done, or each worker's branch once at the end of the run",
+    ),
     key(
         "loop.deliver",
         Kind::Flag,
@@ -105,6 +113,12 @@ pub const KEYS: &[KeySpec] = &[
         Kind::Choice(&["continue", "stop"]),
         "continue",
         "When the last attempt at a task ends with a red gate: go on with other tasks, or stop the run",
+    ),
+    key(
+        "loop.isolation",
+        Kind::Choice(&["worktree", "clone"]),
+        "worktree",
+        "What a worker works in: a `worktree`, which shares stash, settings, hooks and refs with your repository, or a `clone`, where these are its own",
     ),
     key("loop.branch_prefix", Kind::RefPrefix, "loop", "What names of a run's branches begin with"),
     key(
@@ -222,6 +236,18 @@ pub const KEYS: &[KeySpec] = &[
         "A command, run by `sh -c` once in each worktree, the one in which the gate runs included",
     )),
     key("loop.worktree.setup_inputs", Kind::Paths, "", "Files whose change makes the set-up run again"),
+    trusted(key(
+        "loop.sandbox.mode",
+        Kind::Choice(&["off", "worktree", "strict"]),
+        "off",
+        "What programs of a run may write: anything that you may (`off`), or little more than their own clone (`worktree`); `strict` is not available in this version; `loop.sandbox` is short for this key",
+    )),
+    trusted(key(
+        "loop.sandbox.write",
+        Kind::Folders,
+        "",
+        "Folders, such as caches of builds, that programs in a sandbox may write, too",
+    )),
     trusted(key(
         "loop.env.pass",
         Kind::Variables,

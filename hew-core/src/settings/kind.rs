@@ -42,6 +42,8 @@ pub enum Kind {
     RefPrefix,
     /// A folder: absolute, or below the home folder as `~/…`.
     Folder,
+    /// Folders as [`Kind::Folder`] has them.
+    Folders,
     /// Texts.
     List,
     /// Names as [`Kind::Name`] has them.
@@ -86,6 +88,7 @@ impl Kind {
             Self::Name => "a name of letters, digits, - and _".to_owned(),
             Self::RefPrefix => "the first part of a branch name".to_owned(),
             Self::Folder => "an absolute folder, or one below ~/".to_owned(),
+            Self::Folders => "a list of folders, absolute or below ~/".to_owned(),
             Self::List => "a list of texts".to_owned(),
             Self::Names => "a list of names of letters, digits, - and _".to_owned(),
             Self::Paths => "a list of paths inside the project".to_owned(),
@@ -106,7 +109,7 @@ impl Kind {
             Self::Choice(_) => "choice",
             Self::Text | Self::RefPrefix | Self::Name => "text",
             Self::Folder => "folder",
-            Self::List | Self::Names | Self::Paths | Self::Variables => "list",
+            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => "list",
             Self::Map(_) => "map",
         }
     }
@@ -121,10 +124,12 @@ impl Kind {
                 Err(_) => Err(self.bad(format!("`{text}`"), count_spelled_out(text))),
             },
             Self::Usd => self.checked_usd(text, Usd::parse(text.trim()).map_err(|error| error.to_string())),
-            Self::List | Self::Names | Self::Paths | Self::Variables => match text.trim_start() {
-                inline if inline.starts_with('[') => self.read_inline(text),
-                _ => self.checked_list(split_commas(text)),
-            },
+            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => {
+                match text.trim_start() {
+                    inline if inline.starts_with('[') => self.read_inline(text),
+                    _ => self.checked_list(split_commas(text)),
+                }
+            }
             Self::Map(map) => map.read_text(text),
             _ => self.read_scalar(text),
         }
@@ -148,7 +153,10 @@ impl Kind {
             (Self::Usd, DeValue::Integer(_) | DeValue::Float(_)) => {
                 self.checked_usd(&shown(value), toml_amount(value))
             }
-            (Self::List | Self::Names | Self::Paths | Self::Variables, DeValue::Array(items)) => {
+            (
+                Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables,
+                DeValue::Array(items),
+            ) => {
                 let texts: Option<Vec<String>> =
                     items.iter().map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
                 self.checked_list(texts.ok_or_else(wrong_type)?)
@@ -200,7 +208,7 @@ impl Kind {
             Self::Choice(words) if !words.contains(&text) => Err(bad(None)),
             Self::Name if !is_name(text) => Err(bad(None)),
             Self::RefPrefix if !is_ref_prefix(text) => Err(bad(None)),
-            Self::Folder if !(text.starts_with('/') || text.starts_with("~/")) => Err(bad(None)),
+            Self::Folder if !is_folder(text) => Err(bad(None)),
             Self::Text if text.trim().is_empty() => {
                 let (found, wanted) = ("an empty text".to_owned(), "allowed here".to_owned());
                 Err(BadValue { found, wanted, why: None })
@@ -229,6 +237,7 @@ impl Kind {
     fn checked_list(&self, items: Vec<String>) -> Result<Value, BadValue> {
         let fits = |item: &&String| match self {
             Self::Paths => is_inner_path(item),
+            Self::Folders => is_folder(item) && !item.contains('\0'),
             Self::Names => is_name(item),
             Self::Variables => is_variable_name(item.strip_suffix('*').unwrap_or(item)),
             _ => !item.contains('\0'),
@@ -302,6 +311,11 @@ fn is_ref_prefix(text: &str) -> bool {
             && !part.ends_with('.')
             && !part.to_ascii_lowercase().ends_with(".lock")
     })
+}
+
+/// Absolute, or below the home folder.
+fn is_folder(text: &str) -> bool {
+    text.starts_with('/') || text.starts_with("~/")
 }
 
 /// Relative, never above the project and never inside git's own folder.

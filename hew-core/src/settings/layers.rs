@@ -6,9 +6,9 @@ use std::path::Path;
 use toml::de::{DeTable, DeValue};
 
 use super::Origin;
-use super::keys::{KEYS, KeySpec, env_name};
+use super::keys::{KEYS, KeySpec, SHORT, env_name};
 use super::kind::{BadValue, Kind};
-use super::lookup::{Found, canonical, find, keys_of_runtime, suggestion};
+use super::lookup::{Found, canonical, find, keys_of_runtime, long_of, suggestion};
 use super::map_kind::MapKind;
 use super::problem::SettingsProblem;
 use super::value::Value;
@@ -35,6 +35,7 @@ impl Layer {
 
 /// Reads one value that is given as text, for the key or map entry of this name.
 pub fn read_key(key: &str, text: &str, at: &Origin) -> Result<Value, Box<SettingsProblem>> {
+    let key = long_of(key).unwrap_or(key);
     let owned = || key.to_owned();
     let read = match find(key) {
         Found::Key(spec) => spec.kind.read_text(text),
@@ -66,6 +67,15 @@ pub fn read_flags(flags: &[(&str, String, &str)]) -> Layer {
     layer
 }
 
+/// Reads settings that were written down with their origins: key, text, origin.
+pub fn read_frozen(entries: impl IntoIterator<Item = (String, String, Origin)>) -> Layer {
+    let mut layer = Layer::default();
+    for (key, text, origin) in entries {
+        layer.read_text(&key, &text, &origin);
+    }
+    layer
+}
+
 /// Reads the variables that are named after keys; an empty one counts as absent. `below` tells which runtimes exist,
 /// for their names can't be read back from capital letters.
 pub fn read_environment(variables: impl Iterator<Item = (String, String)>, below: &Values) -> Layer {
@@ -88,7 +98,8 @@ fn unknown_variable(name: &str, at: Origin) -> SettingsProblem {
 }
 
 fn key_of_variable(variable: &str, below: &Values) -> Option<String> {
-    let fixed = KEYS.iter().find(|spec| env_name(spec.name) == variable).map(|spec| spec.name.to_owned());
+    let mut names = KEYS.iter().map(|spec| spec.name).chain(SHORT.iter().map(|(short, _)| *short));
+    let fixed = names.find(|name| env_name(name) == variable).map(str::to_owned);
     fixed.or_else(|| {
         let known = below.runtimes().into_iter().find_map(|name| {
             keys_of_runtime(&name).map(|(key, _)| key).find(|key| env_name(key) == variable)
@@ -162,6 +173,9 @@ impl FileReader<'_> {
             (Found::Key(spec), value) => self.take(key, spec.kind.read_toml(value), at),
             (Found::Nothing, DeValue::Table(table)) if !table.is_empty() => self.read_table(key, table),
             (Found::Section, DeValue::Table(table)) => self.read_table(key, table),
+            (Found::Section, value) if long_of(key).is_some() => {
+                self.read_value(long_of(key).unwrap_or(key), value, at);
+            }
             (Found::Section, _) => {
                 let problem = SettingsProblem::Section { at: at.clone(), key: key.to_owned() };
                 self.out.problems.push(problem);

@@ -2,7 +2,7 @@
 //!
 //! What follows the key of a map is one name, dots and all: `loop.prices.gpt-5.1` is the entry `gpt-5.1`.
 
-use super::keys::{ANY_NAME, KEYS, KeySpec, RUNTIME_DEFS};
+use super::keys::{ANY_NAME, KEYS, KeySpec, RUNTIME_DEFS, SHORT};
 use super::kind::{Kind, is_name};
 use super::map_kind::MapKind;
 
@@ -44,10 +44,20 @@ fn fits(part: &str, wanted: &str) -> bool {
     part == wanted || wanted == ANY_NAME && is_name(part)
 }
 
-/// The one way to write a path: an entry by the name under which it is kept (`P0` for `0`), without quotes around it.
+/// The key that a short name stands for, e.g. `loop.sandbox.mode` for `loop.sandbox`.
+pub fn long_of(path: &str) -> Option<&'static str> {
+    SHORT.iter().find(|(short, _)| *short == path).map(|(_, long)| *long)
+}
+
+/// The short name of a key, if it has one.
+pub fn short_of(key: &str) -> Option<&'static str> {
+    SHORT.iter().find(|(_, long)| *long == key).map(|(short, _)| *short)
+}
+
+/// The one way to write a path: a key by its long name, an entry by the name under which it is kept (`P0` for `0`), without quotes around it.
 /// Any other path is left as it is.
 pub fn canonical(path: &str) -> String {
-    let Found::Entry(_, map, name) = find(path) else { return path.to_owned() };
+    let Found::Entry(_, map, name) = find(path) else { return long_of(path).unwrap_or(path).to_owned() };
     let start = &path[..path.len() - name.len()];
     let quoted = |sign| name.strip_prefix(sign).and_then(|name: &str| name.strip_suffix(sign));
     let name = quoted('"').or_else(|| quoted('\'')).unwrap_or(name);
@@ -158,6 +168,7 @@ mod tests {
             ("loop.prices.\"gpt-5.1\"", "loop.prices.gpt-5.1", 3),
             ("loop.runtime_defs.x.models.org/a.b", "loop.runtime_defs.x.models.org/a.b", 5),
             ("loop.jobs", "loop.jobs", 2),
+            ("loop.sandbox", "loop.sandbox.mode", 3),
         ] {
             assert_eq!(canonical(path), own, "{path}");
             assert_eq!(parts(own).len(), nested, "{path}");

@@ -17,6 +17,7 @@ pub mod price;
 pub mod problem;
 pub mod schema;
 pub mod secret;
+pub mod secret_stream;
 pub mod trust;
 pub mod typed;
 pub mod usd;
@@ -68,6 +69,28 @@ impl fmt::Display for Origin {
     }
 }
 
+/// The names of layers that are files.
+const FILE_LAYERS: [&str; 3] = ["user", "project", "HEW_CONFIG"];
+
+impl Origin {
+    /// Reads back what it is shown as.
+    pub fn parse(text: &str) -> Option<Self> {
+        if text == Self::BuiltIn.to_string() {
+            return Some(Self::BuiltIn);
+        }
+        let (word, rest) = text.split_once(' ')?;
+        if let Some(layer) = FILE_LAYERS.into_iter().find(|layer| *layer == word) {
+            let (path, line) = rest.rsplit_once(':')?;
+            return Some(Self::File { layer, path: PathBuf::from(path), line: line.parse().ok()? });
+        }
+        match word {
+            "environment" => Some(Self::Env(rest.to_owned())),
+            "flag" => Some(Self::Flag(rest.to_owned())),
+            _ => None,
+        }
+    }
+}
+
 /// A value with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sourced<T> {
@@ -104,6 +127,8 @@ impl TrackerKind {
 pub enum MergeMode {
     /// Each task when it is done.
     Task,
+    /// Each worker's branch, once, at the end of the run.
+    End,
 }
 
 /// `loop.on_gate_fail`.
@@ -122,6 +147,37 @@ pub enum OnRed {
     Deliver,
     /// The result stays on the run branch, for a person to decide.
     Hold,
+}
+
+/// `loop.isolation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A worktree of the repository: files, index and HEAD are its own.
+    Worktree,
+    /// A clone that borrows the repository's objects: stash, settings, hooks and refs are its own, too.
+    Clone,
+}
+
+/// `loop.sandbox.mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SandboxMode {
+    /// Programs of a run may write what the person may.
+    Off,
+    /// They may write little more than their own clone.
+    Worktree,
+    /// They reach nothing of the network but the runtime's endpoint, besides.
+    Strict,
+}
+
+impl SandboxMode {
+    /// The word that settings have for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Worktree => "worktree",
+            Self::Strict => "strict",
+        }
+    }
 }
 
 /// How a runtime is given its prompt.
@@ -226,6 +282,10 @@ pub struct Settings {
     pub worktree_link: Sourced<Vec<String>>,
     pub worktree_setup: Sourced<Option<String>>,
     pub worktree_setup_inputs: Sourced<Vec<String>>,
+    /// As it was set; [`Settings::is_cloned`] is what counts.
+    pub isolation: Sourced<Isolation>,
+    pub sandbox: Sourced<SandboxMode>,
+    pub sandbox_write: Sourced<Vec<PathBuf>>,
     pub env_pass: Sourced<Vec<String>>,
     pub env_allow_push: Sourced<bool>,
     pub collect_max_bytes: Sourced<u64>,
@@ -233,4 +293,16 @@ pub struct Settings {
     pub transcript_max_bytes: Sourced<u64>,
     pub shell_allow_task_commands: Sourced<bool>,
     pub runtime_defs: BTreeMap<RuntimeName, RuntimeDef>,
+}
+
+impl Settings {
+    /// Workers have clones: they are asked for, or a sandbox needs them.
+    pub fn is_cloned(&self) -> bool {
+        self.isolation.value == Isolation::Clone || self.is_sandboxed()
+    }
+
+    /// Programs of a run are kept from writing.
+    pub fn is_sandboxed(&self) -> bool {
+        self.sandbox.value != SandboxMode::Off
+    }
 }

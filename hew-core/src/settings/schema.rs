@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::keys::{ANY_NAME, KEYS, KeySpec};
+use super::keys::{ANY_NAME, KEYS, KeySpec, SHORT};
 use super::kind::Kind;
 use super::map_kind::MapKind;
 
@@ -50,7 +50,20 @@ pub fn render_config_schema() -> Json {
         }
         child(table, last, || key_schema(spec));
     }
+    for (short, long) in SHORT {
+        allow_short_form(&mut root, short, long);
+    }
     root
+}
+
+/// A section may be the value of one of its keys instead of a table.
+fn allow_short_form(root: &mut Json, short: &str, long: &str) {
+    let place = format!("/properties/{}", short.replace('.', "/properties/"));
+    let value = KEYS.iter().find(|spec| spec.name == long).map(key_schema);
+    if let (Some(section), Some(value)) = (root.pointer_mut(&place), value) {
+        let table = section.take();
+        *section = json!({ "anyOf": [value, table] });
+    }
 }
 
 /// What a table's schema has for a name; made where there is nothing yet.
@@ -87,6 +100,7 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::Name => text(NAME),
         Kind::RefPrefix => text_but(REF_PREFIX, NO_REF_PREFIX),
         Kind::Folder => text(FOLDER),
+        Kind::Folders => list(&text(FOLDER)),
         Kind::List => list(&text(ANY_TEXT)),
         Kind::Names => list(&text(NAME)),
         Kind::Paths => list(&text_but(INNER_PATH, NO_INNER_PATH)),

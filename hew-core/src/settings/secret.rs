@@ -32,12 +32,24 @@ impl SecretValues {
     pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         let is_secret =
             |(name, value): &(String, String)| is_secret_name(name) && value.chars().count() >= SHORTEST;
-        let mut values: Vec<String> =
-            variables.into_iter().filter(is_secret).map(|(_, value)| value).collect();
-        // A value may be the beginning of another: the longer one goes first.
+        Self::longest_first(variables.into_iter().filter(is_secret).map(|(_, value)| value).collect())
+    }
+
+    /// A value may be the beginning of another: the longer one goes first.
+    fn longest_first(mut values: Vec<String>) -> Self {
         values.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
         values.dedup();
         Self(values)
+    }
+
+    /// These and those of more variables.
+    #[must_use]
+    pub fn and(&self, variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::longest_first([self.0.clone(), Self::of(variables).0].concat())
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
     }
 
     /// The text without them.

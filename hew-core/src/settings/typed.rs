@@ -10,7 +10,8 @@ use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
 use super::{
-    MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef, Settings, Sourced, TrackerKind,
+    Isolation, MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef, SandboxMode,
+    Settings, Sourced, TrackerKind,
 };
 use crate::ids::{ModelName, RuntimeName};
 
@@ -39,7 +40,11 @@ fn typed(from: &Reader<'_>) -> Settings {
         stall_timeout: from.duration("loop.stall_timeout"),
         kill_grace: from.duration("loop.kill_grace"),
         stop_grace: from.duration("loop.stop_grace"),
-        merge: from.word("loop.merge", |word| (word == "task").then_some(MergeMode::Task)),
+        merge: from.word("loop.merge", |word| match word {
+            "task" => Some(MergeMode::Task),
+            "end" => Some(MergeMode::End),
+            _ => None,
+        }),
         deliver: from.flag("loop.deliver"),
         on_gate_fail: from.word("loop.on_gate_fail", on_gate_fail),
         branch_prefix: from.word("loop.branch_prefix", |text| Some(text.to_owned())),
@@ -79,6 +84,10 @@ fn typed(from: &Reader<'_>) -> Settings {
         worktree_link: from.list("loop.worktree.link"),
         worktree_setup: from.text("loop.worktree.setup"),
         worktree_setup_inputs: from.list("loop.worktree.setup_inputs"),
+        isolation: from.word("loop.isolation", isolation),
+        sandbox: from.word("loop.sandbox.mode", sandbox_mode),
+        sandbox_write: from
+            .known("loop.sandbox.write", |value| Some(list(value)?.iter().map(PathBuf::from).collect())),
         env_pass: from.list("loop.env.pass"),
         env_allow_push: from.flag("loop.env.allow_push"),
         collect_max_bytes: from.number("loop.collect.max_bytes"),
@@ -111,6 +120,23 @@ fn tracker_kind(word: &str) -> Option<TrackerKind> {
         "auto" => Some(TrackerKind::Auto),
         "bd" => Some(TrackerKind::Bd),
         "embedded" => Some(TrackerKind::Embedded),
+        _ => None,
+    }
+}
+
+fn isolation(word: &str) -> Option<Isolation> {
+    match word {
+        "worktree" => Some(Isolation::Worktree),
+        "clone" => Some(Isolation::Clone),
+        _ => None,
+    }
+}
+
+fn sandbox_mode(word: &str) -> Option<SandboxMode> {
+    match word {
+        "off" => Some(SandboxMode::Off),
+        "worktree" => Some(SandboxMode::Worktree),
+        "strict" => Some(SandboxMode::Strict),
         _ => None,
     }
 }
@@ -258,6 +284,7 @@ mod tests {
             Kind::Choice(words) => return [0, words.len() - 1].map(|place| format!("'{}'", words[place])),
             Kind::Text | Kind::Name | Kind::RefPrefix => ["'seven'", "'eight'"],
             Kind::Folder => ["'/seven'", "'~/eight'"],
+            Kind::Folders => ["['/seven']", "['~/eight']"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
             Kind::Usd => ["7", "8.50"],
             Kind::Percent => ["'7%'", "'8%'"],

@@ -63,9 +63,16 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
     let inspection = match git.inspect_worktree(&request.path)? {
         Inspection::Readable(inspection) => inspection,
         Inspection::Broken(why) => {
-            return Ok(Collected::Kept { reason: format!("the worktree is broken: {why}"), head: None });
+            let reason = format!("the worktree is broken: {why}");
+            return Ok(Collected::Kept { reason, head: keep_recorded_head(git, request)? });
         }
     };
+    let own = git.own_refs(&request.path)?;
+    let is_new = |commit: &&CommitId| **commit != request.base;
+    let commits: Vec<CommitId> =
+        own.iter().map(|(_, commit)| commit).chain([&inspection.head]).filter(is_new).cloned().collect();
+    git.take_over(&request.path, &commits)?;
+    keep_own_refs(git, request, &inspection.head, &own)?;
     keep_own_branch(git, request, &inspection)?;
     if let Some(reason) = why_uncollectable(&inspection, request) {
         git.anchor(&request.anchor, &inspection.head)?;
@@ -78,6 +85,9 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
         inspection.head.clone()
     };
     let committed_leftovers = head != inspection.head;
+    if committed_leftovers {
+        git.take_over(&request.path, std::slice::from_ref(&head))?;
+    }
     let on_base = inspection.head == request.base;
     let work = describe(git, head, committed_leftovers, on_base, &request.base)?;
     git.anchor(&request.anchor, &work.head)?;
@@ -89,6 +99,44 @@ pub fn collect(git: &dyn GitClient, request: &CollectRequest) -> Result<Collecte
         return Ok(Collected::Kept { reason, head: Some(work.head) });
     }
     Ok(Collected::Work(work))
+}
+
+/// Of a worktree that is gone git still has on record where its HEAD was: commits made there are kept.
+fn keep_recorded_head(git: &dyn GitClient, request: &CollectRequest) -> Result<Option<CommitId>, GitError> {
+    let records = git.list_worktrees()?;
+    let head = records.into_iter().find(|entry| entry.path == request.path).and_then(|entry| entry.head);
+    let head = match head {
+        Some(head) => Some(head),
+        None => git.resolve(&request.branch.to_ref())?,
+    };
+    let head = head.filter(|head| *head != request.base);
+    if let Some(head) = &head {
+        git.anchor(&request.anchor, head)?;
+    }
+    Ok(head)
+}
+
+/// What an agent left on other branches of a clone, in its stash or under tags is in no other place.
+fn keep_own_refs(
+    git: &dyn GitClient,
+    request: &CollectRequest,
+    head: &CommitId,
+    own: &[(RefName, CommitId)],
+) -> Result<(), GitError> {
+    let mut number = 0;
+    for (_, commit) in own {
+        // A tag may stand for something else than a commit, which no ancestor is asked for.
+        if commit == head || commit == &request.base || contains(git, head, commit) {
+            continue;
+        }
+        number += 1;
+        git.anchor(&RefName::new(format!("{}-kept-{number}", request.anchor)), commit)?;
+    }
+    Ok(())
+}
+
+fn contains(git: &dyn GitClient, head: &CommitId, commit: &CommitId) -> bool {
+    git.contains_all(head, std::slice::from_ref(commit)).unwrap_or(false)
 }
 
 /// An agent that went to another branch, or detached, may have left commits on its own.
@@ -109,7 +157,8 @@ fn keep_own_branch(
     Ok(())
 }
 
-fn describe(
+/// What a commit is as the work of an iteration with this base; `on_base`: it is known to be its child.
+pub fn describe(
     git: &dyn GitClient,
     head: CommitId,
     committed: bool,

@@ -218,6 +218,13 @@ pub trait GitClient: Send + Sync {
     fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError>;
     /// Makes a worktree. Leftovers of a killed attempt at this very path are cleared first; the branch must be free.
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError>;
+    /// Makes a clone in a worktree's place: it borrows the repository's objects, and its branch, refs, stash, settings
+    /// and hooks are its own. All that is done to worktrees is done to it the same way.
+    fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError>;
+    /// Refs of a clone that the repository does not have at the same commit; a worktree has none of its own.
+    fn own_refs(&self, path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError>;
+    /// Makes commits known to the repository that only a clone may have; a worktree's are known.
+    fn take_over(&self, path: &Path, commits: &[CommitId]) -> Result<(), GitError>;
     /// Makes a detached worktree for merging only: of the commit's files it holds those that say how others are merged
     /// (`.gitattributes`, in every folder). Where files are needed, it is made anew by `add_worktree`.
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError>;

@@ -14,6 +14,12 @@ pub fn worker_branch(prefix: &str, run: &RunId, worker: WorkerId) -> BranchName 
     BranchName::new(format!("{prefix}/{run}/{worker}"))
 }
 
+/// The branch that is checked out in a worker's worktree: its folder is named like it, without the `w`.
+pub fn branch_of_dir(prefix: &str, run: &RunId, worktree: &Path) -> Option<BranchName> {
+    let folder = worktree.file_name()?.to_str()?;
+    Some(BranchName::new(format!("{prefix}/{run}/w{folder}")))
+}
+
 /// `refs/hew/<run>/w<n>/iter-NNN`: keeps an iteration's work, good or bad.
 pub fn anchor(run: &RunId, iteration: IterationId) -> RefName {
     RefName::new(format!("refs/hew/{run}/{}/{}", iteration.worker, iteration.stem()))

@@ -3,7 +3,7 @@
 //! Invariants: the base contains every commit that the task's dependencies landed in this run; a broken worktree is made
 //! again and never mended in place. Copies, links and set-up are the caller's, because they touch files.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::{CleanDepth, GitClient, GitError, WorktreeReset, WorktreeStart};
 use crate::ids::CommitId;
@@ -21,6 +21,8 @@ pub struct PrepareRequest {
     pub exists: bool,
     /// How thoroughly to clean it.
     pub depth: CleanDepth,
+    /// It is a clone.
+    pub is_cloned: bool,
 }
 
 /// What came of preparing.
@@ -48,6 +50,16 @@ pub fn prepare(git: &dyn GitClient, request: &PrepareRequest) -> Result<Prepared
     if request.exists {
         git.remove_worktree(&request.path)?;
     }
-    git.add_worktree(&request.path, &request.start)?;
+    make(git, &request.path, &request.start, request.is_cloned)?;
     Ok(Prepared::Ready { fresh: true })
+}
+
+/// Makes a worker's worktree, or the clone that stands for one.
+pub fn make(
+    git: &dyn GitClient,
+    path: &Path,
+    start: &WorktreeStart,
+    is_cloned: bool,
+) -> Result<(), GitError> {
+    if is_cloned { git.add_clone(path, start) } else { git.add_worktree(path, start) }
 }

@@ -124,7 +124,7 @@ fn keep(reason: String, look: String) -> PruneDecision {
 }
 
 /// A path as one word of a shell's.
-fn quoted(path: &Path) -> String {
+pub fn quoted(path: &Path) -> String {
     let text = path.to_string_lossy();
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@%:,".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

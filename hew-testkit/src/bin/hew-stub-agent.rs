@@ -29,6 +29,8 @@
 //! | `stop-self` | SIGSTOP |
 //! | `child` | a child that hangs, in the agent's group, with its streams |
 //! | `daemon` | a child that hangs in a session of its own, ignores TERM, and holds the streams |
+//! | `orphan PATH` | a daemon whose parent is gone and whose environment is empty; its process id goes to the file |
+//! | `chain PATH` | a process in a session of its own that starts another one like it and ends, as long as the file exists |
 //! | `kill-parent SIGNAL` | a signal to the parent, e.g. `SIGSTOP` |
 //! | `kill-self SIGNAL` | ends by this signal, e.g. `SIGABRT` |
 //! | `record PATH` | argv, env, cwd, standard input, sid and pgid to a JSON file |
@@ -61,6 +63,8 @@ fn main() -> ExitCode {
     match env::args().nth(1).as_deref() {
         Some("--hang") => hang(),
         Some("--daemon") => become_daemon(),
+        Some("--orphan") => return leave_orphan(),
+        Some("--chain") => return go_on_as_another(),
         _ => {}
     }
     let ended = load_script().and_then(|script| run(&script));
@@ -143,6 +147,8 @@ fn live(word: &str, text: &str) -> Result<(), End> {
         "kill-parent" => kill_with(getppid(), text),
         "child" => spawn_self("--hang"),
         "daemon" => spawn_self("--daemon"),
+        "orphan" => leave_orphan_behind(text),
+        "chain" => spawn_link(text),
         _ => Err(bad(format!("unknown step {word}"))),
     }
 }
@@ -254,6 +260,38 @@ fn become_daemon() -> ! {
     let _ = setsid();
     let _ = block(Signal::SIGTERM);
     hang()
+}
+
+/// Its parent has ended when this comes back.
+fn leave_orphan_behind(path: &str) -> Result<(), End> {
+    let ended = env::current_exe().and_then(|own| Command::new(own).args(["--orphan", path]).status());
+    match ended {
+        Ok(status) if status.success() => Ok(()),
+        other => Err(bad(format!("orphan: {other:?}"))),
+    }
+}
+
+fn leave_orphan() -> ExitCode {
+    let path = PathBuf::from(env::args_os().nth(2).unwrap_or_default());
+    let daemon = env::current_exe().and_then(|own| Command::new(own).arg("--daemon").env_clear().spawn());
+    match daemon.and_then(|daemon| fs::write(path, daemon.id().to_string())) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(BAD_SCRIPT),
+    }
+}
+
+fn spawn_link(path: &str) -> Result<(), End> {
+    let started = env::current_exe().and_then(|own| Command::new(own).args(["--chain", path]).spawn());
+    started.map(drop).map_err(|error| bad(format!("chain: {error}")))
+}
+
+fn go_on_as_another() -> ExitCode {
+    let path = env::args().nth(2).unwrap_or_default();
+    let _ = setsid();
+    if Path::new(&path).exists() && spawn_link(&path).is_err() {
+        return ExitCode::from(BAD_SCRIPT);
+    }
+    ExitCode::SUCCESS
 }
 
 /// A signal is blocked rather than handled: no code has to run for it.

@@ -74,6 +74,18 @@ impl GitClient for FakeGit {
         Ok(())
     }
 
+    fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        self.add_worktree(path, start)
+    }
+
+    fn own_refs(&self, _path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        Ok(Vec::new())
+    }
+
+    fn take_over(&self, _path: &Path, _commits: &[CommitId]) -> Result<(), GitError> {
+        Ok(())
+    }
+
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
         self.add_worktree(path, &WorktreeStart { branch: None, commit: commit.clone() })?;
         let is_kept = |path: &str| path.rsplit('/').next() == Some(".gitattributes");

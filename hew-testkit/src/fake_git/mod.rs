@@ -9,7 +9,7 @@ mod answers;
 mod client;
 mod state;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -158,6 +158,42 @@ impl FakeGit {
     /// The message of a commit.
     pub fn message(&self, commit: &CommitId) -> String {
         self.lock().commits.get(commit).map(|found| found.message.clone()).unwrap_or_default()
+    }
+
+    /// Every commit that a ref or the HEAD of a worktree keeps.
+    pub fn kept_commits(&self) -> BTreeSet<CommitId> {
+        let state = self.lock();
+        let heads = state.trees.keys().filter_map(|path| state.head_of(path));
+        state.ancestors_of(state.refs.values().cloned().chain(heads))
+    }
+
+    /// Names of the files of a commit; none if there is no such commit.
+    pub fn names_in(&self, commit: &CommitId) -> Option<Vec<String>> {
+        Some(self.lock().files_of(commit)?.keys().cloned().collect())
+    }
+
+    /// Names of the files that lie in a worktree.
+    pub fn names_present(&self, tree: &Path) -> Vec<String> {
+        let state = self.lock();
+        state.trees.get(tree).map(|found| found.files.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Where a worktree's HEAD is.
+    pub fn head(&self, tree: &Path) -> Option<CommitId> {
+        self.lock().head_of(tree)
+    }
+
+    /// The folders of all worktrees.
+    pub fn trees(&self) -> Vec<PathBuf> {
+        self.lock().trees.keys().cloned().collect()
+    }
+
+    /// Goes to a commit with all files, as an agent does by `reset --hard`.
+    pub fn reset_hard(&self, tree: &Path, commit: &CommitId) {
+        let mut state = self.lock();
+        let files = state.files_of(commit).cloned().expect("the commit exists");
+        state.move_head(tree, commit);
+        state.tree_mut(tree).files = files;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

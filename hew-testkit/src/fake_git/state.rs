@@ -132,14 +132,20 @@ impl State {
 
     /// Every commit reachable from one, itself too.
     pub(super) fn ancestors(&self, of: &CommitId) -> BTreeSet<CommitId> {
+        self.ancestors_of([of.clone()])
+    }
+
+    /// The same for several.
+    pub(super) fn ancestors_of(&self, of: impl IntoIterator<Item = CommitId>) -> BTreeSet<CommitId> {
         let mut found = BTreeSet::new();
-        let mut open = vec![of.clone()];
+        let mut open: Vec<CommitId> = of.into_iter().collect();
         while let Some(commit) = open.pop() {
-            let parents = self.commits.get(&commit).map(|known| known.parents.clone());
-            if let Some(parents) = parents
-                && found.insert(commit)
-            {
-                open.extend(parents);
+            if found.contains(&commit) {
+                continue;
+            }
+            if let Some(known) = self.commits.get(&commit) {
+                open.extend(known.parents.iter().cloned());
+                found.insert(commit);
             }
         }
         found

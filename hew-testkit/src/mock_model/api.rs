@@ -47,6 +47,28 @@ impl Api {
         };
         list(&body["tools"]).filter_map(name).collect()
     }
+
+    /// What tools answered, in order.
+    pub(super) fn tools_answered(self, body: &Value) -> Vec<String> {
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match self {
+            Self::Responses => {
+                let items = list(&body["input"]);
+                let outputs =
+                    items.filter(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_output")));
+                outputs.map(|item| text(&item["output"])).collect()
+            }
+            Self::Messages => {
+                let blocks = list(&body["messages"]).flat_map(|message| list(&message["content"]));
+                let results = blocks.filter(|block| block["type"] == "tool_result");
+                results.map(|block| text(&block["content"])).collect()
+            }
+            Self::Chat => {
+                let messages = list(&body["messages"]).filter(|message| message["role"] == "tool");
+                messages.map(|message| text(&message["content"])).collect()
+            }
+        }
+    }
 }
 
 /// Entries of a list; nothing else has any.

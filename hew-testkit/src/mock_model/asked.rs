@@ -68,4 +68,9 @@ impl Asked {
             body,
         }
     }
+
+    /// What the agent's tools answered so far, as the request repeats it.
+    pub fn tools_answered(&self) -> Vec<String> {
+        Api::at(&self.method, &self.path).map(|api| api.tools_answered(&self.body)).unwrap_or_default()
+    }
 }

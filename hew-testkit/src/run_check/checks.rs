@@ -71,7 +71,18 @@ fn first_parents(repo: &TestRepo, view: &RunView) -> Vec<CommitId> {
 fn worktrees(repo: &TestRepo) -> Vec<PathBuf> {
     let listed = repo.git(&["worktree", "list", "--porcelain"]);
     let paths = listed.lines().filter_map(|line| line.strip_prefix("worktree ")).map(PathBuf::from);
-    paths.filter(|path| path != repo.root()).collect()
+    paths.filter(|path| path != repo.root()).chain(clones(repo)).collect()
+}
+
+/// Clones that stand for worktrees: git knows nothing of them, their git folders stand beside them.
+pub(crate) fn clones(repo: &TestRepo) -> Vec<PathBuf> {
+    let folders =
+        |path: PathBuf| fs::read_dir(path).into_iter().flatten().flatten().map(|entry| entry.path());
+    let of_runs = folders(repo.hew_home().join("wt")).flat_map(folders);
+    of_runs
+        .filter(|path| path.extension().is_some_and(|end| end == "git"))
+        .map(|path| path.with_extension(""))
+        .collect()
 }
 
 fn nothing_is_left_running(repo: &TestRepo, ran: &Ran) {
@@ -127,39 +138,65 @@ fn as_json(text: &str) -> Value {
     value
 }
 
-/// The run branch's first-parent line is the landings in order, each proven, each once; perhaps a merged target after.
+/// The run branch's first-parent line is the landings in order, each proven, each task once; perhaps a merged target after.
+/// A landing is one task's work, or with `--merge end` a worker's branch.
 fn landings_are_the_branch(repo: &TestRepo, ran: &Ran) {
     let header = ran.view.header.as_ref().expect("checked before");
-    let mut landed: Vec<&IterationView> =
-        ran.view.iterations.values().filter(|view| view.landed_sha.is_some()).collect();
-    let place =
-        |view: &IterationView| ran.line.iter().position(|commit| Some(commit) == view.landed_sha.as_ref());
-    landed.sort_by_key(|view| place(view).unwrap_or_else(|| panic!("{} is not on the run branch", view.id)));
-    assert_eq!(u64::try_from(landed.len()).ok(), Some(ran.view.totals.landed), "landings");
+    let mut landings: BTreeMap<usize, Vec<&IterationView>> = BTreeMap::new();
+    for view in ran.view.iterations.values() {
+        let Some(sha) = &view.landed_sha else { continue };
+        let place = ran.line.iter().position(|commit| commit == sha);
+        let place = place.unwrap_or_else(|| panic!("{} is not on the run branch", view.id));
+        landings.entry(place).or_default().push(view);
+    }
+    assert_eq!(u64::try_from(landings.len()).ok(), Some(ran.view.totals.landed), "landings");
     let commits = describe_line(repo, ran);
     let mut tip = header.launch_sha.clone().expect("a journal names it");
     let mut tasks = BTreeSet::new();
-    for (number, view) in landed.iter().enumerate() {
-        let task = view.task.as_ref().expect("what landed has a task");
-        assert_eq!(place(view), Some(number), "place of {task} on the run branch");
-        assert!(tasks.insert(task), "{task} landed twice");
-        let commit = &commits[number];
-        let head = view.head_sha.as_ref().expect("what landed was collected");
-        assert_eq!(commit.parents, format!("{tip} {head}"), "parents of what {task} landed");
-        let trailers = [ran.id(), task.to_string(), view.id.to_string()].map(|value| vec![value]);
-        assert_eq!(commit.trailers, trailers, "Hew-Run, Hew-Task, Hew-Iter of what {task} landed");
-        if header.gate.is_some() {
-            let gate = view.gate.as_ref().unwrap_or_else(|| panic!("{task} landed without a gate"));
-            assert!(gate.is_green() && gate.tampered.is_none(), "the gate of {task} was not green: {gate:?}");
-            assert_eq!(gate.tree_sha.as_str(), commit.tree, "the tree that the gate of {task} ran on");
+    for (number, (place, views)) in landings.iter().enumerate() {
+        assert_eq!(*place, number, "places of landings on the run branch");
+        for view in views {
+            let task = view.task.as_ref().expect("what landed has a task");
+            assert!(tasks.insert(task), "{task} landed twice");
         }
-        tip = view.landed_sha.clone().expect("filtered above");
+        landing_is_proven(header.gate.is_some(), &ran.id(), &tip, &commits[number], views);
+        tip = ran.line[number].clone();
     }
     assert!(
-        ran.line.len() <= landed.len() + 1,
+        ran.line.len() <= landings.len() + 1,
         "somebody else's commits are on the run branch: {:?}",
         ran.line
     );
+}
+
+fn landing_is_proven(
+    is_gated: bool,
+    run: &str,
+    tip: &CommitId,
+    commit: &LineCommit,
+    views: &[&IterationView],
+) {
+    let heads =
+        |view: &&IterationView| format!("{tip} {}", view.head_sha.as_ref().expect("it was collected"));
+    let last = views.iter().rfind(|view| heads(view) == commit.parents);
+    let last = last.unwrap_or_else(|| panic!("{} are the parents of what {views:?} landed", commit.parents));
+    let [of_run, of_task, of_iter] = &commit.trailers;
+    assert_eq!(*of_run, [run], "Hew-Run");
+    let tasks: Vec<String> = views.iter().filter_map(|view| Some(view.task.as_ref()?.to_string())).collect();
+    let iterations: Vec<String> = views.iter().map(|view| view.id.to_string()).collect();
+    // Tasks that changed nothing are named by a branch that they were done on, and land nothing.
+    assert!(tasks.iter().all(|task| of_task.contains(task)), "Hew-Task: {of_task:?} of {tasks:?}");
+    assert!(iterations.iter().all(|id| of_iter.contains(id)), "Hew-Iter: {of_iter:?} of {iterations:?}");
+    let is_branch = views.iter().any(|view| view.stacked.is_some());
+    assert!(is_branch || of_task.len() == 1, "one task lands: {of_task:?}");
+    if is_gated {
+        for view in views {
+            let gate = view.gate.as_ref().unwrap_or_else(|| panic!("{} landed without a gate", view.id));
+            assert!(gate.is_green() && gate.tampered.is_none(), "{} was not green: {gate:?}", view.id);
+        }
+        let tree = last.gate.as_ref().map(|gate| gate.tree_sha.as_str());
+        assert_eq!(tree, Some(commit.tree.as_str()), "the tree that the gate of {} ran on", last.id);
+    }
 }
 
 /// A commit of the run branch as git tells it.
@@ -204,7 +241,12 @@ fn bases_hold_dependencies(ran: &Ran) {
     for view in ran.view.iterations.values() {
         let (task, base) = (view.task.as_ref().expect("it began"), view.base_sha.as_ref().expect("it began"));
         let stands_at = place(base);
-        let is_known = Some(base) == header.launch_sha.as_ref() || stands_at.is_some();
+        let is_of_worker = |other: &IterationView| {
+            let is_below = other.id.worker == view.id.worker && other.id.iter < view.id.iter;
+            is_below && other.stacked.is_some() && other.head_sha.as_ref() == Some(base)
+        };
+        let is_stacked = ran.view.iterations.values().any(is_of_worker);
+        let is_known = Some(base) == header.launch_sha.as_ref() || stands_at.is_some() || is_stacked;
         assert!(is_known, "{} of {task} began at {base}, which is not on the run branch", view.id);
         for on in dependencies(ran, task.as_str()) {
             let wanted = landed.get(&on).copied().flatten();

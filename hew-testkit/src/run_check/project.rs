@@ -21,6 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Project {
     /// The repository.
     pub repo: TestRepo,
+    is_cloned: bool,
 }
 
 impl Project {
@@ -34,14 +35,34 @@ impl Project {
         Self::on(TestRepo::hostile())
     }
 
+    /// The same, in whose runs every worker has a clone.
+    pub fn cloned() -> Self {
+        Self::on_with(TestRepo::hostile(), "isolation = \"clone\"\n")
+    }
+
+    /// A calm one, a hostile one, and one with clones: what is true of a run is true in each.
+    pub fn each() -> [Self; 3] {
+        [Self::new(), Self::hostile(), Self::cloned()]
+    }
+
+    /// Every worker of its runs has a clone.
+    pub fn is_cloned(&self) -> bool {
+        self.is_cloned
+    }
+
     /// One on a repository. Agents get its calm git settings.
     pub fn on(repo: TestRepo) -> Self {
-        let project = Self { repo };
+        Self::on_with(repo, "")
+    }
+
+    /// The same with more keys of `[loop]`, as lines.
+    pub fn on_with(repo: TestRepo, keys: &str) -> Self {
+        let project = Self { repo, is_cloned: keys.contains("clone") };
         let quoted = |path: PathBuf| format!("\"{}\"", path.display());
         let calm = quoted(project.repo.base().join("calm.gitconfig"));
         let stub = quoted(stub_agent::path());
         project.settings(&format!(
-            "[loop]\nruntime = \"shell\"\nkill_grace = \"1s\"\n\
+            "[loop]\nruntime = \"shell\"\nkill_grace = \"1s\"\n{keys}\
              [loop.shell]\nallow_task_commands = true\n\
              [loop.runtime_defs.shell.env]\nGIT_CONFIG_GLOBAL = {calm}\nGIT_CONFIG_SYSTEM = \"/dev/null\"\n\
              [loop.runtime_defs.stub]\ncommand = {stub}\n\

@@ -9,11 +9,12 @@ use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::agent::{RuntimeFailure, SpawnError, SpawnProgress, Spawner, StopRequest};
 use hew_core::engine::event::{
     DeliveredView, ExitView, GatedView, MergeView, PlannedView, PlannerDraft, PlannerEnd, PreparedView,
-    Problem,
+    Problem, ProofView,
 };
-use hew_core::engine::{Effect, Event, LaneJob, PlannerJob, SettleJob, WorkerJob};
+use hew_core::engine::{BranchPart, Effect, Event, LaneJob, PlannerJob, SettleJob, WorkerJob};
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, RuntimeName, TaskId, TreeId, uuid4};
 use hew_core::land::close::{self, Changes};
+use hew_core::land::conflict::conflict_of;
 use hew_core::land::gate::{GateJob, GateProof, GateRunner};
 use hew_core::land::merge_back::{Advance, Candidate};
 use hew_core::land::verify::{self, VerifyRun};
@@ -24,13 +25,13 @@ use hew_core::prompt::{Draft, draft};
 use hew_core::record::event::{DeliveryRecord, TaskChange};
 use hew_core::schedule::batch_plan::NextBatch;
 use hew_core::schedule::batch_plan_parse::parse_next_batch;
-use hew_core::tracker::{BdClient, CONFLICT_OF, ClaimOutcome, Status, Task};
+use hew_core::tracker::{BdClient, ClaimOutcome, Status, Task};
 use hew_core::worktree::FileChange;
 use hew_core::worktree::collect::{Collected, CollectedWork};
 
 use super::attempt::{Advancing, Attempt, GateGoes, Work};
 use super::world::World;
-use super::{Delivers, LAUNCH, Verifies};
+use super::{BranchMerges, Delivers, LAUNCH, Verifies};
 use crate::fake_gate::FakeGate;
 use crate::fake_spawner::FakeSpawner;
 
@@ -128,6 +129,9 @@ impl World {
                 Event::Planned { iteration: id, result: Ok(view) }
             }
             WorkerJob::Run { task, plan } => return self.run_agent(id, &task, &plan),
+            WorkerJob::Prove { task, actor, again, commit, .. } => {
+                Event::Proved { iteration: id, result: self.prove(id, &task, &actor, again, &commit) }
+            }
             WorkerJob::Collect { base, .. } => {
                 Event::Collected { iteration: id, result: Ok(self.collect(id, base)) }
             }
@@ -150,7 +154,8 @@ impl World {
         if !must_contain.iter().all(|commit| self.commits.contains(base, commit)) {
             return Err("the base lacks what a dependency landed".to_owned());
         }
-        Ok(PreparedView { worktree: format!("wt/{}", id.worker), fresh: id.iter == 1 })
+        let branch = BranchName::new(format!("loop/{}/{}", self.run, id.worker));
+        Ok(PreparedView { worktree: format!("wt/{}", id.worker), branch, fresh: id.iter == 1 })
     }
 
     fn run_agent(&mut self, id: IterationId, task: &TaskId, plan: &SpawnPlan) -> Vec<Event> {
@@ -252,15 +257,24 @@ impl World {
     pub(super) fn do_lane(&mut self, job: LaneJob) -> Event {
         match job {
             LaneJob::Baseline { commit } => {
-                Event::BaselineEnded(self.gate(self.baseline, TreeId::new(format!("tree-of-{commit}"))))
+                let tree = TreeId::new(format!("tree-of-{commit}"));
+                Event::BaselineEnded(gate(self.baseline, tree, self.gate_stop))
             }
             LaneJob::Merge { iteration, task, actor, tip, work, .. } => {
                 self.landing = Some(iteration);
                 Event::Merged(self.merge(iteration, &task, &actor, &tip, &work))
             }
-            LaneJob::Gate { iteration, tree, again, .. } => {
-                let goes = self.attempt(iteration).gate(again);
-                Event::Gated(self.gate(goes, tree))
+            LaneJob::MergeBranch { parts, tip, work, .. } => {
+                self.landing = parts.last().map(|part| part.iteration);
+                Event::Merged(self.merge_branch(&parts, &tip, &work))
+            }
+            LaneJob::Gate { iteration, tree, again, is_branch, .. } => {
+                let goes = if is_branch {
+                    self.merges.pop_front().unwrap_or(BranchMerges::Green).gate()
+                } else {
+                    self.attempt(iteration).gate(again)
+                };
+                Event::Gated(gate(goes, tree, self.gate_stop))
             }
             LaneJob::Advance { to, .. } => Event::Advanced(self.advance(&to)),
             LaneJob::Verify { .. } => Event::Verified(self.verify()),
@@ -268,6 +282,9 @@ impl World {
             LaneJob::KeepConflict { task, .. } => {
                 let result = Ok(format!("wt/conflict-{task}"));
                 Event::ConflictKept { task, result }
+            }
+            LaneJob::KeepBranch { place, .. } => {
+                Event::BranchKept { branch: place.branch, result: Ok(place.worktree) }
             }
             LaneJob::CleanUp => Event::CleanedUp(Vec::new()),
         }
@@ -281,11 +298,8 @@ impl World {
         tip: &CommitId,
         work: &CommitId,
     ) -> Result<MergeView, Problem> {
-        let Some(after) = self.tracker.task(&task.id).expect("a fake answers") else {
-            return Ok(MergeView::Taken(format!("{} was deleted", task.id)));
-        };
-        if let Owner::Person(who) = owner_after(&after, actor) {
-            return Ok(MergeView::Taken(format!("{who} closed or took {}", task.id)));
+        if let Some(why) = self.taken(&task.id, actor) {
+            return Ok(MergeView::Taken(why));
         }
         let attempt = self.attempt(id).clone();
         if let Some(problem) = attempt.merge_problem {
@@ -293,27 +307,72 @@ impl World {
         }
         if !attempt.conflicts_in.is_empty() {
             let candidate = Candidate::Conflict(attempt.conflicts_in);
-            return Ok(MergeView::Candidate { candidate, resolves: None });
+            return Ok(MergeView::Candidate { candidate, resolves: Vec::new() });
         }
         let (commit, tree) = self.commits.merge(tip, work);
-        let resolves = task.metadata_text(CONFLICT_OF).map(TaskId::new);
+        let resolves = conflict_of(task).into_iter().map(|of| (id, of)).collect();
         Ok(MergeView::Candidate { candidate: Candidate::Made { commit, tree }, resolves })
     }
 
-    fn gate(&self, goes: GateGoes, tree: TreeId) -> Result<GatedView, Problem> {
-        let is_stopped = self.gate_stop.is_some();
-        let gate = FakeGate::deciding(move |_| goes.run(is_stopped));
-        let job = GateJob {
-            command: "just test".to_owned(),
-            cwd: PathBuf::from("wt/land"),
-            log: PathBuf::from("gate.log"),
-            timeout: Duration::from_secs(60),
-            kill_grace: Duration::from_secs(1),
-            env: Vec::new(),
+    fn merge_branch(
+        &mut self,
+        parts: &[BranchPart],
+        tip: &CommitId,
+        work: &CommitId,
+    ) -> Result<MergeView, Problem> {
+        for BranchPart { iteration, task, actor } in parts {
+            if let Some(why) = self.taken(&task.id, actor) {
+                return Ok(MergeView::PartTaken { iteration: *iteration, why });
+            }
+        }
+        match self.merges.front() {
+            Some(BranchMerges::Problem) => {
+                self.merges.pop_front();
+                return Err("disk full".to_owned());
+            }
+            Some(BranchMerges::Conflict) => {
+                self.merges.pop_front();
+                let candidate = Candidate::Conflict(vec!["a.txt".to_owned()]);
+                return Ok(MergeView::Candidate { candidate, resolves: Vec::new() });
+            }
+            Some(BranchMerges::Green | BranchMerges::Red) | None => {}
+        }
+        let (commit, tree) = self.commits.merge(tip, work);
+        let of = |part: &BranchPart| {
+            conflict_of(&part.task).into_iter().map(|of| (part.iteration, of)).collect::<Vec<_>>()
         };
-        let report = gate.run(&job, &stops(self.gate_stop)).map_err(|error| error.to_string())?;
-        let proof = GateProof { command: job.command, tree, report, flaky: false };
-        Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None })
+        let resolves = parts.iter().flat_map(of).collect();
+        Ok(MergeView::Candidate { candidate: Candidate::Made { commit, tree }, resolves })
+    }
+
+    fn taken(&self, task: &TaskId, actor: &Actor) -> Option<String> {
+        let Some(after) = self.tracker.task(task).expect("a fake answers") else {
+            return Some(format!("{task} was deleted"));
+        };
+        match owner_after(&after, actor) {
+            Owner::Person(who) => Some(format!("{who} closed or took {task}")),
+            Owner::Ours => None,
+        }
+    }
+
+    /// The gate in a worker's own worktree.
+    fn prove(
+        &self,
+        id: IterationId,
+        task: &TaskId,
+        actor: &Actor,
+        again: bool,
+        commit: &CommitId,
+    ) -> Result<ProofView, Problem> {
+        if let Some(why) = self.taken(task, actor) {
+            return Ok(ProofView::Taken(why));
+        }
+        if !self.is_gated {
+            return Ok(ProofView::Ungated);
+        }
+        let stop = self.agent_stops.get(&id.worker).copied();
+        let tree = TreeId::new(format!("tree-of-{commit}"));
+        gate(self.attempt(id).gate(again), tree, stop).map(ProofView::Gated)
     }
 
     fn verify(&mut self) -> Result<VerifyRun, Problem> {
@@ -322,7 +381,7 @@ impl World {
             Some(Verifies::Goes(goes)) => goes,
             None => GateGoes::Green,
         };
-        let GatedView { proof, .. } = self.gate(goes, TreeId::new("tree"))?;
+        let GatedView { proof, .. } = gate(goes, TreeId::new("tree"), self.gate_stop)?;
         let failed_tests = vec!["adds_up".to_owned()];
         Ok(VerifyRun::Ran { command: "all tests".to_owned(), report: proof.report, failed_tests })
     }
@@ -361,6 +420,23 @@ impl World {
     }
 }
 
+fn gate(goes: GateGoes, tree: TreeId, stop: Option<StopRequest>) -> Result<GatedView, Problem> {
+    let is_stopped = stop.is_some();
+    let gate = FakeGate::deciding(move |_| goes.run(is_stopped));
+    let job = GateJob {
+        command: "just test".to_owned(),
+        cwd: PathBuf::from("wt/land"),
+        log: PathBuf::from("gate.log"),
+        timeout: Duration::from_secs(60),
+        kill_grace: Duration::from_secs(1),
+        env: Vec::new(),
+        sandbox: None,
+    };
+    let report = gate.run(&job, &stops(stop)).map_err(|error| error.to_string())?;
+    let proof = GateProof { command: job.command, tree, report, flaky: false };
+    Ok(GatedView { proof, log: "gate.log".to_owned(), tampered: None })
+}
+
 fn plan(
     purpose: Purpose<'_>,
     choice: &RuntimeChoice,
@@ -379,9 +455,11 @@ fn plan(
         git_common_dir: PathBuf::from("git"),
         session: uuid4(0),
         temp: folder.join("tmp"),
+        shared_temp: folder.join("tmp"),
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
+        tracker_folder: None,
         remotes: Vec::new(),
         tracker_env: BTreeMap::new(),
     };

@@ -30,7 +30,7 @@ use hew_core::agent::{FailureClass, RetryAt, RuntimeFailure};
 use hew_core::engine::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 use hew_core::ids::{BranchName, CommitId, RunId, RuntimeName, TaskId};
 use hew_core::schedule::spending::{Amount, SpendingLimits};
-use hew_core::settings::{OnGateFail, OnRed, Settings, Usd, Values, layers};
+use hew_core::settings::{MergeMode, OnGateFail, OnRed, Settings, Usd, Values, layers};
 use hew_core::tracker::record::time_text;
 use hew_core::tracker::{Scope, TaskEditor};
 use serde_json::{Map, Value, json};
@@ -72,6 +72,7 @@ pub struct Scenario {
     verifications: VecDeque<Verifies>,
     remembers: bool,
     deliveries: VecDeque<Delivers>,
+    merges: VecDeque<BranchMerges>,
     runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     planner_calls: VecDeque<PlannerCall>,
     held: BTreeSet<Place>,
@@ -86,6 +87,25 @@ pub(crate) enum Delivers {
     Merged,
     /// A person is needed.
     Refused,
+}
+
+/// How the merge of a worker's branch goes, at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BranchMerges {
+    /// It merges, and the gate is green.
+    Green,
+    /// It merges, and the gate is red.
+    Red,
+    /// It does not merge.
+    Conflict,
+    /// The merge can't be tried.
+    Problem,
+}
+
+impl BranchMerges {
+    fn gate(self) -> GateGoes {
+        if self == Self::Red { GateGoes::Red } else { GateGoes::Green }
+    }
 }
 
 /// How a verification goes.
@@ -133,6 +153,7 @@ impl Scenario {
                 spending: SpendingLimits::default(),
                 stop_grace: Duration::from_secs(30),
             },
+            merge: MergeMode::Task,
             deliver: true,
             watch: false,
             model: None,
@@ -148,6 +169,7 @@ impl Scenario {
             verifications: VecDeque::new(),
             remembers: true,
             deliveries: VecDeque::new(),
+            merges: VecDeque::new(),
             runtime_failures: BTreeMap::new(),
             planner_calls: VecDeque::new(),
             held: BTreeSet::new(),
@@ -344,6 +366,13 @@ impl Scenario {
         let failures = failures.into_iter().map(|failed| failed.map(failure));
         self.runtime_failures.entry(RuntimeName::new(runtime)).or_default().extend(failures);
         self
+    }
+
+    /// Workers' branches are merged at the end of the run, in their order; any more go well.
+    #[must_use]
+    pub fn merging_at_end(mut self, merges: impl IntoIterator<Item = BranchMerges>) -> Self {
+        self.merges.extend(merges);
+        self.with(|config| config.merge = MergeMode::End)
     }
 
     /// The planner is asked, and its next calls go like this; any more answer nothing.

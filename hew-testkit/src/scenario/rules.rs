@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hew_core::engine::{Effect, Event, LaneJob, RunConfig, VerifyPlan, WorkerJob};
+use hew_core::engine::{BranchPart, Effect, Event, LaneJob, RunConfig, VerifyPlan, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
 use hew_core::record::event::{BatchSource, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
@@ -57,6 +57,12 @@ pub(crate) struct Rules {
     /// Workers whose worktree was made ahead, or is being made.
     ahead: BTreeMap<WorkerId, bool>,
     lane: LaneStep,
+    /// Where iterations began, and green work on workers' branches.
+    bases: BTreeMap<IterationId, CommitId>,
+    stacked: BTreeMap<IterationId, CommitId>,
+    /// The worker whose branch was merged last.
+    merged_last: Option<WorkerId>,
+    launch: CommitId,
     verify: Option<VerifyPlan>,
     /// Tips that all tests ran on, in order; and what the latest verification showed of which tip.
     tested: BTreeSet<CommitId>,
@@ -106,6 +112,10 @@ impl Rules {
             uncollected: BTreeSet::new(),
             ahead: BTreeMap::new(),
             lane: LaneStep::Idle,
+            bases: BTreeMap::new(),
+            stacked: BTreeMap::new(),
+            merged_last: None,
+            launch: config.launch.clone(),
             verify: config.verify,
             tested: BTreeSet::new(),
             verified: None,
@@ -123,6 +133,7 @@ impl Rules {
         }
         match event {
             Event::Prepared { iteration, .. }
+            | Event::Proved { iteration, .. }
             | Event::Planned { iteration, .. }
             | Event::Exited { iteration, .. }
             | Event::Collected { iteration, .. } => drop(self.working.remove(&iteration.worker)),
@@ -215,6 +226,11 @@ impl Rules {
                 ensure(self.queued.remove(iteration), || format!("{iteration} did not wait for the lane"))?;
                 (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Merging)
             }
+            LaneJob::MergeBranch { parts, tip, work, .. } => {
+                ensure(*tip == commits.branch, || format!("a merge into {tip}, not into the tip"))?;
+                self.check_branch(parts, work)?;
+                (&[LaneStep::Idle, LaneStep::Merged, LaneStep::Gated], LaneStep::Merging)
+            }
             LaneJob::Gate { .. } => {
                 let signalled = self.stopped == Some(StopReason::Signal);
                 ensure(!signalled, || "a new gate after a signal".to_owned())?;
@@ -242,10 +258,40 @@ impl Rules {
                 let is_whole = self.ahead.values().all(|made| *made);
                 return ensure(is_whole, || "clean-up while a worktree is being made".to_owned());
             }
-            LaneJob::Baseline { .. } | LaneJob::KeepConflict { .. } => return Ok(()),
+            LaneJob::Baseline { .. } | LaneJob::KeepConflict { .. } | LaneJob::KeepBranch { .. } => {
+                return Ok(());
+            }
         };
         ensure(wanted.contains(&self.lane), || format!("{job:?} while the lane is {:?}", self.lane))?;
         self.lane = next;
+        Ok(())
+    }
+
+    /// A worker's branch is merged when nothing runs any more, in the workers' order, and holds what was done on it.
+    fn check_branch(&mut self, parts: &[BranchPart], work: &CommitId) -> Verdict {
+        ensure(self.working.is_empty() && self.claiming.is_empty(), || "a merge before the end".to_owned())?;
+        ensure(self.stopped != Some(StopReason::Signal), || "a merge after a signal".to_owned())?;
+        let worker = parts.first().map(|part| part.iteration.worker);
+        ensure(worker >= self.merged_last, || format!("{worker:?} is merged after {:?}", self.merged_last))?;
+        self.merged_last = worker;
+        for part in parts {
+            let (id, is_open) = (part.iteration, self.open.contains_key(&part.iteration));
+            ensure(is_open && self.stacked.contains_key(&id), || {
+                format!("{id} is merged, and was not green")
+            })?;
+        }
+        let holds = parts.iter().any(|part| self.stacked.get(&part.iteration) == Some(work));
+        ensure(holds, || format!("{work} is merged, and is no work of its branch"))
+    }
+
+    /// Work on a worker's branch stands on what was done there before.
+    fn stacks(&mut self, id: IterationId, from: &CommitId, sha: &CommitId) -> Verdict {
+        let base = self.bases.get(&id);
+        ensure(base == Some(from), || format!("{id} stands on {from}, and began at {base:?}"))?;
+        let below = self.stacked.iter().rev().find(|(below, _)| below.worker == id.worker);
+        let below = below.map_or(&self.launch, |(_, sha)| sha);
+        ensure(from == below, || format!("{id} stands on {from}, its branch is at {below}"))?;
+        self.stacked.insert(id, sha.clone());
         Ok(())
     }
 
@@ -260,7 +306,8 @@ impl Rules {
 
     fn check_record(&mut self, event: &JournalEvent) -> Verdict {
         match event {
-            JournalEvent::IterationStarted { iteration, task, batch, .. } => {
+            JournalEvent::IterationStarted { iteration, task, batch, base_sha, .. } => {
+                self.bases.insert(*iteration, base_sha.clone());
                 let plan = batch.and_then(|number| self.plans.get(&number));
                 let is_named = plan.is_none_or(|plan| plan.contains(task));
                 ensure(is_named, || {
@@ -296,12 +343,17 @@ impl Rules {
             | JournalEvent::RetryPlanned { iteration, .. }
             | JournalEvent::RuntimeChanged { iteration, .. }
             | JournalEvent::Collected { iteration, .. }
+            | JournalEvent::Proving { iteration, .. }
             | JournalEvent::Candidate { iteration, .. }
             | JournalEvent::Conflicted { iteration, .. }
             | JournalEvent::Gated { iteration, .. } => self.is_open(*iteration, event),
-            JournalEvent::Landed { iteration, .. } => {
-                self.landed.insert(*iteration);
+            JournalEvent::Landed { iteration, with, .. } => {
+                self.landed.extend(with.iter().chain([iteration]));
                 self.is_open(*iteration, event)
+            }
+            JournalEvent::Stacked { iteration, from, sha, .. } => {
+                self.is_open(*iteration, event)?;
+                self.stacks(*iteration, from, sha)
             }
             JournalEvent::Queued { iteration } => {
                 self.queued.insert(*iteration);

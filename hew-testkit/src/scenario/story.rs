@@ -7,7 +7,8 @@ use chrono::{DateTime, Utc};
 use hew_core::agent::StopRequest;
 use hew_core::clock::Clock;
 use hew_core::engine::{Effect, LaneJob, WorkerJob};
-use hew_core::ids::{Actor, TaskId};
+use hew_core::escape::Escape;
+use hew_core::ids::{Actor, IterationId, TaskId};
 use hew_core::prompt::FailedAttempt;
 use hew_core::record::event::{RuntimeChange, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
@@ -50,6 +51,31 @@ impl World {
             .filter_map(|event| match event {
                 JournalEvent::IterationEnded { task, outcome, .. } => {
                     Some(format!("{task} {}", outcome.as_str()))
+                }
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Work that came to wait on its worker's branch, in order: `w0 task`.
+    pub fn stacked(&self) -> Vec<String> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::Stacked { iteration, task, .. } => Some(format!("{} {task}", iteration.worker)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    /// Branches that were to be merged, in order: their tasks.
+    pub fn branches(&self) -> Vec<String> {
+        self.effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Lane(LaneJob::MergeBranch { parts, .. }) => {
+                    let tasks: Vec<&str> = parts.iter().map(|part| part.task.id.as_str()).collect();
+                    Some(tasks.join(" "))
                 }
                 _ => None,
             })
@@ -246,6 +272,18 @@ impl World {
             .collect()
     }
 
+    /// What agents changed that is not theirs, with whose doing it was.
+    pub fn escapes(&self) -> Vec<(Option<IterationId>, &Escape)> {
+        self.journal
+            .iter()
+            .filter_map(|event| match event {
+                JournalEvent::Escaped { about, escapes, .. } => Some((about, escapes)),
+                _ => None,
+            })
+            .flat_map(|(about, escapes)| escapes.iter().map(|escape| (*about, escape)))
+            .collect()
+    }
+
     /// What each verification showed: its kind, or why it was skipped.
     pub fn verified(&self) -> Vec<String> {
         self.journal
@@ -348,6 +386,7 @@ fn work_word(job: &WorkerJob) -> &'static str {
         WorkerJob::Prepare { .. } => "prepare",
         WorkerJob::Plan { .. } => "plan",
         WorkerJob::Run { .. } => "run",
+        WorkerJob::Prove { .. } => "prove",
         WorkerJob::Collect { .. } => "collect",
     }
 }
@@ -356,11 +395,13 @@ fn lane_word(job: &LaneJob) -> &'static str {
     match job {
         LaneJob::Baseline { .. } => "baseline",
         LaneJob::Merge { .. } => "merge",
+        LaneJob::MergeBranch { .. } => "merge branch",
         LaneJob::Gate { .. } => "gate",
         LaneJob::Advance { .. } => "advance",
         LaneJob::Verify { .. } => "verify",
         LaneJob::Deliver { .. } => "deliver",
         LaneJob::KeepConflict { .. } => "keep",
+        LaneJob::KeepBranch { .. } => "keep branch",
         LaneJob::CleanUp => "clean up",
     }
 }

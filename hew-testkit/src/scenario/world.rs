@@ -18,7 +18,7 @@ use hew_core::settings::Settings;
 use super::attempt::{Attempt, GateGoes, PlannerCall};
 use super::commits::Commits;
 use super::rules::Rules;
-use super::{Delivers, Scenario, TrackerFaults, Verifies};
+use super::{BranchMerges, Delivers, Scenario, TrackerFaults, Verifies};
 use crate::fake_tracker::FakeTracker;
 use crate::manual_clock::ManualClock;
 
@@ -33,6 +33,8 @@ pub enum Place {
     Agent(TaskId),
     /// The set-up of a task's worktree.
     SetUp(TaskId),
+    /// The gate on a task's work in its worker's worktree (`--merge end`).
+    Proof(TaskId),
     /// Worktrees that are made ahead.
     Ahead,
     /// The planner.
@@ -67,6 +69,8 @@ pub struct World {
     pub(crate) verifications: VecDeque<Verifies>,
     pub(crate) remembers: bool,
     pub(crate) deliveries: VecDeque<Delivers>,
+    pub(crate) merges: VecDeque<BranchMerges>,
+    pub(crate) is_gated: bool,
     pub(crate) runtime_failures: BTreeMap<RuntimeName, VecDeque<Option<RuntimeFailure>>>,
     pub(crate) commits: Commits,
     pub(crate) settings: Arc<Settings>,
@@ -130,6 +134,7 @@ impl World {
             verifications,
             remembers,
             deliveries,
+            merges,
             runtime_failures,
             planner_calls,
             held,
@@ -143,6 +148,8 @@ impl World {
             verifications,
             remembers,
             deliveries,
+            merges,
+            is_gated: config.gate.is_some(),
             runtime_failures,
             commits: Commits::new(config.launch.clone()),
             settings: Arc::clone(&config.settings),
@@ -303,6 +310,7 @@ impl World {
         let place = match job {
             WorkerJob::Prepare { .. } => Place::SetUp(task.clone()),
             WorkerJob::Run { .. } => Place::Agent(task.clone()),
+            WorkerJob::Prove { .. } => Place::Proof(task.clone()),
             WorkerJob::Plan { .. } | WorkerJob::Collect { .. } => return true,
         };
         !self.held.contains(&place) || self.agent_stops.contains_key(&id.worker)

@@ -91,6 +91,14 @@ fn what_others_hold_or_put_off_is_no_failure() {
 }
 
 #[test]
+fn a_claim_of_the_runs_own_that_nobody_works_on_needs_a_person() {
+    let held = json!({ "status": "in_progress", "assignee": "hew/loop-20261120T000000Z-00000007/w0/9" });
+    let mut run = Scenario::new().tasks(&["a"]).task_with("held", &[], &held).start();
+    run.to_end();
+    assert_eq!((run.landed(), run.exit()), (vec!["a"], Some(3)));
+}
+
+#[test]
 fn tasks_parked_by_earlier_runs_are_taken_up_on_request() {
     let parked = json!({ "labels": ["hew:parked"] });
     let mut left = Scenario::new().task_with("a", &[], &parked).start();

@@ -126,9 +126,12 @@ fn a_meddled_run_branch_is_named_and_not_built_upon() {
         .start();
     run.to_end();
     assert_eq!(run.landed(), ["a", "b"]);
-    let notices = run.notices().join("\n");
-    assert!(notices.contains("to foreign, kept by refs/hew/run/foreign/1; it was put back"), "{notices}");
-    assert!(notices.contains("somebody deleted loop/"), "{notices}");
+    let escapes = run.escapes();
+    let words: Vec<String> = escapes.iter().map(|(_, escape)| escape.words()).collect();
+    assert_eq!(words.len(), 2, "{words:?}");
+    assert!(words[0].contains("to foreign") && words[0].ends_with("it was put back"), "{words:?}");
+    assert!(words[1].contains("is gone"), "{words:?}");
+    assert!(escapes.iter().all(|(about, _)| about.is_none()), "nobody is known to have done it");
 }
 
 #[test]

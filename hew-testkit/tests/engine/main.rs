@@ -5,6 +5,7 @@ mod budgets;
 mod dispatching;
 mod ending;
 mod landing;
+mod merging;
 mod planning;
 mod runtimes;
 mod stopping;

@@ -1,11 +1,14 @@
 //! Files that must survive: private folders, whole-file writes, synced appends.
 
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use hew_core::record::StoreError;
+
+use super::fail_point;
 
 /// An error about a file.
 pub fn store_error(path: &Path, reason: impl std::fmt::Display) -> StoreError {
@@ -29,7 +32,10 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut sibling = tempfile::Builder::new().prefix(".hew-").suffix(".tmp").tempfile_in(folder)?;
     sibling.write_all(content)?;
     sibling.as_file().sync_all()?;
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    fail_point::reach("file", name);
     sibling.persist(path)?;
+    fail_point::reach("renamed", name);
     sync_dir(folder)
 }
 

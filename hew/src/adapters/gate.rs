@@ -9,8 +9,10 @@ use hew_core::agent::text::Tail;
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::land::gate::{GateError, GateJob, GateReport, GateRunner, GateStop};
 use hew_core::plan::PoliteSignal;
+use hew_core::settings::secret::SecretValues;
 
 use super::process::bounded_log::BoundedLog;
+use super::process::left_out::LeftOut;
 use super::process::output::{self, Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, Limits, Supervised, Watcher};
 
@@ -24,12 +26,14 @@ const TAIL_LINES: usize = 60;
 #[derive(Debug, Clone)]
 pub struct ProcessGate {
     shim_program: PathBuf,
+    secrets: SecretValues,
 }
 
 impl ProcessGate {
-    /// `shim_program` is hew's own binary.
-    pub fn new(shim_program: PathBuf) -> Self {
-        Self { shim_program }
+    /// `shim_program` is hew's own binary. The secrets, and those of a gate's own environment, are left out of all that is
+    /// kept.
+    pub fn new(shim_program: PathBuf, secrets: SecretValues) -> Self {
+        Self { shim_program, secrets }
     }
 
     fn launch<'a>(&'a self, job: &'a GateJob) -> Launch<'a> {
@@ -41,6 +45,7 @@ impl ProcessGate {
             stdin: None,
             polite_signal: PoliteSignal::Terminate,
             kill_grace: job.kill_grace,
+            sandbox: job.sandbox.as_ref(),
         }
     }
 }
@@ -56,11 +61,13 @@ impl GateRunner for ProcessGate {
         let supervised = Supervised::start(&self.launch(job), stdout.into(), stderr.into())
             .map_err(|error| failed(error.to_string()))?;
         let (gauge, notices) = Gauge::new();
-        let pump = Pump::start(output, sink, Arc::clone(&gauge));
+        let sink = LeftOut::new(sink, &self.secrets.and(job.env.clone()));
+        let pump = Pump::start(output, sink, Arc::clone(&gauge))
+            .map_err(|error| failed(format!("its output can't be read: {error}")))?;
         let limits = Limits { timeout: job.timeout, stall_timeout: None, stops };
         let ended =
             supervised.watch(&limits, &gauge, &notices, &Watcher { on_growth: &|_| {}, on_look: None });
-        let sink = pump.finish();
+        let sink = pump.finish().finish().map_err(on_log)?;
         if let Some(error) = ended.unkept {
             return Err(on_log(error));
         }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use hew_core::record::StoreError;
 use hew_core::record::ledger::{LedgerEntry, LedgerEvent, LedgerRun, fold};
 
+use super::fail_point;
 use super::files::{create_private_dir, open_append, store_error, sync_dir};
 use super::jsonl;
 
@@ -18,7 +19,9 @@ pub fn path(shared_dir: &Path) -> PathBuf {
 pub fn append(shared_dir: &Path, event: LedgerEvent) -> Result<(), StoreError> {
     let path = path(shared_dir);
     let line = serde_json::to_string(&LedgerEntry::new(event)).map_err(|error| store_error(&path, error))?;
-    append_line(&path, &line).map_err(|error| store_error(&path, error))
+    append_line(&path, &line).map_err(|error| store_error(&path, error))?;
+    fail_point::reach("ledger", "");
+    Ok(())
 }
 
 fn append_line(path: &Path, line: &str) -> io::Result<()> {

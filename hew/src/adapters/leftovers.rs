@@ -11,7 +11,7 @@ use hew_core::ids::{BranchName, CommitId, RunId};
 use hew_core::worktree::prune::{Leftover, LeftoverState};
 use hew_core::worktree::{GitClient, GitError, Inspection, WorktreeEntry};
 
-use super::git::RepoGit;
+use super::git::{RepoGit, clone};
 use super::owner::{self, Owner};
 
 /// The folder of a run's worktrees, of which something is left.
@@ -61,8 +61,15 @@ pub fn find(git: &RepoGit, common_dir: &Path, root: &Path) -> Result<Vec<RunLeft
             recorded.entry(folder).or_default();
         }
     }
-    let found = recorded.into_iter().filter_map(|(folder, entries)| describe(folder, entries, common_dir));
-    Ok(found.collect())
+    let mut found = Vec::new();
+    for (folder, entries) in recorded {
+        let mut left = describe(folder, entries, common_dir);
+        for tree in left.iter_mut().flat_map(|left| &mut left.trees).filter(|tree| tree.entry.is_none()) {
+            tree.entry = git.clone_entry(&tree.path)?;
+        }
+        found.extend(left);
+    }
+    Ok(found)
 }
 
 fn describe(folder: PathBuf, entries: Vec<WorktreeEntry>, common_dir: &Path) -> Option<RunLeftovers> {
@@ -76,7 +83,9 @@ fn describe(folder: PathBuf, entries: Vec<WorktreeEntry>, common_dir: &Path) -> 
         return None;
     }
     let mut trees: BTreeMap<PathBuf, Option<WorktreeEntry>> = BTreeMap::new();
-    trees.extend(folders_in(&folder).into_iter().filter(|path| !is_passing(path)).map(|path| (path, None)));
+    // The git folder of a clone stands for it, even where the clone's own folder is gone.
+    let folders = folders_in(&folder).into_iter().filter(|path| !is_passing(path));
+    trees.extend(folders.map(|path| (clone::folder_of(&path).unwrap_or(path), None)));
     trees.extend(entries.into_iter().map(|entry| (entry.path.clone(), Some(entry))));
     let trees = trees.into_iter().map(|(path, entry)| LeftTree { path, entry }).collect();
     Some(RunLeftovers { run, folder, owner, trees })
@@ -84,7 +93,7 @@ fn describe(folder: PathBuf, entries: Vec<WorktreeEntry>, common_dir: &Path) -> 
 
 /// Looks into one of them, so that it can be decided upon.
 pub fn look(git: &RepoGit, run: &RunId, tree: &LeftTree, run_is_over: bool) -> Result<Leftover, GitError> {
-    let is_kept = |head: &CommitId| git.is_kept(head, None);
+    let is_kept = |head: &CommitId| git.is_kept_at(&tree.path, head);
     let state = if fs::symlink_metadata(&tree.path).is_err() {
         let head = tree.head().cloned();
         let is_kept = head.as_ref().map_or(Ok(false), is_kept)?;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use hew_core::worktree::GitError;
 
+use super::git::clone;
 use super::git::run::{GitAnswer, GitCall};
 use crate::failure::Failure;
 
@@ -98,6 +99,13 @@ fn ask_git(here: &Path) -> Result<GitAnswer, Failure> {
     ask_where(here).map_err(|error| git_missing(&error))
 }
 
+/// What git says of its version; a failure where it is too old, or not there.
+pub fn git_version() -> Result<String, Failure> {
+    let answer = GitCall::new(Path::new("/")).arg("version").run().map_err(|error| git_missing(&error))?;
+    refuse_old_git(&answer)?;
+    Ok(String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+}
+
 /// Git looked in the folder and all above it. Of a link to a git folder that is gone it says `not a git repository: …`.
 fn is_outside(answer: &GitAnswer) -> bool {
     !answer.exit.is_success() && answer.words().contains("not a git repository (or any")
@@ -118,6 +126,10 @@ impl Place {
             return Err(odd_path(here, "has a line break in it"));
         };
         let (common_dir, git_dir) = (real_path(common_dir)?, real_path(git_dir)?);
+        // An agent's clone belongs to the project that it was made from.
+        if let Some(origin) = clone::origin_of(&common_dir) {
+            return Ok(Self { root: real_path(root)?, is_main: false, common_dir: real_path(origin)? });
+        }
         Ok(Self { root: real_path(root)?, is_main: common_dir == git_dir, common_dir })
     }
 

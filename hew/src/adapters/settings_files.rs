@@ -56,6 +56,8 @@ pub fn typed(values: &Values) -> Result<Settings, Failure> {
     if let Some(root) = settings.worktree_root.value.take() {
         settings.worktree_root.value = Some(below_home(root)?);
     }
+    let folders = std::mem::take(&mut settings.sandbox_write.value);
+    settings.sandbox_write.value = folders.into_iter().map(below_home).collect::<Result<_, _>>()?;
     Ok(settings)
 }
 

@@ -1,4 +1,4 @@
-//! INT, TERM and HUP as events.
+//! INT, TERM and HUP as events. A terminal closes once: only the first HUP is a request.
 
 use std::thread;
 
@@ -14,13 +14,11 @@ use signal_hook::low_level::emulate_default_handler;
 pub fn forward(events: Sender<Event>) -> std::io::Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
     thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut is_hung_up = false;
         for signal in signals.forever() {
-            let request = Event::StopRequested {
-                reason: StopReason::Signal,
-                detail: name(signal).to_owned(),
-                now: false,
-                signal: Some(signal),
-            };
+            // A terminal that closes says so more than once: its shell does, and the system when the shell has ended.
+            let is_repeated = signal == SIGHUP && std::mem::replace(&mut is_hung_up, true);
+            let request = if is_repeated { Event::Woke } else { stop_by(signal) };
             if events.send(request).is_err() {
                 // What can't be done as the signal asks is left undone: it can be sent once more.
                 let _ = emulate_default_handler(signal);
@@ -28,6 +26,15 @@ pub fn forward(events: Sender<Event>) -> std::io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+fn stop_by(signal: i32) -> Event {
+    Event::StopRequested {
+        reason: StopReason::Signal,
+        detail: name(signal).to_owned(),
+        now: false,
+        signal: Some(signal),
+    }
 }
 
 fn name(signal: i32) -> &'static str {

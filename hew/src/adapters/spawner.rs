@@ -14,12 +14,16 @@ use hew_core::agent::{
 };
 use hew_core::plan::{AgentStdin, SpawnPlan};
 use hew_core::settings::OutputForm;
+use hew_core::settings::secret::SecretValues;
+use hew_core::settings::secret_stream;
 use nix::fcntl::OFlag;
 
 use super::process::bounded_log::BoundedLog;
+use super::process::left_out::LeftOut;
 use super::process::output::{self, Gauge, Pump, Sign, Sink};
 use super::process::{Ended, Launch, LaunchError, Limits, Supervised, Watcher};
 use super::session_file::SessionFile;
+use super::store::write_private;
 
 mod kept;
 mod watched;
@@ -36,12 +40,14 @@ const MAX_OUTCOME: u64 = 64 * 1024;
 #[derive(Debug, Clone)]
 pub struct ProcessSpawner {
     shim_program: PathBuf,
+    secrets: SecretValues,
 }
 
 impl ProcessSpawner {
-    /// `shim_program` is hew's own binary.
-    pub fn new(shim_program: PathBuf) -> Self {
-        Self { shim_program }
+    /// `shim_program` is hew's own binary. The secrets, and those of an agent's own environment, are left out of all that
+    /// is kept.
+    pub fn new(shim_program: PathBuf, secrets: SecretValues) -> Self {
+        Self { shim_program, secrets }
     }
 
     fn start(&self, plan: &SpawnPlan, stdout: Stdio, stderr: Stdio) -> Result<Supervised, SpawnError> {
@@ -56,6 +62,7 @@ impl ProcessSpawner {
             },
             polite_signal: plan.polite_signal,
             kill_grace: plan.limits.kill_grace,
+            sandbox: plan.sandbox.as_ref(),
         };
         let program = plan.argv.first().cloned().unwrap_or_default();
         Supervised::start(&launch, stdout, stderr).map_err(|error| match error {
@@ -88,8 +95,15 @@ impl Spawner for ProcessSpawner {
         let (gauge, notices) = Gauge::new();
         progress(SpawnProgress::Started { pid: supervised.pid, start_ticks: supervised.start_ticks });
         let use_of_tokens = stdout_sink.reader().map(|reader| Watched::new(session, reader, progress));
-        let stdout = Pump::start(stdout, stdout_sink, Arc::clone(&gauge));
-        let stderr = Pump::start(stderr, stderr_sink, Arc::clone(&gauge));
+        let secrets = self.secrets.and(plan.env.clone());
+        let unread = |error: io::Error| SpawnError::Failed {
+            program: plan.argv.first().cloned().unwrap_or_default(),
+            reason: format!("its output can't be read: {error}"),
+        };
+        let stdout =
+            Pump::start(stdout, LeftOut::new(stdout_sink, &secrets), Arc::clone(&gauge)).map_err(unread)?;
+        let stderr =
+            Pump::start(stderr, LeftOut::new(stderr_sink, &secrets), Arc::clone(&gauge)).map_err(unread)?;
         let limits =
             Limits { timeout: plan.limits.timeout, stall_timeout: Some(plan.limits.stall_timeout), stops };
         let look = || use_of_tokens.iter().for_each(Watched::look);
@@ -98,11 +112,12 @@ impl Spawner for ProcessSpawner {
             on_look: use_of_tokens.is_some().then_some(&look),
         };
         let ended = supervised.watch(&limits, &gauge, &notices, &watcher);
-        let (stdout, stderr) = (stdout.finish(), stderr.finish());
+        let stdout = stdout.finish().finish().map_err(|error| file_error(&plan.files.transcript, &error));
+        let stderr = stderr.finish().finish().map_err(|error| file_error(&plan.files.stderr_log, &error));
         if let Some(watched) = use_of_tokens {
             watched.look_for_the_last_time();
         }
-        report(plan, ended, stdout, stderr, gauge.bytes())
+        report(plan, ended, stdout?, stderr?, &secrets, gauge.bytes())
     }
 }
 
@@ -112,6 +127,7 @@ fn report(
     ended: Ended,
     stdout: StdoutSink,
     stderr: StderrSink,
+    secrets: &SecretValues,
     output_bytes: u64,
 ) -> Result<SpawnReport, SpawnError> {
     if let Some(error) = &ended.unkept {
@@ -136,7 +152,7 @@ fn report(
         decisions: findings.decisions,
         deferred: findings.deferred,
         summary: findings.summary,
-        signal: load_signal(&plan.files.outcome),
+        signal: kept_signal(plan, secrets)?,
         reading,
     })
 }
@@ -158,13 +174,36 @@ fn remove_stale(outcome: &Path) -> Result<(), SpawnError> {
     }
 }
 
-/// What the agent said. A file that can't be read as a signal is never `done`: it is a failed attempt that says why.
-fn load_signal(outcome: &Path) -> Option<AgentSignal> {
-    match read_outcome(outcome) {
+/// What the agent said, kept beside its transcript too where it was said in another folder.
+fn kept_signal(plan: &SpawnPlan, secrets: &SecretValues) -> Result<Option<AgentSignal>, SpawnError> {
+    let signal = load_signal(&plan.files.outcome, secrets);
+    let kept = plan.files.transcript.with_file_name("outcome.json");
+    if let (Some(signal), true) = (&signal, kept != plan.files.outcome) {
+        let text = serde_json::to_string(signal).expect("a signal is a word and a text");
+        write_private(&kept, text.as_bytes())
+            .map_err(|error| SpawnError::File { path: kept.clone(), reason: error.to_string() })?;
+    }
+    Ok(signal)
+}
+
+/// What the agent said, and its file, without secrets. A file that can't be read as a signal is never `done`: it is a
+/// failed attempt that says why.
+fn load_signal(outcome: &Path, secrets: &SecretValues) -> Option<AgentSignal> {
+    match read_outcome(outcome).and_then(|text| without_secrets(outcome, &text, secrets)) {
         Ok(text) => Some(serde_json::from_str(&text).unwrap_or_else(|error| unreadable(&error))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => Some(unreadable(&error)),
     }
+}
+
+/// The agent's words stay in the run folder: they are written anew where they hold a secret.
+fn without_secrets(outcome: &Path, text: &str, secrets: &SecretValues) -> io::Result<String> {
+    let shown = secret_stream::left_out_of_json(secrets, text);
+    if shown != text {
+        // Not through a link that the agent may have put there.
+        write_private(outcome, shown.as_bytes()).map_err(|error| io::Error::other(error.reason))?;
+    }
+    Ok(shown)
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> AgentSignal {

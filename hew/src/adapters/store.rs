@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use hew_core::ids::RunId;
@@ -14,6 +14,7 @@ use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
+use super::fail_point;
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
 use super::jsonl::{Gaps, JsonLines, cut_torn_line};
 
@@ -52,6 +53,21 @@ impl RunFolder {
         &self.dir
     }
 
+    /// Ends here, where a test wants that, with all lines on disk, or with the last one, which begins at `start`, torn.
+    fn fail_where_wanted(&mut self, lines: &[u8], start: usize) -> Result<(), StoreError> {
+        let kind = || kind_of(&lines[start..]);
+        let length = if fail_point::is_due("journal", kind) {
+            lines.len()
+        } else if fail_point::is_due("torn", kind) {
+            usize::midpoint(start, lines.len())
+        } else {
+            return Ok(());
+        };
+        let journal = self.journal()?;
+        let _ = journal.write_all(&lines[..length]).and_then(|()| journal.sync_data());
+        fail_point::end()
+    }
+
     fn journal(&mut self) -> Result<&mut File, StoreError> {
         let path = self.dir.join(JOURNAL);
         let journal = match self.journal.take() {
@@ -62,19 +78,28 @@ impl RunFolder {
     }
 }
 
+/// The kind of event that a line of the journal tells of.
+fn kind_of(line: &[u8]) -> &str {
+    let text = std::str::from_utf8(line).unwrap_or_default();
+    text.split("\"kind\":\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default()
+}
+
 impl Store for RunFolder {
     fn append(&mut self, entries: &[JournalEntry]) -> Result<(), StoreError> {
         let mut lines = Vec::with_capacity(entries.len() * 256);
         let path = self.dir.join(JOURNAL);
         for entry in entries {
+            let start = lines.len();
             serde_json::to_writer(&mut lines, entry).map_err(|error| store_error(&path, error))?;
             lines.push(b'\n');
+            self.fail_where_wanted(&lines, start)?;
         }
         let durable = entries.iter().any(|entry| entry.event.must_outlive_power());
         let journal = self.journal()?;
         // On an error a part of the lines may be there: the next append opens the journal anew and cuts it off.
-        let written =
-            journal.write_all(&lines).and_then(|()| if durable { journal.sync_data() } else { Ok(()) });
+        let written = still_there(journal)
+            .and_then(|()| journal.write_all(&lines))
+            .and_then(|()| if durable { journal.sync_data() } else { Ok(()) });
         if written.is_err() {
             self.journal = None;
         }
@@ -102,6 +127,11 @@ pub fn write_private(path: &Path, content: &[u8]) -> Result<(), StoreError> {
     create_private_dir(folder)
         .and_then(|()| write_atomically(path, content))
         .map_err(|error| store_error(path, error))
+}
+
+/// A journal that was deleted with its folder would take every line, and nobody would ever find them.
+fn still_there(journal: &File) -> io::Result<()> {
+    if journal.metadata()?.nlink() > 0 { Ok(()) } else { Err(io::Error::other("it was deleted")) }
 }
 
 /// Opens a journal for appending, makes it if needed, and cuts a torn last line off.

@@ -13,6 +13,10 @@ use nix::unistd::Pid;
 /// How long the streams are read on after the program has ended, where something that it started keeps them open.
 const LEAK_GRACE: Duration = Duration::from_millis(500);
 
+/// How long is read on what has piled up by the time at which the limit is noticed: this process may have stood still
+/// while the program answered and ended.
+const LAST_LOOK: Duration = Duration::from_secs(1);
+
 /// How a child ended, and all that it wrote to its two streams.
 pub(crate) type Ended = (ExitStatus, Vec<u8>, Vec<u8>);
 
@@ -43,17 +47,22 @@ impl Streams {
     /// Reads both to their end and waits for the exit; `None` when the time is up.
     pub(crate) fn drain(mut self, child: &mut Child, limit: Duration) -> std::io::Result<Option<Ended>> {
         let deadline = Instant::now() + limit;
+        let mut last_look = None;
         while self.is_open() {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
+            let now = Instant::now();
+            if now >= deadline && now >= *last_look.get_or_insert(now + LAST_LOOK) {
                 return Ok(None);
             }
+            let left = deadline.saturating_duration_since(now);
             let is_silent = self.read_what_is_there(left.min(LEAK_GRACE))?;
             if self.out_bytes.len().max(self.err_bytes.len()) > self.max_bytes {
                 return Err(std::io::Error::other(format!("it printed more than {} bytes", self.max_bytes)));
             }
             if is_silent && child.try_wait()?.is_some() {
                 break;
+            }
+            if is_silent && last_look.is_some() {
+                return Ok(None);
             }
         }
         Ok(Some((child.wait()?, self.out_bytes, self.err_bytes)))

@@ -9,7 +9,7 @@ use signal_hook::consts::{SIGCONT, SIGTSTP, SIGWINCH};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level::emulate_default_handler;
 
-use super::proc_tree;
+use super::{proc_tree, process};
 
 /// How long whoever draws may take: a terminal that takes no output (Ctrl-S) keeps nobody from ending.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -25,7 +25,7 @@ pub enum TerminalNews {
     Back,
 }
 
-/// Sends news from a thread that lives as long as the process. The signals in `ends` end the process as they would without
+/// Sends news from a thread that lives as long as the process; where nobody draws, nobody need listen. The signals in `ends` end the process as they would without
 /// hew's knowing, after what is drawn is gone.
 pub fn forward(news: Sender<TerminalNews>, ends: &[i32]) -> std::io::Result<()> {
     let watched = [SIGWINCH, SIGTSTP, SIGCONT].iter().chain(ends);
@@ -52,12 +52,23 @@ fn leave(news: &Sender<TerminalNews>, signal: i32) {
     if news.send(TerminalNews::Leaving(answer)).is_ok() {
         let _ = answered.recv_timeout(PATIENCE);
     }
-    if signal == SIGTSTP && !can_be_continued() {
-        let _ = news.send(TerminalNews::Back);
+    if signal == SIGTSTP {
+        if can_be_continued() {
+            stop_with_all_programs();
+        } else {
+            let _ = news.send(TerminalNews::Back);
+        }
         return;
     }
     // What can't be done as the signal asks is left undone: it can be sent once more.
     let _ = emulate_default_handler(signal);
+}
+
+/// Agents and gates stop with the process, and go on when it does: a person who stops a run wants nothing to be spent.
+fn stop_with_all_programs() {
+    process::stand_still();
+    let _ = emulate_default_handler(SIGTSTP);
+    process::go_on();
 }
 
 /// A shell is there that can wake this process again. Where none is, the kernel ignores Ctrl-Z, and so does hew.

@@ -42,6 +42,17 @@ const RUN: &[Code] = &[
     ("70", "a bug in hew, with where its report is"),
     ("128+n", "ended by signal n"),
 ];
+const RESUME: &[Code] = &[
+    ("0", "all done, landed and delivered; or the run was over already"),
+    ("1", "some task failed, was parked or can't start; or there is no such run"),
+    ("2", "bad flags, settings or project state, or a journal that can't be read: nothing was changed"),
+    ("3", "a person is needed: an undelivered result, a conflict, a dirty target"),
+    ("4", "a run holds this project: this one, if it still lives"),
+    ("5", "stopped by a budget, a stop file or a request, with work left"),
+    ("6", "every usable runtime is out of quota, not signed in, or missing"),
+    ("70", "a bug in hew, with where its report is"),
+    ("128+n", "ended by signal n"),
+];
 const DELIVER: &[Code] = &[
     DONE,
     ("1", "there is no such run, or it landed nothing"),
@@ -109,6 +120,16 @@ const EPILOGUES: &[Epilogue] = &[
          is drawn. --json prints each entry of the journal on a line of its own (hew schema events), the\n\
          last one is run_ended; people are told on stderr. Ctrl-C: agents have loop.stop_grace to end,\n\
          what lands later waits for a person; Ctrl-C twice: agents are stopped now.",
+    ),
+    noted(
+        row(
+            "loop resume",
+            &["hew loop resume", "hew loop resume --run-id loop-20261120T193000Z-1a2b3c4d"],
+            RESUME,
+        ),
+        "It goes on with the settings that the run was launched with, under its own id and within what is\n\
+         left of its budgets. What had landed is closed, what was ready to land is landed, and what was cut\n\
+         off is kept by a ref and tried again; that costs a task no attempt.",
     ),
     row(
         "loop deliver",
@@ -227,6 +248,19 @@ that can't be read is named by its number and nothing is changed, unless --skip-
         &[DONE, ("1", "the editor failed"), USAGE, BUG],
     ),
     row("config validate", &["hew config validate"], NEVER_ABSENT),
+    noted(
+        row(
+            "doctor",
+            &["hew doctor", "hew doctor --fix", "hew doctor --json"],
+            &[
+                ("0", "nothing to do, or nothing left to do after --fix"),
+                ("1", "something is to be done; each is listed with why and a command"),
+                ("2", "bad flags"),
+                BUG,
+            ],
+        ),
+        "Without --fix it only looks. Outside of a project it looks at the machine alone.",
+    ),
     noted(
         row(
             "trust",

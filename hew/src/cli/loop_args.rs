@@ -9,6 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 pub enum LoopCommand {
     /// Drain ready tasks with agents in worktrees; land, close and deliver what passes the gate
     Run(Box<RunArgs>),
+    /// Go on with a run whose process is gone
+    Resume(RunSelection),
     /// Bring an undelivered run's branch to its target
     Deliver(RunSelection),
     /// Stop a run: finish what runs, start nothing
@@ -53,6 +55,8 @@ pub enum ScopeArg {
 pub enum MergeArg {
     /// Each task when it is done
     Task,
+    /// Each worker's branch, once, at the end of the run
+    End,
 }
 
 /// Flags of `hew loop run`.
@@ -132,7 +136,7 @@ pub struct RunArgs {
     /// The command of that verification (loop.end_of_run.verify_command; else detected)
     #[arg(long, value_name = "CMD")]
     pub verify_command: Option<String>,
-    /// When work is landed (loop.merge)
+    /// When work is landed: each task when it is done, or each worker's branch once at the end of the run (loop.merge)
     #[arg(long, value_name = "WHEN")]
     pub merge: Option<MergeArg>,
     /// Leave the result on the run branch
@@ -144,6 +148,9 @@ pub struct RunArgs {
     /// Tasks parked by earlier runs are eligible again
     #[arg(long)]
     pub retry_parked: bool,
+    /// Begin another run where one has crashed: what that one holds is given back
+    #[arg(long)]
+    pub force_new: bool,
     /// An additional stop file; .stop in the run folder always counts
     #[arg(long, value_name = "PATH")]
     pub stop_file: Option<PathBuf>,

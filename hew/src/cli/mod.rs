@@ -66,6 +66,8 @@ pub enum Command {
     Init(InitArgs),
     /// Trust what this project's settings run: shows it, and remembers it
     Trust(TrustArgs),
+    /// Look for what is wrong, on this machine and in this project, and say what helps
+    Doctor(DoctorArgs),
     /// JSON Schema of a file that hew reads or writes, or of what --json prints
     Schema(SchemaArgs),
     /// Completions for a shell, to be loaded by it
@@ -99,6 +101,14 @@ pub struct TrustArgs {
     /// Show what is not trusted, and trust nothing
     #[arg(long)]
     pub show: bool,
+}
+
+/// Flags of `hew doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Mend what is provably safe: locks that nobody holds, processes and worktrees of runs that are over
+    #[arg(long)]
+    pub fix: bool,
 }
 
 /// Flags of `hew schema`.

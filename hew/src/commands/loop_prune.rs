@@ -2,7 +2,9 @@
 //! looks. What is removed was provably safe a moment before, and its commits are anchored first.
 
 use std::borrow::Cow;
-use std::path::Path;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use hew_core::ids::{BranchName, CommitId, RefName, RunId};
 use hew_core::output::Output;
@@ -51,20 +53,69 @@ impl Output for Leftover<'_> {
 pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
     let wanted = args.run.run_id.as_deref().map(parse_id).transpose()?;
+    let mut tally = Tally::default();
+    let print = |row: &Row<'_>| print(row, ui);
+    let warn = |words: &str| ui.warn(words);
+    each(&context, wanted.as_ref(), args.apply, &mut tally, &Tell { row: &print, warning: &warn })?;
+    tally.tell(args.apply, ui);
+    Ok(if tally.failed > 0 { code::FAILED } else { code::OK })
+}
+
+/// A worktree that a run left, and what became of it: `safe`, `removed`, `kept` or `failed`.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) run: RunId,
+    pub(super) path: PathBuf,
+    pub(super) outcome: &'static str,
+    pub(super) reason: Option<String>,
+    pub(super) look: Option<String>,
+}
+
+/// The same as the command does, for others to tell of.
+pub(super) fn survey(context: &Context, apply: bool) -> Result<Vec<Left>, Failure> {
+    let found = RefCell::new(Vec::new());
+    let take = |row: &Row<'_>| {
+        let (reason, look) = (row.reason.clone(), row.look.clone());
+        let (run, path) = (row.run.clone(), row.tree.path.clone());
+        found.borrow_mut().push(Left { run, path, outcome: row.outcome, reason, look });
+    };
+    each(context, None, apply, &mut Tally::default(), &Tell { row: &take, warning: &|_| {} })?;
+    Ok(found.into_inner())
+}
+
+/// Who is told.
+struct Tell<'a> {
+    row: &'a dyn Fn(&Row<'_>),
+    warning: &'a dyn Fn(&str),
+}
+
+fn each(
+    context: &Context,
+    wanted: Option<&RunId>,
+    apply: bool,
+    tally: &mut Tally,
+    tell: &Tell<'_>,
+) -> Result<(), Failure> {
     let project = &context.project;
     let git = RepoGit::new(&project.common_dir);
     let root = settings_files::worktree_root(&context.settings);
     let (ledger, _) = ledger::read(&project.shared_dir)
         .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
     let found = leftovers::find(&git, &project.common_dir, &root).map_err(|error| unreadable(&error))?;
-    let found = found.into_iter().filter(|left| wanted.as_ref().is_none_or(|run| *run == left.run));
-    let mut tally = Tally::default();
+    let found = found.into_iter().filter(|left| wanted.is_none_or(|run| *run == left.run));
     for left in found {
-        let pruning = Pruning { git: &git, shared_dir: &project.shared_dir, apply: args.apply, ui };
-        pruning.run_folder(&left, &ledger, &mut tally)?;
+        let pruning = Pruning { git: &git, shared_dir: &project.shared_dir, apply, tell };
+        pruning.run_folder(&left, &ledger, tally)?;
     }
-    tally.tell(args.apply, ui);
-    Ok(if tally.failed > 0 { code::FAILED } else { code::OK })
+    Ok(())
+}
+
+fn print(row: &Row<'_>, ui: &Ui) {
+    if ui.is_json() {
+        ui.print_output(&row.leftover());
+    } else {
+        ui.print(&row.to_text());
+    }
 }
 
 fn parse_id(text: &str) -> Result<RunId, Failure> {
@@ -81,7 +132,7 @@ struct Pruning<'a> {
     git: &'a RepoGit,
     shared_dir: &'a Path,
     apply: bool,
-    ui: &'a Ui,
+    tell: &'a Tell<'a>,
 }
 
 /// How many came to what.
@@ -124,7 +175,7 @@ impl Pruning<'_> {
             let row = self.tree(&left.run, tree, is_over);
             tally.count(&row);
             all_gone &= row.outcome == "removed";
-            self.print(&row);
+            (self.tell.row)(&row);
         }
         if self.apply && is_over {
             for folder in leftovers::passing_folders(&left.folder) {
@@ -153,11 +204,16 @@ impl Pruning<'_> {
 
     /// Anchors what only the worktree and its own branch hold, then removes it.
     fn remove(&self, run: &RunId, tree: &LeftTree) -> Result<Option<RefName>, GitError> {
-        let head = match tree.head() {
-            Some(head) if !self.git.is_kept(head, tree.branch())? => Some(head),
-            _ => None,
-        };
-        let anchor = head.map(|head| self.anchor(run, tree, head)).transpose()?;
+        let own = self.git.own_refs(&tree.path)?.into_iter().map(|(_, commit)| commit);
+        let commits: BTreeSet<CommitId> = own.chain(tree.head().cloned()).collect();
+        let commits: Vec<CommitId> = commits.into_iter().collect();
+        self.git.take_over(&tree.path, &commits)?;
+        let mut anchor = None;
+        for commit in &commits {
+            if !self.git.is_kept(commit, tree.branch())? {
+                anchor = Some(self.anchor(run, tree, commit)?);
+            }
+        }
         self.git.remove_worktree(&tree.path)?;
         Ok(anchor)
     }
@@ -179,15 +235,7 @@ impl Pruning<'_> {
 
     fn sweep(&self, folder: &Path) {
         if let Err(error) = discard(folder) {
-            self.ui.warn(&format!("{} could not be removed: {error}", folder.display()));
-        }
-    }
-
-    fn print(&self, row: &Row<'_>) {
-        if self.ui.is_json() {
-            self.ui.print_output(&row.leftover());
-        } else {
-            self.ui.print(&row.to_text());
+            (self.tell.warning)(&format!("{} could not be removed: {error}", folder.display()));
         }
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::past_runs::{self, PastRun};
 use super::{context::Context, loop_graph, named_file};
 use crate::adapters::project::Project;
-use crate::adapters::{host, log_tail};
+use crate::adapters::{log_tail, secrets};
 use crate::cli::loop_args::ReportArgs;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -124,14 +124,15 @@ fn load_log(run: &PastRun, file: String, gaps: &mut Vec<String>) -> Option<LogTa
 /// Values that variables with the name of a secret have here, or are given by settings. A page can be made where settings
 /// can't be read, but a run of before may have been given secrets by them: that is a gap.
 fn load_secrets(project: &Project, gaps: &mut Vec<String>) -> SecretValues {
-    let context = Context::of(project.clone(), &[]).map_err(|failure| {
-        gaps.push(format!(
-            "settings can't be read now, so that secrets which they give to agents are not known and may stand in this page: {failure}"
-        ));
-    });
-    let defs = context.iter().flat_map(|context| context.settings.runtime_defs.values());
-    let given = defs.flat_map(|def| def.env.iter().map(|(name, found)| (name.clone(), found.value.clone())));
-    SecretValues::of(host::environment().into_iter().chain(given))
+    match Context::of(project.clone(), &[]) {
+        Ok(context) => secrets::of(&context.settings),
+        Err(failure) => {
+            gaps.push(format!(
+                "settings can't be read now, so that secrets which they give to agents are not known and may stand in this page: {failure}"
+            ));
+            secrets::of_environment()
+        }
+    }
 }
 
 /// Writes the page to a file; answers its size.

@@ -11,6 +11,7 @@ pub mod config;
 mod config_write;
 pub mod context;
 pub mod demo;
+pub mod doctor;
 pub mod init;
 mod init_template;
 pub mod loop_cancel;
@@ -43,6 +44,7 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Config(command) => config::run(command, ui),
         Command::Init(args) => init::run(&args, ui),
         Command::Trust(args) => trust::run(&args, ui),
+        Command::Doctor(args) => doctor::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Completions(args) => Ok(completions::run(&args, ui)),
         Command::Manpage(args) => manpage::run(&args, ui),
@@ -56,6 +58,7 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
 fn run_loop(command: LoopCommand, ui: &Ui) -> Result<u8, Failure> {
     match command {
         LoopCommand::Run(args) => loop_run::run(&args, ui),
+        LoopCommand::Resume(args) => loop_run::resume(&args, ui),
         LoopCommand::Deliver(args) => loop_deliver::run(&args, ui),
         LoopCommand::Cancel(args) => loop_cancel::run(&args, ui),
         LoopCommand::List(args) => loop_list::run(&args, ui),

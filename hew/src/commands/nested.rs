@@ -58,6 +58,7 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Config(_)
         | Command::Init(_)
         | Command::Trust(_)
+        | Command::Doctor(_)
         | Command::Schema(_)
         | Command::Completions(_)
         | Command::Manpage(_)

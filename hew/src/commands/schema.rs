@@ -21,8 +21,8 @@ use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Exported, Imported, TaskOutput, TreeNode};
 use super::{
-    agent_words, completions, demo, init, loop_cancel, loop_deliver, loop_explain, loop_graph, loop_prune,
-    loop_report, loop_run, manpage, trust,
+    agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_explain, loop_graph,
+    loop_prune, loop_report, loop_run, manpage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -91,6 +91,7 @@ fn outputs() -> Vec<Row> {
         output::<loop_run::DryRun<'_>>("hew loop run --dry-run"),
         output::<loop_explain::Explained<'_>>("hew loop explain"),
         output::<loop_cancel::Cancel<'_>>("hew loop cancel"),
+        output::<loop_run::NotResumed<'_>>("hew loop resume of a run that is over"),
         output::<loop_deliver::Delivered<'_>>("hew loop deliver"),
         output::<SummaryShape>("hew loop summary"),
         output::<StatusJson<'_>>("hew loop status"),
@@ -116,6 +117,7 @@ fn outputs() -> Vec<Row> {
         output::<FileOfSettings<'_>>("a line of hew config path"),
         output::<SettingsValid<'_>>("hew config validate"),
         output::<trust::Trust<'_>>("hew trust"),
+        output::<doctor::Finding>("a line of hew doctor"),
         output::<init::Initialised<'_>>("hew init"),
         output::<demo::Demo<'_>>("the last line of hew demo"),
         output::<agent_words::Recorded<'_>>("hew done, blocked and fail"),

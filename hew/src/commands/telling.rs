@@ -38,20 +38,20 @@ pub(crate) struct Telling {
 }
 
 impl Telling {
-    /// Begins with the first line of the journal: lines for people on stderr, live where that is a terminal, and with
-    /// `--json` the events on stdout.
-    pub(crate) fn start(ui: &Ui, run: &Path) -> std::io::Result<Self> {
+    /// Begins with what the journal has after the entry of this number: lines for people on stderr, live where that is a
+    /// terminal, and with `--json` the events on stdout.
+    pub(crate) fn start(ui: &Ui, run: &Path, told: u64) -> std::io::Result<Self> {
         let mut telling = Self { wakes: Vec::new(), threads: Vec::new() };
         if ui.is_json() {
-            let streamer = Streamer { ui: ui.clone(), journal: Journal::new(run) };
+            let streamer = Streamer { ui: ui.clone(), journal: Journal::new(run), told };
             telling.spawn("events", move |wake| streamer.run(&wake))?;
         }
+        let (sender, drawers) = unbounded();
+        terminal_signals::forward(sender, &[])?;
         if !ui.is_quiet() {
             let (news, screen) = match Stream::Stderr.size() {
                 Some(size) if !ui.is_json() && Stream::Stderr.can_be_drawn_on() => {
-                    let (sender, news) = unbounded();
-                    terminal_signals::forward(sender, &[])?;
-                    (news, Some(Screen::new(Stream::Stderr, size)))
+                    (drawers, Some(Screen::new(Stream::Stderr, size)))
                 }
                 _ => (never(), None),
             };
@@ -60,6 +60,7 @@ impl Telling {
                 journal: Journal::new(run),
                 view: RunView::new(),
                 signs: SignReader::new(run),
+                told,
                 screen,
                 is_away: false,
             };
@@ -119,6 +120,8 @@ impl<T: serde::de::DeserializeOwned> Journal<T> {
 struct Streamer {
     ui: Ui,
     journal: Journal<Map<String, Value>>,
+    /// Entries up to this number were told before.
+    told: u64,
 }
 
 impl Streamer {
@@ -137,6 +140,9 @@ impl Streamer {
 
     fn print_new(&mut self) -> Result<(), StoreError> {
         while let Some(entry) = self.journal.next()? {
+            if entry.get("seq").and_then(Value::as_u64).is_some_and(|seq| seq <= self.told) {
+                continue;
+            }
             self.ui.print_json(&with_schema(entry));
             if !self.ui.is_stdout_open() {
                 return Ok(());
@@ -164,6 +170,8 @@ struct Narrator {
     journal: Journal<JournalEntry>,
     view: RunView,
     signs: SignReader,
+    /// Entries up to this number were told before.
+    told: u64,
     screen: Option<Screen>,
     /// The process has been told to stop: nothing is drawn before it goes on.
     is_away: bool,
@@ -214,10 +222,13 @@ impl Narrator {
         for _ in 0..ROUND {
             let Some(entry) = self.journal.next()? else { return Ok(Round { told, is_whole: true }) };
             self.view.apply(&entry);
-            told.extend(narrate(&entry.event, &self.view));
+            let is_new = entry.seq > self.told;
+            told.extend(narrate(&entry.event, &self.view).filter(|_| is_new));
             match (&entry.event, &self.view.header) {
-                (JournalEvent::RunStarted { .. }, Some(header)) => told.extend(opening(header)),
-                (JournalEvent::Plan { line, .. }, _) if self.ui.is_verbose() => told.push(visible(line)),
+                (JournalEvent::RunStarted { .. }, Some(header)) if is_new => told.extend(opening(header)),
+                (JournalEvent::Plan { line, .. }, _) if is_new && self.ui.is_verbose() => {
+                    told.push(visible(line));
+                }
                 (JournalEvent::IterationEnded { iteration, .. }, _) => self.view.forget_with_task(*iteration),
                 _ => {}
             }

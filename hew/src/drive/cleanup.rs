@@ -7,6 +7,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{GitError, names};
 
 use super::Rig;
+use crate::adapters::git::clone;
 use crate::adapters::owner;
 
 /// Removes worktrees and temporary folders, but for those that a seat or a conflict put aside. Answers what was kept.
@@ -15,12 +16,20 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         return vec![format!("worktrees are kept in {} (--keep-worktrees)", rig.place.worktrees().display())];
     }
     let kept = rig.kept_folders.lock().expect("no thread panics while it holds this").clone();
-    let Ok(entries) = std::fs::read_dir(rig.place.worktrees()) else {
-        return Vec::new();
+    let place = rig.place.worktrees();
+    let entries = match std::fs::read_dir(&place) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+        Err(error) => {
+            return vec![format!("what lies in {} could not be looked at: {error}", place.display())];
+        }
     };
-    let folders: Vec<PathBuf> =
-        entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
-    let (put_aside, doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    // The git folder of a clone goes with it, or stays with it.
+    let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
+    let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
+    // Of a folder that its agent removed git's record is left.
+    doomed.extend(kept.iter().filter(|path| !path.exists()).cloned());
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {
@@ -55,7 +64,8 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
     let tip = rig.git.resolve(&place.run_branch.to_ref())?;
     let checked_out: Vec<BranchName> =
         rig.git.list_worktrees()?.into_iter().filter_map(|entry| entry.branch).collect();
-    let in_use = |branch: &str| checked_out.iter().any(|used| used.as_str() == branch);
+    let shown = rig.kept_branches.lock().expect("no thread panics while it holds this").clone();
+    let in_use = |branch: &str| checked_out.iter().chain(&shown).any(|used| used.as_str() == branch);
     for (name, commit) in rig.git.refs_under(folder)? {
         let is_run_branch = name == place.run_branch.to_ref();
         let landed = || {

@@ -8,16 +8,16 @@ use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
-use hew_core::engine::{Event, LaneJob};
-use hew_core::ids::{Actor, CommitId, IterationId, TaskId, TreeId};
+use hew_core::engine::{BranchPart, Event, LaneJob, WorkPlace};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
-use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
+use hew_core::land::merge_back::{self, Advance, Candidate, CandidateRequest, Keep};
 use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
-use hew_core::worktree::{CleanDepth, WorktreeStart, names};
+use hew_core::worktree::{CleanDepth, WorktreeReset, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
@@ -25,6 +25,7 @@ use super::gating::{GateRun, run_gate, temp_folder};
 use super::seat;
 use super::set_up::{SetUp, SetUpPlace};
 use super::verifying;
+use super::watch::Watch;
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -33,10 +34,10 @@ pub(super) struct Order {
 }
 
 /// Does steps until the run lets go of the channel.
-pub(super) fn run(rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
+pub(super) fn run(rig: &Rig, watch: &Watch, orders: &Receiver<Order>, events: &Sender<Event>) {
     let mut lane = Lane::new(rig);
     for Order { job, stops } in orders {
-        let event = lane.perform(rig, job, &stops);
+        let event = lane.perform(rig, watch, job, &stops);
         super::send(events, event);
     }
 }
@@ -69,15 +70,24 @@ impl Lane {
         }
     }
 
-    fn perform(&mut self, rig: &Rig, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
+    fn perform(&mut self, rig: &Rig, watch: &Watch, job: LaneJob, stops: &Receiver<StopRequest>) -> Event {
         match job {
             LaneJob::Baseline { commit } => Event::BaselineEnded(self.baseline(rig, &commit, stops)),
             LaneJob::Merge { iteration, task, actor, tip, work, attributes_changed } => {
                 self.attributes_changed |= attributes_changed;
                 Event::Merged(self.merge(rig, iteration, &task, &actor, &tip, &work))
             }
-            LaneJob::Gate { iteration, commit, tree, tip, again, definition_changed } => {
-                let log = if again { "gate-again.log" } else { "gate.log" };
+            LaneJob::MergeBranch { branch, parts, tip, work, attributes_changed } => {
+                self.attributes_changed |= attributes_changed;
+                Event::Merged(self.merge_branch(rig, &branch, &parts, &tip, &work))
+            }
+            LaneJob::Gate { iteration, commit, tree, tip, is_branch, again, definition_changed } => {
+                let log = match (is_branch, again) {
+                    (false, false) => "gate.log",
+                    (false, true) => "gate-again.log",
+                    (true, false) => "merge-gate.log",
+                    (true, true) => "merge-gate-again.log",
+                };
                 let log = format!("{}/{log}", iteration_dir(rig.place.jobs, iteration));
                 let candidate = ToProve {
                     commit: &commit,
@@ -87,18 +97,26 @@ impl Lane {
                 };
                 Event::Gated(self.gate(rig, &candidate, log, stops))
             }
-            LaneJob::Advance { from, to } => {
-                let place = &rig.place;
-                let advance = merge_back::advance(&*rig.git, &place.run_branch, &from, &to, &place.run);
-                Event::Advanced(advance.map_err(|error| error.to_string()))
-            }
+            LaneJob::Advance { from, to } => Event::Advanced(advance(rig, watch, &from, &to)),
             LaneJob::Verify { commit } => Event::Verified(self.verify(rig, &commit, stops)),
-            LaneJob::Deliver { tip } => Event::Delivered(self.deliver(rig, &tip, stops)),
+            LaneJob::Deliver { tip } => {
+                watch.settle();
+                let delivered = self.deliver(rig, &tip, stops);
+                watch.forget();
+                Event::Delivered(delivered)
+            }
             LaneJob::KeepConflict { task, work } => {
                 let result = keep_conflict(rig, &task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::CleanUp => Event::CleanedUp(cleanup::clean_up(rig)),
+            LaneJob::KeepBranch { place, work } => {
+                let result = keep_branch(rig, &place, &work);
+                Event::BranchKept { branch: place.branch, result }
+            }
+            LaneJob::CleanUp => {
+                watch.settle();
+                Event::CleanedUp(cleanup::clean_up(rig))
+            }
         }
     }
 
@@ -158,6 +176,43 @@ impl Lane {
         if let Some(why) = taken(rig, &task.id, actor)? {
             return Ok(MergeView::Taken(why));
         }
+        let message = merge_back::message(&task.id, &task.title, &rig.place.run, iteration);
+        let candidate = self.candidate(rig, tip, work, message)?;
+        let resolves = resolved(rig, &candidate, iteration, task)?;
+        Ok(MergeView::Candidate { candidate, resolves })
+    }
+
+    /// The candidate of a whole worker's branch.
+    fn merge_branch(
+        &mut self,
+        rig: &Rig,
+        branch: &BranchName,
+        parts: &[BranchPart],
+        tip: &CommitId,
+        work: &CommitId,
+    ) -> Result<MergeView, String> {
+        for BranchPart { iteration, task, actor } in parts {
+            if let Some(why) = taken(rig, &task.id, actor)? {
+                return Ok(MergeView::PartTaken { iteration: *iteration, why });
+            }
+        }
+        let named = parts.iter().map(|part| (&part.task.id, part.task.title.as_str(), part.iteration));
+        let message = merge_back::branch_message(branch, &rig.place.run, named);
+        let candidate = self.candidate(rig, tip, work, message)?;
+        let mut resolves = Vec::new();
+        for part in parts {
+            resolves.extend(resolved(rig, &candidate, part.iteration, &part.task)?);
+        }
+        Ok(MergeView::Candidate { candidate, resolves })
+    }
+
+    fn candidate(
+        &mut self,
+        rig: &Rig,
+        tip: &CommitId,
+        work: &CommitId,
+        message: String,
+    ) -> Result<Candidate, String> {
         // Without a gate nobody looks at the files, and as long as no landing changed attributes, any tip's are as good.
         let stands = rig.place.gate.is_some() || self.attributes_changed;
         if stands {
@@ -170,20 +225,16 @@ impl Lane {
             lane: self.path.clone(),
             tip: tip.clone(),
             work: work.clone(),
-            message: merge_back::message(&task.id, &task.title, &rig.place.run, iteration),
+            message,
             folders_of_tip: rig.tracker_folders(),
             keep: if stands { Keep::CheckedOut(self.depth) } else { Keep::Held },
         };
         let candidate = merge_back::make_candidate(&*rig.git, &request).map_err(|error| error.to_string())?;
-        let mut resolved = None;
-        if let Candidate::Made { commit, .. } = &candidate {
-            if stands {
-                self.at = Some(commit.clone());
-                self.depth = CleanDepth::Nothing;
-            }
-            resolved = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
+        if let (Candidate::Made { commit, .. }, true) = (&candidate, stands) {
+            self.at = Some(commit.clone());
+            self.depth = CleanDepth::Nothing;
         }
-        Ok(MergeView::Candidate { candidate, resolves: resolved })
+        Ok(candidate)
     }
 
     fn gate(
@@ -197,7 +248,8 @@ impl Lane {
         let ToProve { commit, tree, tip, definition_changed } = *candidate;
         self.depth = CleanDepth::KeepIgnored;
         self.furnish(rig, stops)?;
-        let run = GateRun { gate, lane: &self.path, commit, tree, tip, definition_changed, log };
+        let (worktree, temp) = (self.path.as_path(), &temp_folder(rig)?);
+        let run = GateRun { gate, worktree, temp, commit, tree, tip, definition_changed, log };
         let view = run_gate(rig, &run, stops)?;
         if view.tampered.is_some() {
             // Whatever the gate did there, the next candidate is made on a clean tree.
@@ -265,6 +317,21 @@ impl Lane {
     }
 }
 
+/// Moves the run branch. What somebody else had put there is told to whoever may answer for it; where nobody runs who
+/// could, it is told with the answer.
+fn advance(rig: &Rig, watch: &Watch, from: &CommitId, to: &CommitId) -> Result<Advance, String> {
+    let place = &rig.place;
+    let moved =
+        watch.while_moving(to, || merge_back::advance(&*rig.git, &place.run_branch, from, to, &place.run));
+    let mut moved = moved.map_err(|error| error.to_string())?;
+    if let Some(change) = moved.foreign_change(&place.run_branch, from)
+        && watch.meddled(change)
+    {
+        moved = Advance { meddled: None, restored: false };
+    }
+    Ok(moved)
+}
+
 /// A tree that the gate has to pass.
 #[derive(Clone, Copy)]
 struct ToProve<'a> {
@@ -323,8 +390,20 @@ impl DeliveryLane for Delivering<'_> {
     }
 }
 
+/// Tasks whose conflict a task's work resolves.
+fn resolved(
+    rig: &Rig,
+    candidate: &Candidate,
+    iteration: IterationId,
+    task: &Task,
+) -> Result<Vec<(IterationId, TaskId)>, String> {
+    let Candidate::Made { commit, .. } = candidate else { return Ok(Vec::new()) };
+    let originals = resolves(&*rig.git, task, commit).map_err(|error| error.to_string())?;
+    Ok(originals.into_iter().map(|original| (iteration, original)).collect())
+}
+
 /// Whose the task is, right before its work is landed.
-fn taken(rig: &Rig, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
+pub(super) fn taken(rig: &Rig, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
     let Some(task) = rig.tracker.task(task).map_err(|error| error.to_string())? else {
         return Ok(Some(format!("{task} was deleted")));
     };
@@ -341,4 +420,19 @@ fn keep_conflict(rig: &Rig, task: &TaskId, work: &CommitId) -> Result<String, St
     rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
     rig.keep_folder(path.clone());
     Ok(path.display().to_string())
+}
+
+/// A worker's worktree stays as it is at the last green commit of its branch. The work is safe without it.
+fn keep_branch(rig: &Rig, place: &WorkPlace, work: &CommitId) -> Result<String, String> {
+    let path = PathBuf::from(&place.worktree);
+    let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
+    let reset = rig.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
+    if let WorktreeReset::Broken(_) = reset.map_err(|error| error.to_string())? {
+        rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
+    }
+    // A clone has the branch for itself.
+    rig.git.create_branch(&place.branch, work).map_err(|error| error.to_string())?;
+    rig.keep_folder(path);
+    rig.kept_branches.lock().expect("no thread panics while it holds this").insert(place.branch.clone());
+    Ok(place.worktree.clone())
 }

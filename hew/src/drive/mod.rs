@@ -14,20 +14,27 @@
 //! | `next_batch` | what an agent or the planner says is next |
 //! | `planner` | one thread: the planner's prompt and its call |
 //! | `queue` | one thread: everything that the tracker is asked or told |
+//! | `proving` | the gate on work that stays on its worker's branch |
 //! | `gating` | one run of the gate on one tree |
 //! | `verifying` | the verification at the end |
+//! | `deeds` | what a worker's iteration reached for outside its worktree |
+//! | `watch`, `watcher` | one thread: what agents share with the user, and whose doing a change is |
 //! | `cleanup` | the end of the run's worktrees |
 
 mod cleanup;
+mod deeds;
 mod gating;
 mod lane;
 mod next_batch;
 mod planner;
+mod proving;
 mod queue;
 pub mod rig;
 mod seat;
 mod set_up;
 mod verifying;
+mod watch;
+mod watcher;
 mod worker;
 
 use std::collections::HashMap;
@@ -45,6 +52,7 @@ use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 
 pub(crate) use lane::deliver_once;
 pub use rig::Rig;
+pub(crate) use seat::SHARED_TEMP;
 
 /// Who is told what was written to the journal: the screen, the files made from it.
 pub type OnRecord<'a> = &'a mut dyn FnMut(&[JournalEntry]);
@@ -69,7 +77,7 @@ pub struct Drive<'a> {
 /// stopped, for nobody would have known what came of it. Folders and claims stay as they are.
 pub fn drive(mut run: Drive<'_>) -> Result<RunEnd, StoreError> {
     let (events_in, events) = unbounded();
-    let mut threads = Threads::start(&run.rig, &events_in);
+    let mut threads = Threads::start(&run.rig, run.state.first_tips(), &events_in);
     let result = run.go(&mut threads, &events);
     if result.is_err() {
         threads.stop_all();
@@ -201,18 +209,20 @@ struct Threads {
 }
 
 impl Threads {
-    fn start(rig: &Arc<Rig>, events: &Sender<Event>) -> Self {
+    fn start(rig: &Arc<Rig>, tips: Vec<CommitId>, events: &Sender<Event>) -> Self {
         let mut handles = Vec::new();
+        let watch = start_watch(rig, tips, events, &mut handles);
         let workers = (0..rig.place.jobs)
             .map(|number| {
-                let (rig, events) = (Arc::clone(rig), events.clone());
+                let (rig, events, watch) = (Arc::clone(rig), events.clone(), watch.clone());
                 spawn(&mut handles, &format!("w{number}"), move |orders| {
-                    worker::run(WorkerId(number), &rig, &orders, &events);
+                    worker::run(WorkerId(number), &rig, &watch, &orders, &events);
                 })
             })
             .collect();
         let (lane_rig, lane_events) = (Arc::clone(rig), events.clone());
-        let lane = spawn(&mut handles, "lane", move |orders| lane::run(&lane_rig, &orders, &lane_events));
+        let lane =
+            spawn(&mut handles, "lane", move |orders| lane::run(&lane_rig, &watch, &orders, &lane_events));
         let (queue_rig, queue_events) = (Arc::clone(rig), events.clone());
         let tracker = spawn(&mut handles, "tracker", move |orders| {
             queue::run(&*queue_rig.tracker, &orders, &queue_events);
@@ -242,7 +252,7 @@ impl Threads {
     fn work(&mut self, iteration: IterationId, job: WorkerJob) {
         // Each spawn has a channel of its own, so that a stop can't reach the next agent of the same worker.
         let (stop, stops) = unbounded();
-        if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. }) {
+        if matches!(job, WorkerJob::Prepare { .. } | WorkerJob::Run { .. } | WorkerJob::Prove { .. }) {
             self.agent_stops.insert(iteration.worker, stop);
         }
         send(
@@ -321,6 +331,21 @@ impl Threads {
             let _ = handle.join();
         }
     }
+}
+
+/// Starts the watch, which goes on until workers and lane have let go of it.
+fn start_watch(
+    rig: &Arc<Rig>,
+    tips: Vec<CommitId>,
+    events: &Sender<Event>,
+    handles: &mut Vec<JoinHandle<()>>,
+) -> watch::Watch {
+    let (watch, heard, tips) = watch::Watch::new(tips);
+    let (rig, events) = (Arc::clone(rig), events.clone());
+    let thread = thread::Builder::new().name("watch".to_owned());
+    let body = move || watch::run(&rig, &tips, &heard, &events);
+    handles.push(thread.spawn(body).expect("the system has room for a run's threads"));
+    watch
 }
 
 fn spawn<T: Send + 'static>(

@@ -144,9 +144,11 @@ fn seat(rig: &Rig, job: &PlannerJob) -> Result<plan::Seat, String> {
         worktree: empty,
         session: new_session()?,
         folder: folder(rig, job.number),
+        shared_temp: temp.clone(),
         temp,
         port_base: 0,
         hew_folder: rig.hew_folder.clone(),
+        tracker_folder: None,
         remotes: Vec::new(),
         tracker_env: std::collections::BTreeMap::new(),
     })

@@ -6,6 +6,8 @@ use hew_core::ids::{Actor, IterationId, TaskId};
 use hew_core::land::{close, verify};
 use hew_core::tracker::{ClaimOutcome, PARKED_LABEL, ReadyQuery, TaskEditor, TaskPatch, TrackerError};
 
+use crate::adapters::fail_point;
+
 /// Most leftovers that a run lists.
 const MAX_LEFTOVERS: usize = 10_000;
 
@@ -34,12 +36,29 @@ impl Order {
             _ => None,
         }
     }
+
+    /// A word for it.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::ListReady(_) => "ready",
+            Self::Claim { .. } => "claim",
+            Self::Settle { job: SettleJob::Close(_), .. } => "close",
+            Self::Settle { job: SettleJob::Release(_), .. } => "release",
+            Self::ReadRunning(_) => "running",
+            Self::ListLeftovers(_) => "leftovers",
+            Self::LookAhead(_) => "ahead",
+            Self::NoteVerify(_) => "verify",
+        }
+    }
 }
 
 /// Serves calls until the run lets go of the channel.
 pub(super) fn run(tracker: &dyn TaskEditor, orders: &Receiver<Order>, events: &Sender<Event>) {
     for order in orders {
-        super::send(events, answer(tracker, order));
+        let kind = order.kind();
+        let event = answer(tracker, order);
+        fail_point::reach("tracker", kind);
+        super::send(events, event);
     }
 }
 
@@ -71,7 +90,10 @@ fn answer(tracker: &dyn TaskEditor, order: Order) -> Event {
 
 /// A parked task that is taken up again is no longer parked.
 fn claim(tracker: &dyn TaskEditor, task: &TaskId, actor: &Actor) -> Result<ClaimOutcome, TrackerError> {
-    let outcome = tracker.claim(task, actor)?;
+    let outcome = tracker.claim(task, actor).inspect_err(|_| {
+        // It may have been made all the same, and a claim that nobody works on would keep the task from everybody.
+        let _ = tracker.release(task, actor);
+    })?;
     if let ClaimOutcome::Won(won) = &outcome
         && won.has_label(PARKED_LABEL)
     {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use hew_core::agent::Spawner;
 use hew_core::clock::Clock;
-use hew_core::ids::{BranchName, CommitId, IterationId, ModelName, RunId};
+use hew_core::ids::{BranchName, CommitId, IterationId, ModelName, RunId, WorkerId};
 use hew_core::land::gate::GateRunner;
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::plan::Host;
@@ -20,8 +20,12 @@ use crate::adapters::clock::SystemClock;
 use crate::adapters::gate::ProcessGate;
 use crate::adapters::git::RepoGit;
 use crate::adapters::host;
+use crate::adapters::secrets;
 use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
+
+/// The program that runs, as it was started: another version that is put in its place meanwhile speaks otherwise to shims.
+const RUNNING_PROGRAM: &str = "/proc/self/exe";
 
 /// Which run, and where it is.
 #[derive(Debug, Clone)]
@@ -50,6 +54,28 @@ impl RunPlace {
     /// The folder that holds the run's worktrees: `<root>/<run>`.
     pub fn worktrees(&self) -> PathBuf {
         self.worktree_root.join(self.run.as_str())
+    }
+}
+
+/// Where a worker of a run begins that is gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SeatStart {
+    /// Counts folders that were kept as they are, from 1.
+    pub generation: u32,
+    /// Its worktree was made.
+    pub exists: bool,
+}
+
+impl SeatStart {
+    /// A worker's folder, by its first one: `<n>`, or `<n>.2` and so on after a folder had to be kept.
+    pub fn folder(first: &Path, generation: u32) -> PathBuf {
+        if generation == 1 { first.to_owned() } else { first.with_extension(generation.to_string()) }
+    }
+}
+
+impl Default for SeatStart {
+    fn default() -> Self {
+        Self { generation: 1, exists: false }
     }
 }
 
@@ -85,8 +111,12 @@ pub struct Rig {
     pub remotes: Vec<String>,
     /// The folder of the `hew` program.
     pub hew_folder: PathBuf,
+    /// Where workers begin that worked before; the others have nothing yet.
+    pub seats: BTreeMap<WorkerId, SeatStart>,
     /// Folders that may hold something that is nowhere else, or that a person shall look at.
     pub kept_folders: Mutex<BTreeSet<PathBuf>>,
+    /// Workers' branches that a person shall look at.
+    pub kept_branches: Mutex<BTreeSet<BranchName>>,
 }
 
 impl Rig {
@@ -98,13 +128,14 @@ impl Rig {
         prefix: PromptPrefix,
     ) -> Self {
         let git = RepoGit::new(&context.project.common_dir);
-        let program = hew_program();
+        let program = PathBuf::from(RUNNING_PROGRAM);
+        let secrets = secrets::of(&context.settings);
         Self {
             // Without their names, pushes are still blocked by address.
             remotes: git.remotes().unwrap_or_default(),
             git: Arc::new(git),
-            spawner: Arc::new(ProcessSpawner::new(program.clone())),
-            gates: Arc::new(ProcessGate::new(program)),
+            spawner: Arc::new(ProcessSpawner::new(program.clone(), secrets.clone())),
+            gates: Arc::new(ProcessGate::new(program, secrets)),
             tracker,
             beads_dir: None,
             clock: Arc::new(SystemClock::start()),
@@ -116,13 +147,20 @@ impl Rig {
             common_dir: context.project.common_dir.clone(),
             prefix,
             hew_folder: hew_folder(),
+            seats: BTreeMap::new(),
             kept_folders: Mutex::new(BTreeSet::new()),
+            kept_branches: Mutex::new(BTreeSet::new()),
         }
     }
 
     /// Folders of a working tree that are the tracker's: nothing that an agent does to them lands.
     pub fn tracker_folders(&self) -> Vec<PathBuf> {
         self.beads_dir.iter().filter_map(|folder| folder.file_name()).map(PathBuf::from).collect()
+    }
+
+    /// The folder in which tasks are kept.
+    pub fn tracker_folder(&self) -> PathBuf {
+        tracker_folder(self.beads_dir.as_deref(), &self.common_dir)
     }
 
     /// Puts a folder aside: it is not removed at the end of the run.
@@ -143,9 +181,14 @@ pub(crate) fn tracker_env(
     beads_dir.map(|folder| bd::agent_env(folder, &run.actor(iteration))).unwrap_or_default()
 }
 
+/// The folder in which tasks are kept: bd's, or that of the embedded store.
+pub(crate) fn tracker_folder(beads_dir: Option<&Path>, common_dir: &Path) -> PathBuf {
+    beads_dir.map_or_else(|| common_dir.join("hew/tracker"), Path::to_owned)
+}
+
 /// This very program.
 fn hew_program() -> PathBuf {
-    std::env::current_exe().unwrap_or_else(|_| PathBuf::from("/proc/self/exe"))
+    std::env::current_exe().unwrap_or_else(|_| RUNNING_PROGRAM.into())
 }
 
 /// The folder of this program.

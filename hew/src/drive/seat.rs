@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::ids::{BranchName, CommitId, WorkerId};
-use hew_core::worktree::prepare::{PrepareRequest, Prepared, prepare};
-use hew_core::worktree::{CleanDepth, WorktreeStart, names};
+use hew_core::worktree::prepare::{PrepareRequest, Prepared, make, prepare};
+use hew_core::worktree::{CleanDepth, WorktreeReset, WorktreeStart, names};
 
 use super::Rig;
+use super::rig::SeatStart;
 use super::set_up::{SetUp, SetUpPlace};
 
 /// Ports that a worker has for itself.
@@ -21,6 +22,9 @@ const PORTS: u16 = 20;
 
 /// The first port that is leased; below it are well-known services.
 const FIRST_PORT: u16 = 20_000;
+
+/// The name of the temporary folder that all workers of a run share.
+pub(crate) const SHARED_TEMP: &str = "tmp-shared";
 
 /// Where one worker works.
 pub(super) struct Seat {
@@ -34,12 +38,15 @@ pub(super) struct Seat {
 }
 
 impl Seat {
-    pub(super) fn new(worker: WorkerId) -> Self {
+    pub(super) fn new(rig: &Rig, worker: WorkerId) -> Self {
+        let SeatStart { generation, exists } = rig.seats.get(&worker).copied().unwrap_or_default();
+        // Where a set-up may have been cut off, nothing that is not tracked is trusted.
+        let is_clean = !exists || rig.settings.worktree_setup.value.is_none();
         Self {
             worker,
-            generation: 1,
-            exists: false,
-            depth: CleanDepth::KeepIgnored,
+            generation,
+            exists,
+            depth: if is_clean { CleanDepth::KeepIgnored } else { CleanDepth::Everything },
             set_up: SetUp::default(),
             port_base: None,
         }
@@ -47,8 +54,8 @@ impl Seat {
 
     /// Its folder: `<root>/<run>/<n>`, or `<n>.2` and so on after a folder had to be kept.
     pub(super) fn path(&self, rig: &Rig) -> PathBuf {
-        let path = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
-        if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
+        let first = names::worker_dir(&rig.place.worktree_root, &rig.place.run, self.worker);
+        SeatStart::folder(&first, self.generation)
     }
 
     /// Its branch.
@@ -77,6 +84,27 @@ impl Seat {
         }
     }
 
+    /// Whoever worked here changed what was not its own: whatever else it may have left goes, and set-up runs again.
+    pub(super) fn distrust(&mut self) {
+        self.depth = CleanDepth::Everything;
+        self.set_up.forget();
+    }
+
+    /// A gate runs there, and may leave files.
+    pub(super) fn note_gate(&mut self) {
+        self.depth = self.depth.max(CleanDepth::KeepIgnored);
+    }
+
+    /// Puts worktree and branch at a commit. Files that are not part of any stay.
+    pub(super) fn stand_at(&mut self, rig: &Rig, commit: &CommitId) -> Result<(), String> {
+        let start = WorktreeStart { branch: Some(self.branch(rig)), commit: commit.clone() };
+        let reset = rig.git.reset_worktree(&self.path(rig), &start, self.depth);
+        match reset.map_err(|error| error.to_string())? {
+            WorktreeReset::Reset => Ok(()),
+            WorktreeReset::Broken(why) => Err(format!("the worktree is broken: {why}")),
+        }
+    }
+
     /// Leaves the folder as it is, for a person; the next iteration gets a new one.
     pub(super) fn leave_folder(&mut self, rig: &Rig) {
         rig.keep_folder(self.path(rig));
@@ -89,7 +117,8 @@ impl Seat {
     /// they may take long, and the task may never come.
     pub(super) fn make_ahead(&mut self, rig: &Rig, base: CommitId) -> Result<(), String> {
         let start = WorktreeStart { branch: Some(self.branch(rig)), commit: base };
-        rig.git.add_worktree(&self.path(rig), &start).map_err(|error| error.to_string())?;
+        make(&*rig.git, &self.path(rig), &start, rig.settings.is_cloned())
+            .map_err(|error| error.to_string())?;
         self.exists = true;
         self.depth = CleanDepth::Nothing;
         Ok(())
@@ -111,6 +140,7 @@ impl Seat {
             must_contain,
             exists: self.exists,
             depth: std::mem::replace(&mut self.depth, CleanDepth::KeepIgnored),
+            is_cloned: rig.settings.is_cloned(),
         };
         let fresh = match prepare(&*rig.git, &request).map_err(|error| error.to_string())? {
             Prepared::Ready { fresh } => fresh,
@@ -129,6 +159,13 @@ impl Seat {
         }
         set_up.map(|()| fresh)
     }
+}
+
+/// The temporary folder that all workers share, made if need be.
+pub(super) fn shared_temp(rig: &Rig) -> io::Result<PathBuf> {
+    let path = rig.place.worktrees().join(SHARED_TEMP);
+    std::fs::create_dir_all(&path)?;
+    Ok(path)
 }
 
 /// Copies and links what settings name from the project into a worktree, where it is not there yet.

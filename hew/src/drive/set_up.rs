@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use crossbeam_channel::Receiver;
 use hew_core::agent::StopRequest;
 use hew_core::land::gate::GateJob;
+use hew_core::plan::command_sandbox;
 use hew_core::plan::env::plan_set_up_env;
 
 use super::Rig;
+use crate::adapters::git::clone;
 
 /// Where it runs.
 pub(super) struct SetUpPlace<'a> {
@@ -53,6 +55,7 @@ impl SetUp {
             timeout: rig.settings.gate_timeout.value,
             kill_grace: rig.settings.kill_grace.value,
             env: plan_set_up_env(&rig.host.env, &rig.settings, place.temp),
+            sandbox: command_sandbox(&rig.settings, &own_folders(place.worktree), place.temp),
         };
         let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
         if !report.is_green() {
@@ -65,6 +68,12 @@ impl SetUp {
         self.done_for = Some(inputs);
         Ok(())
     }
+}
+
+/// What a set-up writes: the files, and a clone's settings and hooks, which are its own.
+fn own_folders(worktree: &Path) -> Vec<PathBuf> {
+    let git_folder = Some(clone::git_folder(worktree)).filter(|folder| folder.is_dir());
+    git_folder.into_iter().chain([worktree.to_owned()]).collect()
 }
 
 fn read_inputs(worktree: &Path, inputs: &[String]) -> BTreeMap<String, Option<Vec<u8>>> {

@@ -9,6 +9,7 @@ use hew_core::agent::StopRequest;
 use hew_core::land::failed_tests::failed_tests;
 use hew_core::land::gate::GateJob;
 use hew_core::land::verify::{LOG, VerifyRun, detect_verify};
+use hew_core::plan::command_sandbox;
 use hew_core::plan::env::plan_gate_env;
 
 use super::Rig;
@@ -32,13 +33,15 @@ pub(super) fn run(
     stops: &Receiver<StopRequest>,
 ) -> Result<VerifyRun, String> {
     let log = rig.place.folder.join(LOG);
+    let temp = temp_folder(rig)?;
     let job = GateJob {
         command,
         cwd: worktree.to_owned(),
         log: log.clone(),
         timeout: rig.settings.verify_budget_wall.value,
         kill_grace: rig.settings.kill_grace.value,
-        env: plan_gate_env(&rig.host.env, &rig.settings, &temp_folder(rig)?),
+        env: plan_gate_env(&rig.host.env, &rig.settings, &temp),
+        sandbox: command_sandbox(&rig.settings, &[worktree.to_owned()], &temp),
     };
     let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
     // Without its end the outcome is known all the same.

@@ -16,9 +16,13 @@ use hew_core::tracker::{ReadyQuery, Task};
 use hew_core::worktree::collect::{CollectRequest, Collected, collect};
 use hew_core::worktree::names;
 
+use super::deeds::Deeds;
 use super::next_batch::said_next;
+use super::proving::{self, Proof};
 use super::rig::{self, Rig};
 use super::seat::{self, Seat};
+use super::watch::Watch;
+use crate::adapters::fail_point;
 use crate::adapters::store::{write_for_agent, write_private};
 
 /// What a worker is to do.
@@ -37,11 +41,18 @@ pub(super) struct Phase {
 }
 
 /// Does what it is told until the run lets go of the channel.
-pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events: &Sender<Event>) {
-    let mut seat = Seat::new(worker);
+pub(super) fn run(
+    worker: WorkerId,
+    rig: &Rig,
+    watch: &Watch,
+    orders: &Receiver<Order>,
+    events: &Sender<Event>,
+) {
+    let mut seat = Seat::new(rig, worker);
+    let mut deeds = Deeds::new(watch);
     for order in orders {
         let event = match order {
-            Order::Phase(phase) => perform(&mut seat, rig, phase, events),
+            Order::Phase(phase) => perform(&mut seat, &mut deeds, rig, phase, events),
             Order::MakeAhead(base) => {
                 let made = seat.make_ahead(rig, base);
                 Event::MadeAhead { worker, result: made.map(|()| seat.path(rig).display().to_string()) }
@@ -51,14 +62,16 @@ pub(super) fn run(worker: WorkerId, rig: &Rig, orders: &Receiver<Order>, events:
     }
 }
 
-fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> Event {
+fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, events: &Sender<Event>) -> Event {
     let Phase { iteration, job, stops } = phase;
     match job {
         WorkerJob::Prepare { base, must_contain } => {
             let log = folder(rig, iteration).join("setup.log");
             let prepared = seat.prepare(rig, base, must_contain, &log, &stops);
             let worktree = seat.path(rig).display().to_string();
-            Event::Prepared { iteration, result: prepared.map(|fresh| PreparedView { worktree, fresh }) }
+            let branch = seat.branch(rig);
+            let view = prepared.map(|fresh| PreparedView { worktree, branch, fresh });
+            Event::Prepared { iteration, result: view }
         }
         WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
@@ -77,7 +90,24 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
             Event::Planned { iteration, result: write_plan(seat, rig, &request) }
         }
         WorkerJob::Run { task, plan } => {
-            Event::Exited { iteration, result: run_agent(rig, iteration, &task, &plan, &stops, events) }
+            deeds.begin(iteration);
+            let result = run_agent(rig, iteration, &task, &plan, &stops, events);
+            if let Ok(view) = &result {
+                deeds.keep(&view.report);
+            }
+            Event::Exited { iteration, result }
+        }
+        WorkerJob::Prove { task, actor, base, commit, again, definition_changed } => {
+            let log = if again { "gate-again.log" } else { "gate.log" };
+            let proof = Proof {
+                task: &task,
+                actor: &actor,
+                base: &base,
+                commit: &commit,
+                definition_changed: &definition_changed,
+                log: format!("{}/{log}", iteration_dir(rig.place.jobs, iteration)),
+            };
+            Event::Proved { iteration, result: proving::prove(seat, rig, &proof, &stops) }
         }
         WorkerJob::Collect { task, title, base } => {
             let request = CollectRequest {
@@ -95,6 +125,10 @@ fn perform(seat: &mut Seat, rig: &Rig, phase: Phase, events: &Sender<Event>) -> 
                 seat.note_collected();
             } else {
                 seat.leave_folder(rig);
+            }
+            // The work is anchored by now, whatever comes of it.
+            if deeds.end(rig, iteration, &request.path) {
+                seat.distrust();
             }
             Event::Collected { iteration, result }
         }
@@ -144,19 +178,22 @@ fn write_plan(
 ) -> Result<Result<PlannedView, RuntimeProblem>, String> {
     let folder = folder(rig, request.iteration);
     let worktree = seat.path(rig);
+    let git_dir = rig.git.git_dir_of(&worktree).map_err(|error| error.to_string())?;
     let seat = plan::Seat {
         run: rig.place.run.clone(),
         iteration: request.iteration,
         attempt: request.attempt,
         project: rig.project.clone(),
-        git_dir: rig.git.git_dir_of(&worktree).map_err(|error| error.to_string())?,
-        git_common_dir: rig.common_dir.clone(),
+        git_common_dir: if rig.settings.is_cloned() { git_dir.clone() } else { rig.common_dir.clone() },
+        git_dir,
         session: new_session()?,
         worktree,
         folder,
         temp: seat.temp(rig).map_err(|error| error.to_string())?,
+        shared_temp: seat::shared_temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
+        tracker_folder: Some(rig.tracker_folder()),
         remotes: rig.remotes.clone(),
         tracker_env: rig::tracker_env(rig.beads_dir.as_deref(), &rig.place.run, request.iteration),
     };
@@ -221,6 +258,7 @@ fn run_agent(
 ) -> Result<Box<ExitView>, SpawnError> {
     let progress = |seen: SpawnProgress| match seen {
         SpawnProgress::Started { pid, start_ticks } => {
+            fail_point::reach("agent", "started");
             super::send(events, Event::Spawned { iteration, pid, start_ticks });
         }
         SpawnProgress::Used { usage, cost_usd, model } => {
@@ -229,6 +267,7 @@ fn run_agent(
         SpawnProgress::Output { .. } => {}
     };
     let report = rig.spawner.run(plan, stops, &progress)?;
+    fail_point::reach("agent", "ended");
     let task_after = rig.tracker.task(task).map(|task| task.map(Box::new)).map_err(|error| error.to_string());
     let next = (rig.place.jobs > 1).then(|| said_next(rig, report.last_words())).flatten();
     Ok(Box::new(ExitView { report, task_after, next }))

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hew_core::settings::layers::read_file;
-use hew_core::settings::lookup::{Found, canonical, find};
+use hew_core::settings::lookup::{Found, canonical, find, long_of, short_of};
 use hew_core::settings::{Usd, Value, Values};
 use place::{Place, end_of_lines, header, lines_below, locate, whole_lines};
 use toml_edit::{Array, Document, InlineTable, Item, Key, Table};
@@ -40,15 +40,42 @@ pub enum EditError {
 
 /// The text with a key set to a value. A map replaces the one that was there.
 pub fn with_value(text: &str, key: &str, value: &Value) -> Result<String, EditError> {
-    let changed = set(text, key, value)?;
+    let changed = match short_form(text, key)? {
+        Some(short) if short_of(key) == Some(short) => set(text, short, value)?,
+        Some(short) => set(&spelled_out(text, short)?, key, value)?,
+        None => set(text, key, value)?,
+    };
     confirmed(text, changed, key, Some(value))
 }
 
 /// The text without a key, and whether it was there.
 pub fn without_key(text: &str, key: &str) -> Result<(String, bool), EditError> {
-    let changed = unset(text, key)?;
+    let changed = match short_form(text, key)? {
+        Some(short) if short_of(key) == Some(short) => unset(text, short)?,
+        // Where the section is a value, it has no other key.
+        Some(_) => text.to_owned(),
+        None => unset(text, key)?,
+    };
     let was_there = changed != text;
     Ok((confirmed(text, changed, key, None)?, was_there))
+}
+
+/// The section that a key is in, where the text gives the section itself a value: `loop.sandbox = "off"`.
+fn short_form<'k>(text: &str, key: &'k str) -> Result<Option<&'k str>, EditError> {
+    let Some((section, _)) = key.rsplit_once('.').filter(|(section, _)| long_of(section).is_some()) else {
+        return Ok(None);
+    };
+    let document = parsed(text)?;
+    let found = locate(&document, section)?.found;
+    Ok(found.filter(|(_, item)| item.is_value() && !item.is_table_like()).map(|_| section))
+}
+
+/// The same with the key's long name, which leaves room for other keys of the section.
+fn spelled_out(text: &str, short: &str) -> Result<String, EditError> {
+    let form = || EditError::Form(short.to_owned());
+    let long = long_of(short).ok_or_else(form)?;
+    let value = values(text).value(long).ok_or_else(form)?.value;
+    set(&unset(text, short)?, long, &value)
 }
 
 fn values(text: &str) -> Values {

@@ -266,3 +266,21 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_section_with_a_value_stays_short_until_another_key_stands_beside_it() {
+    let short = "[loop]\nsandbox = \"off\" # why\njobs = 2\n";
+    assert_eq!(
+        set(short, "loop.sandbox.mode", "worktree"),
+        "[loop]\nsandbox = \"worktree\" # why\njobs = 2\n"
+    );
+    assert_eq!(unset(short, "loop.sandbox.mode"), "[loop]\njobs = 2\n");
+    assert_eq!(unset(short, "loop.sandbox.write"), short);
+    assert_eq!(
+        set(short, "loop.sandbox.write", "/a,~/b"),
+        "[loop]\njobs = 2\n\n[loop.sandbox]\nmode = \"off\"\nwrite = [\"/a\", \"~/b\"]\n"
+    );
+    let long = "[loop.sandbox]\nmode = \"off\"\n";
+    assert_eq!(set(long, "loop.sandbox.mode", "worktree"), "[loop.sandbox]\nmode = \"worktree\"\n");
+    assert_eq!(set("", "loop.sandbox.mode", "off"), "[loop.sandbox]\nmode = \"off\"\n");
+}

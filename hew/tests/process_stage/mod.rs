@@ -12,6 +12,7 @@ use hew_core::agent::{SpawnError, SpawnProgress, SpawnReport, Spawner, StopReque
 use hew_core::land::gate::GateJob;
 use hew_core::plan::{AgentStdin, PoliteSignal, SpawnFiles, SpawnLimits, SpawnPlan};
 use hew_core::settings::OutputForm;
+use hew_core::settings::secret::SecretValues;
 use hew_testkit::stub_agent;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -79,6 +80,7 @@ impl Stage {
             output: OutputForm::Text,
             resumes: None,
             polite_signal: PoliteSignal::Terminate,
+            sandbox: None,
             files: SpawnFiles {
                 transcript: self.path("iter/transcript.jsonl"),
                 stderr_log: self.path("iter/stderr.log"),
@@ -97,7 +99,7 @@ impl Stage {
         plan: &SpawnPlan,
         on: &dyn Fn(SpawnProgress),
     ) -> Result<SpawnReport, SpawnError> {
-        ProcessSpawner::new(HEW.into()).run(plan, &self.stops.1, on)
+        ProcessSpawner::new(HEW.into(), SecretValues::default()).run(plan, &self.stops.1, on)
     }
 
     /// Runs a plan and, once the agent has made the file `ready`, asks for these stops.
@@ -120,6 +122,7 @@ impl Stage {
             timeout: LONG,
             kill_grace: LONG,
             env: self.env().into_iter().collect(),
+            sandbox: None,
         }
     }
 

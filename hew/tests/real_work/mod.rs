@@ -39,3 +39,22 @@ pub(crate) fn too_many_requests(real: &RealStage) {
     assert_eq!(real.asked(&id).len(), 4);
     real.assert_tokens_are_those_reported();
 }
+
+/// The same with the kernel keeping it to its clone: what it tries outside is refused, and it works on.
+pub(crate) fn in_a_sandbox(real: &RealStage) {
+    if let Some(why) = hew::adapters::sandbox::kernel_problem() {
+        eprintln!("SKIPPED: needs Landlock: {why}");
+        return;
+    }
+    real.settings("loop.sandbox.mode = \"worktree\"");
+    let outside = real.stage.path("home/outside");
+    let touch = Answer::shell(&format!("touch {} 2>refused; echo tried >> refused", outside.display()));
+    let id = real.task("Inside", &[], [vec![touch], work("inside")].concat());
+    let ran = real.run(&TRUE);
+    assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    let refused = real.stage.repo.read("refused").expect("it was committed");
+    assert!(refused.contains("Permission denied") && refused.contains("tried"), "{refused}");
+    assert!(!outside.exists());
+    real.assert_tokens_are_those_reported();
+    real.stage.assert_left_clean();
+}

@@ -207,13 +207,15 @@ impl ClaudeStream {
         let ended_well = self.evidence.is_well();
         let why = || self.hopeless.or_else(|| failure::classify(&self.evidence, end));
         let failure = if ended_well { None } else { why() };
+        let (tool_calls, reaches) = self.calls.finish();
         let reading = AgentReading {
             usage,
             cost_usd,
             session_total: None,
             session_id: self.session_id,
             model_observed: self.model,
-            tool_calls: self.calls.into_calls(),
+            tool_calls,
+            reaches,
             final_text: self.last_text,
             ended_well: Some(ended_well),
             failure,

@@ -120,13 +120,16 @@ impl CodexStream {
         let usage = self.used();
         let ended_well = self.evidence.is_well();
         let failure = failure::classify(&self.evidence, &self.session, end);
+        let session_id = self.session_id().map(str::to_owned);
+        let (tool_calls, reaches) = self.calls.finish();
         let reading = AgentReading {
             usage,
             cost_usd: None,
             session_total: self.total.or(self.session.total()),
-            session_id: self.session_id().map(str::to_owned),
+            session_id,
             model_observed: self.session.model().map(str::to_owned),
-            tool_calls: self.calls.into_calls(),
+            tool_calls,
+            reaches,
             final_text: self.last_text,
             ended_well: Some(ended_well),
             failure,

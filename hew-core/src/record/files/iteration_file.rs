@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::agent::{IterationOutcome, Usage};
+use crate::escape::Escape;
 use crate::exit::Exit;
 use crate::ids::{CommitId, ModelName, RuntimeName, TaskId, TreeId, WorkerId};
 use crate::record::event::{GateRecord, SCHEMA_VERSION};
@@ -150,6 +151,9 @@ pub struct IterationFile {
     /// Number of the plan that it was picked under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<u32>,
+    /// What its agent changed that is not its own, each with what shows it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub escapes: Vec<Escape>,
 }
 
 impl IterationFile {
@@ -190,6 +194,7 @@ impl IterationFile {
             exit: view.exit.as_ref().map(|exit| exit.exit),
             session_id: view.session_id.clone(),
             batch: view.batch,
+            escapes: view.escapes.clone(),
         }
     }
 }

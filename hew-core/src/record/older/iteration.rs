@@ -109,6 +109,7 @@ fn exited(file: &IterationFile, iteration: IterationId) -> JournalEvent {
         model_observed: file.model_observed.clone(),
         tool_calls: calls.collect(),
         failure: None,
+        verdict: None,
     }
 }
 
@@ -149,7 +150,14 @@ fn after_the_agent(file: &IterationFile, iteration: IterationId) -> Vec<JournalE
     }
     if let Some(sha) = &file.landed_sha {
         let from = file.base_sha.clone().unwrap_or_else(|| CommitId::new(""));
-        events.push(JournalEvent::Landed { iteration, task: task(file), from, sha: sha.clone(), number: 0 });
+        events.push(JournalEvent::Landed {
+            iteration,
+            task: task(file),
+            from,
+            sha: sha.clone(),
+            number: 0,
+            with: Vec::new(),
+        });
     }
     let Some(outcome) = file.outcome else { return events };
     if outcome == IterationOutcome::Closed {

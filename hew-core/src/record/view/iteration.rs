@@ -1,6 +1,7 @@
 //! One iteration: everything that `iter-NNN.json` needs.
 
 use crate::agent::{IterationOutcome, RuntimeFailure, ToolCall};
+use crate::escape::Escape;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::record::event::{BatchSource, GateRecord, JournalEvent, RuntimeChange};
 use crate::record::view::{AgentView, ExitView, Moment, Phase, Spent};
@@ -47,6 +48,8 @@ pub struct IterationView {
     pub batch_source: Option<BatchSource>,
     /// When it began: its first event.
     pub started: Option<Moment>,
+    /// When its work came to wait on its worker's branch for the end of the run.
+    pub stacked: Option<Moment>,
     /// When it ended.
     pub ended: Option<Moment>,
     /// How far it has come.
@@ -105,6 +108,8 @@ pub struct IterationView {
     pub removed: u64,
     /// The tree that is to be landed.
     pub candidate_tree: Option<TreeId>,
+    /// What its agent changed that is not its own.
+    pub escapes: Vec<Escape>,
     /// Work that did not merge.
     pub conflict: Option<ConflictView>,
     /// The latest gate on its candidate.
@@ -139,6 +144,7 @@ impl IterationView {
             batch: None,
             batch_source: None,
             started: None,
+            stacked: None,
             ended: None,
             phase: Phase::Preparing,
             phase_since: None,
@@ -168,6 +174,7 @@ impl IterationView {
             added: 0,
             removed: 0,
             candidate_tree: None,
+            escapes: Vec::new(),
             conflict: None,
             gate: None,
             gate_count: 0,
@@ -180,9 +187,9 @@ impl IterationView {
         }
     }
 
-    /// Milliseconds from start to end; 0 while it runs.
+    /// Milliseconds from start to end, without a wait on its worker's branch; 0 while it runs.
     pub fn duration_ms(&self) -> u64 {
-        match (self.started, self.ended) {
+        match (self.started, self.stacked.filter(|_| self.ended.is_some()).or(self.ended)) {
             (Some(started), Some(ended)) => started.until_ms(ended),
             _ => 0,
         }
@@ -198,6 +205,13 @@ impl IterationView {
     /// Its work changes the project's settings, as far as the journal names the files that it touched.
     pub(super) fn changes_settings(&self) -> bool {
         self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
+    }
+
+    /// The process that ran its agent is gone, and the agent with it.
+    pub(super) fn lose_agent(&mut self) {
+        if self.outcome.is_none() && self.exit.is_none() {
+            self.agent = None;
+        }
     }
 
     pub(super) fn apply(&mut self, event: &JournalEvent, moment: Moment) {
@@ -233,7 +247,7 @@ impl IterationView {
                 self.live.add(*usage, *cost_usd, *cost_source);
             }
             JournalEvent::Exited { .. } => self.exited(event),
-            // Its agent runs once more: the one exception to phases that never go back.
+            // Its agent runs once more: one of two exceptions to phases that never go back.
             JournalEvent::RetryPlanned { .. } => {
                 self.phase = Phase::Waiting;
                 (self.agent, self.exit) = (None, None);
@@ -241,7 +255,14 @@ impl IterationView {
             JournalEvent::RuntimeChanged { change: RuntimeChange::Rests { .. }, .. } => {
                 self.cooldown_engaged = true;
             }
+            JournalEvent::Escaped { escapes, .. } => self.escapes.extend(escapes.iter().cloned()),
             JournalEvent::Collected { .. } => self.collected(event),
+            JournalEvent::Proving { .. } => self.reach(Phase::Proving),
+            // Its own gate has spoken, and that of the merge is yet to come.
+            JournalEvent::Stacked { .. } => {
+                self.stacked = Some(moment);
+                self.phase = Phase::Stacked;
+            }
             JournalEvent::Queued { .. } => self.reach(Phase::Queued),
             JournalEvent::Candidate { tree, .. } => {
                 self.candidate_tree = Some(tree.clone());

@@ -7,13 +7,13 @@ use chrono::{DateTime, Utc};
 pub struct Moment {
     /// Calendar time.
     pub at: DateTime<Utc>,
-    /// Milliseconds since the process that wrote it began.
+    /// Milliseconds that the run had lived.
     pub elapsed_ms: u64,
 }
 
 impl Moment {
-    /// Milliseconds from this moment to a later one. Between two processes of one run, whose monotonic clocks can't be
-    /// compared, it is the calendar's difference, never below 0.
+    /// Milliseconds from this moment to a later one, those between two processes of one run left out. Where the clock says
+    /// that the later one was earlier, it is the calendar's difference, never below 0.
     pub fn until_ms(self, later: Self) -> u64 {
         if later.elapsed_ms >= self.elapsed_ms {
             return later.elapsed_ms - self.elapsed_ms;

@@ -15,6 +15,10 @@ pub enum Phase {
     Running,
     /// The agent ended; its work is being collected.
     Collecting,
+    /// Its work is anchored; the gate runs on it in its worker's worktree.
+    Proving,
+    /// Its work is green and waits on its worker's branch for the end of the run.
+    Stacked,
     /// Its work is anchored and waits for the lane.
     Queued,
     /// Merged; the gate is next.
@@ -35,8 +39,9 @@ impl Phase {
             Self::Starting => "starting",
             Self::Running => "running",
             Self::Collecting => "collecting",
+            Self::Stacked => "done, waiting for the merge",
             Self::Queued => "waiting to land",
-            Self::Gating => "gate",
+            Self::Proving | Self::Gating => "gate",
             Self::Settling => "settling",
             Self::Ended => "ended",
         }
@@ -46,6 +51,7 @@ impl Phase {
     pub fn word(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
+            Self::Stacked => "done",
             Self::Queued => "queued",
             other => other.as_str(),
         }
@@ -54,5 +60,10 @@ impl Phase {
     /// The worker is free for the next task: what is left to do is the lane's.
     pub fn is_in_lane(self) -> bool {
         matches!(self, Self::Queued | Self::Gating | Self::Settling)
+    }
+
+    /// The worker is busy with it.
+    pub fn is_with_worker(self) -> bool {
+        self < Self::Stacked
     }
 }

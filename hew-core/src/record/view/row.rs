@@ -57,6 +57,8 @@ pub struct IterationRow {
     pub batch: Option<u32>,
     /// Whose batch that is; none where nobody was asked what is next.
     pub batch_source: Option<BatchSource>,
+    /// Things that its agent changed and that are not its own.
+    pub escapes: usize,
     /// Its agent ended and had written nothing to its standard error.
     pub is_stderr_empty: bool,
 }
@@ -91,6 +93,7 @@ impl IterationRow {
             builds_on: view.builds_on.clone(),
             batch: view.batch,
             batch_source: view.batch_source,
+            escapes: view.escapes.len(),
             is_stderr_empty: view.exit.is_some() && view.stderr_tail.trim().is_empty(),
         }
     }

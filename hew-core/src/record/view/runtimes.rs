@@ -23,6 +23,11 @@ pub struct RuntimeView {
 }
 
 impl RuntimeView {
+    /// Another process goes on with the run, and asks every runtime anew.
+    pub(super) fn asked_afresh(&mut self) {
+        (self.resting_until, self.out, self.remedy) = (None, None, None);
+    }
+
     pub(super) fn apply(&mut self, change: &RuntimeChange) {
         match change {
             RuntimeChange::Rests { message, until, .. } => {

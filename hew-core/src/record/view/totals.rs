@@ -70,6 +70,10 @@ impl Totals {
 
     pub(super) fn add_landing(&mut self, iteration: &IterationView) {
         self.landed += 1;
+        self.add_changes(iteration);
+    }
+
+    pub(super) fn add_changes(&mut self, iteration: &IterationView) {
         self.files = self.files.saturating_add(iteration.file_count);
         self.added = self.added.saturating_add(iteration.added);
         self.removed = self.removed.saturating_add(iteration.removed);

@@ -150,6 +150,9 @@ fn facts(row: &IterationRow, batch: Option<Picked>) -> Facts {
 }
 
 fn remark(row: &IterationRow) -> Option<String> {
+    if row.escapes > 0 {
+        return Some("escape: it changed what is not its own".to_owned());
+    }
     match row.outcome? {
         IterationOutcome::Cancelled => row.ended_at.map(|at| format!("[Cancelled at {}]", stamp(at))),
         IterationOutcome::RuntimeError if row.is_stderr_empty => {

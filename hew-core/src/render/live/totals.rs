@@ -43,6 +43,10 @@ fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
     let wall = view.header.as_ref().map_or(0, |header| since_ms(header.started.at, now));
     let left = Left::of(view, now).words();
     let mut parts = Vec::new();
+    let waiting = view.stacked().count();
+    if waiting > 0 {
+        parts.push((1, format!("{waiting} wait for the merge")));
+    }
     if view.totals.parked > 0 {
         parts.push((2, format!("{} parked", view.totals.parked)));
     }

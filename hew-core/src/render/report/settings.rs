@@ -73,6 +73,7 @@ fn logs(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         fact(page, "iterations", &format!("hew loop logs --run-id {}", header.run_id))?;
     }
     page.raw("</dl>\n")?;
+    foreign(page, report)?;
     notices(page, report)?;
     frame::end_section(page)
 }
@@ -94,6 +95,23 @@ fn places(header: &RunHeader) -> Vec<(&'static str, String)> {
 fn fact(page: &mut Page<'_>, name: &'static str, what: &str) -> fmt::Result {
     page.around("<div><dt>", name, "</dt><dd><code>")?;
     page.around("", what, "</code></dd></div>\n")
+}
+
+/// What somebody changed meanwhile. What agents did stands in the first section, for it needs a person.
+fn foreign(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
+    let found = &report.view.escapes;
+    if found.foreign.is_empty() {
+        return Ok(());
+    }
+    page.raw("<details>\n<summary>Changed by somebody else meanwhile: ")?;
+    page.show(count(found.foreign_count, "thing", "things"))?;
+    page.raw("</summary>\n<ul class=\"notices\">\n")?;
+    for foreign in &found.foreign {
+        page.around("<li>", foreign.change.words(), " <span class=\"soft\">")?;
+        page.show(stamp(foreign.at))?;
+        page.raw("</span></li>\n")?;
+    }
+    page.raw("</ul>\n</details>\n")
 }
 
 fn notices(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {

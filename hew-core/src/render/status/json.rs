@@ -29,6 +29,8 @@ pub struct StatusJson<'a> {
     ready_seen: Option<usize>,
     /// Tasks landed so far.
     landed: usize,
+    /// Tasks that are done on their worker's branch, which is merged at the end of the run.
+    waiting_for_merge: usize,
     /// Tasks parked so far.
     parked: u64,
     /// Iterations that began.
@@ -40,6 +42,10 @@ pub struct StatusJson<'a> {
     /// The gate's command; null where none was found.
     gate: Option<&'a str>,
     budget_left: BudgetLeft,
+    /// Things that agents changed and that are not theirs.
+    escapes: u64,
+    /// Things that somebody else changed, as far as anybody can tell.
+    foreign_changes: u64,
     /// Why a worker that is free is given nothing, for people.
     held: Vec<String>,
     /// Nothing can begin before a runtime has rested until then.
@@ -123,12 +129,15 @@ pub fn object<'a>(view: &'a RunView, seen: Seen<'a>) -> StatusJson<'a> {
         in_scope: header.and_then(|header| header.in_scope),
         ready_seen: view.ready_seen,
         landed: view.landed_tasks(),
+        waiting_for_merge: view.stacked().count(),
         parked: view.totals.parked,
         iterations: view.totals.iterations,
         tokens: spent.usage.total(),
         cost_usd: spent.cost_usd,
         gate: header.and_then(|header| header.gate.as_deref()),
         budget_left: BudgetLeft { wall_ms, iterations, tokens, usd },
+        escapes: view.escapes.escape_count,
+        foreign_changes: view.escapes.foreign_count,
         held: if is_live { held::words(view, seen.now) } else { Vec::new() },
         awaiting_runtime: view.awaiting_runtime,
         stop: view.stop.as_ref().map(|stop| Stop {

@@ -4,7 +4,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
-use super::{SummaryPlace, effort, limits, models, needs, spent, tasks, workers};
+use super::{SummaryPlace, effort, escapes, limits, models, needs, spent, tasks, workers};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView};
@@ -117,6 +117,10 @@ fn left(view: &RunView, place: SummaryPlace<'_>) -> Value {
             "at": notice.at, "iteration": notice.about, "text": notice.text,
         })).collect::<Vec<_>>(),
         "notice_count": view.notice_count,
+        "escapes": view.escapes.escapes.iter().map(escapes::figures).collect::<Vec<_>>(),
+        "escape_count": view.escapes.escape_count,
+        "foreign_changes": view.escapes.foreign.iter().map(escapes::foreign_figures).collect::<Vec<_>>(),
+        "foreign_change_count": view.escapes.foreign_count,
         "needs_you": header.map(|header| needs::figures(&needs::of(view, header, place))),
         "settings_changed": view.settings_changed,
         "remedies": ending.map(|ending| ending.remedies.clone()).unwrap_or_default(),

@@ -5,10 +5,11 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::{SummaryPlace, heading};
+use crate::agent::IterationOutcome;
 use crate::ids::TaskId;
 use crate::record::RunState;
 use crate::record::event::{DeliveryRecord, LeftoverRecord, StopReason};
-use crate::record::view::{RunHeader, RunView, TaskView};
+use crate::record::view::{OfIteration, RunHeader, RunView, TaskView};
 use crate::render::facts::wrap;
 use crate::render::figures::count;
 use crate::render::style::{FAINT, WARN};
@@ -44,6 +45,7 @@ pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) ->
     needs.extend(not_begun(view, place.folder));
     needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
+    needs.extend(escaped(view));
     needs.extend(claims(view, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
@@ -111,6 +113,15 @@ fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Ne
     }
 }
 
+/// What agents left where it is not theirs: nobody but a person knows whether it may stay.
+fn escaped(view: &RunView) -> Vec<Need> {
+    let told = |found: &OfIteration| {
+        let what = format!("{} {}", super::escapes::who(found), found.escape.words());
+        Need::new(what, found.escape.change.look())
+    };
+    view.escapes.left().into_iter().map(told).collect()
+}
+
 fn of_task(task: &TaskView) -> Vec<Need> {
     let id = &task.id;
     let mut needs = Vec::new();
@@ -119,7 +130,9 @@ fn of_task(task: &TaskView) -> Vec<Need> {
         needs.push(Need::new(what, format!("hew task close {id} --reason landed")));
     }
     if let Some(bug) = &task.bug {
-        let what = format!("{id} does not merge; that is filed as {bug}");
+        let is_red = task.outcome == Some(IterationOutcome::BackpressureFail);
+        let why = if is_red { "is red once merged" } else { "does not merge" };
+        let what = format!("{id} {why}; that is filed as {bug}");
         needs.push(Need::new(what, format!("hew task show {bug}")));
     }
     if let Some(reason) = &task.parked {
@@ -235,7 +248,9 @@ pub(super) fn left_over(view: &RunView) -> String {
 pub(crate) fn leftover_command(left: &LeftoverRecord) -> String {
     match left.why.as_str() {
         "parked" => format!("hew task unpark {}", left.task),
-        "ready" => format!("hew loop run --task {}", left.task),
+        why if why == "ready" || why.starts_with("ready since") => {
+            format!("hew loop run --task {}", left.task)
+        }
         _ => format!("hew task show {}", left.task),
     }
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::agent::IterationOutcome;
+use crate::escape::{Change, Escape};
 use crate::exit::Exit;
 use crate::ids::{
     BranchName, CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, TreeId, WorkerId,
@@ -98,6 +99,14 @@ pub struct SummaryShape {
     pub notices: Vec<NoticeShape>,
     /// How many of them there were.
     pub notice_count: u64,
+    /// What agents changed that is not theirs: the first ones.
+    pub escapes: Vec<EscapeShape>,
+    /// How many there were.
+    pub escape_count: u64,
+    /// What somebody else changed meanwhile, as far as anybody can tell: the first ones.
+    pub foreign_changes: Vec<ForeignChangeShape>,
+    /// How many there were.
+    pub foreign_change_count: u64,
     /// What waits for a person.
     pub needs_you: Option<Vec<NeedShape>>,
     /// Tasks that landed settings of the project.
@@ -338,6 +347,32 @@ pub struct NoticeShape {
     pub iteration: Option<IterationId>,
     /// What.
     pub text: String,
+}
+
+/// Something that an agent changed and that is not its own.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct EscapeShape {
+    /// When it was found.
+    pub at: DateTime<Utc>,
+    /// The iteration; null where it is only known that it was an agent.
+    pub iteration: Option<IterationId>,
+    /// What, and what shows it.
+    #[serde(flatten)]
+    pub escape: Escape,
+    /// The command with which a person looks at it.
+    pub command: String,
+}
+
+/// Something that changed, and nothing shows that an agent did it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ForeignChangeShape {
+    /// When it was found.
+    pub at: DateTime<Utc>,
+    /// What.
+    #[serde(flatten)]
+    pub change: Change,
+    /// The command with which a person looks at it.
+    pub command: String,
 }
 
 /// Something that waits for a person.

@@ -8,6 +8,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::clone;
+
 /// A worktree and git's record of it, which names it.
 #[derive(Debug, Clone)]
 pub(super) struct Linked {
@@ -15,6 +17,13 @@ pub(super) struct Linked {
     pub(super) path: PathBuf,
     /// Git's record of it.
     pub(super) admin: PathBuf,
+    /// It is a clone, whose git folder is all its own.
+    pub(super) is_clone: bool,
+}
+
+/// Marks a worktree as one that is still being made.
+pub(super) fn mark_unfinished(admin: &Path) -> io::Result<()> {
+    fs::write(admin.join("locked"), UNFINISHED_MARK)
 }
 
 /// Git's own reason for the lock on a worktree that it is still making.
@@ -62,6 +71,9 @@ pub(super) fn locate_unfinished(common_dir: &Path, path: &Path) -> Result<Linked
     if fs::symlink_metadata(path.join(".git")).is_ok_and(|found| found.is_dir()) {
         return Err("a repository of its own was made in its folder".to_owned());
     }
+    if let Some(linked) = clone::find(common_dir, &path) {
+        return Ok(linked);
+    }
     let admin = match named_by_file(common_dir, &path) {
         Some(admin) => admin,
         None => only_record_of(common_dir, &path)?,
@@ -69,7 +81,7 @@ pub(super) fn locate_unfinished(common_dir: &Path, path: &Path) -> Result<Linked
     if !admin.join("HEAD").is_file() {
         return Err("git's record of it has no HEAD".to_owned());
     }
-    Ok(Linked { path, admin })
+    Ok(Linked { path, admin, is_clone: false })
 }
 
 /// The record that the `.git` file names, if it is one of this repository's and names the folder in turn.

@@ -7,7 +7,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{ForwardOutcome, GitError};
 
 use super::run::{GitCall, LONG};
-use super::{RepoGit, refs};
+use super::{RepoGit, SYNCED, refs};
 
 /// What keeps settings of the branch or the person from turning a fast-forward into something else: squashing,
 /// stashing with conflict markers left, overwriting an ignored `.env`.
@@ -114,6 +114,24 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
         Some(there) => Ok(refused(format!("{branch} is at {} instead", there.short()))),
         None => Ok(refused(format!("{branch} is gone"))),
     }
+}
+
+/// Fetches commits from a git folder of this machine, without a ref for them.
+pub(super) fn fetch(git: &RepoGit, from: &Path, commits: &[CommitId]) -> Result<(), GitError> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    let call = git
+        .on_repository()
+        .settings(&[("protocol.version", "2"), ("protocol.file.allow", "always")])
+        .settings(&SYNCED)
+        .args(FETCH_ONE)
+        .arg(from)
+        .args(commits.iter().map(CommitId::as_str))
+        .timeout(LONG);
+    // It reads the records of all worktrees.
+    let _turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    call.run()?.success().map(drop)
 }
 
 fn refused(reason: String) -> ForwardOutcome {

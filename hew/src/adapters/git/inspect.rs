@@ -10,6 +10,7 @@ use hew_core::worktree::{Alteration, GitError, Inspection, WorktreeInspection};
 
 use super::RepoGit;
 use super::admin::{self, Linked};
+use super::clone;
 use super::run::{GitAnswer, LONG};
 
 /// The mode of another repository's commit.
@@ -27,6 +28,9 @@ pub(super) fn inspect(git: &RepoGit, path: &Path) -> Result<Inspection, GitError
         Ok(linked) => linked,
         Err(reason) => return Ok(Inspection::Broken(reason)),
     };
+    if let Err(reason) = clone::make_safe(git, &linked)? {
+        return Ok(Inspection::Broken(reason));
+    }
     let status = ask(git, &linked, "--untracked-files=all")?;
     if !status.exit.is_success() {
         return Ok(Inspection::Broken(status.words()));

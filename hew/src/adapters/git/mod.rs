@@ -6,6 +6,7 @@
 //! | `servant` | git processes that answer many questions |
 //! | `admin` | a worktree's `.git` file and git's record of it, as files |
 //! | `discard` | removing folders: renamed aside first, read-only folders too |
+//! | `clone`, `clone_settings` | clones in place of worktrees |
 //! | `worktrees` | making, resetting, listing, removing worktrees |
 //! | `inspect` | what lies in a worktree |
 //! | `leftovers` | committing what an agent left uncommitted |
@@ -13,12 +14,16 @@
 //! | `history` | questions about commits |
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
+//! | `stale` | locks that a killed git left behind |
+//! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
 //!
 //! Invariants: every call names the repository, and in a worktree the working tree too, so that git never looks for
 //! one upwards; hew's own calls run no hooks, sign nothing and start no background work.
 
 mod admin;
+pub(crate) mod clone;
+mod clone_settings;
 mod discard;
 mod forward;
 mod history;
@@ -29,6 +34,8 @@ mod merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
+mod stale;
+mod surroundings;
 mod worktrees;
 
 use std::ffi::OsString;
@@ -44,9 +51,11 @@ use hew_core::worktree::{
 use self::admin::Linked;
 use self::run::GitCall;
 use self::servant::Servants;
+use super::fail_point;
 
 pub(crate) use self::discard::discard;
 pub use self::run::process_count;
+pub(crate) use self::surroundings::{FileSettings, mark_of};
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
 const OWN_SETTINGS: [(&str, &str); 13] = [
@@ -77,6 +86,7 @@ pub struct RepoGit {
     records: RwLock<()>,
     environment: Vec<(OsString, OsString)>,
     servants: AllServants,
+    clone_settings: clone_settings::CloneSettings,
 }
 
 /// Servants by what they can do.
@@ -101,6 +111,7 @@ impl RepoGit {
             records: RwLock::new(()),
             environment: Vec::new(),
             servants: AllServants::default(),
+            clone_settings: clone_settings::CloneSettings::default(),
         }
     }
 
@@ -121,6 +132,11 @@ impl RepoGit {
         self.call_in(&self.common_dir).env("GIT_DIR", &self.common_dir).settings(&OWN_SETTINGS)
     }
 
+    /// A call on a git folder of a clone, whether or not its folder is there.
+    fn in_git_folder(&self, folder: &Path) -> GitCall {
+        self.call_in(folder).env("GIT_DIR", folder).settings(&OWN_SETTINGS)
+    }
+
     /// A call in one of its worktrees. Git is told where everything is and looks for nothing.
     fn in_worktree(&self, linked: &Linked) -> GitCall {
         self.call_in(&linked.path)
@@ -128,6 +144,17 @@ impl RepoGit {
             .env("GIT_WORK_TREE", &linked.path)
             .env("GIT_CEILING_DIRECTORIES", linked.path.parent().unwrap_or(&linked.path))
             .settings(&OWN_SETTINGS)
+    }
+
+    /// Removes locks that a killed git left in a worktree's record. Whoever made them must be gone.
+    pub fn clear_worktree_locks(&self, worktree: &Path) -> Result<(), GitError> {
+        stale::clear_worktree(&self.common_dir, worktree).map_err(|error| file_error(worktree, error))
+    }
+
+    /// The same of refs below a folder of refs, e.g. `refs/hew/<run>`.
+    pub fn clear_ref_locks(&self, below: &str) -> Result<(), GitError> {
+        stale::clear_refs(&self.common_dir, below)
+            .map_err(|error| file_error(&self.common_dir.join(below), error))
     }
 
     /// Names of the repository's remotes.
@@ -156,6 +183,19 @@ impl RepoGit {
         refs::is_kept(self, commit, except)
     }
 
+    /// The same for what lies in a worktree: a branch of a clone's own counts.
+    pub fn is_kept_at(&self, path: &Path, commit: &CommitId) -> Result<bool, GitError> {
+        match clone::find(&self.common_dir, path) {
+            Some(linked) => refs::is_kept_by(self.in_git_folder(&linked.admin), commit, None),
+            None => refs::is_kept(self, commit, None),
+        }
+    }
+
+    /// Where a clone stands, its folder there or not; none where there is no clone that can be read.
+    pub fn clone_entry(&self, path: &Path) -> Result<Option<WorktreeEntry>, GitError> {
+        clone::entry(self, path)
+    }
+
     /// Folders of a worktree that its index holds as another repository's commit, although `.gitmodules` does not know
     /// them: their files are in no commit of this repository.
     pub fn repository_links(&self, worktree: &Path) -> Result<Vec<PathBuf>, GitError> {
@@ -175,9 +215,15 @@ fn file_error(path: &Path, reason: impl std::fmt::Display) -> GitError {
     GitError::File { path: path.to_owned(), reason: reason.to_string() }
 }
 
+/// What changed something in the repository has ended.
+fn done<T>(step: &str, result: T) -> T {
+    fail_point::reach("git", step);
+    result
+}
+
 impl GitClient for RepoGit {
     fn hold(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::hold(self, path, commit)
+        done("hold", worktrees::hold(self, path, commit))
     }
 
     fn read_file(&self, commit: &CommitId, path: &str) -> Result<Option<Vec<u8>>, GitError> {
@@ -197,19 +243,35 @@ impl GitClient for RepoGit {
     }
 
     fn create_branch(&self, branch: &BranchName, at: &CommitId) -> Result<BranchCreation, GitError> {
-        refs::create_branch(self, branch, at)
+        done("create_branch", refs::create_branch(self, branch, at))
     }
 
     fn delete_branch(&self, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
-        refs::delete_branch(self, branch, at)
+        done("delete_branch", refs::delete_branch(self, branch, at))
     }
 
     fn add_worktree(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
-        worktrees::add(self, path, start)
+        done("add_worktree", worktrees::add(self, path, start))
+    }
+
+    fn add_clone(&self, path: &Path, start: &WorktreeStart) -> Result<(), GitError> {
+        clone::add(self, path, start)
+    }
+
+    fn own_refs(&self, path: &Path) -> Result<Vec<(RefName, CommitId)>, GitError> {
+        let found = clone::find(&self.common_dir, path);
+        found.map_or(Ok(Vec::new()), |linked| clone::own_refs(self, &linked))
+    }
+
+    fn take_over(&self, path: &Path, commits: &[CommitId]) -> Result<(), GitError> {
+        match clone::find(&self.common_dir, path) {
+            Some(linked) => forward::fetch(self, &linked.admin, commits),
+            None => Ok(()),
+        }
     }
 
     fn add_merge_place(&self, path: &Path, commit: &CommitId) -> Result<(), GitError> {
-        worktrees::add_merge_place(self, path, commit)
+        done("add_merge_place", worktrees::add_merge_place(self, path, commit))
     }
 
     fn reset_worktree(
@@ -218,7 +280,7 @@ impl GitClient for RepoGit {
         start: &WorktreeStart,
         depth: CleanDepth,
     ) -> Result<WorktreeReset, GitError> {
-        worktrees::reset(self, path, start, depth)
+        done("reset_worktree", worktrees::reset(self, path, start, depth))
     }
 
     fn inspect_worktree(&self, path: &Path) -> Result<Inspection, GitError> {
@@ -232,11 +294,11 @@ impl GitClient for RepoGit {
         message: &str,
         leave_out: &[PathBuf],
     ) -> Result<CommitId, GitError> {
-        leftovers::commit(self, path, head, message, leave_out)
+        done("commit_leftovers", leftovers::commit(self, path, head, message, leave_out))
     }
 
     fn anchor(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
-        refs::anchor(self, name, commit)
+        done("anchor", refs::anchor(self, name, commit))
     }
 
     fn refs_under(&self, prefix: &str) -> Result<Vec<(RefName, CommitId)>, GitError> {
@@ -252,11 +314,11 @@ impl GitClient for RepoGit {
     }
 
     fn merge(&self, request: &MergeRequest) -> Result<MergeOutcome, GitError> {
-        merge::merge(self, request)
+        done("merge", merge::merge(self, request))
     }
 
     fn checkout(&self, path: &Path, commit: &CommitId, depth: CleanDepth) -> Result<(), GitError> {
-        worktrees::checkout(self, path, commit, depth)
+        done("checkout", worktrees::checkout(self, path, commit, depth))
     }
 
     fn alteration(&self, path: &Path, commit: &CommitId) -> Result<Alteration, GitError> {
@@ -269,7 +331,7 @@ impl GitClient for RepoGit {
         from: &CommitId,
         to: &CommitId,
     ) -> Result<AdvanceOutcome, GitError> {
-        refs::advance(self, branch, from, to)
+        done("advance", refs::advance(self, branch, from, to))
     }
 
     fn forward_checkout(
@@ -278,11 +340,11 @@ impl GitClient for RepoGit {
         branch: &BranchName,
         to: &CommitId,
     ) -> Result<ForwardOutcome, GitError> {
-        forward::checkout(self, checkout, branch, to)
+        done("forward_checkout", forward::checkout(self, checkout, branch, to))
     }
 
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError> {
-        forward::branch(self, branch, to)
+        done("forward_branch", forward::branch(self, branch, to))
     }
 
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
@@ -294,6 +356,6 @@ impl GitClient for RepoGit {
     }
 
     fn remove_worktree(&self, path: &Path) -> Result<(), GitError> {
-        worktrees::remove(self, path)
+        done("remove_worktree", worktrees::remove(self, path))
     }
 }

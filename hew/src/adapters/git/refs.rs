@@ -133,7 +133,16 @@ pub(super) fn is_kept(
     commit: &CommitId,
     except: Option<&BranchName>,
 ) -> Result<bool, GitError> {
-    let call = git.on_repository().args(["rev-list", "--max-count=1", commit.as_str(), "--not"]);
+    is_kept_by(git.on_repository(), commit, except)
+}
+
+/// The same asked by a call on a git folder.
+pub(super) fn is_kept_by(
+    call: GitCall,
+    commit: &CommitId,
+    except: Option<&BranchName>,
+) -> Result<bool, GitError> {
+    let call = call.args(["rev-list", "--max-count=1", commit.as_str(), "--not"]);
     let call = match except {
         Some(branch) => call.arg(format!("--exclude={branch}")),
         None => call,

@@ -15,6 +15,7 @@ use std::time::Duration;
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::worktree::GitError;
 
+use crate::adapters::fail_point;
 use crate::adapters::streams::{Streams, end_group};
 
 /// Git processes started by this process so far.
@@ -139,6 +140,8 @@ impl GitCall {
                 return Err(self.not_run(error));
             }
         };
+        let verb = self.args.first().and_then(|verb| verb.to_str()).unwrap_or_default();
+        fail_point::reach("git-process", verb);
         Ok(GitAnswer {
             exit: exit_of(status),
             stdout,

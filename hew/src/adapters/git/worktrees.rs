@@ -8,6 +8,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{CleanDepth, GitError, WorktreeEntry, WorktreeReset, WorktreeStart};
 
 use super::admin::{self, Linked};
+use super::clone;
 use super::discard::{discard, make_folders_writable};
 use super::run::{GitAnswer, LONG};
 use super::{RepoGit, file_error};
@@ -48,7 +49,11 @@ fn begin(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<Linked, Gi
 }
 
 /// Writes a new worktree's files and takes the mark of an unfinished one away.
-fn fill(git: &RepoGit, linked: &Linked, settings: &[(&'static str, &'static str)]) -> Result<(), GitError> {
+pub(super) fn fill(
+    git: &RepoGit,
+    linked: &Linked,
+    settings: &[(&'static str, &'static str)],
+) -> Result<(), GitError> {
     let call = git.in_worktree(linked).settings(settings).args(["reset", "--quiet", "--hard"]);
     call.timeout(LONG).run()?.success()?;
     let mark = linked.admin.join("locked");
@@ -102,8 +107,14 @@ pub(super) fn reset(
         Ok(linked) => linked,
         Err(reason) => return Ok(WorktreeReset::Broken(reason)),
     };
+    if let Err(reason) = clone::make_safe(git, &linked)? {
+        return Ok(WorktreeReset::Broken(reason));
+    }
     admin::clear_unfinished(&linked.admin).map_err(|error| file_error(&linked.admin, error))?;
     admin::mend_pointer(&linked).map_err(|error| file_error(&linked.path, error))?;
+    if linked.is_clone {
+        clone::renew(git, &linked, start)?;
+    }
     let checkout = past_half_made(switch(git, &linked, start)?, || switch(git, &linked, start))?;
     if !checkout.exit.is_success() {
         return Ok(WorktreeReset::Broken(checkout.words()));
@@ -192,6 +203,8 @@ pub(super) fn list(git: &RepoGit) -> Result<Vec<WorktreeEntry>, GitError> {
 pub(super) fn remove(git: &RepoGit, path: &Path) -> Result<(), GitError> {
     let records = admin::records_of(&git.common_dir, path).map_err(|error| file_error(path, error))?;
     discard(path).map_err(|error| file_error(path, error))?;
+    let own = clone::git_folder(path);
+    discard(&own).map_err(|error| file_error(&own, error))?;
     for record in records {
         // Git's own remove refuses a locked or half-made worktree.
         fs::remove_dir_all(&record).map_err(|error| file_error(&record, error))?;

@@ -28,6 +28,14 @@ impl EndPlan {
         Self { deadline, stopping: None, unkept: None }
     }
 
+    /// This process stood still for so long: nothing is due before it would have been.
+    pub(super) fn postpone(&mut self, by: Duration) {
+        self.deadline += by;
+        if let Some(stopping) = &mut self.stopping {
+            stopping.shim_until += by;
+        }
+    }
+
     /// When to look next; `look` is when the stall watch wants to.
     pub(super) fn due(&self, look: Option<Instant>) -> Instant {
         match &self.stopping {

@@ -114,16 +114,16 @@ pub struct Pump<S> {
 }
 
 impl<S: Sink + 'static> Pump<S> {
-    /// Reads `pipe` to its end.
-    pub fn start(pipe: PipeReader, sink: S, gauge: Arc<Gauge>) -> Self {
+    /// Reads `pipe` to its end. An error: the system has no room for another thread.
+    pub fn start(pipe: PipeReader, sink: S, gauge: Arc<Gauge>) -> std::io::Result<Self> {
         let sink = Arc::new(Mutex::new(Some(sink)));
         let (done, closed) = bounded::<()>(0);
         let shared = Arc::clone(&sink);
-        thread::spawn(move || {
+        thread::Builder::new().spawn(move || {
             pump(pipe, &shared, &gauge);
             drop(done);
-        });
-        Self { sink, closed }
+        })?;
+        Ok(Self { sink, closed })
     }
 
     /// The sink with everything that was printed. Where the stream stays open although all writers should be gone, the

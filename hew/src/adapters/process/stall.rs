@@ -38,6 +38,11 @@ impl StallWatch {
         }
     }
 
+    /// Nobody could look for a while: the quiet time begins anew.
+    pub fn begin_anew(&mut self) {
+        self.alive_at = Instant::now();
+    }
+
     /// When [`Self::look`] is to be called next.
     pub fn due(&self, last_output: Instant) -> Instant {
         let last_sample = self.samples.back().map_or(self.alive_at, |(at, _)| *at);

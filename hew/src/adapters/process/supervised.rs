@@ -12,16 +12,19 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, at, never, select, unbounded};
 use hew_core::agent::{StopCause, StopRequest};
 use hew_core::exit::Exit;
-use hew_core::plan::PoliteSignal;
+use hew_core::plan::{PoliteSignal, Sandbox};
 
 use super::end_plan::{EndPlan, Stopping};
+use super::held::Place;
 use super::lost::{self, Marks};
 use super::output::{Gauge, Notice};
 use super::stall::StallWatch;
+use crate::adapters::sandbox::SandboxSpec;
 use crate::adapters::shim::SUBCOMMAND;
 use crate::adapters::shim::protocol::{
     PathBytes, ShimMessage, ShimRequest, ShimSpec, StartFailure, StopWord, to_line,
 };
+use crate::adapters::{proc_tree, standstill};
 
 /// How long a shim may take to start its program.
 const START_LIMIT: Duration = Duration::from_secs(30);
@@ -54,6 +57,8 @@ pub struct Launch<'a> {
     pub polite_signal: PoliteSignal,
     /// From TERM to KILL.
     pub kill_grace: Duration,
+    /// What it may write; none: what the person may.
+    pub sandbox: Option<&'a Sandbox>,
 }
 
 /// A program that never ran.
@@ -109,6 +114,12 @@ pub struct Supervised {
     control: UnixStream,
     messages: Receiver<ShimMessage>,
     marks: Marks,
+    /// Among all programs that run.
+    _place: Place,
+    /// When the shim began, in clock ticks since boot.
+    shim_began: u64,
+    /// Nothing of the program is left.
+    is_over: bool,
     cwd: PathBuf,
     /// From the first polite signal to KILL.
     end_grace: Duration,
@@ -123,21 +134,27 @@ impl Supervised {
     /// Starts a program with these streams; when this returns, the program itself runs.
     pub fn start(launch: &Launch<'_>, stdout: Stdio, stderr: Stdio) -> Result<Self, LaunchError> {
         let failed = |error: io::Error| LaunchError::Failed(format!("hew's supervisor: {error}"));
+        lost::adopt_orphans();
         let (mut control, theirs) = UnixStream::pair().map_err(failed)?;
-        let listening = control.try_clone().map_err(failed)?;
+        let messages = listen(control.try_clone().map_err(failed)?).map_err(failed)?;
+        let place = Place::take(control.try_clone().map_err(failed)?);
         let shim = shim_command(launch)
             .stdin(Stdio::from(OwnedFd::from(theirs)))
             .stdout(stdout)
             .stderr(stderr)
             .spawn()
             .map_err(failed)?;
+        let shim_began = proc_tree::stat(shim.id()).map_or(0, |stat| stat.start_ticks);
         // A shim that is gone already shows by its silence.
         let _ = control.write_all(to_line(&spec_of(launch)).as_bytes());
         let mut supervised = Self {
             shim,
             control,
-            messages: listen(listening),
+            messages,
             marks: Marks::of(&launch.env),
+            _place: place,
+            shim_began,
+            is_over: false,
             cwd: launch.cwd.to_owned(),
             end_grace: interrupt_grace(launch).unwrap_or_default() + launch.kill_grace.min(FOREVER),
             begun: Instant::now(),
@@ -154,11 +171,12 @@ impl Supervised {
                 (self.pid, self.start_ticks, self.begun) = (pid, start_ticks, Instant::now());
                 Ok(())
             }
-            Ok(ShimMessage::FailedToStart { kind: StartFailure::Missing, reason }) => {
-                Err(LaunchError::Missing(reason))
-            }
-            Ok(ShimMessage::FailedToStart { kind: StartFailure::Other, reason }) => {
-                Err(LaunchError::Failed(reason))
+            Ok(ShimMessage::FailedToStart { kind, reason }) => {
+                self.is_over = true;
+                Err(match kind {
+                    StartFailure::Missing => LaunchError::Missing(reason),
+                    StartFailure::Other => LaunchError::Failed(reason),
+                })
             }
             Ok(ShimMessage::Exited { .. }) | Err(_) => {
                 Err(LaunchError::Failed("hew's supervisor ended before the program began".to_owned()))
@@ -180,12 +198,14 @@ impl Supervised {
             .stall_timeout
             .map(|timeout| StallWatch::new(timeout.min(FOREVER), self.shim.id(), &self.cwd));
         let mut look_at = watcher.on_look.map(|_| self.begun + LOOK_EVERY);
+        let mut stillness = standstill::Watch::begin();
         loop {
             let due = plan.due(stall.as_ref().map(|watch| watch.due(gauge.last_output())));
             let due = look_at.map_or(due, |look| look.min(due));
             select! {
                 recv(self.messages) -> message => match message {
                     Ok(ShimMessage::Exited { code, signal, leaked, ran_ms }) => {
+                        self.is_over = true;
                         return plan.ended(exit_of(code, signal), Duration::from_millis(ran_ms), leaked);
                     }
                     Ok(_) => {}
@@ -207,6 +227,11 @@ impl Supervised {
                 },
                 recv(at(due)) -> now => {
                     let now = now.unwrap_or_else(|_| Instant::now());
+                    let away = stillness.new_time_away();
+                    if !away.is_zero() {
+                        plan.postpone(away);
+                        stall.iter_mut().for_each(StallWatch::begin_anew);
+                    }
                     if let (Some(look), Some(_)) = (watcher.on_look, look_at.filter(|at| *at <= now)) {
                         look();
                         look_at = Some(Instant::now() + LOOK_EVERY);
@@ -236,13 +261,18 @@ impl Supervised {
         let stopping = plan.stopping.get_or_insert(Stopping { cause, shim_until: until });
         stopping.shim_until = stopping.shim_until.min(until);
         // A shim that is gone shows by its silence.
-        let _ = self.control.write_all(to_line(&ShimRequest { stop: word }).as_bytes());
+        let _ = self.control.write_all(to_line(&ShimRequest::Stop(word)).as_bytes());
     }
 
     fn end_without_shim(mut self, plan: EndPlan) -> Ended {
         self.end_shim();
-        let others = lost::end(self.pid, &self.marks);
+        let others = self.end_what_is_lost();
         plan.ended(Exit::Signal(9), self.begun.elapsed(), others)
+    }
+
+    fn end_what_is_lost(&mut self) -> u32 {
+        self.is_over = true;
+        lost::end((self.pid > 0).then_some(self.pid), self.shim_began, &self.marks)
     }
 
     fn end_shim(&mut self) {
@@ -259,11 +289,17 @@ impl Drop for Supervised {
         let limit = at(Instant::now() + SHIM_LIMIT);
         loop {
             select! {
-                recv(self.messages) -> message => if message.is_err() { break },
+                recv(self.messages) -> message => match message {
+                    Ok(message) => self.is_over |= matches!(message, ShimMessage::Exited { .. }),
+                    Err(_) => break,
+                },
                 recv(limit) -> _ => break,
             }
         }
         self.end_shim();
+        if !self.is_over {
+            self.end_what_is_lost();
+        }
     }
 }
 
@@ -275,6 +311,7 @@ fn exit_of(code: Option<i32>, signal: Option<i32>) -> Exit {
 /// terminal's signals do not reach.
 fn shim_command(launch: &Launch<'_>) -> Command {
     let mut command = Command::new(launch.shim);
+    command.arg0("hew");
     let run = launch.env.iter().filter(|(key, _)| key == "HEW_RUN_ID");
     command.arg(SUBCOMMAND).env_clear().envs(run.map(|(key, value)| (key, value)));
     command.current_dir("/").process_group(0);
@@ -294,20 +331,21 @@ fn spec_of(launch: &Launch<'_>) -> ShimSpec {
         stdin: launch.stdin.map(PathBytes::new),
         interrupt_grace_ms: interrupt_grace(launch)
             .map(|grace| u64::try_from(grace.as_millis()).unwrap_or(u64::MAX)),
+        sandbox: launch.sandbox.map(SandboxSpec::of),
         kill_grace_ms: u64::try_from(launch.kill_grace.min(FOREVER).as_millis()).unwrap_or(u64::MAX),
     }
 }
 
 /// Reads the shim's messages; the channel closes when the shim is gone or says what can't be read.
-fn listen(control: UnixStream) -> Receiver<ShimMessage> {
+fn listen(control: UnixStream) -> io::Result<Receiver<ShimMessage>> {
     let (sender, messages) = unbounded();
-    thread::spawn(move || {
+    thread::Builder::new().spawn(move || {
         for line in BufReader::new(control).lines() {
             let Some(message) = line.ok().and_then(|line| serde_json::from_str(&line).ok()) else { return };
             if sender.send(message).is_err() {
                 return;
             }
         }
-    });
-    messages
+    })?;
+    Ok(messages)
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::adapters::sandbox::SandboxSpec;
+
 /// A path as its bytes, for names need not be text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -39,6 +41,9 @@ pub struct ShimSpec {
     pub interrupt_grace_ms: Option<u64>,
     /// From TERM to KILL.
     pub kill_grace_ms: u64,
+    /// What it may write; none: what the person may.
+    #[serde(default)]
+    pub sandbox: Option<SandboxSpec>,
 }
 
 /// How a stop is to be done.
@@ -53,9 +58,14 @@ pub enum StopWord {
 
 /// Every later line to the shim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShimRequest {
+#[serde(rename_all = "snake_case")]
+pub enum ShimRequest {
     /// End the program.
-    pub stop: StopWord,
+    Stop(StopWord),
+    /// The program and its tree stand still until [`ShimRequest::GoOn`]; one that is being ended does not.
+    StandStill,
+    /// They go on.
+    GoOn,
 }
 
 /// Why a program could not be started.

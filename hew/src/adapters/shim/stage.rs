@@ -8,6 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -19,6 +20,7 @@ use nix::unistd::{dup2_stdin, getppid, setsid};
 use super::STAGE;
 use super::protocol::{PathBytes, ShimSpec, StartFailure};
 use super::resolve::{StartError, find_program};
+use crate::adapters::sandbox::{SandboxSpec, restrict};
 
 /// Exit code of a stage that could not become its program; its report is what counts.
 const NOT_STARTED: u8 = 126;
@@ -33,11 +35,13 @@ pub(super) fn start(spec: &ShimSpec) -> Result<Child, StartError> {
     let path = spec.env.iter().find(|(key, _)| key == "PATH").map(|(_, value)| value.as_str());
     let program = find_program(name, path, &cwd)?;
     let stdin = spec.stdin.as_ref().map_or_else(|| PathBuf::from("/dev/null"), PathBytes::to_path);
+    let sandbox = serde_json::to_string(&spec.sandbox).expect("a sandbox is lists of bytes");
     let (report, report_end) = io::pipe().map_err(|error| other(&error))?;
     let child = Command::new("/proc/self/exe")
         .arg(STAGE)
         .arg(std::process::id().to_string())
         .arg(stdin)
+        .arg(sandbox)
         .arg(program)
         .arg(name)
         .args(args)
@@ -62,15 +66,15 @@ fn reap_failed(mut child: Child, reason: String) -> StartError {
 }
 
 /// Becomes the program, as `execvp` does it: a text without a first line that names an interpreter is run by `sh`. Its
-/// arguments are the shim's id, the file for standard input, the program's file, then argv.
+/// arguments are the shim's id, the file for standard input, the sandbox, the program's file, then argv.
 pub(super) fn run(args: impl Iterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.collect();
-    let ([shim, stdin, program, name, rest @ ..], Ok(report)) =
+    let ([shim, stdin, sandbox, program, name, rest @ ..], Ok(report)) =
         (&args[..], io::stdin().as_fd().try_clone_to_owned())
     else {
         return NOT_STARTED;
     };
-    let reason = enter(shim, Path::new(stdin)).err().unwrap_or_else(|| {
+    let reason = enter(shim, Path::new(stdin), sandbox).err().unwrap_or_else(|| {
         let error = Command::new(program).arg0(name).args(rest).exec();
         format!("{}: {}", Path::new(program).display(), explain(&error))
     });
@@ -79,15 +83,19 @@ pub(super) fn run(args: impl Iterator<Item = OsString>) -> u8 {
     NOT_STARTED
 }
 
-/// Takes the place that the program shall have: own session, tied to the shim, its standard input open.
-fn enter(shim: &OsStr, stdin: &Path) -> Result<(), String> {
+/// Takes the place that the program shall have: own session, tied to the shim, its standard input open, and last what
+/// keeps it from writing elsewhere.
+fn enter(shim: &OsStr, stdin: &Path, sandbox: &OsStr) -> Result<(), String> {
     set_pdeathsig(Signal::SIGKILL).map_err(|error| format!("prctl: {error}"))?;
     if *shim != *getppid().to_string() {
         return Err("the supervisor is gone".to_owned());
     }
     setsid().map_err(|error| format!("setsid: {error}"))?;
     let file = File::open(stdin).map_err(|error| format!("{}: {error}", stdin.display()))?;
-    dup2_stdin(&file).map_err(|error| format!("{}: {error}", stdin.display()))
+    dup2_stdin(&file).map_err(|error| format!("{}: {error}", stdin.display()))?;
+    let sandbox: Option<SandboxSpec> =
+        serde_json::from_slice(sandbox.as_bytes()).map_err(|error| format!("sandbox: {error}"))?;
+    sandbox.as_ref().map_or(Ok(()), restrict)
 }
 
 /// A file that is there and "not found" has a first line that names a program which is not.

@@ -3,6 +3,7 @@
 //! Two threads only bring events: one reads the socket, one waits for children. The first thread decides, and it is the
 //! program's parent thread, so it must outlive the program.
 
+use std::ffi::CStr;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -14,15 +15,18 @@ use std::time::{Duration, Instant};
 
 use hew_core::exit::Exit;
 use nix::errno::Errno;
-use nix::sys::prctl::set_child_subreaper;
+use nix::sys::prctl::{set_child_subreaper, set_name};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::protocol::{ShimMessage, ShimRequest, ShimSpec, StopWord, to_line};
+use super::tree::Stopped;
 use super::{stage, tree};
 use crate::adapters::proc_tree;
 
+/// The shim's name among the machine's processes.
+const NAME: &CStr = c"agent-keeper";
 /// How long leftovers of a program that ended by itself may take to end by themselves.
 const LEAK_GRACE: Duration = Duration::from_millis(200);
 /// How long leftovers may take to follow a TERM, at most.
@@ -31,7 +35,7 @@ const LEFTOVER_TERM: Duration = Duration::from_secs(1);
 const KILL_ROUND: Duration = Duration::from_millis(20);
 
 enum ShimEvent {
-    Stop(StopWord),
+    Asked(ShimRequest),
     HewGone,
     Reaped(Pid, Exit),
     NoChildren,
@@ -62,6 +66,8 @@ pub(super) fn run() -> u8 {
 }
 
 fn supervise() -> io::Result<()> {
+    // Whoever ends everything that is called hew spares it: it ends its tree when hew is gone.
+    let _ = set_name(NAME);
     let mut control = UnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     let mut requests = BufReader::new(control.try_clone()?);
     let mut line = String::new();
@@ -78,8 +84,9 @@ fn supervise() -> io::Result<()> {
     let start_ticks = proc_tree::stat(pid).map_or(0, |stat| stat.start_ticks);
     let (events, inbox) = channel();
     let for_requests = events.clone();
-    thread::spawn(move || read_requests(requests, &for_requests));
-    thread::spawn(move || reap_children(&events));
+    // Where the system has no room for them, the shim's own end is the program's.
+    thread::Builder::new().spawn(move || read_requests(requests, &for_requests))?;
+    thread::Builder::new().spawn(move || reap_children(&events))?;
     // Where hew is gone already, the closed socket says so in the next moment.
     let _ = tell(&mut control, &ShimMessage::Started { pid, start_ticks });
     let mut watch = TreeWatch::new(program, begun, &spec);
@@ -105,7 +112,7 @@ fn read_requests(requests: BufReader<UnixStream>, events: &Sender<ShimEvent>) {
         let Some(request) = line.ok().and_then(|line| serde_json::from_str::<ShimRequest>(&line).ok()) else {
             break;
         };
-        if events.send(ShimEvent::Stop(request.stop)).is_err() {
+        if events.send(ShimEvent::Asked(request)).is_err() {
             return;
         }
     }
@@ -162,13 +169,24 @@ struct TreeWatch {
     phase: Phase,
     ended: Option<(Exit, Instant)>,
     leaked: Option<u32>,
+    /// What stands still because hew does.
+    stopped: Stopped,
 }
 
 impl TreeWatch {
     fn new(program: Pid, begun: Instant, spec: &ShimSpec) -> Self {
         let interrupt_grace = spec.interrupt_grace_ms.map(Duration::from_millis);
         let kill_grace = Duration::from_millis(spec.kill_grace_ms);
-        Self { program, begun, interrupt_grace, kill_grace, phase: Phase::Running, ended: None, leaked: None }
+        Self {
+            program,
+            begun,
+            interrupt_grace,
+            kill_grace,
+            phase: Phase::Running,
+            ended: None,
+            leaked: None,
+            stopped: Stopped::default(),
+        }
     }
 
     fn until_empty(&mut self, inbox: &Receiver<ShimEvent>) {
@@ -216,8 +234,16 @@ impl TreeWatch {
                     self.phase = Phase::Lingering(now + LEAK_GRACE);
                 }
             }
-            ShimEvent::Stop(StopWord::Graceful) => self.stop(now),
-            ShimEvent::Stop(StopWord::Now) | ShimEvent::HewGone => self.phase = Phase::Killing,
+            ShimEvent::Asked(ShimRequest::Stop(StopWord::Graceful)) => self.stop(now),
+            ShimEvent::Asked(ShimRequest::Stop(StopWord::Now)) | ShimEvent::HewGone => {
+                self.phase = Phase::Killing;
+            }
+            ShimEvent::Asked(ShimRequest::StandStill) => {
+                if matches!(self.phase, Phase::Running) {
+                    self.stopped.stop_more();
+                }
+            }
+            ShimEvent::Asked(ShimRequest::GoOn) => self.stopped.go_on(),
             ShimEvent::Reaped(..) | ShimEvent::NoChildren => {}
         }
     }

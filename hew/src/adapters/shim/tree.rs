@@ -1,9 +1,17 @@
 //! Signals to a program's tree: its group, and descendants that left the group.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::Duration;
+
 use nix::sys::signal::{Signal, kill, killpg};
-use nix::unistd::Pid;
+use nix::unistd::{Pid, getpgrp};
 
 use crate::adapters::proc_tree::{self, ProcStat};
+
+/// Rounds of STOP, for what is forked meanwhile.
+const STOP_ROUNDS: u32 = 50;
+const STOP_ROUND: Duration = Duration::from_millis(2);
 
 /// Everything below the shim that has not ended.
 pub(super) fn living() -> Vec<ProcStat> {
@@ -32,9 +40,51 @@ pub(super) fn ask_to_end(group: Pid) {
     }
 }
 
-/// Ends the tree as it is now; what is forked meanwhile is for the next round.
+/// Ends the tree as it is now; what is forked meanwhile is for the next round. A group is ended at once, so that none of it
+/// gets away by forking faster than it is looked at.
 pub(super) fn end() {
-    for process in living() {
+    let living = living();
+    let groups: BTreeSet<u32> = living.iter().map(|process| process.group).collect();
+    for group in groups.into_iter().filter(|group| *group != getpgrp().as_raw().cast_unsigned()) {
+        let _ = killpg(Pid::from_raw(group.cast_signed()), Signal::SIGKILL);
+    }
+    for process in living {
         let _ = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGKILL);
+    }
+}
+
+/// What a shim has made stand still.
+#[derive(Debug, Default)]
+pub(super) struct Stopped {
+    /// Process ids with their start times.
+    processes: BTreeSet<(u32, u64)>,
+}
+
+impl Stopped {
+    /// Stops everything that goes on, until nothing does; what stands still by itself is left alone.
+    pub(super) fn stop_more(&mut self) {
+        for _ in 0..STOP_ROUNDS {
+            let goes_on = |process: &ProcStat| {
+                process.state != 'T' && !self.processes.contains(&(process.pid, process.start_ticks))
+            };
+            let more: Vec<ProcStat> = living().into_iter().filter(goes_on).collect();
+            if more.is_empty() {
+                return;
+            }
+            for process in more {
+                let _ = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGSTOP);
+                self.processes.insert((process.pid, process.start_ticks));
+            }
+            thread::sleep(STOP_ROUND);
+        }
+    }
+
+    /// Wakes what was stopped.
+    pub(super) fn go_on(&mut self) {
+        let stopped = std::mem::take(&mut self.processes);
+        for process in living().iter().filter(|process| stopped.contains(&(process.pid, process.start_ticks)))
+        {
+            let _ = kill(Pid::from_raw(process.pid.cast_signed()), Signal::SIGCONT);
+        }
     }
 }

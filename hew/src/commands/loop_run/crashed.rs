@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use hew_core::ids::{Actor, CommitId, IterationId, RefName, TaskId};
 use hew_core::record::JournalEvent;
@@ -11,6 +11,7 @@ use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
 
 use super::earlier::unreadable;
+use super::resume::{folder_of, put_aside};
 use crate::adapters::git::RepoGit;
 use crate::adapters::store;
 use crate::commands::task::tracker_failure;
@@ -79,7 +80,7 @@ struct Traces {
 
 impl Traces {
     fn of(run: &LedgerRun, git: &RepoGit) -> Result<Self, Failure> {
-        let folder = store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+        let folder = folder_of(run);
         if !folder.exists() {
             return Ok(Self::default());
         }
@@ -102,10 +103,7 @@ impl Traces {
             }
             _ => {}
         })
-        .map_err(|error| {
-            let hint = format!("mend it, or put it aside: mv {} ELSEWHERE", folder.display());
-            unreadable(run, error).hint(hint)
-        })?;
+        .map_err(|error| unreadable(run, error).hint(put_aside(&folder)))?;
         work.retain(|_, work| is_there(work, git));
         let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
         // A candidate that git does not find never landed.

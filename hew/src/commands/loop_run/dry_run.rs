@@ -134,7 +134,13 @@ impl OpenEnds {
             for found in still_held(&run, &checked.git, &*tracker.tasks)? {
                 let then = match &found.landed {
                     Some(commit) => format!("it landed as {}, and would be closed first", commit.short()),
-                    None => "it would be given back first, and be ready if nothing else blocks it".to_owned(),
+                    None if run.is_given_up => {
+                        "it would be given back first, and be ready if nothing else blocks it".to_owned()
+                    }
+                    None => format!(
+                        "hew loop resume --run-id {} goes on with it, and --force-new gives it back first",
+                        run.run_id
+                    ),
                 };
                 let work = found.work.filter(|_| found.landed.is_none()).map(|work| format!("; {work}"));
                 held.push(format!(

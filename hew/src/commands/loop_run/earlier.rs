@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::path::Path;
 
+use chrono::Utc;
 use hew_core::ids::{BranchName, RunId};
 use hew_core::record::ledger::{self, LedgerEvent, LedgerRun};
 use hew_core::tracker::{CloseOutcome, ReleaseOutcome, TaskEditor};
@@ -42,8 +43,18 @@ pub(super) fn settle(
     let crashed: Vec<&LedgerRun> = runs.iter().filter(|run| run.ended.is_none()).collect();
     for run in crashed {
         settle_claims(run, git, tracker, ui)?;
+        if !run.is_given_up {
+            let event = LedgerEvent::GivenUp { run_id: run.run_id.clone(), at: Utc::now() };
+            ledger_file::append(&project.shared_dir, event)
+                .map_err(|error| Failure::failed("the ledger of runs could not be written").because(error))?;
+        }
     }
     Ok(runs)
+}
+
+/// All runs, oldest first.
+pub(super) fn all(shared_dir: &Path) -> Result<Vec<LedgerRun>, Failure> {
+    Ok(ledger_file::read(shared_dir).map_err(ledger_failure)?.0)
 }
 
 /// Runs without an end whose process is gone; `running` is the one whose is not.
@@ -69,6 +80,22 @@ fn undelivered<'a>(
     let mut missing = Vec::new();
     for run in waiting {
         if is_missing(run, git, target)? {
+            missing.push(run);
+        }
+    }
+    Ok(missing)
+}
+
+/// Runs that have ended with a result that their target lacks, whichever that is.
+pub(in crate::commands) fn undelivered_everywhere<'a>(
+    runs: &'a [LedgerRun],
+    git: &RepoGit,
+) -> Result<Vec<&'a LedgerRun>, Failure> {
+    let mut missing = Vec::new();
+    for run in runs.iter().filter(|run| run.is_undelivered()) {
+        if let Some(target) = &run.target_branch
+            && is_missing(run, git, target)?
+        {
             missing.push(run);
         }
     }

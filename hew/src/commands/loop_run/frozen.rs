@@ -9,23 +9,22 @@ use hew_core::record::event::{DeliveryRecord, SCHEMA_VERSION, ScopeRecord, Setti
 use hew_core::record::ledger::LedgerDelivery;
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
+use hew_core::settings::Settings;
 use hew_core::settings::secret::shown_value;
 use hew_core::tracker::Scope;
 
-use super::flags::{self, MODEL_FLAG};
+use super::flags::OwnFlags;
 use super::preflight::Checked;
-use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
 use crate::drive::rig::RunPlace;
 
 /// The engine's configuration.
 pub(super) fn run_config(
-    context: &Context,
-    args: &RunArgs,
-    checked: &Checked,
+    settings: &Settings,
+    flags: &OwnFlags,
+    scope: &Scope,
     place: &RunPlace,
 ) -> RunConfig {
-    let settings = &context.settings;
     let gate = place.gate.as_ref().map(|gate| GatePlan {
         command: gate.command.clone(),
         retry_flaky: settings.gate_retry_flaky.value,
@@ -35,10 +34,10 @@ pub(super) fn run_config(
     RunConfig {
         run: place.run.clone(),
         jobs: place.jobs,
-        scope: checked.scope.clone(),
-        retry_parked: args.retry_parked,
+        scope: scope.clone(),
+        retry_parked: flags.retry_parked,
         target: place.target.clone(),
-        launch: checked.launch.clone(),
+        launch: place.launch.clone(),
         run_branch: place.run_branch.clone(),
         gate,
         verify: settings.verify_tests.value.then_some(VerifyPlan {
@@ -52,9 +51,10 @@ pub(super) fn run_config(
             spending: SpendingLimits::of(settings),
             stop_grace: settings.stop_grace.value,
         },
+        merge: settings.merge.value,
         deliver: settings.deliver.value,
-        watch: args.watch,
-        model: flags::model(args),
+        watch: flags.watch,
+        model: flags.model.clone(),
         settings: Arc::new(settings.clone()),
     }
 }
@@ -62,7 +62,7 @@ pub(super) fn run_config(
 /// The journal's first line.
 pub(super) fn run_started(
     context: &Context,
-    args: &RunArgs,
+    flags: &OwnFlags,
     checked: &Checked,
     place: &RunPlace,
     tracker: TrackerRecord,
@@ -84,12 +84,12 @@ pub(super) fn run_started(
         max_iter: settings.budget_iterations.value,
         budget_wall_secs: settings.budget_wall.value.map(|wall| wall.as_secs()),
         worktrees: place.worktrees().display().to_string(),
-        settings: setting_records(context, args),
+        settings: setting_records(context, flags),
         in_scope: checked.in_scope,
     }
 }
 
-fn scope_record(scope: &Scope) -> ScopeRecord {
+pub(super) fn scope_record(scope: &Scope) -> ScopeRecord {
     match scope {
         Scope::Ready => ScopeRecord::Ready,
         Scope::Epics(epics) => ScopeRecord::Epics { epic_ids: epics.iter().cloned().collect() },
@@ -97,20 +97,24 @@ fn scope_record(scope: &Scope) -> ScopeRecord {
     }
 }
 
-/// Every effective setting as it may be kept, and `--model`, which is no key: it belongs to one run.
-fn setting_records(context: &Context, args: &RunArgs) -> Vec<SettingRecord> {
+/// The slice of the queue that was frozen.
+pub(super) fn scope_of(record: &ScopeRecord) -> Scope {
+    match record {
+        ScopeRecord::Ready => Scope::Ready,
+        ScopeRecord::Epics { epic_ids } => Scope::Epics(epic_ids.iter().cloned().collect()),
+        ScopeRecord::Tasks { task_ids } => Scope::Tasks(task_ids.iter().cloned().collect()),
+    }
+}
+
+/// Every effective setting as it may be kept, and the flags that are no keys: they belong to one run.
+pub(super) fn setting_records(context: &Context, flags: &OwnFlags) -> Vec<SettingRecord> {
     let record =
         |(key, found): (&str, &hew_core::settings::Sourced<hew_core::settings::Value>)| SettingRecord {
             key: key.to_owned(),
             value: shown_value(key, &found.value).to_string(),
             origin: found.origin.to_string(),
         };
-    let model = flags::model(args).map(|model| SettingRecord {
-        key: MODEL_FLAG.to_owned(),
-        value: model.to_string(),
-        origin: format!("flag {MODEL_FLAG}"),
-    });
-    context.values.iter().map(record).chain(model).collect()
+    context.values.iter().map(record).chain(flags.records()).collect()
 }
 
 /// What the ledger wants to know, picked from the journal as it is written.
@@ -119,7 +123,7 @@ pub(super) struct OutcomeWatch {
     pub(super) stop_reason: StopReason,
     pub(super) delivery: LedgerDelivery,
     /// There is a target, and the result is to go there.
-    wants_delivery: bool,
+    pub(super) wants_delivery: bool,
 }
 
 impl OutcomeWatch {
@@ -156,6 +160,8 @@ impl OutcomeWatch {
                     DeliveryRecord::NotWanted { .. } => LedgerDelivery::NotWanted,
                 };
             }
+            // What the process before was asked ended with it.
+            JournalEvent::RunResumed { .. } => self.stop_reason = StopReason::RuntimeError,
             JournalEvent::RunEnded { stop_reason, .. } => self.stop_reason = *stop_reason,
             _ => {}
         }
@@ -175,6 +181,7 @@ mod tests {
             from: "0000".into(),
             sha: sha.into(),
             number: 1,
+            with: Vec::new(),
         }
     }
 

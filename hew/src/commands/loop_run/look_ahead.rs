@@ -10,11 +10,11 @@ use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
 use hew_core::worktree::names;
 
-use crate::adapters::git::RepoGit;
+use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::tracker::Opened;
 use crate::adapters::{host, store};
 use crate::commands::context::Context;
-use crate::drive::rig;
+use crate::drive::{SHARED_TEMP, rig};
 
 /// What plans are made of that nobody runs.
 pub(crate) struct LookAhead<'a> {
@@ -69,18 +69,28 @@ impl<'a> LookAhead<'a> {
         let iteration = IterationId { worker, iter: 1 };
         let run_folder = store::loop_dir(&project.state_dir).join(run.as_str());
         let worktrees = self.worktree_root.join(run.as_str());
+        let worktree = names::worker_dir(&self.worktree_root, &run, worker);
+        let (git_dir, git_common_dir) = if self.context.settings.is_cloned() {
+            let own = clone::git_folder(&worktree);
+            (own.clone(), own)
+        } else {
+            let common = &project.common_dir;
+            (common.join("worktrees").join(worker.0.to_string()), common.clone())
+        };
         Seat {
             iteration,
             attempt: 1,
             project: project.root.clone(),
-            worktree: names::worker_dir(&self.worktree_root, &run, worker),
-            git_dir: project.common_dir.join("worktrees").join(worker.0.to_string()),
-            git_common_dir: project.common_dir.clone(),
+            worktree,
+            git_dir,
+            git_common_dir,
             session: uuid4(0),
             folder: run_folder.join(iteration_dir(self.context.settings.jobs.value, iteration)),
             temp: worktrees.join(format!("tmp-{}", worker.0)),
+            shared_temp: worktrees.join(SHARED_TEMP),
             port_base: 0,
             hew_folder: rig::hew_folder(),
+            tracker_folder: Some(rig::tracker_folder(self.beads_dir.as_deref(), &project.common_dir)),
             remotes: self.remotes.clone(),
             tracker_env: rig::tracker_env(self.beads_dir.as_deref(), &run, iteration),
             run,

@@ -8,12 +8,19 @@
 //! | `earlier` | runs of this project that are undelivered or crashed |
 //! | `crashed` | what a crashed run still holds, and where its work lies |
 //! | `old_refs` | refs of earlier runs that the target has made needless |
-//! | `launch` | lock, run branch, run folder; the drive; the end |
+//! | `launch` | lock, run branch, run folder |
+//! | `after_crash` | what is done where such a run is found |
+//! | `resume` | going on with a run whose process is gone |
+//! | `revive` | what that run works with and knows, from its journal, git and the tracker |
+//! | `matching` | whether a run that crashed is what is asked for now |
+//! | `conduct` | the drive, and the end |
 //! | `frozen` | what is frozen at launch |
 //! | `narration` | what is told while the run goes |
 //! | `look_ahead` | what would run for one task |
 //! | `dry_run` | what would run for all that are ready |
 
+mod after_crash;
+mod conduct;
 mod crashed;
 mod dry_run;
 mod earlier;
@@ -21,14 +28,20 @@ mod flags;
 mod frozen;
 mod launch;
 mod look_ahead;
+mod matching;
 mod narration;
 mod old_refs;
 mod preflight;
+mod resume;
+mod revive;
 mod scope;
 
 pub(super) use dry_run::DryRun;
+pub(super) use earlier::undelivered_everywhere;
 pub(crate) use look_ahead::LookAhead;
-pub(crate) use preflight::{find_gate, missing_program};
+use preflight::launch_target;
+pub(crate) use preflight::{find_gate, missing_program, room};
+pub(super) use resume::{NotResumed, run as resume};
 
 use super::context::Context;
 use super::trust;
@@ -53,6 +66,11 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
     }
     let tracker = context.open_tracker_in_use().map_err(before_the_start)?;
     let scope = scope::settle(args, &*tracker.tasks, ui)?;
+    if let after_crash::Course::Resume(run) = after_crash::settle(context, args, &scope, ui)? {
+        // It has a tracker of its own, as it was launched with.
+        drop(tracker);
+        return resume::go_on(context, &run, ui);
+    }
     let checked = preflight::check(context, args, &*tracker.tasks, scope)?;
     launch::launch(context, args, &tracker, &checked, ui)
 }

@@ -6,8 +6,10 @@ use hew_core::record::{JournalEntry, JournalEvent, RunView};
 use hew_core::render::narrate::narrate;
 use hew_core::render::text::visible;
 
+use super::conduct::unwritable;
 use crate::adapters::run_log::RunLog;
 use crate::commands::telling::Telling;
+use crate::failure::Failure;
 use crate::ui::Ui;
 
 /// Tells of entries as they are written.
@@ -18,8 +20,12 @@ pub(super) struct Narration {
 }
 
 impl Narration {
-    pub(super) fn start(ui: &Ui, run: &Path, log: RunLog) -> std::io::Result<Self> {
-        Ok(Self { view: RunView::new(), log, telling: Telling::start(ui, run)? })
+    /// `view` is the fold of what the journal holds already, which is not told again.
+    pub(super) fn start(ui: &Ui, run: &Path, view: RunView) -> Result<Self, Failure> {
+        let log = RunLog::open(run).map_err(unwritable)?;
+        let telling = Telling::start(ui, run, view.last_seq)
+            .map_err(|error| Failure::usage("what happens can't be told").because(error))?;
+        Ok(Self { view, log, telling })
     }
 
     /// Takes in entries that are on disk. Never waits for who reads what is printed.

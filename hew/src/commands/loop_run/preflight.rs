@@ -8,14 +8,14 @@ use hew_core::plan::how_to_find_program;
 use hew_core::plan::priced::unpriced_of_run;
 use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
-use hew_core::settings::{Settings, SettingsProblem};
+use hew_core::settings::{MergeMode, SandboxMode, Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use nix::sys::statvfs::statvfs;
 
 use super::flags;
 use crate::adapters::git::RepoGit;
 use crate::adapters::launch_state::{self, Head, LaunchState};
-use crate::adapters::{gate_files, host, settings_files};
+use crate::adapters::{gate_files, host, sandbox, settings_files};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
 use crate::failure::Failure;
@@ -61,6 +61,8 @@ pub(super) fn check(
     problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
     problems.extend(stop_file_problem(args));
+    problems.extend(merge_problem(&context.settings, args));
+    problems.extend(sandbox_problem(&context.settings));
     if let Some(launch) = &launch {
         problems.extend(space_problem(&git, launch, &worktree_root, context.settings.jobs.value));
     }
@@ -72,6 +74,23 @@ pub(super) fn check(
         }
         _ => Err(failure(problems)),
     }
+}
+
+/// The same for a run that is gone on with, as far as it can have changed since its launch.
+pub(super) fn check_again(context: &Context) -> Result<(), Failure> {
+    let mut problems = runtime_problems(&context.settings);
+    problems.extend(other_runtime_problems(context));
+    if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
+}
+
+/// The branch that a run would deliver to now.
+pub(super) fn launch_target(context: &Context) -> Result<Option<BranchName>, Failure> {
+    let state = launch_state::load(&context.project)
+        .map_err(|error| Failure::usage("the repository can't be read").because(error).hint("git status"))?;
+    Ok(match state.head {
+        Head::Branch { name, .. } => Some(name),
+        Head::Detached(_) | Head::Unborn(_) => None,
+    })
 }
 
 fn failure(mut problems: Vec<Problem>) -> Failure {
@@ -181,6 +200,35 @@ fn branch_problem(git: &RepoGit, settings: &Settings) -> Option<Problem> {
     None
 }
 
+/// Branches that are merged once, at the end, never land in a run that has none.
+fn merge_problem(settings: &Settings, args: &RunArgs) -> Option<Problem> {
+    let at_end = settings.merge.value == MergeMode::End;
+    (at_end && args.watch).then(|| Problem {
+        what: format!(
+            "--watch never ends by itself, and loop.merge = \"end\" ({}) lands at the end",
+            settings.merge.origin
+        ),
+        hint: "hew loop run --watch --merge task".to_owned(),
+    })
+}
+
+/// A sandbox that was asked for is kept by the kernel, or nothing is started.
+fn sandbox_problem(settings: &Settings) -> Option<Problem> {
+    let asked =
+        format!("loop.sandbox = \"{}\" ({})", settings.sandbox.value.as_str(), settings.sandbox.origin);
+    match settings.sandbox.value {
+        SandboxMode::Off => None,
+        SandboxMode::Strict => Some(Problem {
+            what: format!("{asked} is not available in this version: hew can't restrict the network yet"),
+            hint: "hew config set loop.sandbox worktree".to_owned(),
+        }),
+        SandboxMode::Worktree => sandbox::kernel_problem().map(|why| Problem {
+            what: format!("{asked} can't be kept: {why}"),
+            hint: "hew config set loop.isolation clone && hew config set loop.sandbox off".to_owned(),
+        }),
+    }
+}
+
 /// A stop file is watched through its folder.
 fn stop_file_problem(args: &RunArgs) -> Option<Problem> {
     let file = std::path::absolute(args.stop_file.as_ref()?).ok()?;
@@ -193,6 +241,17 @@ fn stop_file_problem(args: &RunArgs) -> Option<Problem> {
 
 /// Room for one worktree a worker and the lane's.
 fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Option<Problem> {
+    let (what, hint) = room(git, launch, root, jobs)?.err()?;
+    Some(Problem { what, hint })
+}
+
+/// How much room there is for these worktrees, or what is too little with what helps. None where it can't be measured.
+pub(crate) fn room(
+    git: &RepoGit,
+    launch: &CommitId,
+    root: &Path,
+    jobs: u16,
+) -> Option<Result<String, (String, String)>> {
     // What can't be measured is no reason to refuse: the first worktree will tell.
     let (files, bytes) = git.tree_size(launch).ok()?;
     let existing = root.ancestors().find(|folder| folder.exists())?;
@@ -206,7 +265,7 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_bytes} bytes and {} has {free_bytes} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
     // Some file systems have no fixed number of inodes and say 0.
     if space.files() > 0 && space.files_available() < need_files {
@@ -215,9 +274,13 @@ fn space_problem(git: &RepoGit, launch: &CommitId, root: &Path, jobs: u16) -> Op
             "{worktrees} worktrees need {need_files} inodes and {} has {free} left",
             existing.display()
         );
-        return Some(Problem { what, hint });
+        return Some(Err((what, hint)));
     }
-    None
+    let shown = existing.display();
+    let files = space.files_available();
+    Some(Ok(format!(
+        "{shown} has {free_bytes} bytes and {files} inodes free; {worktrees} worktrees need {need_bytes} and {need_files}"
+    )))
 }
 
 /// The gate: `--gate` and `loop.gate.command`, else found in the project's files.

@@ -1,0 +1,82 @@
+//! What agents changed that is not theirs: the iteration fails, a person is told, and nothing is built upon it.
+
+use super::effect::Effect;
+use super::progress::{PendingEnd, Stage};
+use super::state::State;
+use super::step::record;
+use crate::agent::IterationOutcome;
+use crate::escape::{Change, Escape, Subject, why_failed};
+use crate::ids::IterationId;
+use crate::record::JournalEvent;
+
+/// Most changes that a record names.
+const MAX_NAMED: usize = 50;
+
+/// Escapes of an iteration whose work is being collected, or of the run, if nobody knows whose they are.
+pub(super) fn escaped(
+    state: &mut State,
+    about: Option<IterationId>,
+    escapes: Vec<Escape>,
+    out: &mut Vec<Effect>,
+) {
+    if escapes.is_empty() {
+        return;
+    }
+    if let Some(Stage::Collecting { ending }) =
+        about.and_then(|id| state.iteration_mut(id)).map(|iteration| &mut iteration.stage)
+    {
+        fail(ending, &escapes);
+    }
+    for escape in escapes.iter().filter(|escape| !escape.put_back) {
+        tell_person(state, about, escape);
+    }
+    let more = escapes.len().saturating_sub(MAX_NAMED);
+    let escapes = escapes.into_iter().take(MAX_NAMED).collect();
+    record(out, JournalEvent::Escaped { about, escapes, more });
+}
+
+/// A person has to look at what an agent changed and hew left as it is.
+pub(super) fn tell_person(state: &mut State, about: Option<IterationId>, escape: &Escape) {
+    state.findings.needs_person = true;
+    let remedy = escape.change.look();
+    if !state.findings.remedies.contains(&remedy) {
+        state.findings.remedies.push(remedy);
+    }
+    hold_target(state, about, escape);
+}
+
+/// Whatever the agent said of its work, it is not landed. One that was being stopped is stopped.
+fn fail(ending: &mut PendingEnd, escapes: &[Escape]) {
+    let reason = why_failed(escapes);
+    if ending.outcome == Some(IterationOutcome::Cancelled) {
+        ending.reason = format!("{}; {reason}", ending.reason);
+        return;
+    }
+    *ending = PendingEnd {
+        outcome: Some(IterationOutcome::RuntimeError),
+        reason,
+        explicit: false,
+        spares_attempt: false,
+    };
+}
+
+/// A target that an agent moved is not built upon before a person has looked at it.
+fn hold_target(state: &mut State, about: Option<IterationId>, escape: &Escape) {
+    let Subject::Branch(branch) = &escape.change.subject else { return };
+    if state.config.target.as_ref().is_some_and(|target| target.as_str() == branch) {
+        let who = about.map_or_else(|| "an agent".to_owned(), |id| id.to_string());
+        let words = escape.change.words();
+        state.findings.target_escaped =
+            Some(format!("{who} moved it ({words}): look at that before it is merged with the result"));
+    }
+}
+
+/// Changes that nobody answers for.
+pub(super) fn foreign(mut changes: Vec<Change>, out: &mut Vec<Effect>) {
+    if changes.is_empty() {
+        return;
+    }
+    let more = changes.len().saturating_sub(MAX_NAMED);
+    changes.truncate(MAX_NAMED);
+    record(out, JournalEvent::ForeignChange { changes, more });
+}

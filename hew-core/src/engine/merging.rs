@@ -1,0 +1,159 @@
+//! `--merge end`: the workers' branches, merged in the workers' order once nothing runs any more.
+//!
+//! Invariants: a branch lands whole or not at all, but for what a person took back and what stands on that; where one
+//! does not land, its tasks are given back, one bug task names them, and branch and worktree stay; the next one is tried
+//! all the same.
+
+use super::effect::{BranchPart, Effect, LaneJob};
+use super::event::Problem;
+use super::lane::{self, Unlanded};
+use super::lane_queue;
+use super::progress::Landing;
+use super::settle::{self, FailedEnd, GivenUp};
+use super::state::{Course, State};
+use super::step::notice;
+use crate::agent::IterationOutcome;
+use crate::ids::{BranchName, IterationId, TaskId};
+use crate::land::conflict::{self, FailedBranch};
+use crate::settings::MergeMode;
+use crate::worktree::names;
+
+/// Begins to merge what waits on workers' branches; false where nothing does.
+pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) -> bool {
+    let stacks = state.stacks.iter_mut().map(std::mem::take).filter(|stack| !stack.is_empty());
+    let branches: Vec<Landing> = stacks.map(as_branch).collect();
+    if branches.is_empty() {
+        return false;
+    }
+    state.course = Course::Merging;
+    state.lane.queue.extend(branches);
+    lane_queue::advance(state, out);
+    true
+}
+
+/// A worker's work as one landing: the last change, with the rest.
+fn as_branch(mut stack: Vec<Landing>) -> Landing {
+    let at = stack.iter().rposition(|part| part.is_change);
+    let at = at.expect("work that changes nothing waits only on top of a change");
+    let definition_changed = union(stack.iter().map(|part| part.definition_changed.as_slice()));
+    let attributes_changed = stack.iter().any(|part| part.attributes_changed);
+    let last = stack.remove(at);
+    Landing { definition_changed, attributes_changed, with: stack, ..last }
+}
+
+fn union<'a>(lists: impl Iterator<Item = &'a [String]>) -> Vec<String> {
+    let all: std::collections::BTreeSet<&String> = lists.flatten().collect();
+    all.into_iter().cloned().collect()
+}
+
+/// All work of a branch, oldest first.
+fn in_order(mut landing: Landing) -> Vec<Landing> {
+    let mut parts = std::mem::take(&mut landing.with);
+    parts.push(landing);
+    parts.sort_by_key(|part| part.iteration.iter);
+    parts
+}
+
+/// What the lane has to know of each task of a branch.
+pub(super) fn parts(landing: &Landing) -> Vec<BranchPart> {
+    let part = |one: Landing| BranchPart { iteration: one.iteration, task: one.task, actor: one.actor };
+    in_order(landing.clone()).into_iter().map(part).collect()
+}
+
+/// The branch that a worker's work is on.
+pub(super) fn branch_of(landing: &Landing, state: &State) -> BranchName {
+    let config = &state.config;
+    let usual =
+        || names::worker_branch(&config.settings.branch_prefix.value, &config.run, landing.iteration.worker);
+    landing.place.as_ref().map_or_else(usual, |place| place.branch.clone())
+}
+
+/// Somebody closed or took a task of the branch: its work does not land, nor does what stands on it.
+pub(super) fn cut(state: &mut State, taken: IterationId, why: &str, out: &mut Vec<Effect>) {
+    let Some((landing, _)) = state.lane.current.take() else { return };
+    let mut below = in_order(landing);
+    let at = below.iter().position(|part| part.iteration == taken).unwrap_or(below.len());
+    let mut above = below.split_off(at).into_iter();
+    if let Some(part) = above.next() {
+        notice(out, Some(taken), lane::taken_words(why, &part));
+        let end = Unlanded::because(part, IterationOutcome::Cancelled, why);
+        settle::fail(state, FailedEnd::from(Unlanded { keep_closed: true, ..end }), out);
+    }
+    for part in above {
+        let why = format!("it builds on work that does not land: {why}");
+        let end = FailedEnd::from(Unlanded::because(part, IterationOutcome::Cancelled, &why));
+        settle::fail(state, FailedEnd { given_up: Some(GivenUp::default()), ..end }, out);
+    }
+    if !below.is_empty() {
+        state.lane.queue.push_front(as_branch(below));
+    }
+}
+
+/// A branch does not land.
+pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effect>) {
+    let Unlanded { landing, outcome, reason, merge, .. } = unlanded;
+    let branch = branch_of(&landing, state);
+    let (place, work, anchor) = (landing.place.clone(), landing.work.clone(), landing.anchor.clone());
+    let conflict_of_tip = merge.map(|merge| merge.files);
+    let parts = in_order(landing);
+    let ids: Vec<&TaskId> = parts.iter().map(|part| &part.task.id).collect();
+    let named = ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+    let is_cancelled = outcome == IterationOutcome::Cancelled;
+    if is_cancelled {
+        let kept = format!("git merge {anchor}   # {named}: green on the worker's branch, not merged");
+        state.findings.remedies.push(kept);
+    } else {
+        state.findings.needs_person = true;
+        state.findings.remedies.push(format!("git merge {branch}   # {named}: {reason}"));
+    }
+    let is_judged = matches!(outcome, IterationOutcome::Conflict | IterationOutcome::BackpressureFail);
+    let mut bug = is_judged
+        .then(|| {
+            let last = parts.last().expect("a branch has work on it");
+            conflict::branch_bug_task(&FailedBranch {
+                run: &state.config.run,
+                worker: last.iteration.worker,
+                actor: &last.actor,
+                tasks: &parts.iter().map(|part| &*part.task).collect::<Vec<_>>(),
+                branch: &branch,
+                worktree: place.as_ref().map(|place| place.worktree.as_str()),
+                tip: &state.lane.tip,
+                work: &work,
+                anchor: &anchor,
+                files: conflict_of_tip.as_deref().unwrap_or_default(),
+                reason: &reason,
+            })
+        })
+        .flatten();
+    let count = parts.len();
+    for (at, part) in parts.into_iter().enumerate() {
+        let bug = if at + 1 == count { bug.take() } else { None };
+        let why = format!("{reason}; all of {branch} waits for a person");
+        let why = if is_cancelled { reason.clone() } else { why };
+        state.given_up.insert(part.task.id.clone(), branch.clone());
+        let end = FailedEnd::from(Unlanded::because(part, outcome, &why));
+        settle::fail(state, FailedEnd { given_up: Some(GivenUp { bug }), ..end }, out);
+    }
+    if let (Some(place), false) = (place, is_cancelled) {
+        out.push(Effect::Lane(LaneJob::KeepBranch { place, work }));
+    }
+}
+
+/// Why a task is ready that this run does not begin any more, where its branches are the reason.
+pub(super) fn why_left(state: &State, task: &TaskId) -> Option<String> {
+    if let Some(branch) = state.given_up.get(task) {
+        return Some(format!("open again: its work on {branch} did not land"));
+    }
+    let is_freed = state.config.merge == MergeMode::End && state.lane.landed > 0 && state.stop.is_none();
+    (is_freed && !state.tasks.contains_key(task) && !state.filed.contains(task))
+        .then(|| "ready since the branches were merged".to_owned())
+}
+
+/// A worktree shows a branch that did not land, or could not be put there.
+pub(super) fn kept(branch: &BranchName, result: Result<String, Problem>, out: &mut Vec<Effect>) {
+    let text = match result {
+        Ok(folder) => format!("{branch} did not land and is kept; it is checked out in {folder}"),
+        Err(problem) => format!("{branch} did not land and is kept, but not in a worktree: {problem}"),
+    };
+    notice(out, None, text);
+}

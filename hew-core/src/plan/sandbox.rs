@@ -1,0 +1,72 @@
+//! What a program of a run may write, where a sandbox keeps it from all else (`loop.sandbox`).
+//!
+//! Agents write their own clone and what is theirs besides; gates, set-ups and verifications run what agents wrote, so
+//! they are held to their worktree. Reading is not restricted. Nothing here makes a sandbox.
+
+use std::path::{Path, PathBuf};
+
+use super::family::Family;
+use super::provenance::{Provenance, entry};
+use super::spawn_plan::{Purpose, SpawnRequest, said_folder};
+use crate::settings::Settings;
+
+/// What a program may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sandbox {
+    /// Folders with everything below them; made where they are missing.
+    pub folders: Vec<PathBuf>,
+    /// Files that are written where they are there.
+    pub files: Vec<PathBuf>,
+}
+
+/// Devices that programs write without a trace, and those of terminals.
+const DEVICES: [&str; 7] =
+    ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx"];
+
+/// Terminals that programs make for others.
+const TERMINALS: &str = "/dev/pts";
+
+/// The sandbox of a spawn, none where there is to be none; and where each part of it came from.
+pub(super) fn plan_sandbox(
+    request: &SpawnRequest<'_>,
+    family: Family,
+    env: &std::collections::BTreeMap<String, String>,
+) -> (Option<Sandbox>, Vec<Provenance>) {
+    let SpawnRequest { settings, seat, .. } = *request;
+    let mode = format!("{} loop.sandbox.mode", settings.sandbox.origin);
+    if !settings.is_sandboxed() {
+        return (None, vec![entry("sandbox", "none", &mode)]);
+    }
+    let mut own = vec![seat.worktree.clone(), seat.git_dir.clone(), seat.temp.clone()];
+    if let Purpose::Iteration(_) = request.purpose {
+        own.push(said_folder(&seat.folder, settings));
+        own.extend(seat.tracker_folder.clone());
+    }
+    own.dedup();
+    let (state, state_files) = family.state(env);
+    let more = &settings.sandbox_write;
+    let provenance = vec![
+        entry("sandbox", &words(&own), &mode),
+        entry("sandbox.state", &words(&state), &format!("where {} keeps its own state", family.word())),
+        entry("sandbox.write", &words(&more.value), &format!("{} loop.sandbox.write", more.origin)),
+    ];
+    let sandbox = assemble([own, state, more.value.clone()].concat(), state_files);
+    (Some(sandbox), provenance)
+}
+
+/// The sandbox of a gate, a set-up or a verification: its worktree, its temporary folder and `loop.sandbox.write`.
+pub fn command_sandbox(settings: &Settings, worktree: &[PathBuf], temp: &Path) -> Option<Sandbox> {
+    settings.is_sandboxed().then(|| {
+        let own = worktree.iter().cloned().chain([temp.to_owned()]);
+        assemble(own.chain(settings.sandbox_write.value.iter().cloned()).collect(), Vec::new())
+    })
+}
+
+fn assemble(mut folders: Vec<PathBuf>, files: Vec<PathBuf>) -> Sandbox {
+    folders.push(PathBuf::from(TERMINALS));
+    Sandbox { folders, files: DEVICES.iter().map(PathBuf::from).chain(files).collect() }
+}
+
+fn words(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
+}

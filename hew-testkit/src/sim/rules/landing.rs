@@ -1,0 +1,176 @@
+//! Done means landed and proven: the run branch moves only by compare-and-swap from the last landing, to a merge of exactly
+//! the work that was collected, on whose very tree the gate was green, announced in the journal; each task once.
+
+use hew_core::ids::{CommitId, IterationId, TaskId, TreeId};
+use hew_core::record::{JournalEntry, JournalEvent};
+use hew_core::worktree::GitClient;
+
+use super::super::git::RefMove;
+use super::super::project;
+use super::{Rules, Verdict, announces, ensure};
+use crate::fake_git::FakeGit;
+
+impl Rules {
+    /// The gate really was green on this tree.
+    pub(in super::super) fn gate_was_green(&mut self, tree: TreeId) {
+        self.proven.insert(tree);
+    }
+
+    pub(in super::super) fn verifying(&mut self, commit: &CommitId) {
+        self.verified.insert(commit.clone(), None);
+    }
+
+    pub(in super::super) fn verify_showed(&mut self, commit: &CommitId, green: bool) {
+        self.verified.insert(commit.clone(), Some(green));
+    }
+
+    /// Whose the task was when its work was about to be merged.
+    pub(in super::super) fn merge_begins(&mut self, iteration: IterationId, was_taken: bool) {
+        if let Some(iter) = self.iter_mut(iteration) {
+            iter.was_taken = was_taken;
+        }
+    }
+
+    /// hew moved a ref.
+    pub(in super::super) fn ref_moved(
+        &mut self,
+        moved: &RefMove,
+        repo: &FakeGit,
+        synced: &[JournalEntry],
+        is_gated: bool,
+    ) -> Verdict {
+        let RefMove { name, from, to, by } = moved;
+        if *name == self.run_branch {
+            return self.run_branch_moved(moved, repo, synced, is_gated);
+        }
+        if Some(name) == self.target.as_ref() {
+            let is_forward = matches!(*by, "forward_checkout" | "forward_branch");
+            ensure(is_forward, || format!("target: {name} was moved by {by}"))?;
+            ensure(self.stop.is_none_or(|stop| stop.signal.is_none()), || {
+                "target: delivered after a signal".to_owned()
+            })?;
+            let (Some(from), Some(to)) = (from, to) else { return Err(format!("target: {moved:?}")) };
+            let holds = repo.contains_all(to, std::slice::from_ref(from)).expect("a fake answers");
+            ensure(holds, || format!("target: {from} was dropped from {name}"))?;
+            return ensure(*to == self.tip, || format!("target: {to} is not the last landing {}", self.tip));
+        }
+        let own = name.as_str().starts_with("refs/hew/")
+            || name.as_str().starts_with(self.run_branch.as_str().trim_end_matches("main"));
+        ensure(own, || format!("foreign ref: hew moved {name} by {by}"))
+    }
+
+    fn run_branch_moved(
+        &mut self,
+        moved: &RefMove,
+        repo: &FakeGit,
+        synced: &[JournalEntry],
+        is_gated: bool,
+    ) -> Verdict {
+        let RefMove { from, to, by, .. } = moved;
+        match (*by, from, to) {
+            ("advance", Some(from), Some(to)) if *from == self.tip => self.landed(to, repo, synced, is_gated),
+            // What somebody else put there is taken off again; that it is kept is another rule's.
+            ("advance", Some(_), Some(to)) => ensure(self.is_meddled && *to == self.tip, || {
+                format!("cas: the run branch moved {moved:?}, and the last landing is {}", self.tip)
+            }),
+            ("create_branch", None, Some(to)) => ensure(*to == self.tip, || {
+                format!("cas: the run branch was made at {to}, not at {}", self.tip)
+            }),
+            ("delete_branch", Some(from), None) => {
+                let nothing_landed = self.landings.is_empty() && *from == self.tip;
+                ensure(nothing_landed, || format!("lost: the run branch was deleted at {from}"))
+            }
+            _ => Err(format!("cas: the run branch was moved by {moved:?}")),
+        }
+    }
+
+    fn landed(&mut self, to: &CommitId, repo: &FakeGit, synced: &[JournalEntry], is_gated: bool) -> Verdict {
+        let parents = repo.parents(to);
+        let [first, second] = parents.as_slice() else {
+            return Err(format!("landing: {to} has {} parents", parents.len()));
+        };
+        ensure(*first == self.tip, || {
+            format!("landing: {to} was merged into {first}, not into {}", self.tip)
+        })?;
+        if is_gated {
+            let tree = repo.tree_of(to).expect("a fake answers");
+            ensure(self.proven.contains(&tree), || format!("gate: it was never green on the tree of {to}"))?;
+            let red = repo.names_in(to).and_then(|names| project::why_red(&names));
+            ensure(red.is_none(), || format!("gate: {to} is red: {red:?}"))?;
+        }
+        let message = repo.message(to);
+        let task = message.lines().find_map(|line| line.strip_prefix("Hew-Task: ")).map(TaskId::new);
+        if let Some(task) = &task {
+            ensure(announces(synced, to), || {
+                format!("journal: {to} landed and no candidate was written down")
+            })?;
+            let twice = self.landings.iter().any(|(_, landed)| landed.as_ref() == Some(task));
+            ensure(!twice, || format!("twice: {task} landed again as {to}"))?;
+            self.is_work_of(second, task)?;
+        }
+        self.tip = to.clone();
+        self.is_meddled = false;
+        self.landings.push((to.clone(), task));
+        Ok(())
+    }
+
+    fn is_work_of(&self, work: &CommitId, task: &TaskId) -> Verdict {
+        let made = self.iters.values().find(|iter| iter.work.as_ref() == Some(work));
+        let Some(iter) = made else { return Err(format!("landing: {work} is nobody's collected work")) };
+        ensure(iter.task == *task, || format!("landing: the work of {} landed for {task}", iter.task))?;
+        ensure(!iter.was_taken, || format!("person: {task} was somebody else's, and its work landed"))
+    }
+
+    /// The journal says that something landed: it has.
+    pub(super) fn says_landed(&self, sha: &CommitId, task: &TaskId) -> Verdict {
+        let holds = self.landings.iter().any(|(landed, of)| landed == sha && of.as_ref() == Some(task));
+        ensure(holds, || format!("landing: the journal says that {task} landed as {sha}, and git does not"))
+    }
+
+    /// Commits that are to be a base hold what the dependencies of a task landed.
+    pub(super) fn holds_landings(
+        &self,
+        base: &CommitId,
+        prerequisites: &[TaskId],
+        repo: &FakeGit,
+    ) -> Verdict {
+        for (landed, task) in &self.landings {
+            let Some(task) = task.as_ref().filter(|task| prerequisites.contains(task)) else { continue };
+            let holds = repo.contains_all(base, std::slice::from_ref(landed)).unwrap_or(false);
+            ensure(holds, || format!("base: {base} lacks {landed} of {task}"))?;
+        }
+        Ok(())
+    }
+
+    /// Every commit of the run branch's first-parent line is a landing.
+    pub(super) fn line_is_landed(&self, repo: &FakeGit, launch: &CommitId) -> Verdict {
+        let mut at = self.tip.clone();
+        let mut landings = self.landings.iter().rev();
+        while at != *launch {
+            ensure(landings.next().is_some_and(|(landed, _)| *landed == at), || {
+                format!("line: {at} is on the run branch and did not land")
+            })?;
+            at = repo.parents(&at).first().cloned().unwrap_or_else(|| launch.clone());
+        }
+        ensure(landings.next().is_none(), || "line: a landing is not on the run branch".to_owned())
+    }
+
+    /// What is delivered was verified, where that is wanted.
+    pub(super) fn may_be_delivered(&self, tip: &CommitId, holds_red: bool) -> Verdict {
+        let shown = self.verified.get(tip);
+        ensure(shown.is_some(), || format!("verify: {tip} is delivered without having been verified"))?;
+        let is_red = shown == Some(&Some(false));
+        ensure(!(is_red && holds_red), || format!("verify: {tip} is red, and is delivered"))
+    }
+
+    /// A record of work.
+    pub(super) fn work_is_collected(&mut self, event: &JournalEvent) {
+        if let JournalEvent::Collected { iteration, head_sha, .. } = event {
+            self.collected.push(*iteration);
+            let head = head_sha.clone();
+            if let Some(iter) = self.iter_mut(*iteration) {
+                iter.work = Some(head);
+            }
+        }
+    }
+}

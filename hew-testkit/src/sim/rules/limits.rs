@@ -1,0 +1,223 @@
+//! Limits hold: workers, attempts, iterations, time, tokens and money, what is set aside included; stops are kept.
+
+use std::time::Duration;
+
+use hew_core::engine::{Effect, Event, LaneJob, WorkerJob};
+use hew_core::ids::{IterationId, WorkerId};
+use hew_core::record::event::StopReason;
+
+use super::super::case::{MICROS_A_TOKEN, Plot};
+use super::super::trouble::Trouble;
+use super::super::worker::Agent;
+use super::{AgentSeen, Evidence, Rules, StopSeen, Verdict, ensure, readiness};
+use crate::fake_git::FakeGit;
+use crate::fake_tracker::FakeTracker;
+
+/// Longest from a stop to the end of what it stops, the engine's own slowness included.
+const SLACK: Duration = Duration::from_secs(120);
+
+impl Rules {
+    pub(in super::super) fn agent_began(
+        &mut self,
+        agent: &Agent,
+        repo: &FakeGit,
+        tracker: &FakeTracker,
+        plot: &Plot,
+    ) {
+        self.agents.insert(agent.iteration, AgentSeen { stop_sent: false });
+        let (running, jobs) = (self.agents.len(), usize::from(plot.config.jobs));
+        self.note(ensure(running <= jobs, || format!("jobs: {running} agents run, {jobs} may")));
+        let known = self.iters.get(&agent.iteration).is_some_and(|iter| !iter.is_over);
+        self.note(ensure(known, || {
+            format!("journal: an agent of {} runs that is not in it", agent.iteration)
+        }));
+        let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
+        self.note(ensure(!signalled, || format!("stop: {} begins an agent after a signal", agent.iteration)));
+        let tasks = readiness::all(tracker);
+        let prerequisites = readiness::prerequisites(&tasks, &agent.task);
+        if let Some(head) = repo.head(&agent.worktree) {
+            let verdict = self.holds_landings(&head, &prerequisites, repo);
+            if !self.has_retried(agent.iteration) {
+                self.note(verdict);
+            }
+        }
+    }
+
+    /// Its worktree holds an earlier try's work by now.
+    fn has_retried(&self, id: IterationId) -> bool {
+        self.told.contains_key(&id)
+    }
+
+    pub(in super::super) fn agent_is_stopped(&mut self, worker: WorkerId) {
+        for (id, agent) in &mut self.agents {
+            agent.stop_sent |= id.worker == worker;
+        }
+    }
+
+    pub(in super::super) fn agent_ended(&mut self, id: IterationId, ran_out: bool) {
+        self.agents.remove(&id);
+        if let Some(iter) = self.iter_mut(id) {
+            iter.ran_out = ran_out;
+        }
+    }
+
+    /// Every agent of a process that is gone is gone with it.
+    pub(in super::super) fn process_ended(&mut self, now: Duration) {
+        self.agents.clear();
+        for (_, told) in std::mem::take(&mut self.live) {
+            self.spent += told;
+        }
+        self.claiming.clear();
+        self.in_flight.clear();
+        self.merging.clear();
+        self.stop = None;
+        self.has_crashed = true;
+        self.lived = self.lifetime(now);
+        self.process_began = now;
+    }
+
+    /// Another process goes on with what the journal says.
+    pub(in super::super) fn process_begins(&mut self, now: Duration, lived: Duration) {
+        (self.process_began, self.lived) = (now, lived);
+    }
+
+    /// The clock comes to this moment.
+    pub(in super::super) fn at(&mut self, now: Duration, plot: &Plot) -> Verdict {
+        if self.agents.is_empty() {
+            return Ok(());
+        }
+        if let Some(wall) = plot.config.limits.wall {
+            let until = wall + wall / 10 + SLACK;
+            let lived = self.lifetime(now);
+            ensure(lived <= until, || format!("wall: agents run after {lived:?} of {wall:?}"))?;
+        }
+        if let Some(StopSeen { at, signal: Some(_) }) = self.stop {
+            let until = at + plot.config.limits.stop_grace + SLACK;
+            ensure(now <= until, || "stop: agents run long after a signal".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// The engine is told.
+    pub(in super::super) fn engine_is_told(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::StopRequested { reason, signal, .. } => {
+                self.reasons.insert(reason.as_str());
+                let before = self.stop.and_then(|stop| stop.signal.map(|_| stop));
+                self.stop = before.or(Some(StopSeen { at: now, signal: *signal }));
+            }
+            Event::Exited { iteration, result } => {
+                self.in_flight.remove(iteration);
+                if let Ok(view) = result {
+                    let used = view.report.reading.usage.total();
+                    self.runtime_failed |= view.report.failure().is_some();
+                    self.told.insert(*iteration, used);
+                } else {
+                    self.runtime_failed = true;
+                }
+            }
+            Event::Claimed { iteration, result } => {
+                self.claiming.remove(iteration);
+                if !matches!(result, Ok(hew_core::tracker::ClaimOutcome::Won(_))) {
+                    self.in_flight.remove(iteration);
+                }
+                self.tracker_failed |= result.is_err();
+            }
+            Event::Settled { result, .. } => self.tracker_failed |= result.is_err(),
+            Event::BaselineEnded(_) => self.is_baseline_over = true,
+            _ => {}
+        }
+    }
+
+    /// The engine wants this.
+    pub(in super::super) fn effect(&mut self, effect: &Effect, evidence: &Evidence<'_>) -> Verdict {
+        match effect {
+            Effect::Claim { iteration, task, .. } => {
+                let is_stopped = self.stop.is_some();
+                ensure(!is_stopped, || format!("stop: {task} is claimed after a stop"))?;
+                let twice = self.claiming.values().any(|claimed| claimed == task);
+                ensure(!twice, || format!("claims: {task} is claimed twice"))?;
+                self.has_room(*iteration, evidence)?;
+                self.claiming.insert(*iteration, task.clone());
+                self.in_flight.insert(*iteration);
+                let lived = self.lifetime(evidence.now);
+                let is_late = evidence.plot.config.limits.wall.is_some_and(|wall| lived >= wall);
+                ensure(!is_late, || format!("wall: {task} is claimed after {lived:?}"))
+            }
+            Effect::Work { iteration, job: WorkerJob::Prepare { .. } } => {
+                ensure(self.stop.is_none(), || format!("stop: {iteration} is prepared after a stop"))
+            }
+            Effect::Lane(LaneJob::Merge { iteration, tip, .. }) => {
+                ensure(*tip == self.tip, || format!("landing: {iteration} is to be merged into {tip}"))?;
+                self.merges_in_order(*iteration)
+            }
+            Effect::Lane(LaneJob::Gate { .. }) => {
+                let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
+                ensure(!signalled, || "stop: a new gate after a signal".to_owned())
+            }
+            Effect::Lane(LaneJob::Deliver { tip }) => self.may_deliver(tip, evidence),
+            _ => Ok(()),
+        }
+    }
+
+    fn may_deliver(&self, tip: &hew_core::ids::CommitId, evidence: &Evidence<'_>) -> Verdict {
+        ensure(*tip == self.tip, || format!("target: {tip} is to be delivered, not {}", self.tip))?;
+        let config = &evidence.plot.config;
+        ensure(config.deliver, || "target: delivered although nobody wants it".to_owned())?;
+        let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
+        ensure(!signalled, || "target: a delivery after a signal".to_owned())?;
+        let Some(plan) = config.verify else { return Ok(()) };
+        self.may_be_delivered(tip, plan.on_red == hew_core::settings::OnRed::Hold)
+    }
+
+    /// One more iteration fits into every limit, with what runs now.
+    fn has_room(&self, id: IterationId, evidence: &Evidence<'_>) -> Verdict {
+        let (config, begun) = (&evidence.plot.config, self.iters.len() as u64 + self.claiming.len() as u64);
+        let max = config.limits.max_iter;
+        ensure(max.is_none_or(|max| begun < max), || format!("max_iter: {id} is one more than {begun}"))?;
+        let Some(each) = evidence.plot.tokens.filter(|_| !evidence.plot.has(Trouble::Runtimes)) else {
+            return Ok(());
+        };
+        let spending = config.limits.spending;
+        let by_money = spending.usd.map(|usd| usd.micros() / MICROS_A_TOKEN);
+        let Some(limit) = spending.tokens.or(by_money) else { return Ok(()) };
+        let expected = self.spent_so_far() + each * self.in_flight.len() as u64;
+        ensure(expected < limit, || {
+            format!("budget: {id} begins while {expected} of {limit} are spent or set aside")
+        })
+    }
+
+    /// What agents have told of, those that run included.
+    fn spent_so_far(&self) -> u64 {
+        self.spent
+    }
+
+    /// Where a budget and its grace are spent every agent that runs has been told to end.
+    pub(in super::super) fn all_are_stopped(&self, plot: &Plot) -> Verdict {
+        let Some(limit) = plot.config.limits.spending.tokens else { return Ok(()) };
+        let spent = self.spent + self.live.values().sum::<u64>();
+        let goes_on = self.agents.iter().find(|(_, agent)| !agent.stop_sent).map(|(id, _)| id);
+        ensure(spent * 100 < limit * 110 || goes_on.is_none(), || {
+            format!("budget: {spent} of {limit} are spent, and {goes_on:?} goes on")
+        })
+    }
+
+    /// Results land in the order in which their work came.
+    fn merges_in_order(&mut self, id: IterationId) -> Verdict {
+        let place = self.collected.iter().position(|seen| *seen == id);
+        let Some(place) = place else {
+            return Err(format!("journal: {id} is merged before it was collected"));
+        };
+        let earlier =
+            self.merging.iter().filter_map(|seen| self.collected.iter().position(|one| one == seen));
+        let latest = earlier.max();
+        self.merging.push(id);
+        ensure(latest.is_none_or(|latest| latest < place), || {
+            format!("fifo: {id} is merged after a later one")
+        })
+    }
+
+    pub(super) fn reason_is_known(&self, reason: StopReason) -> bool {
+        self.reasons.contains(reason.as_str())
+    }
+}

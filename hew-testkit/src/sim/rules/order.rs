@@ -1,0 +1,182 @@
+//! The journal: what begins begins once and ends once, numbers never come twice, attempts are counted, every end says why.
+
+use hew_core::record::event::IterationOutcome;
+use hew_core::record::{JournalEntry, JournalEvent};
+use hew_core::tracker::change::TaskChange;
+
+use super::super::case::Plot;
+use super::super::script::Ends;
+use super::{Iter, Rules, Verdict, ensure};
+
+impl Rules {
+    /// A line of the journal, on disk now.
+    pub(in super::super) fn recorded(&mut self, event: &JournalEvent, plot: &Plot) {
+        let verdict = self.judge(event, plot);
+        self.note(verdict);
+    }
+
+    /// A loss of power took the journal's end: what is known from it is known anew.
+    pub(in super::super) fn journal_was_cut(&mut self, journal: &[JournalEntry], plot: &Plot) {
+        self.remembered = std::mem::take(&mut self.iters);
+        self.begun.clear();
+        self.faults.clear();
+        self.collected.clear();
+        (self.spent, self.ended) = (0, None);
+        for entry in journal {
+            let verdict = self.judge(&entry.event, plot);
+            self.note(verdict);
+        }
+        self.remembered.clear();
+    }
+
+    fn judge(&mut self, event: &JournalEvent, plot: &Plot) -> Verdict {
+        self.work_is_collected(event);
+        match event {
+            JournalEvent::IterationStarted { iteration, number, task, attempt, .. } => {
+                let is_new = !self.iters.contains_key(iteration);
+                ensure(is_new, || format!("numbers: {iteration} begins again"))?;
+                let open = self.iters.iter().find(|(_, iter)| iter.task == *task && !iter.is_over);
+                ensure(open.is_none(), || format!("claims: {task} is held by {open:?} and {iteration}"))?;
+                let begun = self.begun.entry(task.clone()).or_default();
+                *begun += 1;
+                let faults = self.faults.get(task).copied().unwrap_or(0);
+                let max = plot.config.limits.max_attempts;
+                ensure(faults < max, || format!("attempts: {task} is tried after {faults} of {max} failed"))?;
+                ensure(*attempt > faults, || {
+                    format!("attempts: attempt {attempt} of {task} after {faults} failed")
+                })?;
+                self.touched.insert(task.clone());
+                let iter = Iter {
+                    task: task.clone(),
+                    has_left: false,
+                    script: None,
+                    ran_out: false,
+                    work: None,
+                    was_taken: false,
+                    is_over: false,
+                };
+                let known = self.remembered.remove(iteration).filter(|known| known.task == *task);
+                let iter = match known {
+                    Some(Iter { script, ran_out, was_taken, .. }) => {
+                        Iter { script, ran_out, was_taken, ..iter }
+                    }
+                    None => iter,
+                };
+                self.iters.insert(*iteration, iter);
+                let count = self.iters.len() as u64;
+                ensure(*number == count, || format!("numbers: {iteration} is number {number}, not {count}"))
+            }
+            JournalEvent::Queued { iteration } => {
+                self.leaves(*iteration);
+                Ok(())
+            }
+            JournalEvent::Landed { task, sha, .. } => self.says_landed(sha, task),
+            JournalEvent::Used { iteration, usage, .. } => {
+                self.told.insert(*iteration, usage.total());
+                self.live.insert(*iteration, usage.total());
+                Ok(())
+            }
+            JournalEvent::Exited { iteration, usage, .. } => {
+                self.live.remove(iteration);
+                self.spent += usage.total();
+                self.keeps_budget(plot)
+            }
+            JournalEvent::BatchPlanned { planner_tokens, .. } => {
+                self.spent += planner_tokens.map_or(0, |usage| usage.total());
+                Ok(())
+            }
+            JournalEvent::TaskChanged { task, change: TaskChange::Closed { landed_sha }, .. } => {
+                let sha = landed_sha.as_ref();
+                let landed = |sha| self.landings.iter().any(|(landed, _)| landed == sha);
+                ensure(sha.is_none_or(landed), || {
+                    format!("close: {task} is closed by {sha:?}, which did not land")
+                })
+            }
+            JournalEvent::IterationEnded { iteration, task, outcome, reason, spares_attempt, .. } => {
+                self.leaves(*iteration);
+                self.in_flight.remove(iteration);
+                self.is_explained(*iteration, task, *outcome, reason.as_deref(), plot)?;
+                self.count_fault(*iteration, *outcome, *spares_attempt);
+                let Some(iter) = self.iters.get_mut(iteration) else {
+                    return Err(format!("journal: {iteration} ends and never began"));
+                };
+                ensure(!iter.is_over, || format!("journal: {iteration} ends twice"))?;
+                iter.is_over = true;
+                Ok(())
+            }
+            JournalEvent::StopRequested { reason, .. } => {
+                self.reasons.insert(reason.as_str());
+                Ok(())
+            }
+            JournalEvent::RunEnded { stop_reason, exit_code, .. } => {
+                let open = self.iters.iter().find(|(_, iter)| !iter.is_over).map(|(id, _)| id);
+                ensure(open.is_none(), || format!("journal: the run ends and {open:?} does not"))?;
+                ensure(self.ended.is_none(), || "journal: the run ends twice".to_owned())?;
+                self.ended = Some((*stop_reason, *exit_code));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn leaves(&mut self, id: hew_core::ids::IterationId) {
+        if let Some(iter) = self.iter_mut(id) {
+            iter.has_left = true;
+        }
+    }
+
+    fn keeps_budget(&self, plot: &Plot) -> Verdict {
+        let Some(limit) = plot.config.limits.spending.tokens else { return Ok(()) };
+        // What runs was begun while something was left for it: as many agents as run may each bring more than was expected.
+        let most = limit + limit / 10 + 200 * (u64::from(plot.config.jobs) + 1);
+        let spent = self.spent;
+        ensure(spent <= most, || format!("budget: {spent} tokens are used, of {limit}"))
+    }
+
+    /// The task's own fault, as far as the world knows: its agent came to its own end, nobody stopped it, its runtime served it.
+    fn count_fault(&mut self, id: hew_core::ids::IterationId, outcome: IterationOutcome, is_spared: bool) {
+        let Some(iter) = self.iters.get(&id) else { return };
+        let served = iter.script.as_ref().is_some_and(|script| {
+            !matches!(
+                script.ends,
+                Ends::Failure(..) | Ends::Hopeless(_) | Ends::Missing | Ends::Unstartable | Ends::Unkept
+            )
+        });
+        let is_fault = matches!(
+            outcome,
+            IterationOutcome::NoClose
+                | IterationOutcome::BackpressureFail
+                | IterationOutcome::Conflict
+                | IterationOutcome::TimedOut
+                | IterationOutcome::Stalled
+        );
+        if served && is_fault && iter.ran_out {
+            let task = iter.task.clone();
+            *self.faults.entry(task.clone()).or_default() += 1;
+            self.note(ensure(!is_spared, || {
+                format!("attempts: {id} failed by itself, and {task} is spared it")
+            }));
+        }
+    }
+
+    fn is_explained(
+        &self,
+        id: hew_core::ids::IterationId,
+        task: &hew_core::ids::TaskId,
+        outcome: IterationOutcome,
+        reason: Option<&str>,
+        plot: &Plot,
+    ) -> Verdict {
+        if outcome == IterationOutcome::Closed {
+            return Ok(());
+        }
+        ensure(reason.is_some_and(|reason| !reason.is_empty()), || {
+            format!("explained: {id} ends without a reason")
+        })?;
+        let actor = plot.config.run.actor(id);
+        let is_people_s = self.by_people.contains(task) || self.tracker_failed;
+        ensure(is_people_s || self.is_noted(task, actor.as_str()), || {
+            format!("explained: {id} gave {task} back without a note")
+        })
+    }
+}

@@ -1,0 +1,168 @@
+//! What hew does to tasks: claims only what may begin, closes only what landed or needed nothing, parks only what has used
+//! up its attempts, gives back with a note, leaves people's closes and claims alone.
+
+use hew_core::ids::{CommitId, IterationId, TaskId};
+use hew_core::tracker::{BdClient, TaskEditor};
+use hew_core::worktree::GitClient;
+
+use super::super::script::{Ends, Script, Work};
+use super::super::tracker::Deed;
+use super::{Evidence, Rules, Verdict, ensure, readiness};
+use crate::fake_git::FakeGit;
+use crate::fake_tracker::FakeTracker;
+
+impl Rules {
+    /// The queue is asked: what is settled now may be known to whoever picks from the answer.
+    pub(in super::super) fn queue_is_listed(&mut self, tracker: &FakeTracker) {
+        let tasks = readiness::all(tracker);
+        let settled = tasks.iter().filter(|task| self.is_settled(&tasks, &task.id));
+        let now = settled.map(|task| task.id.clone()).collect();
+        let [_, last] = std::mem::take(&mut self.listed);
+        self.listed = [last, now];
+    }
+
+    pub(in super::super) fn person_took(&mut self, task: &TaskId) {
+        self.by_people.insert(task.clone());
+    }
+
+    pub(in super::super) fn agent_closed(&mut self, task: &TaskId) {
+        self.agent_closed.insert(task.clone());
+    }
+
+    /// A person did something to this task after which it may begin again.
+    pub(in super::super) fn person_revived(&mut self, task: &TaskId) {
+        self.by_people.insert(task.clone());
+    }
+
+    pub(in super::super) fn script_of(&mut self, id: IterationId, script: &Script) {
+        if let Some(iter) = self.iter_mut(id) {
+            iter.script = Some(script.clone());
+        }
+    }
+
+    /// A claim was won: nothing that its task waits for was open when the queue was asked, nor now.
+    pub(in super::super) fn claim_won(&mut self, id: IterationId, task: &TaskId, tracker: &FakeTracker) {
+        let tasks = readiness::all(tracker);
+        let open = readiness::prerequisites(&tasks, task).into_iter().find(|on| {
+            let was_settled = self.listed.iter().any(|listed| listed.contains(on));
+            let is_people_s = self.by_people.contains(on);
+            !self.is_settled(&tasks, on) && !was_settled && !is_people_s
+        });
+        let verdict =
+            ensure(open.is_none(), || format!("order: {task} is claimed by {id} before {open:?} is settled"));
+        self.note(verdict);
+        let by_people = self.by_people.contains(task);
+        let has_landed = self.landings.iter().any(|(_, landed)| landed.as_ref() == Some(task));
+        self.note(ensure(!has_landed || by_people, || format!("twice: {task} is claimed, and has landed")));
+        self.note(ensure(!self.parked.contains(task) || by_people, || {
+            format!("parked: {task} is claimed again")
+        }));
+        self.note(ensure(!self.filed.contains(task), || {
+            format!("filed: {task} is claimed by the run that filed it")
+        }));
+        self.touched.insert(task.clone());
+    }
+
+    /// hew changed a task.
+    pub(in super::super) fn task_changed(
+        &mut self,
+        task: &TaskId,
+        deed: &Deed,
+        repo: &FakeGit,
+        tracker: &FakeTracker,
+        max_attempts: u32,
+    ) -> Verdict {
+        match deed {
+            Deed::Claimed(_) | Deed::Released(_) => Ok(()),
+            Deed::Closed { reason } => {
+                self.may_close(task, reason, repo, tracker)?;
+                self.settled.insert(task.clone());
+                Ok(())
+            }
+            Deed::Reopened => {
+                let was_agent_s = self.agent_closed.contains(task);
+                self.settled.remove(task);
+                ensure(was_agent_s || self.by_people.contains(task), || {
+                    format!("person: {task} is reopened, and no agent had closed it")
+                })
+            }
+            Deed::Noted(text) => {
+                self.noted.entry(task.clone()).or_default().push(text.clone());
+                Ok(())
+            }
+            Deed::Parked => {
+                self.parked.insert(task.clone());
+                let begun = self.begun.get(task).copied().unwrap_or(0);
+                let blocked = self.last_script(task).is_some_and(|script| script.ends == Ends::Blocked);
+                ensure(begun >= max_attempts || blocked, || {
+                    format!("parked: {task} after {begun} of {max_attempts} attempts")
+                })
+            }
+            Deed::Filed => {
+                self.filed.insert(task.clone());
+                Ok(())
+            }
+        }
+    }
+
+    fn last_script(&self, task: &TaskId) -> Option<&Script> {
+        let of_task = self.iters.values().filter(|iter| iter.task == *task && iter.script.is_some());
+        of_task.last().and_then(|iter| iter.script.as_ref())
+    }
+
+    fn may_close(&self, task: &TaskId, reason: &str, repo: &FakeGit, tracker: &FakeTracker) -> Verdict {
+        let words = reason.split([' ', ':']).collect::<Vec<_>>();
+        if let ["landed", sha, ..] = words.as_slice() {
+            let sha = CommitId::new(*sha);
+            let of_this = self.landings.iter().find(|(landed, _)| *landed == sha);
+            let Some((_, landed)) = of_this else {
+                return Err(format!("close: {task} is closed by {sha}, which has not landed"));
+            };
+            let holds = repo.contains_all(&self.tip, std::slice::from_ref(&sha)).unwrap_or(false);
+            ensure(holds, || {
+                format!("close: {task} is closed by {sha}, which the run branch does not hold")
+            })?;
+            let resolves = || {
+                let by = landed.as_ref().and_then(|by| tracker.task(by).expect("a fake answers"));
+                by.is_some_and(|by| by.metadata_text("hew.conflict_of") == Some(task.as_str()))
+            };
+            return ensure(landed.as_ref() == Some(task) || resolves(), || {
+                format!("close: {task} is closed by {sha} of {landed:?}")
+            });
+        }
+        let said = self.iters.values().filter(|iter| iter.task == *task).any(|iter| {
+            let says = |script: &Script| {
+                script.work == Work::Nothing && (script.ends == Ends::Done || script.closes)
+                    // Whoever writes what is there already changes nothing, either.
+                    || script.ends == Ends::Done
+            };
+            iter.work.is_some() && iter.script.as_ref().is_some_and(says)
+        });
+        ensure(said, || format!("close: {task} is closed with nothing landed, and no agent said so"))
+    }
+
+    /// An iteration's end is explained to whoever looks at its task.
+    pub(super) fn is_noted(&self, task: &TaskId, actor: &str) -> bool {
+        self.noted.get(task).is_some_and(|notes| notes.iter().any(|note| note.contains(actor)))
+    }
+
+    /// At the end nothing is held by the run, unless the tracker would not take it back and that is told.
+    pub(super) fn nothing_is_held(&self, evidence: &Evidence<'_>) -> Verdict {
+        let prefix = evidence.plot.config.run.actor_prefix();
+        let held = evidence.tracker.held_by(&prefix).expect("a fake answers");
+        let is_told = evidence.exit.is_some_and(|exit| exit == 3 || exit > 128) && self.tracker_failed;
+        ensure(held.is_empty() || is_told, || format!("claims: {held:?} are still held at the end"))
+    }
+
+    /// Tasks whose records say otherwise than hew did.
+    pub(super) fn open_though_settled(&self, evidence: &Evidence<'_>) -> Verdict {
+        let all = evidence.tracker.list(&hew_core::tracker::TaskFilter { all: true, ..Default::default() });
+        let tasks = all.expect("a fake answers");
+        let open = tasks.iter().find(|task| {
+            self.settled.contains(&task.id)
+                && task.status != hew_core::tracker::Status::Closed
+                && !self.by_people.contains(&task.id)
+        });
+        ensure(open.is_none(), || format!("close: {:?} was closed and is open", open.map(|task| &task.id)))
+    }
+}

@@ -1,0 +1,75 @@
+//! Processes that belong to a run: its id is in their environment.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hew_core::ids::RunId;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::proc_tree::{self, ProcStat};
+
+/// What the environment of everything in a run has.
+const MARK: &[u8] = b"HEW_RUN_ID=";
+/// From TERM to KILL.
+const GRACE: Duration = Duration::from_secs(3);
+const ROUND: Duration = Duration::from_millis(20);
+
+/// A process of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunProcess {
+    /// The run.
+    pub run: RunId,
+    /// Its id.
+    pub pid: u32,
+    /// When it began, in clock ticks since boot.
+    start_ticks: u64,
+    /// Program and arguments.
+    pub command: String,
+}
+
+/// All that there are, this process and those it descends from left out.
+pub fn all() -> Vec<RunProcess> {
+    let above = ancestors(std::process::id());
+    let others =
+        proc_tree::all().into_iter().filter(|process| process.is_alive() && !above.contains(&process.pid));
+    others.filter_map(describe).collect()
+}
+
+fn ancestors(pid: u32) -> Vec<u32> {
+    let parent = |pid: &u32| proc_tree::stat(*pid).map(|stat| stat.parent).filter(|parent| *parent > 1);
+    std::iter::successors(Some(pid), parent).collect()
+}
+
+fn describe(process: ProcStat) -> Option<RunProcess> {
+    let environ = std::fs::read(format!("/proc/{}/environ", process.pid)).ok()?;
+    let value = environ.split(|byte| *byte == 0).find_map(|variable| variable.strip_prefix(MARK))?;
+    let run = RunId::parse(std::str::from_utf8(value).ok()?)?;
+    let line = std::fs::read(format!("/proc/{}/cmdline", process.pid)).unwrap_or_default();
+    let command = String::from_utf8_lossy(&line).replace('\0', " ").trim_end().to_owned();
+    Some(RunProcess { run, pid: process.pid, start_ticks: process.start_ticks, command })
+}
+
+impl RunProcess {
+    fn is_alive(&self) -> bool {
+        proc_tree::stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.is_alive())
+    }
+
+    /// Ends it: TERM, and KILL where that does not do. False: it is still there.
+    pub fn end(&self) -> bool {
+        let begun = Instant::now();
+        let mut signal = Signal::SIGTERM;
+        while self.is_alive() {
+            if begun.elapsed() > GRACE {
+                signal = Signal::SIGKILL;
+            }
+            if begun.elapsed() > 2 * GRACE {
+                return false;
+            }
+            // One that is gone meanwhile needs no signal.
+            let _ = kill(Pid::from_raw(self.pid.cast_signed()), signal);
+            thread::sleep(ROUND);
+        }
+        true
+    }
+}

@@ -1,0 +1,244 @@
+//! `hew loop resume`: goes on with a run whose process is gone. Safe to call again: a run that is over is left as it is, and
+//! one that was gone on with and crashed again is gone on with again.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::Utc;
+use hew_core::ids::RunId;
+use hew_core::output::Output;
+use hew_core::record::files::JOURNAL;
+use hew_core::record::ledger::{LedgerEvent, LedgerRun};
+use hew_core::record::{JournalEvent, RunView};
+use hew_core::resume::{NotResumable, Unfinished, UnfinishedFold};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::conduct::{Ready, conduct, ended_line, hear_signals, listen, unwritable};
+use super::flags::OwnFlags;
+use super::frozen::OutcomeWatch;
+use super::launch::{held, own_start, own_worktrees};
+use super::preflight;
+use super::revive;
+use crate::adapters::git::RepoGit;
+use crate::adapters::lock::ProjectLock;
+use crate::adapters::{ledger, rebuild, store, survivors};
+use crate::cli::loop_args::RunSelection;
+use crate::commands::context::Context;
+use crate::commands::trust;
+use crate::failure::{Failure, code};
+use crate::ui::Ui;
+
+/// A run that is over: there is nothing to go on with.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::commands) struct NotResumed<'a> {
+    /// The run.
+    run_id: &'a RunId,
+    /// Why, for people.
+    reason: &'a str,
+}
+
+impl Output for NotResumed<'_> {
+    const KIND: &'static str = "not_resumed";
+}
+
+/// Goes on with the run that is meant.
+pub(in crate::commands) fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
+    let here = Context::open()?;
+    let run = select(&here, args.run_id.as_deref())?;
+    go_on(&here, &run, ui)
+}
+
+/// The run that is meant: by id, else the newest, of those that wrote anything.
+fn select(here: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
+    let (runs, _) = ledger::read(&here.project.shared_dir)
+        .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    let found = match wanted {
+        Some(id) => runs.iter().find(|run| run.run_id.as_str() == id),
+        None => runs.iter().rev().find(|run| has_journal(run)).or(runs.last()),
+    };
+    found.cloned().ok_or_else(|| match wanted {
+        Some(id) => Failure::failed(format!("no run {id} in this project")).hint("hew loop list"),
+        None => Failure::failed("no run in this project yet").hint("hew loop run --scope ready"),
+    })
+}
+
+fn has_journal(run: &LedgerRun) -> bool {
+    folder_of(run).join(JOURNAL).exists()
+}
+
+/// Goes on with one run. Answers its exit code.
+pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Failure> {
+    let lock = ProjectLock::acquire(&here.project.shared_dir, &run.run_id).map_err(held)?;
+    let ears = hear_signals()?;
+    let folder = folder_of(run);
+    let Journal { before, view, outcome, warning } = match read(run, &folder)? {
+        Ok(journal) => journal,
+        Err(over) => return finish_books(here, run, over, ui),
+    };
+    if let Some(warning) = warning {
+        ui.warn(&warning);
+    }
+    let context = context_of(&before)?;
+    trust::require(&context, ui)?;
+    let context = revive::frozen_context(context, &before)?;
+    preflight::check_again(&context)?;
+    let flags = OwnFlags::of_records(&before.header.settings);
+    let place = revive::place(&context, &flags, &before, &folder);
+    let tracker = context.open_tracker_in_use()?;
+    let ended_processes = end_survivors(&context, &run.run_id, ui)?;
+    let git = RepoGit::new(&context.project.common_dir);
+    revive::clear_locks(&git, &before)?;
+    let evidence = revive::evidence(&git, &tracker, &before, &place, ui)?;
+    let rig = revive::rig(&context, &flags, &tracker, &before, place.clone())?;
+    let ears = listen(ears, &context, flags.stop_file.as_deref(), &folder, &tracker)?;
+    own_worktrees(&context, &place.worktrees(), &run.run_id, own_start())?;
+    ledger::append(&context.project.shared_dir, resumed_line(&run.run_id)).map_err(unwritable)?;
+    let state = revive::state(&context, &flags, *before, evidence, &place)?;
+    let first = JournalEvent::RunResumed {
+        pid: std::process::id(),
+        hew_version: env!("CARGO_PKG_VERSION").to_owned(),
+        ended_processes,
+    };
+    conduct(&context, Ready { lock, rig: Arc::new(rig), state, first, view, outcome }, ears, ui)
+}
+
+fn resumed_line(run: &RunId) -> LedgerEvent {
+    let (pid, start_ticks) = (std::process::id(), own_start());
+    LedgerEvent::Resumed { run_id: run.clone(), at: Utc::now(), pid, start_ticks }
+}
+
+/// A run's folder, as the ledger has it.
+pub(super) fn folder_of(run: &LedgerRun) -> PathBuf {
+    store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str())
+}
+
+/// What a journal without an end says.
+struct Journal {
+    before: Box<Unfinished>,
+    view: RunView,
+    outcome: OutcomeWatch,
+    warning: Option<String>,
+}
+
+/// A run that can't be gone on with, and what its journal says of its end.
+struct Over {
+    why: NotResumable,
+    outcome: OutcomeWatch,
+}
+
+/// Reads the journal, and makes the files anew that were not written any more.
+fn read(run: &LedgerRun, folder: &Path) -> Result<Result<Journal, Over>, Failure> {
+    let mut fold = UnfinishedFold::default();
+    let mut outcome = OutcomeWatch::new(run.launch_sha.clone(), run.target_branch.is_some());
+    if !has_journal(run) {
+        return Ok(Err(Over { why: NotResumable::Empty, outcome }));
+    }
+    let (view, warning) = rebuild::rebuild(folder, |entry| {
+        fold.apply(entry);
+        outcome.see(&entry.event);
+    })
+    .map_err(|error| {
+        Failure::usage(format!("run {} can't be gone on with", run.run_id)).because(error).hint(format!(
+            "mend that line of {}\nor begin another run: hew loop run --force-new …",
+            folder.display()
+        ))
+    })?;
+    if let Some(header) = &view.header {
+        outcome.wants_delivery &= header.is_to_deliver();
+    }
+    Ok(match fold.finish() {
+        Ok(before) => Ok(Journal { before, view, outcome, warning }),
+        Err(why) => Err(Over { why, outcome }),
+    })
+}
+
+/// A run that is over stays as it is; if its process died right before the ledger was told, the ledger is told now.
+fn finish_books(here: &Context, run: &LedgerRun, over: Over, ui: &Ui) -> Result<u8, Failure> {
+    let id = &run.run_id;
+    let Over { why, outcome } = over;
+    match &why {
+        NotResumable::Empty => {
+            return Err(Failure::failed(format!("run {id} can't be gone on with: {why}"))
+                .hint("hew loop run --force-new --scope ready"));
+        }
+        NotResumable::Ended { exit_code, .. } if run.ended.is_none() => {
+            let line = ended_line(id.clone(), &run.launch_sha, &outcome, *exit_code);
+            ledger::append(&here.project.shared_dir, line).map_err(unwritable)?;
+        }
+        NotResumable::Ended { .. } => {}
+    }
+    let reason = why.to_string();
+    if ui.is_json() {
+        ui.print_output(&NotResumed { run_id: id, reason: &reason });
+    } else {
+        ui.print(&format!("run {id} is over, there is nothing to go on with: {reason}\n"));
+    }
+    Ok(code::OK)
+}
+
+/// The project that the run was launched in, with its settings of now.
+fn context_of(before: &Unfinished) -> Result<Context, Failure> {
+    let root = Path::new(&before.header.project);
+    if !root.is_dir() {
+        return Err(Failure::usage(format!("the working tree {} of the run is gone", root.display()))
+            .hint(format!("hew loop deliver --run-id {}", before.run())));
+    }
+    Context::open_at(root, &[])
+}
+
+fn end_survivors(context: &Context, run: &RunId, ui: &Ui) -> Result<usize, Failure> {
+    let (count, left) = survivors::end(run, context.settings.kill_grace.value);
+    if !left.is_empty() {
+        let ids = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        return Err(Failure::usage(format!("processes of the dead run can't be ended: {ids}"))
+            .hint(format!("ps -o pid,stat,etime,args -p {}", ids.replace(' ', ","))));
+    }
+    if count > 0 {
+        ui.say(&format!("{count} processes of the dead run still lived; they were ended"));
+    }
+    Ok(count)
+}
+
+/// How a run without an end in the ledger stands, for whoever is about to begin another.
+pub(super) enum Standing {
+    /// It can be gone on with.
+    Unfinished(Box<Unfinished>),
+    /// It is over, and only the ledger does not know.
+    Over,
+    /// It wrote nothing, or its folder is gone.
+    Nothing,
+}
+
+/// Looks at a crashed run. What was only not told to the ledger is told.
+pub(super) fn look(here: &Context, run: &LedgerRun) -> Result<Standing, Failure> {
+    let folder = folder_of(run);
+    let mut fold = UnfinishedFold::default();
+    if !has_journal(run) {
+        return Ok(Standing::Nothing);
+    }
+    let mut outcome = OutcomeWatch::new(run.launch_sha.clone(), run.target_branch.is_some());
+    store::for_each_entry(&folder, |entry| {
+        if let JournalEvent::RunStarted { .. } = entry.event {
+            let header = RunView::of([entry]).header;
+            outcome.wants_delivery &= header.is_none_or(|header| header.is_to_deliver());
+        }
+        fold.apply(entry);
+        outcome.see(&entry.event);
+    })
+    .map_err(|error| super::earlier::unreadable(run, error).hint(put_aside(&folder)))?;
+    match fold.finish() {
+        Ok(before) => Ok(Standing::Unfinished(before)),
+        Err(NotResumable::Empty) => Ok(Standing::Nothing),
+        Err(NotResumable::Ended { exit_code, .. }) => {
+            let line = ended_line(run.run_id.clone(), &run.launch_sha, &outcome, exit_code);
+            ledger::append(&here.project.shared_dir, line).map_err(unwritable)?;
+            Ok(Standing::Over)
+        }
+    }
+}
+
+/// What a person does with a journal that can't be read.
+pub(super) fn put_aside(folder: &Path) -> String {
+    format!("mend it, or put it aside: mv {} ELSEWHERE", folder.display())
+}

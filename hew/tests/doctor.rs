@@ -1,0 +1,239 @@
+//! `hew doctor`: each thing that it finds, what mends it, and what it leaves alone.
+
+#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
+
+use std::fs::{self, File};
+use std::process::{Child, Stdio};
+use std::time::{Duration, SystemTime};
+
+use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
+use serde_json::Value;
+
+fn doctor(stage: &LoopStage, flags: &[&str], environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
+    let mut command = stage.repo.hew(&[&["doctor", "--json"], flags].concat());
+    command.envs(environment.iter().copied());
+    let told = ran(command);
+    let findings = told.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    (told, findings)
+}
+
+/// What was found that stands like this, with these words in it.
+fn found<'a>(findings: &'a [Value], check: &str, standing: &str, words: &str) -> Option<&'a Value> {
+    findings.iter().find(|finding| {
+        let text = finding.to_string();
+        finding["check"] == check && finding["standing"] == standing && text.contains(words)
+    })
+}
+
+#[track_caller]
+fn expect<'a>(findings: &'a [Value], check: &str, standing: &str, words: &str) -> &'a Value {
+    found(findings, check, standing, words)
+        .unwrap_or_else(|| panic!("no {standing} of {check} with {words:?}: {findings:#?}"))
+}
+
+#[test]
+fn where_nothing_is_wrong_there_is_nothing_to_do() {
+    let stage = LoopStage::new();
+    let (told, findings) = doctor(&stage, &[], &[]);
+    assert_eq!(told.code, 0, "{}", told.stdout);
+    assert!(told.stderr.contains("Nothing to do."), "{}", told.stderr);
+    for (check, words) in [
+        ("git", "git version 2."),
+        ("kernel", "subreaper"),
+        ("program", "runtime stub: /"),
+        ("settings", "valid"),
+        ("tracker", "embedded"),
+        ("space", "inodes free"),
+        ("run", "left nothing behind"),
+    ] {
+        expect(&findings, check, "ok", words);
+    }
+    assert!(findings.iter().any(|finding| finding.to_string().contains("Landlock")));
+    assert!(findings.iter().all(|finding| finding["kind"] == "finding" && finding["schema"] == 1));
+    let fixed = ran(stage.repo.hew(&["doctor", "--fix"]));
+    assert_eq!((fixed.code, fixed.stderr.trim_end()), (0, "Nothing to do."), "{}", fixed.stdout);
+    assert!(fixed.stdout.contains("ok       git       git version 2."), "{}", fixed.stdout);
+}
+
+#[test]
+fn outside_of_a_project_the_machine_is_looked_at() {
+    let stage = LoopStage::new();
+    let elsewhere = stage.path("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let told = ran(stage.repo.hew_in(&elsewhere, &["doctor"]));
+    assert_eq!(told.code, 0, "{}", told.stdout);
+    assert!(
+        told.stdout.contains("no git repository here") && told.stdout.contains("git version"),
+        "{}",
+        told.stdout
+    );
+    assert!(told.stdout.contains("runtime stub"), "the person's own settings count: {}", told.stdout);
+}
+
+#[test]
+fn settings_that_no_run_starts_with_are_named() {
+    let stage = LoopStage::new();
+    stage.repo.write(".hew.toml", "[loop]\njbos = 1\nruntime = \"nobody\"\n");
+    let (told, findings) = doctor(&stage, &[], &[]);
+    assert_eq!(told.code, 1);
+    expect(&findings, "settings", "problem", ".hew.toml:2: unknown key loop.jbos; did you mean loop.jobs?");
+    let named = expect(&findings, "settings", "problem", "runtime `nobody` is not defined");
+    assert_eq!(named["command"], "hew config edit");
+
+    stage.repo.write(".hew.toml", "loop.gate.command = \"true\"\n");
+    let mut command = stage.repo.hew(&["doctor"]);
+    command.env_remove("HEW_TRUST");
+    let told = ran(command);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.stdout.contains("not trusted") && told.stdout.contains("next: hew trust"),
+        "{}",
+        told.stdout
+    );
+}
+
+#[test]
+fn programs_that_a_run_needs_and_a_sandbox_that_it_can_not_have_are_named() {
+    let stage = LoopStage::new();
+    stage.settings("loop.runtime_defs.mine.command = \"no-such-agent\"");
+    let (told, findings) = doctor(
+        &stage,
+        &[],
+        &[
+            ("HEW_LOOP_RUNTIME", "mine"),
+            ("HEW_LOOP_GATE_COMMAND", "no-such-gate --all"),
+            ("HEW_LOOP_SANDBOX", "strict"),
+        ],
+    );
+    assert_eq!(told.code, 1);
+    let runtime = expect(&findings, "program", "problem", "runtime mine: no program `no-such-agent` on PATH");
+    assert!(runtime["command"].as_str().unwrap().contains("hew config set loop.runtime_defs.mine.command"));
+    expect(&findings, "program", "problem", "gate `no-such-gate --all`: no program `no-such-gate` on PATH");
+    expect(&findings, "kernel", "problem", "not available in this version");
+    let (told, findings) =
+        doctor(&stage, &[], &[("HEW_TRACKER_KIND", "bd"), ("HEW_TRACKER_COMMAND", "no-such-bd")]);
+    assert_eq!(told.code, 1);
+    expect(&findings, "tracker", "problem", "no-such-bd");
+    expect(&findings, "program", "note", "runtime mine: no program `no-such-agent`");
+}
+
+/// Makes a lock file that is two hours old.
+fn old_lock(stage: &LoopStage, name: &str) -> std::path::PathBuf {
+    let path = stage.repo.common_dir().join(name);
+    let file = File::create(&path).unwrap();
+    file.set_modified(SystemTime::now() - Duration::from_secs(7_300)).unwrap();
+    path
+}
+
+#[test]
+fn locks_that_nobody_holds_go_and_all_others_stay() {
+    let stage = LoopStage::new();
+    let (index, branch) = (old_lock(&stage, "index.lock"), old_lock(&stage, "refs/heads/main.lock"));
+    let young = stage.repo.common_dir().join("packed-refs.lock");
+    File::create(&young).unwrap();
+    let (told, findings) = doctor(&stage, &[], &[]);
+    assert_eq!(told.code, 1);
+    let left = expect(&findings, "lock", "problem", "index.lock (made 2 h ago) is left over");
+    assert!(left["command"].as_str().unwrap().starts_with("rm "), "{left}");
+    expect(&findings, "lock", "note", "packed-refs.lock");
+    assert!(index.exists() && branch.exists(), "looking removes nothing");
+
+    // A git that works here may have made them.
+    let mut git =
+        stage.repo.command("git").args(["cat-file", "--batch"]).stdin(Stdio::piped()).spawn().unwrap();
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 0, "{}", told.stdout);
+    expect(
+        &findings,
+        "lock",
+        "note",
+        &format!("index.lock (made 2 h ago) may be held by process {} (git)", git.id()),
+    );
+    assert!(index.exists());
+    drop(git.stdin.take());
+    git.wait().unwrap();
+
+    let held = File::open(&index).unwrap();
+    let (_, findings) = doctor(&stage, &["--fix"], &[]);
+    expect(&findings, "lock", "note", "index.lock");
+    expect(&findings, "lock", "fixed", "refs/heads/main.lock");
+    drop(held);
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 0, "{}", told.stdout);
+    expect(&findings, "lock", "fixed", "index.lock");
+    assert!(!index.exists() && !branch.exists() && young.exists());
+}
+
+/// Something that carries a run's mark; it outlives nothing of the test.
+struct Marked(Child);
+
+impl Marked {
+    fn with(stage: &LoopStage, run: &str) -> Self {
+        let mut command = stage.repo.command("sleep");
+        Self(command.arg("1000").env("HEW_RUN_ID", run).spawn().unwrap())
+    }
+
+    fn is_gone(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some()
+    }
+}
+
+impl Drop for Marked {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn what_a_killed_run_left_is_told_ended_and_removed_as_far_as_it_is_safe() {
+    let stage = LoopStage::new();
+    let (dirty, clean) = (stage.path("dirty"), stage.path("clean"));
+    stage.task("Dirty", &format!("write unsaved work\ntouch {}\nhang", dirty.display()));
+    stage.task("Clean", &format!("touch {}\nhang", clean.display()));
+    let run = stage.start(&["--jobs", "2", "--no-gate"]);
+    wait_until("both agents", || dirty.exists() && clean.exists());
+    let id = stage.run_id();
+    let mut marked = Marked::with(&stage, &id);
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 0, "a run that goes on is left alone: {}", told.stdout);
+    expect(&findings, "worktree", "ok", "may still be going on");
+    assert!(!marked.is_gone());
+
+    run.signal("SIGKILL");
+    run.end();
+    wait_until("the end of the agents", || stage.processes().len() <= 1);
+    let (told, findings) = doctor(&stage, &[], &[]);
+    assert_eq!(told.code, 1);
+    expect(&findings, "run", "problem", &format!("run {id} crashed"));
+    let process = expect(&findings, "process", "problem", "sleep 1000");
+    assert!(
+        process["command"].as_str().unwrap().starts_with(&format!("kill {}", marked.0.id())),
+        "{process}"
+    );
+    expect(&findings, "worktree", "problem", "all in it is kept elsewhere");
+    let kept = expect(&findings, "worktree", "problem", "unsaved");
+    assert!(kept["command"].as_str().unwrap().starts_with("git -C "), "{kept}");
+    assert!(!marked.is_gone());
+
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 1, "what is left needs a person");
+    expect(&findings, "process", "fixed", "ended process");
+    wait_until("its end", || marked.is_gone());
+    expect(&findings, "worktree", "fixed", "removed ");
+    expect(&findings, "worktree", "problem", "unsaved");
+    assert!(told.stderr.contains("which hew does not touch"), "{}", told.stderr);
+}
+
+#[test]
+fn a_result_that_waits_for_its_delivery_is_told() {
+    let stage = LoopStage::new();
+    stage.task("Collides", "write loose theirs\ndone");
+    stage.repo.write("loose", "mine");
+    let ran = stage.run(&["--no-gate"]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 1);
+    let waiting = expect(&findings, "run", "problem", "landed work");
+    assert_eq!(waiting["command"], Value::from(format!("hew loop deliver --run-id {}", stage.run_id())));
+}
