@@ -40,6 +40,11 @@ impl FakeTracker {
         Self { clock, state: Mutex::default() }
     }
 
+    /// Looks at all tasks as they are.
+    pub fn look<T>(&self, at: impl FnOnce(&BTreeMap<TaskId, Task>) -> T) -> T {
+        at(&self.lock().tasks)
+    }
+
     fn now(&self) -> DateTime<Utc> {
         self.clock.now().wall
     }

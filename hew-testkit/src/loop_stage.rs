@@ -300,7 +300,7 @@ impl LoopStage {
 /// A test that has passed leaves no worktree of a run that has ended, but for those that the run has told of.
 impl Drop for LoopStage {
     fn drop(&mut self) {
-        if !std::thread::panicking() && self.repo.common_dir().is_dir() {
+        if !std::thread::panicking() && self.repo.common_dir().join("HEAD").is_file() {
             guard::check_worktrees(&self.repo, &self.run_folders());
         }
     }

@@ -14,8 +14,11 @@ pub fn path() -> PathBuf {
 }
 
 fn build() -> PathBuf {
-    let test = std::env::current_exe().expect("a test knows its own program");
-    let profile = test.ancestors().nth(2).expect("tests are at <target>/<profile>/deps").to_owned();
+    let own = std::env::current_exe().expect("a program knows its own file");
+    let folder = own.parent().expect("a file lies in a folder");
+    // Tests are at <target>/<profile>/deps, programs right above.
+    let profile =
+        if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned();
     let target = profile.parent().expect("the profile's folder is in the target folder");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo

@@ -1,60 +1,97 @@
-//! Whole runs by chance, each step judged by the rules in `scenario/rules.rs`.
+//! Simulated runs: a range of seeds, those that once broke a rule, and what the simulation stands on.
 //!
-//! A failure names its case; `HEW_CASE=<case> cargo test -p hew-testkit --test simulation replay` plays it again, and
-//! `PROPTEST_CASES=100000` plays more.
+//! More are played by `cargo run --release -p hew-testkit --bin sim -- --seeds 0..100000`.
 
-use hew_core::record::StopReason;
-use hew_testkit::scenario::simulation::{Case, play};
-use proptest::prelude::*;
+use std::path::Path;
 
-/// Cases where nothing is said of how many.
-const CASES: u32 = 300;
+use hew_testkit::sim::deliberate::faults_in;
+use hew_testkit::sim::{Case, Tally, play, replay};
 
-fn cases() -> ProptestConfig {
-    let asked = std::env::var("PROPTEST_CASES").ok().and_then(|text| text.parse().ok());
-    ProptestConfig { cases: asked.unwrap_or(CASES), failure_persistence: None, ..ProptestConfig::default() }
+/// Seeds that are played with every test run.
+const SEEDS: u64 = 600;
+
+/// Seeds that found a fault of hew, and what it was.
+const FOUND: [(u64, &str); 2] = [
+    (332, "a branch that had moved before git failed was taken for somebody's meddling"),
+    (106, "a loss of power made the run forget a folder in which an agent had left files"),
+];
+
+/// Things that a range of runs has to have played.
+const PLAYED: [&str; 30] = [
+    "landings",
+    "conflicts",
+    "gates red",
+    "gates timed out",
+    "crashes",
+    "losses of power",
+    "resumes",
+    "journals that could not be written",
+    "claims lost",
+    "closes refused",
+    "tasks parked",
+    "tasks reopened",
+    "bugs filed",
+    "folders kept",
+    "escapes",
+    "retries",
+    "rests",
+    "stand-ins",
+    "planner calls",
+    "verifications",
+    "targets moved",
+    "deliveries refused",
+    "signals",
+    "stops",
+    "runs out of tokens",
+    "runs out of money",
+    "runs out of time",
+    "runs out of iterations",
+    "agents timed out",
+    "tasks closed by people",
+];
+
+fn play_seeds(seeds: impl Iterator<Item = u64>) -> Tally {
+    let mut all = Tally::default();
+    for seed in seeds {
+        let played = play(&Case::of(seed));
+        let again = "cargo run -p hew-testkit --bin sim -- --replay";
+        assert_eq!(played.broken, None, "play it again by: {again} {seed}");
+        all.merge(&played.tally);
+    }
+    all
 }
 
-proptest! {
-    #![proptest_config(cases())]
+#[test]
+fn every_rule_holds_in_every_run_and_nothing_is_left_unplayed() {
+    let played = play_seeds(0..SEEDS);
+    let absent: Vec<&str> = PLAYED.into_iter().filter(|what| played.of(what) == 0).collect();
+    assert!(absent.is_empty(), "never happened: {absent:?}\n{played}");
+}
 
-    #[test]
-    fn every_run_keeps_the_rules_and_ends(
-        seed: u64,
-        tasks in 1_usize..10,
-        jobs in 1_u16..5,
-        trouble in 0_u64..80,
-        meddling in 0_usize..12,
-    ) {
-        let case = Case { seed, tasks, jobs, trouble, meddling };
-        let played = std::panic::catch_unwind(|| play(case).exit());
-        let again = "cargo test -p hew-testkit --test simulation replay";
-        prop_assert!(played.is_ok(), "play it again by: HEW_CASE={case} {again}");
+#[test]
+fn what_once_broke_a_rule_breaks_none() {
+    for (seed, was) in FOUND {
+        let played = play(&Case::of(seed));
+        assert_eq!(played.broken, None, "seed {seed}: {was}");
     }
 }
 
 #[test]
-fn the_same_case_is_the_same_run() {
-    let case = Case { seed: 7, tasks: 8, jobs: 3, trouble: 50, meddling: 6 };
-    assert_eq!(play(case).transcript(), play(case).transcript());
-    assert_eq!(case.to_string().parse(), Ok(case));
-}
-
-#[test]
-fn without_trouble_every_task_lands() {
-    for seed in 0..200 {
-        let run = play(Case { seed, tasks: 9, jobs: 3, trouble: 0, meddling: 0 });
-        let whole = run.landed().len() == 9 && run.left_over().is_empty();
-        let limited = matches!(run.stop_reason(), Some(StopReason::MaxIter | StopReason::BudgetTokens));
-        assert!(whole || limited, "{}", run.transcript());
+fn the_same_seed_is_the_same_run() {
+    for seed in 0..20 {
+        let (first, second) = (replay(&Case::of(seed)), replay(&Case::of(seed)));
+        assert_eq!(first.story, second.story);
+        assert_eq!(first.tally, second.tally);
     }
 }
 
-/// Plays the case that `HEW_CASE` names, and prints what happened.
 #[test]
-fn replay() {
-    let Ok(case) = std::env::var("HEW_CASE") else { return };
-    let case: Case = case.parse().expect("HEW_CASE is as a failure printed it");
-    let run = play(case);
-    println!("{}", run.transcript());
+fn every_deliberate_fault_fits_the_sources() {
+    let testkit = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let sources = testkit.parent().expect("it lies in the project");
+    let faults = faults_in(&testkit.join("faults")).unwrap();
+    assert!(faults.len() >= 15, "there are {}", faults.len());
+    for fault in &faults {
+        fault.changed(sources).unwrap();
+    }
 }

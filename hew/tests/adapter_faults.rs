@@ -148,6 +148,7 @@ fn config(run: &RunId, run_branch: &BranchName, launch: CommitId) -> RunConfig {
             spending: SpendingLimits::default(),
             stop_grace: Duration::ZERO,
         },
+        merge: MergeMode::Task,
         deliver: true,
         watch: false,
         merge: MergeMode::Task,

@@ -291,3 +291,23 @@ fn a_task_takes_few_calls_of_the_program_however_many_workers_there_are() {
     assert!(count("export") <= 3 * tasks + 12 && count("ready") <= 3 * tasks + 12, "{by_verb}");
     assert_left_clean(&stage);
 }
+
+#[test]
+fn an_agent_in_a_sandbox_reads_and_writes_its_tasks() {
+    if let Some(why) = hew::adapters::sandbox::kernel_problem() {
+        eprintln!("SKIPPED: needs Landlock: {why}");
+        return;
+    }
+    let Some(stage) = stage() else { return };
+    stage.settings("loop.sandbox.mode = \"worktree\"");
+    let own = "${HEW_TASK_ID}";
+    let id = stage.task(
+        "Inside",
+        &format!("bd show {own}\nhew task show {own}\nhew task note {own} by-hew\nbd comment {own} by-bd\nwrite x x\ndone"),
+    );
+    let ran = stage.run(&["--no-gate"]);
+    assert_eq!((ran.code, stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    assert!(shown(&stage, &id).to_string().contains("by-hew"));
+    assert_checkout_is_clean(&stage);
+    assert_left_clean(&stage);
+}

@@ -110,6 +110,7 @@ fn programs_that_a_run_needs_and_a_sandbox_that_it_can_not_have_are_named() {
     assert!(runtime["command"].as_str().unwrap().contains("hew config set loop.runtime_defs.mine.command"));
     expect(&findings, "program", "problem", "gate `no-such-gate --all`: no program `no-such-gate` on PATH");
     expect(&findings, "kernel", "problem", "not available in this version");
+    fs::create_dir(stage.repo.root().join(".beads")).unwrap();
     let (told, findings) =
         doctor(&stage, &[], &[("HEW_TRACKER_KIND", "bd"), ("HEW_TRACKER_COMMAND", "no-such-bd")]);
     assert_eq!(told.code, 1);

@@ -261,7 +261,7 @@ fn a_program_that_stops_itself_is_found_by_its_silence_and_ended() {
 fn a_question_to_the_terminal_is_an_error_at_once() {
     let stage = Stage::new();
     let report =
-        stage.run(&stage.plan_for(&["sh", "-c", "read line; echo $?; : </dev/tty || exit 7"])).unwrap();
+        stage.run(&stage.plan_for(&["sh", "-c", "read line; echo $?; cat </dev/tty || exit 7"])).unwrap();
     assert_eq!((report.exit, report.stdout_tail.as_str()), (Exit::Code(7), "1\n"));
 }
 

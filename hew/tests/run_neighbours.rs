@@ -209,11 +209,15 @@ fn a_stop_file_that_cannot_be_watched_is_refused_before_anything_starts() {
 
 /// As a run leaves it that is killed after a landing and before the tracker was told.
 #[test]
-fn what_a_crashed_run_had_landed_is_closed_and_not_done_again() {
+fn what_a_run_that_is_given_up_had_landed_is_closed_and_not_done_again() {
     let stage = LoopStage::new();
     let task = stage.task("A", "write a.txt a\ncommit A\ndone");
     assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
     let landed = stage.journal_of("landed")[0]["sha"].as_str().unwrap().to_owned();
+    let journal = stage.run_folder().join("events.jsonl");
+    let lines = fs::read_to_string(&journal).unwrap();
+    let end = lines.find("\"landed\"").map(|at| at + lines[at..].find('\n').unwrap() + 1).unwrap();
+    fs::write(&journal, &lines[..end]).unwrap();
     let ledger = stage.repo.common_dir().join("hew/runs.jsonl");
     let lines = fs::read_to_string(&ledger).unwrap();
     let without_end: Vec<&str> = lines.lines().filter(|line| !line.contains("\"ended\"")).collect();
@@ -222,7 +226,7 @@ fn what_a_crashed_run_had_landed_is_closed_and_not_done_again() {
     stage.ok(&["task", "reopen", &task]);
     stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{}/w0/1", stage.run_id())]);
 
-    let again = stage.run(&["--no-gate", "--ignore-undelivered"]);
+    let again = stage.run(&["--no-gate", "--ignore-undelivered", "--force-new"]);
     assert_eq!(again.code, 0, "{}", again.stderr);
     assert_eq!(stage.journal_of("iteration_started").len(), 0, "{}", again.stderr);
     assert_eq!(stage.status(&task), "closed");

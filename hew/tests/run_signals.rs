@@ -158,7 +158,7 @@ fn a_signal_while_the_gate_runs_lets_it_end_and_lands_what_is_green() {
 }
 
 #[test]
-fn after_a_sudden_death_nothing_runs_and_the_next_run_gives_back_what_was_claimed() {
+fn after_a_sudden_death_nothing_runs_and_a_new_run_gives_back_what_was_claimed() {
     let Halved { stage, run, landed, half } = halved(PATIENT, "ignore-term\ndaemon\nchild\nhang");
     run.signal("SIGKILL");
     assert_eq!(run.end().code, 137);
@@ -167,7 +167,7 @@ fn after_a_sudden_death_nothing_runs_and_the_next_run_gives_back_what_was_claime
     assert_eq!(stage.status(&half), "in_progress", "nobody was left to give it back");
     let crashed = stage.run_id();
 
-    let refused = stage.run(&["--gate", "true"]);
+    let refused = stage.run(&["--gate", "true", "--force-new"]);
     assert_eq!(refused.code, 3, "{}", refused.stderr);
     for told in [crashed.as_str(), "hew loop deliver", "--ignore-undelivered"] {
         assert!(refused.stderr.contains(told), "{told} is not in: {}", refused.stderr);
@@ -180,12 +180,14 @@ fn after_a_sudden_death_nothing_runs_and_the_next_run_gives_back_what_was_claime
     let prepared = stage.journal_of("prepared").pop().unwrap();
     let lies = format!("its work, as far as it went, lies in {}", prepared["worktree"].as_str().unwrap());
     let dry = stage.run(&["--dry-run"]);
-    let told = format!("{half} is still held by the crashed run {crashed}: it would be given back first");
+    let told = format!(
+        "{half} is still held by the crashed run {crashed}: hew loop resume --run-id {crashed} goes on"
+    );
     assert!(dry.code == 0 && dry.stderr.contains(&told) && dry.stderr.contains(&lies), "{}", dry.stderr);
     assert_eq!(stage.status(&half), "in_progress", "a dry run changes nothing");
 
     stage.script(&half, "write half.txt whole\ncommit Half\ndone");
-    let ran = stage.run(&["--gate", "true"]);
+    let ran = stage.run(&["--gate", "true", "--force-new"]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert_eq!(stage.outcomes(&half), ["closed"], "the claim of the crashed run was given back");
     assert_eq!(stage.outcomes(&landed), Vec::<String>::new(), "what landed is not done again");
@@ -206,9 +208,14 @@ fn a_run_that_died_before_anything_landed_stands_in_nobodys_way() {
     run.signal("SIGKILL");
     assert_eq!(run.end().code, 137);
     stage.script(&task, "write done.txt d\ncommit Done\ndone");
+    let died = stage.run_id();
     let ran = stage.run(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    assert_eq!(stage.outcomes(&task), ["closed"]);
+    assert!(ran.stderr.contains(&format!("run {died} had crashed")), "{}", ran.stderr);
+    assert_eq!(
+        (stage.run_id(), stage.outcomes(&task)),
+        (died, vec!["cancelled".to_owned(), "closed".to_owned()])
+    );
     assert_eq!(stage.repo.read("done.txt").unwrap(), "d");
     stage.assert_nothing_runs();
 }

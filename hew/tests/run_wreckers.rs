@@ -21,6 +21,10 @@ fn assert_sound(stage: &LoopStage, ran: &Ran) {
 #[test]
 fn who_deletes_its_own_git_file_or_worktree_fails_alone() {
     let cases = [
+        (
+            "worktree, off its branch",
+            format!("git checkout -q --detach\nwrite a.txt a\ncommit Off\nremove {OWN}\ndone"),
+        ),
         ("git file", "write a.txt a\nremove .git\ndone".to_owned()),
         ("worktree", format!("write a.txt a\ncommit A\nremove {OWN}\ndone")),
         (
@@ -39,6 +43,10 @@ fn who_deletes_its_own_git_file_or_worktree_fails_alone() {
         let subjects = stage.repo.git(&["log", "--format=%s", "--first-parent", &format!("{launch}..main")]);
         assert!(!subjects.contains("Sly"), "{name}: {subjects}");
         assert_eq!(stage.outcomes(&wrecker).len(), 1, "{name}");
+        if name == "worktree, off its branch" {
+            let kept = stage.repo.git(&["log", "--all", "--format=%s"]);
+            assert!(kept.contains("Off"), "{name}: what it had committed is on no ref: {kept}");
+        }
         assert_sound(&stage, &ran);
     }
 }

@@ -20,7 +20,7 @@ const MAX_REACHES: usize = 1024 * 1024;
 /// Tool calls, with what is needed to mark one as failed later.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    calls: Vec<ToolCall>,
+    kept: Vec<ToolCall>,
     places: BTreeMap<String, usize>,
     reaches: Vec<ToolReach>,
     reach_bytes: usize,
@@ -33,27 +33,27 @@ impl Calls {
         if !is_known {
             self.keep_reach(name, detail);
         }
-        if is_known || self.calls.len() >= MAX_CALLS {
+        if is_known || self.kept.len() >= MAX_CALLS {
             return;
         }
         if let Some(id) = id {
-            self.places.insert(key(id), self.calls.len());
+            self.places.insert(key(id), self.kept.len());
         }
         let (name, detail) = (one_line(name, MAX_DETAIL), one_line(detail, MAX_DETAIL));
-        self.calls.push(ToolCall { name, detail, failed: false });
+        self.kept.push(ToolCall { name, detail, failed: false });
     }
 
     /// It failed, or was denied.
     pub(super) fn fail(&mut self, id: Option<&str>) {
         let place = id.and_then(|id| self.places.get(&key(id)));
-        if let Some(call) = place.and_then(|place| self.calls.get_mut(*place)) {
+        if let Some(call) = place.and_then(|place| self.kept.get_mut(*place)) {
             call.failed = true;
         }
     }
 
     /// The calls, and those that may reach out of the worktree.
     pub(super) fn finish(self) -> (Vec<ToolCall>, Vec<ToolReach>) {
-        (self.calls, self.reaches)
+        (self.kept, self.reaches)
     }
 
     /// Where a path begins at the root, in a variable, or further up, it may lead out of the folder.

@@ -217,7 +217,7 @@ fn pickup(state: &State, open: OpenIteration, found: IterationEvidence) -> Picku
         // The landing of a worker's branch is its last iteration's.
         let is_recorded = open.landed.is_some() || open.candidate.is_none();
         let is_change = work.as_ref().is_none_or(|work| !work.changes.is_empty());
-        let landed = Landed { sha, is_recorded, is_change, reason, resolves };
+        let landed = Landed { sha, is_recorded, reason, is_change, resolves };
         return Pickup::Landed { iteration, landed };
     }
     if let (true, Some(work), Some(before)) = (open.is_stacked, &work, &open.collected) {

@@ -12,7 +12,7 @@ pub struct Place {
     pub worktree: PathBuf,
     /// The user's checkout.
     pub checkout: PathBuf,
-    /// The git folder that both share.
+    /// The git folder of the user's repository.
     pub common_dir: PathBuf,
     /// The worktree is a clone: its branches and settings are its own, and not those that are watched.
     pub is_cloned: bool,
@@ -85,10 +85,10 @@ impl Place {
         }
         if let Ok(inner) = path.strip_prefix(&self.checkout) {
             let inner = inner.to_string_lossy().into_owned();
-            return match below {
-                true => Some(Reach::Below(inner)),
-                false => (!inner.is_empty()).then_some(Reach::File(inner)),
-            };
+            if below {
+                return Some(Reach::Below(inner));
+            }
+            return (!inner.is_empty()).then_some(Reach::File(inner));
         }
         // Something above the checkout.
         (below && self.checkout.starts_with(&path)).then(|| Reach::Below(String::new()))

@@ -101,7 +101,7 @@ pub fn advance(
     let mut done = Advance { meddled: None, restored: false };
     // Somebody who moves the ref in a loop must not hold the lane for ever.
     for _ in 0..8 {
-        match git.advance(branch, from, to)? {
+        match advance_once(git, branch, from, to)? {
             AdvanceOutcome::Advanced => return Ok(done),
             AdvanceOutcome::Moved(Some(foreign)) => {
                 let anchor = names::foreign_anchor(run, &foreign);
@@ -118,6 +118,19 @@ pub fn advance(
     Err(GitError::Unreadable {
         command: format!("update-ref refs/heads/{branch}"),
         answer: "somebody else keeps moving this branch".to_owned(),
+    })
+}
+
+/// One try. The branch itself says whether it moved, where git failed after it had moved it.
+fn advance_once(
+    git: &dyn GitClient,
+    branch: &BranchName,
+    from: &CommitId,
+    to: &CommitId,
+) -> Result<AdvanceOutcome, GitError> {
+    git.advance(branch, from, to).or_else(|error| match git.resolve(&branch.to_ref()) {
+        Ok(Some(there)) if there == *to => Ok(AdvanceOutcome::Advanced),
+        _ => Err(error),
     })
 }
 

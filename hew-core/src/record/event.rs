@@ -596,13 +596,14 @@ pub enum JournalEvent {
 }
 
 impl JournalEvent {
-    /// Something durable outside the journal (a moved branch, a closed task, a claim given back) rests on this event, so
-    /// it has to be on disk first. The others tell of processes and folders that a loss of power ends as well; they are
+    /// Something durable outside the journal (a moved branch, a closed task, a claim given back, files that an agent leaves
+    /// in its folder) rests on this event, so it has to be on disk first. The others tell of processes and folders that a loss of power ends as well; they are
     /// written at once and reach the disk with the next one that has to.
     pub fn must_outlive_power(&self) -> bool {
         match self {
             Self::RunStarted { .. }
             | Self::RunResumed { .. }
+            | Self::Plan { .. }
             | Self::Candidate { .. }
             | Self::Stacked { .. }
             | Self::Landed { .. }
@@ -618,7 +619,6 @@ impl JournalEvent {
             | Self::IterationStarted { .. }
             | Self::MadeAhead { .. }
             | Self::Prepared { .. }
-            | Self::Plan { .. }
             | Self::Spawned { .. }
             | Self::Exited { .. }
             | Self::Collected { .. }

@@ -209,6 +209,12 @@ impl RunView {
         }
     }
 
+    /// How long it has lived at this moment, all its processes together, in milliseconds; for one whose process lives.
+    pub fn lived_ms(&self, now: DateTime<Utc>) -> u64 {
+        let since = self.last.map_or(0, |last| now.signed_duration_since(last.at).num_milliseconds());
+        self.duration_ms().saturating_add(u64::try_from(since).unwrap_or(0))
+    }
+
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
     pub fn forget(&mut self, iteration: IterationId) {
         if self.counted.contains_key(&iteration) {

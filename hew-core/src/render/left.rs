@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::figures::{age_ms, compact, count, since_ms, usd};
+use super::figures::{age_ms, compact, count, usd};
 use crate::record::view::RunView;
 
 /// What budgets leave; none for a budget that is not set.
@@ -19,7 +19,7 @@ impl Left {
         let header = view.header.as_ref();
         let wall_ms = header.and_then(|header| {
             let wall = header.budget_wall_secs?.saturating_mul(1000);
-            Some(wall.saturating_sub(since_ms(header.started.at, now)))
+            Some(wall.saturating_sub(view.lived_ms(now)))
         });
         let spent = view.spent_so_far();
         let tokens: Option<u64> = header.and_then(|header| header.number("loop.budget.tokens"));

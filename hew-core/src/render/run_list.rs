@@ -84,6 +84,9 @@ fn cost(file: &RunFile) -> String {
 
 /// Milliseconds from launch to the latest that the file knows.
 pub fn took_ms(file: &RunFile) -> u64 {
+    if let Some(took) = file.duration_ms {
+        return took;
+    }
     let took = file.last_updated_at.signed_duration_since(file.started_at);
     u64::try_from(took.num_milliseconds()).unwrap_or(0)
 }

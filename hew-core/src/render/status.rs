@@ -11,9 +11,11 @@ use super::left::Left;
 use super::live::line::Line;
 use super::live::{self, Signs};
 use super::style::{self, BAD, FAINT, HEADING, WARN};
+use super::summary::delivered;
 use super::summary::spent::money;
 use crate::ids::WorkerId;
 use crate::record::RunState;
+use crate::record::event::DeliveryRecord;
 use crate::record::view::{IterationView, PlannerView, RunView};
 
 /// What there is to see of a run, besides its journal.
@@ -84,8 +86,8 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
     let Some(header) = &view.header else { return Vec::new() };
     let mut facts =
         vec![("landed", landed(view)), ("gate", header.gate.clone().unwrap_or_else(|| "none".to_owned()))];
-    facts.extend(super::summary::escapes::facts(view));
     facts.extend(waiting(view).map(|words| ("waiting", words)));
+    facts.extend(super::summary::escapes::facts(view));
     let spent = view.spent_so_far();
     if spent.usage.total() > 0 {
         let money = money(&spent).map(|money| format!(", {money}")).unwrap_or_default();
@@ -105,7 +107,11 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
         latest.map(|at| ("last sign", format!("{} ({} ago)", stamp(at), age_ms(since_ms(at, seen.now))))),
     );
     match &view.ending {
-        Some(ending) => facts.push(("stopped", ending.words())),
+        Some(ending) => {
+            facts.push(("stopped", ending.words()));
+            facts.push(("delivered", delivered(view, header)));
+            facts.extend(next(view).into_iter().map(|command| ("next", command)));
+        }
         None if seen.state == RunState::Crashed => {
             facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
             facts.push(("next", "hew loop run gives back what it had claimed".to_owned()));
@@ -137,6 +143,14 @@ fn waiting(view: &RunView) -> Option<String> {
     let each = each.join(", ");
     let tasks = count(all, "task is", "tasks are");
     (all > 0).then(|| format!("{tasks} done on the workers' branches ({each}), to be merged at the end"))
+}
+
+/// What a person should do now that the run is over.
+fn next(view: &RunView) -> Vec<String> {
+    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
+    let remedies = view.ending.iter().flat_map(|ending| &ending.remedies);
+    let is_done = |remedy: &&String| is_delivered && remedy.starts_with("hew loop deliver");
+    remedies.filter(|remedy| !is_done(remedy)).cloned().collect()
 }
 
 /// Who is asked what is next.

@@ -96,7 +96,9 @@ pub fn gather(
     let branch = git.resolve(&before.run_branch.to_ref())?;
     let mut evidence = Evidence::default();
     for open in before.open.values() {
-        let found = look_at(git, tracker, open, branch.as_ref())?;
+        // hew moves the branch only to what its gate found good: what is there without that, somebody else put there.
+        let may_have_landed = open.is_proven || before.header.gate.is_none();
+        let found = look_at(git, tracker, open, branch.as_ref().filter(|_| may_have_landed))?;
         evidence.iterations.insert(open.id, found);
     }
     find_branches(git, tracker, before, &mut evidence)?;

@@ -47,6 +47,8 @@ pub struct OpenIteration {
     pub is_queued: bool,
     /// The latest merge of its work into the run branch.
     pub candidate: Option<CommitId>,
+    /// The gate was green on that merge.
+    pub is_proven: bool,
     /// The run branch moved to this, and that was written down.
     pub landed: Option<CommitId>,
     /// The latest merge that did not work.
@@ -77,6 +79,7 @@ impl OpenIteration {
             is_stacked: false,
             is_queued: false,
             candidate: None,
+            is_proven: false,
             landed: None,
             conflict: None,
             red_gate: None,
@@ -103,7 +106,10 @@ impl OpenIteration {
             }
             JournalEvent::Stacked { .. } => self.is_stacked = true,
             JournalEvent::Queued { .. } => self.is_queued = true,
-            JournalEvent::Candidate { candidate, .. } => self.candidate = Some(candidate.clone()),
+            JournalEvent::Candidate { candidate, .. } => {
+                self.candidate = Some(candidate.clone());
+                self.is_proven = false;
+            }
             JournalEvent::Conflicted { tip, work, anchor, files, .. } => {
                 self.conflict = Some(FailedMerge {
                     tip: tip.clone(),
@@ -114,6 +120,7 @@ impl OpenIteration {
             }
             JournalEvent::Gated { gate, .. } => {
                 let is_red = !gate.is_green() || gate.tampered.is_some();
+                self.is_proven = !is_red;
                 self.red_gate = is_red.then(|| (gate.command.clone(), gate.log.clone()));
             }
             JournalEvent::Landed { sha, .. } => self.landed = Some(sha.clone()),

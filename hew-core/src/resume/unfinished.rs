@@ -6,12 +6,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::batches::BatchesBefore;
 use super::open::OpenIteration;
 use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
-use chrono::{DateTime, Utc};
-
 use crate::escape::Escape;
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
 use crate::record::event::{DeliveryRecord, IterationOutcome, StopReason, VerifyOutcome};

@@ -11,12 +11,13 @@ use hew_testkit::sim::deliberate::{Fault, SWITCHES, faults_in};
 /// Seeds that a fault has to be found within.
 const SEEDS: u64 = 1000;
 
-const USAGE: &str = "sim-faults [--only NAME,NAME] [--folder FOLDER] [--seeds N]";
+const USAGE: &str = "sim-faults [--only NAME,NAME] [--folder FOLDER] [--seeds N] [--profile release|dev]";
 
 struct Wanted {
     only: Vec<String>,
     folder: Option<PathBuf>,
     seeds: u64,
+    profile: String,
 }
 
 fn main() -> ExitCode {
@@ -34,12 +35,13 @@ fn main() -> ExitCode {
 }
 
 fn read(args: Vec<String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { only: Vec::new(), folder: None, seeds: SEEDS };
+    let mut wanted = Wanted { only: Vec::new(), folder: None, seeds: SEEDS, profile: "release".to_owned() };
     let mut args = args.into_iter();
     while let Some(flag) = args.next() {
         let value = args.next().ok_or(format!("{flag} needs a value"))?;
         match flag.as_str() {
             "--only" => wanted.only = value.split(',').map(str::to_owned).collect(),
+            "--profile" => wanted.profile = value,
             "--folder" => wanted.folder = Some(PathBuf::from(value)),
             "--seeds" => wanted.seeds = value.parse().map_err(|error| format!("{flag} {value}: {error}"))?,
             _ => return Err(format!("there is no flag {flag}")),
@@ -62,7 +64,7 @@ fn find_all(wanted: &Wanted) -> Result<Vec<String>, String> {
         let sources = place.join("sources");
         copy_sources(root, &sources)?;
         let (fitting, others) = put_into(&left, &sources)?;
-        let program = build(&sources, &place.join("target"))?;
+        let program = build(&sources, &place.join("target"), &wanted.profile)?;
         if let Some((seed, rule)) = first_broken(&program, 0, wanted.seeds)? {
             return Err(format!("without any fault, seed {seed} breaks a rule: {rule}"));
         }
@@ -129,9 +131,19 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
     Ok(())
 }
 
-fn build(sources: &Path, target: &Path) -> Result<PathBuf, String> {
+fn build(sources: &Path, target: &Path, profile: &str) -> Result<PathBuf, String> {
     let status = Command::new("cargo")
-        .args(["build", "--quiet", "--release", "--locked", "--package", "hew-testkit", "--bin", "sim"])
+        .args([
+            "build",
+            "--quiet",
+            "--locked",
+            "--package",
+            "hew-testkit",
+            "--bin",
+            "sim",
+            "--profile",
+            profile,
+        ])
         .current_dir(sources)
         .env("CARGO_TARGET_DIR", target)
         .env("RUSTFLAGS", "-Awarnings")
@@ -140,7 +152,8 @@ fn build(sources: &Path, target: &Path) -> Result<PathBuf, String> {
     if !status.success() {
         return Err(format!("the copy in {} does not build", sources.display()));
     }
-    Ok(target.join("release/sim"))
+    let folder = if profile == "dev" { "debug" } else { profile };
+    Ok(target.join(folder).join("sim"))
 }
 
 /// The first seed that breaks a rule, and how; none where every rule held.

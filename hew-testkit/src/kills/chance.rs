@@ -105,7 +105,7 @@ fn command(name: &str, behaviour: u64, millis: u64) -> String {
     let first = format!("[ -e \"$STAGE/{name}\" ] || {{ touch \"$STAGE/{name}\"; ");
     let work = format!("sleep 0.{millis:03}; echo {name} > {name}.txt");
     match behaviour {
-        0 => "true".to_owned(),
+        0 => "hew done --reason nothing".to_owned(),
         1 => format!("{work}; touch bad.txt; {commit}"),
         2 => format!("{first}touch bad.txt; }}; {work}; {commit}"),
         3 => format!("{work}; {commit}; exit 1"),

@@ -33,7 +33,7 @@ pub fn every_end() -> Scene {
         TaskSpec::new("k-base", &format!("echo base > base.txt; {COMMIT}")),
         TaskSpec::new("k-next", &format!("test -e base.txt && echo next > next.txt && {COMMIT}"))
             .after(&["k-base"]),
-        TaskSpec::new("k-nothing", "true"),
+        TaskSpec::new("k-nothing", "hew done --reason nothing"),
     ];
     let flags = ["--jobs", "2", "--max-attempts", "2", "--gate", "test ! -e bad.txt", "--no-baseline"];
     Scene { tasks, flags: flags.map(str::to_owned).to_vec(), either: Vec::new() }

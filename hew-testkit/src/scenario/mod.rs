@@ -11,14 +11,12 @@
 //! | `answers` | each job done on the fakes |
 //! | `commits` | commits and the run branch |
 //! | `rules` | what holds after every step |
-//! | `simulation` | whole runs by chance |
 //! | `story` | what happened, for assertions |
 
 mod answers;
 mod attempt;
 mod commits;
 mod rules;
-pub mod simulation;
 mod story;
 mod world;
 

@@ -100,7 +100,6 @@ pub struct World {
     steps: usize,
     /// The virtual minute, and the steps in it.
     minute: (u64, usize),
-    is_watching: bool,
 }
 
 /// Jobs of the lane that run a command.
@@ -174,7 +173,6 @@ impl World {
             end: None,
             steps: 0,
             minute: (0, 0),
-            is_watching: config.watch,
             state: State::new(config),
             tracker,
         };
@@ -405,11 +403,6 @@ impl World {
 
     pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.wake_at.into_iter().chain(self.wake_idle).min()
-    }
-
-    /// A watcher that has nothing to do but to wait.
-    pub(crate) fn is_idle_watcher(&self) -> bool {
-        self.is_watching && self.end.is_none() && self.servable().is_empty() && self.inbox.is_empty()
     }
 
     /// The clock comes to this moment, and the engine is told; nothing that comes of it is done yet.

@@ -267,9 +267,9 @@ fn config(
             spending: limits.spending,
             stop_grace: Duration::from_secs(30),
         },
+        merge: MergeMode::Task,
         deliver: chance.percent(90),
         watch: has(Trouble::Watch),
-        merge: MergeMode::Task,
         model: None,
         settings: settings(&keys(&mut chance, limits, troubles)),
     }

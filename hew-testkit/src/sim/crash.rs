@@ -3,6 +3,7 @@
 //! What threads were doing is done, half done, or not begun; agents are ended by their shims; the journal is cut where a
 //! loss of power may cut it. The next process asks git and the tracker, as the binary's does.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -231,10 +232,18 @@ impl World {
         lost.map(|(task, work)| KeptConflict { task: task.clone(), work: work.clone() }).collect()
     }
 
-    fn folders_to_keep(&self, before: &Unfinished) -> std::collections::BTreeSet<PathBuf> {
-        let left =
-            before.seats.values().filter(|seat| seat.is_left).map(|seat| PathBuf::from(&seat.worktree));
-        let folder = |task| names::conflict_dir(Path::new(ROOT), &self.plot.config.run, task);
-        left.chain(before.conflicts.keys().map(folder)).collect()
+    /// As the binary finds them: what a worker left behind before its present folder, and what shows a conflict.
+    fn folders_to_keep(&self, before: &Unfinished) -> BTreeSet<PathBuf> {
+        let trees = self.git.repo.trees();
+        let run = &self.plot.config.run;
+        let is_conflict = |path: &&PathBuf| {
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("conflict-"))
+        };
+        let mut kept: BTreeSet<PathBuf> = trees.iter().filter(is_conflict).cloned().collect();
+        for (worker, seat) in &before.seats {
+            let now = SimSeat::after(*worker, Path::new(&seat.worktree), seat.is_left);
+            kept.extend(now.earlier_folders(run).into_iter().filter(|folder| trees.contains(folder)));
+        }
+        kept
     }
 }

@@ -4,7 +4,7 @@
 //! is replaced, and what replaces it. There, `FAULT` stands for a condition that is true when this fault is played; so
 //! many faults go into one build, and each is switched on by itself.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,14 +53,14 @@ impl Fault {
         self.name.split('-').next().and_then(|number| number.parse().ok()).unwrap_or(0)
     }
 
-    /// Puts it into sources. An error, and nothing is changed, where one of its texts is not there exactly once.
-    pub fn put_into(&self, sources: &Path) -> Result<(), String> {
-        let mut written = Vec::new();
+    /// Files of these sources as they are with this fault. An error where one of its texts is not there exactly once.
+    pub fn changed(&self, sources: &Path) -> Result<Vec<(PathBuf, String)>, String> {
+        let mut files: Vec<(PathBuf, String)> = Vec::new();
         for change in &self.changes {
             let path = sources.join(&change.path);
-            let place = written.iter().position(|(known, _)| *known == path);
+            let place = files.iter().position(|(known, _)| *known == path);
             let text = match place {
-                Some(place) => written.swap_remove(place).1,
+                Some(place) => files.swap_remove(place).1,
                 None => {
                     std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?
                 }
@@ -71,9 +71,14 @@ impl Fault {
                 return Err(format!("{name}: what it replaces in {path} is there {count} times"));
             }
             let switch = format!("crate::deliberate::is({})", self.number());
-            written.push((path, text.replacen(&change.old, &change.new.replace(SWITCH, &switch), 1)));
+            files.push((path, text.replacen(&change.old, &change.new.replace(SWITCH, &switch), 1)));
         }
-        for (path, text) in written {
+        Ok(files)
+    }
+
+    /// Puts it into sources. Nothing is changed where it does not fit.
+    pub fn put_into(&self, sources: &Path) -> Result<(), String> {
+        for (path, text) in self.changed(sources)? {
             std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         Ok(())

@@ -57,7 +57,10 @@ impl World {
             // Somebody was faster.
             self.person_takes(task);
         }
-        let outcome = self.tracker.claim(task, actor)?;
+        let outcome = self.tracker.claim(task, actor).inspect_err(|_| {
+            // As the binary does: it may have been made all the same.
+            let _ = self.tracker.release(task, actor);
+        })?;
         match &outcome {
             ClaimOutcome::Won(_) => self.tally.count("claims won"),
             _ => self.tally.count("claims lost"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
-use hew_core::engine::{Event, LaneJob};
+use hew_core::engine::{BranchPart, Event, LaneJob, WorkPlace};
 use hew_core::exit::Exit;
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RefName, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
@@ -16,7 +16,7 @@ use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
 use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::tracker::{BdClient, Task};
-use hew_core::worktree::{Alteration, CleanDepth, GitClient, WorktreeStart, names};
+use hew_core::worktree::{Alteration, CleanDepth, GitClient, WorktreeReset, WorktreeStart, names};
 
 use super::project;
 use super::trouble::Trouble;
@@ -43,8 +43,16 @@ impl World {
             LaneJob::Merge { iteration, task, actor, tip, work, .. } => {
                 Event::Merged(self.merge(iteration, &task, &actor, &tip, &work))
             }
-            LaneJob::Gate { commit, tree, again, .. } => {
-                let log = if again { "gate-again.log" } else { "gate.log" };
+            LaneJob::MergeBranch { branch, parts, tip, work, .. } => {
+                Event::Merged(self.merge_branch(&branch, &parts, &tip, &work))
+            }
+            LaneJob::Gate { commit, tree, is_branch, again, .. } => {
+                let log = match (is_branch, again) {
+                    (false, false) => "gate.log",
+                    (false, true) => "gate-again.log",
+                    (true, false) => "merge-gate.log",
+                    (true, true) => "merge-gate-again.log",
+                };
                 Event::Gated(self.gate(&commit, &tree, stop, log))
             }
             LaneJob::Advance { from, to } => {
@@ -58,8 +66,9 @@ impl World {
                 let result = self.keep_conflict(&task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::MergeBranch { .. } | LaneJob::KeepBranch { .. } => {
-                unreachable!("runs of cases land each task when it is done")
+            LaneJob::KeepBranch { place, work } => {
+                let result = self.keep_branch(&place, &work);
+                Event::BranchKept { branch: place.branch, result }
             }
             LaneJob::CleanUp => Event::CleanedUp(self.clean_up()),
         }
@@ -98,27 +107,64 @@ impl World {
         if let Some(why) = self.taken(&task.id, actor)? {
             return Ok(MergeView::Taken(why));
         }
+        let message = merge_back::message(&task.id, &task.title, &self.plot.config.run, iteration);
+        let candidate = self.candidate(tip, work, message)?;
+        let resolves = self.resolved(&candidate, iteration, task)?;
+        Ok(MergeView::Candidate { candidate, resolves })
+    }
+
+    fn merge_branch(
+        &mut self,
+        branch: &BranchName,
+        parts: &[BranchPart],
+        tip: &CommitId,
+        work: &CommitId,
+    ) -> Result<MergeView, String> {
+        for BranchPart { iteration, task, actor } in parts {
+            if let Some(why) = self.taken(&task.id, actor)? {
+                return Ok(MergeView::PartTaken { iteration: *iteration, why });
+            }
+        }
+        let named = parts.iter().map(|part| (&part.task.id, part.task.title.as_str(), part.iteration));
+        let message = merge_back::branch_message(branch, &self.plot.config.run, named);
+        let candidate = self.candidate(tip, work, message)?;
+        let mut resolves = Vec::new();
+        for part in parts {
+            resolves.extend(self.resolved(&candidate, part.iteration, &part.task)?);
+        }
+        Ok(MergeView::Candidate { candidate, resolves })
+    }
+
+    fn resolved(
+        &self,
+        candidate: &Candidate,
+        iteration: IterationId,
+        task: &Task,
+    ) -> Result<Vec<(IterationId, TaskId)>, String> {
+        let Candidate::Made { commit, .. } = candidate else { return Ok(Vec::new()) };
+        let originals = resolves(&*self.git, task, commit).map_err(|error| error.to_string())?;
+        Ok(originals.into_iter().map(|original| (iteration, original)).collect())
+    }
+
+    fn candidate(&mut self, tip: &CommitId, work: &CommitId, message: String) -> Result<Candidate, String> {
         self.stand_at(tip)?;
         let request = CandidateRequest {
             lane: self.lane_path(),
             tip: tip.clone(),
             work: work.clone(),
-            message: merge_back::message(&task.id, &task.title, &self.plot.config.run, iteration),
+            message,
             folders_of_tip: Vec::new(),
             keep: Keep::CheckedOut(CleanDepth::KeepIgnored),
         };
         let candidate =
             merge_back::make_candidate(&*self.git, &request).map_err(|error| error.to_string())?;
-        let mut resolved = Vec::new();
         if let Candidate::Made { commit, .. } = &candidate {
             self.lane_is_at(commit);
-            let of = resolves(&*self.git, task, commit).map_err(|error| error.to_string())?;
-            resolved.extend(of.into_iter().map(|of| (iteration, of)));
         }
-        Ok(MergeView::Candidate { candidate, resolves: resolved })
+        Ok(candidate)
     }
 
-    fn taken(&self, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
+    pub(super) fn taken(&self, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
         let Some(task) = self.tracker.task(task).map_err(|error| error.to_string())? else {
             return Ok(Some(format!("{task} was deleted")));
         };
@@ -146,6 +192,18 @@ impl World {
         log: &str,
     ) -> Result<GatedView, String> {
         let lane = self.lane_path();
+        self.gate_in(lane, commit, tree, stop, log)
+    }
+
+    /// The gate in a worktree that stands at a commit.
+    pub(super) fn gate_in(
+        &mut self,
+        lane: PathBuf,
+        commit: &CommitId,
+        tree: &TreeId,
+        stop: Option<StopRequest>,
+        log: &str,
+    ) -> Result<GatedView, String> {
         let trouble = if self.plot.has(Trouble::Gates) { self.chances.gate.below(30) } else { usize::MAX };
         if trouble == 0 {
             return Err("`just test` could not be run: no shell".to_owned());
@@ -238,6 +296,17 @@ impl World {
         self.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
         self.process_mut().kept_folders.insert(path.clone());
         Ok(path.display().to_string())
+    }
+
+    fn keep_branch(&mut self, place: &WorkPlace, work: &CommitId) -> Result<String, String> {
+        let path = PathBuf::from(&place.worktree);
+        let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
+        let reset = self.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
+        if let WorktreeReset::Broken(_) = reset.map_err(|error| error.to_string())? {
+            self.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
+        }
+        self.process_mut().kept_folders.insert(path);
+        Ok(place.worktree.clone())
     }
 
     /// As the binary does it: folders that were put aside stay, branches go where their commits are kept.

@@ -86,10 +86,7 @@ impl Tally {
                 DeliveryRecord::NotWanted { .. } => "deliveries not wanted",
                 DeliveryRecord::Refused { .. } => "deliveries refused",
             },
-            JournalEvent::Noticed { text, .. } if text.starts_with("somebody moved") => "meddlers undone",
-            JournalEvent::Noticed { text, .. } if text.starts_with("somebody deleted") => {
-                "run branches made again"
-            }
+            JournalEvent::Escaped { .. } => "escapes",
             JournalEvent::RunEnded { stop_reason, .. } => reason_word(*stop_reason),
             _ => return,
         };

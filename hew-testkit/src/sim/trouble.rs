@@ -119,15 +119,13 @@ pub(super) struct Faults {
     ends_after: Option<u32>,
     /// The process has ended: nothing is done any more.
     pub(super) is_over: bool,
-    /// How many have failed.
-    pub(super) count: u64,
-    /// People's calls never fail.
-    pub(super) is_spared: bool,
+    /// Calls that go well after one that failed.
+    calm: u32,
 }
 
 impl Faults {
     pub(super) fn new(chance: Chance, rate: u32) -> Self {
-        Self { chance, rate, ends_after: None, is_over: false, count: 0, is_spared: false }
+        Self { chance, rate, ends_after: None, is_over: false, calm: 0 }
     }
 
     /// The process ends after so many more calls.
@@ -141,9 +139,6 @@ impl Faults {
     }
 
     pub(super) fn next(&mut self) -> Fate {
-        if self.is_spared {
-            return Fate::Goes;
-        }
         if self.is_over {
             return Fate::FailsBefore;
         }
@@ -155,10 +150,12 @@ impl Faults {
             Some(left) => *left -= 1,
             None => {}
         }
-        if self.rate == 0 || !self.chance.per_mille(self.rate) {
+        self.calm = self.calm.saturating_sub(1);
+        if self.rate == 0 || self.calm > 0 || !self.chance.per_mille(self.rate) {
             return Fate::Goes;
         }
-        self.count += 1;
+        // Whoever looks right after a failure is answered.
+        self.calm = 4;
         if self.chance.percent(50) { Fate::FailsBefore } else { Fate::FailsAfter }
     }
 }

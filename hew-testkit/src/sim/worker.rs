@@ -8,10 +8,10 @@ use hew_core::agent::{
     AgentReading, AgentSignal, RuntimeFailure, SignalWord, SpawnError, SpawnReport, StopCause, StopRequest,
     Usage,
 };
-use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
+use hew_core::engine::event::{ExitView, PlannedView, PreparedView, ProofView};
 use hew_core::engine::{Event, WorkerJob};
 use hew_core::exit::Exit;
-use hew_core::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId, uuid4};
+use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RunId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
 use hew_core::plan::{
     Host, Purpose, RuntimeChoice, RuntimeProblem, Seat, SpawnPlan, SpawnRequest, plan_spawn,
@@ -54,6 +54,13 @@ impl SimSeat {
         if self.generation == 1 { path } else { path.with_extension(self.generation.to_string()) }
     }
 
+    /// Folders that it left behind for a person.
+    pub(super) fn earlier_folders(&self, run: &RunId) -> Vec<PathBuf> {
+        let at =
+            |generation| Self { generation, worker: self.worker, exists: false, depth: self.depth }.path(run);
+        (1..self.generation).map(at).collect()
+    }
+
     fn branch(&self, run: &RunId) -> BranchName {
         let branch = names::worker_branch("loop", run, self.worker);
         if self.generation == 1 { branch } else { BranchName::new(format!("{branch}.{}", self.generation)) }
@@ -77,7 +84,12 @@ pub(super) struct Agent {
 }
 
 impl World {
-    pub(super) fn do_work(&mut self, id: IterationId, job: WorkerJob) -> Vec<Event> {
+    pub(super) fn do_work(
+        &mut self,
+        id: IterationId,
+        job: WorkerJob,
+        stop: Option<StopRequest>,
+    ) -> Vec<Event> {
         match job {
             WorkerJob::Prepare { base, must_contain } => {
                 vec![Event::Prepared { iteration: id, result: self.prepare(id, base, must_contain) }]
@@ -89,11 +101,53 @@ impl World {
                 vec![Event::Planned { iteration: id, result: Ok(view) }]
             }
             WorkerJob::Run { .. } => unreachable!("an agent is begun and ended by itself"),
-            WorkerJob::Prove { .. } => unreachable!("runs of cases land each task when it is done"),
+            WorkerJob::Prove { task, actor, base, commit, again, .. } => {
+                let log = if again { "gate-again.log" } else { "gate.log" };
+                let result = self.prove(id.worker, (&task, &actor), (&base, &commit), stop, log);
+                vec![Event::Proved { iteration: id, result }]
+            }
             WorkerJob::Collect { task, title, base } => {
                 vec![Event::Collected { iteration: id, result: self.collect(id, &task, &title, base) }]
             }
         }
+    }
+
+    /// As the binary does it: what is not green leaves worktree and branch at what it stood on.
+    fn prove(
+        &mut self,
+        worker: WorkerId,
+        (task, actor): (&TaskId, &Actor),
+        (base, commit): (&CommitId, &CommitId),
+        stop: Option<StopRequest>,
+        log: &str,
+    ) -> Result<ProofView, String> {
+        let run = self.plot.config.run.clone();
+        let seat = self.seat(worker);
+        let (path, branch) = (seat.path(&run), seat.branch(&run));
+        seat.depth = CleanDepth::KeepIgnored;
+        let stand_at = |world: &Self, commit: &CommitId| {
+            let start = WorktreeStart { branch: Some(branch.clone()), commit: commit.clone() };
+            let reset = world.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
+            reset.map_err(|error| error.to_string()).map(drop)
+        };
+        let view = match self.taken(task, actor)? {
+            Some(why) => Ok(ProofView::Taken(why)),
+            None if self.plot.config.gate.is_none() => stand_at(self, commit).map(|()| ProofView::Ungated),
+            None => {
+                stand_at(self, commit)?;
+                let tree = self.git.tree_of(commit).map_err(|error| error.to_string())?;
+                self.gate_in(path.clone(), commit, &tree, stop, log).map(ProofView::Gated)
+            }
+        };
+        let is_good = match &view {
+            Ok(ProofView::Gated(view)) => view.is_green(),
+            Ok(ProofView::Ungated) => true,
+            Ok(ProofView::Taken(_)) | Err(_) => false,
+        };
+        if !is_good {
+            let _ = stand_at(self, base);
+        }
+        view
     }
 
     pub(super) fn make_ahead(&mut self, worker: WorkerId, base: CommitId) -> Event {
@@ -136,9 +190,9 @@ impl World {
             Prepared::Ready { fresh } => fresh,
             Prepared::BaseIncomplete => return Err("the base lacks what a dependency landed".to_owned()),
         };
-        let seat = self.seat(id.worker);
-        seat.exists = true;
-        Ok(PreparedView { worktree: request.path.display().to_string(), branch: seat.branch(&run), fresh })
+        self.seat(id.worker).exists = true;
+        let branch = self.seat(id.worker).branch(&run);
+        Ok(PreparedView { worktree: request.path.display().to_string(), branch, fresh })
     }
 
     pub(super) fn plan(

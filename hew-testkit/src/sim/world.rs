@@ -411,11 +411,17 @@ impl World {
             self.story
                 .line(|| format!("{:>12.3}s {}", now.elapsed.as_secs_f64(), super::story::event(&event)));
             self.rules.engine_is_told(&event, self.clock.world());
+            let known = self.rules.known_stop();
             let process = self.process.as_mut().expect("a process is there");
             for effect in step(&mut process.state, event, now) {
                 match effect {
                     Effect::Record(record) => records.push(*record),
-                    other => rest.push(other),
+                    other => {
+                        if matches!(other, Effect::Lane(LaneJob::CleanUp)) {
+                            self.rules.cleans_up();
+                        }
+                        rest.push((known, other));
+                    }
                 }
             }
         }
@@ -424,9 +430,9 @@ impl World {
         }
         self.write(records);
         self.rules.noted()?;
-        for effect in rest {
+        for (known, effect) in rest {
             self.story.line(|| format!("    > {}", super::story::effect(&effect)));
-            self.rules.effect(&effect, &evidence!(self))?;
+            self.rules.effect(&effect, known, &evidence!(self))?;
             self.perform(effect);
         }
         self.rules.all_are_stopped(&self.plot)?;
@@ -654,7 +660,10 @@ impl World {
                 let result = Err("the set-up was stopped".to_owned());
                 doing.answers.push(Event::Prepared { iteration: id, result });
             }
-            Some(Labour::Phase(id, job)) => doing.answers.extend(self.do_work(id, job)),
+            Some(Labour::Phase(id, job)) => {
+                let stop = doing.stop;
+                doing.answers.extend(self.do_work(id, job, stop));
+            }
             Some(Labour::MakeAhead(worker, base)) => doing.answers.push(self.make_ahead(worker, base)),
             None => {}
         }

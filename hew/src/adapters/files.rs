@@ -10,6 +10,9 @@ use hew_core::record::StoreError;
 
 use super::fail_point;
 
+/// How the name of a file begins and ends that is to replace another once it is whole.
+const PARTIAL: (&str, &str) = (".hew-", ".tmp");
+
 /// An error about a file.
 pub fn store_error(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     StoreError { path: path.to_owned(), reason: reason.to_string() }
@@ -29,7 +32,7 @@ pub fn open_append(path: &Path) -> io::Result<File> {
 /// never a part. The folder must be there.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     let folder = path.parent().ok_or_else(|| io::Error::other("it has no folder"))?;
-    let mut sibling = tempfile::Builder::new().prefix(".hew-").suffix(".tmp").tempfile_in(folder)?;
+    let mut sibling = tempfile::Builder::new().prefix(PARTIAL.0).suffix(PARTIAL.1).tempfile_in(folder)?;
     sibling.write_all(content)?;
     sibling.as_file().sync_all()?;
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
@@ -37,6 +40,24 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
     sibling.persist(path)?;
     fail_point::reach("renamed", name);
     sync_dir(folder)
+}
+
+/// Removes siblings that a process left which died while it replaced a file in this folder, or, `deep`, below it. Nobody
+/// may be writing there.
+pub fn sweep_partial(folder: &Path, deep: bool) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if entry.file_type()?.is_dir() {
+            if deep {
+                sweep_partial(&entry.path(), deep)?;
+            }
+        } else if name.starts_with(PARTIAL.0) && name.ends_with(PARTIAL.1) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes a file that a person named, whole: the old one stays until the new one is there. What a link leads to is meant,
@@ -52,8 +73,8 @@ pub fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let permissions = there.map_or_else(|| Permissions::from_mode(0o666), |there| there.permissions());
     let new = tempfile::Builder::new()
-        .prefix(".hew-")
-        .suffix(".tmp")
+        .prefix(PARTIAL.0)
+        .suffix(PARTIAL.1)
         .permissions(permissions)
         .tempfile_in(folder)?;
     let mut new = BufWriter::new(new);

@@ -6,7 +6,7 @@ use hew_core::ids::RunId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::files::{create_private_dir, write_atomically};
+use super::files::{create_private_dir, sweep_partial, write_atomically};
 use super::proc_tree;
 
 /// Its name in the folder that holds a run's worktrees.
@@ -42,6 +42,7 @@ impl Owner {
 /// Never: an owner is plain text and numbers.
 pub fn write(folder: &Path, owner: &Owner) -> std::io::Result<()> {
     create_private_dir(folder)?;
+    sweep_partial(folder, false)?;
     let text = serde_json::to_vec_pretty(owner).expect("an owner is plain text and numbers");
     write_atomically(&folder.join(NAME), &text)
 }

@@ -7,14 +7,17 @@ use hew_core::ids::IterationId;
 use hew_core::record::files::{MANIFEST, RUN, batch_file_name, iteration_file_name, render};
 use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 
+use super::files::{store_error, sweep_partial};
 use super::store::{RunFolder, for_each_entry};
 
-/// Folds a run's journal, hands every entry on, and writes each file that is not as the journal has it. The answer is the
+/// Folds a run's journal, hands every entry on, writes each file that is not as the journal has it, and removes what was
+/// half-written. The answer is the
 /// fold, without the details of what ended, and a warning if the journal's last line is torn.
 pub fn rebuild(
     folder: &Path,
     mut take: impl FnMut(&JournalEntry),
 ) -> Result<(RunView, Option<String>), StoreError> {
+    sweep_partial(folder, true).map_err(|error| store_error(folder, error))?;
     let mut files = Files { store: RunFolder::open(folder), view: RunView::new() };
     let mut written = Ok(());
     let warning = for_each_entry(folder, |entry| {

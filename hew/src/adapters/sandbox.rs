@@ -6,7 +6,8 @@
 use std::path::Path;
 
 use landlock::{
-    ABI, AccessFs, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
+    RulesetCreatedAttr, Scope,
 };
 use serde::{Deserialize, Serialize};
 
@@ -63,21 +64,24 @@ pub fn kernel_problem() -> Option<String> {
     })
 }
 
-/// The kernel's version of Landlock, as far as it is known here; 0: none.
+/// The kernel's version of Landlock is this one or a later one that adds nothing that can be asked for; 0: none.
 pub fn version() -> u8 {
-    let known = [
-        (9, ABI::V9),
-        (8, ABI::V8),
-        (7, ABI::V7),
-        (6, ABI::V6),
-        (5, ABI::V5),
-        (4, ABI::V4),
-        (3, ABI::V3),
-        (2, ABI::V2),
-        (1, ABI::V1),
+    let files = |abi| ruleset(abi).is_ok();
+    let rungs: [(u8, &dyn Fn() -> bool); 7] = [
+        (9, &|| files(ABI::V9)),
+        (6, &|| asks(|wanted| wanted.scope(Scope::from_all(ABI::V6)))),
+        (5, &|| files(ABI::V5)),
+        (4, &|| asks(|wanted| wanted.handle_access(AccessNet::from_all(ABI::V4)))),
+        (3, &|| files(ABI::V3)),
+        (2, &|| files(ABI::V2)),
+        (1, &|| files(ABI::V1)),
     ];
-    // Versions 4, 6, 7 and 8 brought nothing for files, which is all that is asked for here.
-    known.into_iter().find(|(_, abi)| ruleset(*abi).is_ok()).map_or(0, |(number, _)| number)
+    rungs.into_iter().find(|(_, is_there)| is_there()).map_or(0, |(version, _)| version)
+}
+
+fn asks(what: impl Fn(Ruleset) -> Result<Ruleset, landlock::RulesetError>) -> bool {
+    let wanted = Ruleset::default().set_compatibility(CompatLevel::HardRequirement);
+    what(wanted).and_then(Ruleset::create).is_ok()
 }
 
 fn ruleset(abi: ABI) -> Result<landlock::RulesetCreated, landlock::RulesetError> {

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use chrono::Utc;
-use hew_core::ids::{CommitId, RunId};
+use hew_core::ids::{BranchName, CommitId, RunId};
 use hew_core::land::gate_detect::GateCommand;
 use hew_core::output::Output;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::event::{DeliveryRecord, VerifyOutcome};
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
 use hew_core::record::view::VerifyView;
-use hew_core::worktree::GitClient;
+use hew_core::worktree::{GitClient, GitError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,6 +36,8 @@ pub(super) struct Delivered<'a> {
     target: &'a str,
     /// Where it is now.
     sha: &'a CommitId,
+    /// It had it before, and nothing was changed.
+    already: bool,
     /// What all tests showed at the run's end; null where they were not wanted.
     verify_outcome: Option<&'a VerifyOutcome>,
 }
@@ -59,13 +61,21 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         ))
         .hint(format!("hew loop summary --run-id {}", run.run_id)));
     }
+    let verify = verification(&run);
+    if let Some((target, at)) = has_it(&context, &run, &tip)? {
+        // Whoever brought it there, nobody waits for it any more.
+        if run.is_undelivered() {
+            note(&context, &run, &target, &at)?;
+        }
+        tell(ui, &run.run_id, Told { target: target.as_str(), sha: &at, already: true }, verify.as_ref());
+        return Ok(code::OK);
+    }
     let rig = Rig::new(
         &context,
         context.open_tracker()?,
         place(&context, &run),
         PromptPrefix::new("", "", &[], false),
     );
-    let verify = verification(&run);
     if let Some(red) = verify.as_ref().and_then(|seen| seen.outcome.why_red(&seen.failed_tests)) {
         ui.warn(&format!("the verification of run {} failed: {red}", run.run_id));
     }
@@ -79,17 +89,9 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let shared = &context.project.shared_dir;
     match delivered.outcome {
         DeliveryRecord::Delivered { target, sha } => {
-            let event = LedgerEvent::Delivered {
-                run_id: run.run_id.clone(),
-                at: Utc::now(),
-                target: target.clone(),
-                sha: sha.clone(),
-            };
-            ledger::append(shared, event).map_err(|error| {
-                Failure::failed(format!("{target} is at {sha}, but the ledger could not be written"))
-                    .because(error)
-            })?;
-            tell(ui, &run.run_id, target.as_str(), &sha, verify.as_ref());
+            note(&context, &run, &target, &sha)?;
+            let told = Told { target: target.as_str(), sha: &sha, already: false };
+            tell(ui, &run.run_id, told, verify.as_ref());
             Ok(code::OK)
         }
         DeliveryRecord::NotWanted { reason } => Err(Failure::failed(reason)),
@@ -121,10 +123,49 @@ fn verification(run: &LedgerRun) -> Option<VerifyView> {
     view.verify
 }
 
-fn tell(ui: &Ui, run: &RunId, target: &str, sha: &CommitId, verify: Option<&VerifyView>) {
+/// Where the target is that has this already.
+fn has_it(
+    context: &Context,
+    run: &LedgerRun,
+    tip: &CommitId,
+) -> Result<Option<(BranchName, CommitId)>, Failure> {
+    let Some(target) = &run.target_branch else { return Ok(None) };
+    let git = RepoGit::new(&context.project.common_dir);
+    let look = || -> Result<Option<CommitId>, GitError> {
+        let Some(at) = git.resolve(&target.to_ref())? else { return Ok(None) };
+        Ok(git.contains_all(&at, std::slice::from_ref(tip))?.then_some(at))
+    };
+    let found =
+        look().map_err(|error| Failure::failed(format!("{target} can't be looked at")).because(error))?;
+    Ok(found.map(|at| (target.clone(), at)))
+}
+
+fn note(context: &Context, run: &LedgerRun, target: &BranchName, sha: &CommitId) -> Result<(), Failure> {
+    let event = LedgerEvent::Delivered {
+        run_id: run.run_id.clone(),
+        at: Utc::now(),
+        target: target.clone(),
+        sha: sha.clone(),
+    };
+    ledger::append(&context.project.shared_dir, event).map_err(|error| {
+        Failure::failed(format!("{target} is at {sha}, but the ledger could not be written")).because(error)
+    })
+}
+
+/// What is said of a target that has the result.
+struct Told<'a> {
+    target: &'a str,
+    sha: &'a CommitId,
+    already: bool,
+}
+
+fn tell(ui: &Ui, run: &RunId, told: Told<'_>, verify: Option<&VerifyView>) {
+    let Told { target, sha, already } = told;
     if ui.is_json() {
         let verify_outcome = verify.map(|seen| &seen.outcome);
-        ui.print_output(&Delivered { run_id: run, target, sha, verify_outcome });
+        ui.print_output(&Delivered { run_id: run, target, sha, already, verify_outcome });
+    } else if already {
+        ui.print(&format!("run {run} is already delivered: {target}, at {}, has it\n", sha.short()));
     } else {
         ui.print(&format!("{target} is at {} now: run {run} is delivered\n", sha.short()));
     }

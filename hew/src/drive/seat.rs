@@ -113,6 +113,14 @@ impl Seat {
         self.set_up.forget();
     }
 
+    /// The folder is gone: what git still knew of it is kept by a ref, and its record goes too.
+    pub(super) fn lose_folder(&mut self, rig: &Rig) {
+        // A record that can't be removed now is removed before the worktree is made again.
+        let _ = rig.git.remove_worktree(&self.path(rig));
+        self.exists = false;
+        self.set_up.forget();
+    }
+
     /// Makes the worktree before there is a task for it: only its files. Copies, links and set-up come with the first task;
     /// they may take long, and the task may never come.
     pub(super) fn make_ahead(&mut self, rig: &Rig, base: CommitId) -> Result<(), String> {

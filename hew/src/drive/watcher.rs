@@ -68,7 +68,9 @@ impl<'a> Watcher<'a> {
             self.look();
         }
         let mut escapes = self.attribution.end(iteration, claims);
-        escapes.iter_mut().for_each(|escape| self.mend(escape));
+        for escape in &mut escapes {
+            self.mend(escape);
+        }
         let has_escaped = !escapes.is_empty();
         if has_escaped {
             super::send(self.events, Event::Escaped { about: Some(iteration), escapes });

@@ -123,6 +123,8 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
             let result = collect(&*rig.git, &request).map_err(|error| error.to_string());
             if matches!(result, Ok(Collected::Work(_))) {
                 seat.note_collected();
+            } else if result.is_ok() && !request.path.exists() {
+                seat.lose_folder(rig);
             } else {
                 seat.leave_folder(rig);
             }

@@ -23,6 +23,12 @@ pub struct RunFile {
     pub started_at: DateTime<Utc>,
     /// The journal's latest entry that this file knows.
     pub last_updated_at: DateTime<Utc>,
+    /// Milliseconds that it has lived, all its processes together; unknown in older runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
+    /// How often another process went on with it after a crash.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub resumes: u32,
     /// Iterations that began.
     #[serde(default)]
     pub iter_count: u64,
@@ -88,6 +94,11 @@ pub struct RunFile {
     pub settings: Vec<SettingRecord>,
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_none(count: &u32) -> bool {
+    *count == 0
+}
+
 fn one() -> u16 {
     1
 }
@@ -102,6 +113,8 @@ impl RunFile {
             id: header.run_id.clone(),
             started_at: header.started.at,
             last_updated_at: view.last.unwrap_or(header.started).at,
+            duration_ms: (!view.is_from_files).then(|| view.duration_ms()),
+            resumes: view.resumes,
             iter_count: view.totals.iterations,
             cumulative_tokens: view.totals.spent.usage.total(),
             stop_reason: ending.map(|ending| ending.stop_reason),

@@ -4,7 +4,7 @@ use anstyle::Style;
 use chrono::{DateTime, Utc};
 use unicode_width::UnicodeWidthStr;
 
-use super::super::figures::{age_ms, compact, since_ms};
+use super::super::figures::{age_ms, compact};
 use super::super::left::Left;
 use super::super::style::HEADING;
 use super::super::summary::spent::money;
@@ -40,7 +40,7 @@ pub(super) fn line(view: &RunView, now: DateTime<Utc>, columns: usize) -> String
 
 fn parts(view: &RunView, now: DateTime<Utc>) -> Vec<Part> {
     let spent = view.spent_so_far();
-    let wall = view.header.as_ref().map_or(0, |header| since_ms(header.started.at, now));
+    let wall = view.header.as_ref().map_or(0, |_| view.lived_ms(now));
     let left = Left::of(view, now).words();
     let mut parts = Vec::new();
     let waiting = view.stacked().count();

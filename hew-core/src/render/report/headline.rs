@@ -137,8 +137,12 @@ fn answer(page: &mut Page<'_>, question: &'static str, (tone, words): (Tone, Str
 
 fn happened(report: &Report<'_>) -> (Tone, String) {
     let view = report.view;
+    let resumed = match view.resumes {
+        0 => String::new(),
+        times => format!(" It was gone on with after {}.", count(u64::from(times), "crash", "crashes")),
+    };
     let work = format!(
-        "{} by {} in {}.",
+        "{} by {} in {}.{resumed}",
         count(view.totals.iterations, "iteration", "iterations"),
         count(u64::from(view.jobs()), "worker", "workers"),
         duration_ms(view.duration_ms())

@@ -58,6 +58,7 @@ fn launched(view: &RunView, place: SummaryPlace<'_>) -> Value {
         "ended_at": ending.map(|ending| ending.at.at),
         "last_sign_of_life": view.last.map(|moment| moment.at),
         "duration_ms": view.duration_ms(),
+        "resumes": view.resumes,
         "hew_version": header.map(|header| &header.hew_version),
         "jobs": view.jobs(),
         "scope": header.and_then(|header| header.scope.as_ref()),

@@ -49,6 +49,7 @@ fn place(view: &RunView, header: &RunHeader, landed: u64) -> String {
 /// When, what, where, and its proof.
 pub(super) fn facts(view: &RunView, header: &RunHeader) -> Vec<Fact> {
     let mut facts = vec![Fact::new("time", time(view, header))];
+    facts.extend(resumed(view));
     facts.extend(stopped(view));
     facts.push(landed(view));
     facts.extend(verified(view));
@@ -61,6 +62,16 @@ fn time(view: &RunView, header: &RunHeader) -> String {
     let took = duration_ms(view.duration_ms());
     let took = if view.ending.is_some() { format!("took {took}") } else { format!("{took} so far") };
     format!("{}, {took}", stamp(header.started.at))
+}
+
+/// Another process went on with it.
+fn resumed(view: &RunView) -> Option<Fact> {
+    let times = match view.resumes {
+        0 => return None,
+        1 => "once, after a crash".to_owned(),
+        times => format!("{times} times, after crashes"),
+    };
+    Some(Fact::new("resumed", times).styled(WARN))
 }
 
 fn stopped(view: &RunView) -> Option<Fact> {

@@ -33,8 +33,10 @@ pub struct SummaryShape {
     pub ended_at: Option<DateTime<Utc>>,
     /// The latest entry of its journal.
     pub last_sign_of_life: Option<DateTime<Utc>>,
-    /// Milliseconds from launch to the latest entry.
+    /// Milliseconds from launch to the latest entry, those between two of its processes left out.
     pub duration_ms: u64,
+    /// How often another process went on with it after a crash.
+    pub resumes: u32,
     /// The program's version.
     pub hew_version: Option<String>,
     /// Workers.

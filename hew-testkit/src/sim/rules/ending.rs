@@ -3,7 +3,7 @@
 use hew_core::ids::TaskId;
 use hew_core::record::event::{DeliveryRecord, StopReason};
 use hew_core::record::{JournalEvent, RunView};
-use hew_core::tracker::{BdClient, PARKED_LABEL, Scope, Status, Task};
+use hew_core::tracker::{BdClient, PARKED_LABEL, Status, Task};
 use hew_core::worktree::GitClient;
 
 use super::super::trouble::Trouble;
@@ -60,13 +60,14 @@ impl Rules {
 
     fn open_work(&self, evidence: &Evidence<'_>) -> Vec<Task> {
         let config = &evidence.plot.config;
-        let tasks = readiness::all(evidence.tracker);
-        let open = |task: &&Task| {
-            readiness::is_work(task)
-                && readiness::in_scope(&tasks, &task.id, &config.scope)
-                && !self.filed.contains(&task.id)
-        };
-        tasks.iter().filter(open).cloned().collect()
+        evidence.tracker.look(|tasks| {
+            let open = |task: &&Task| {
+                readiness::is_work(task)
+                    && readiness::in_scope(tasks, &task.id, &config.scope)
+                    && !self.filed.contains(&task.id)
+            };
+            tasks.values().filter(open).cloned().collect()
+        })
     }
 
     /// Work that this run could have been expected to do.
@@ -95,11 +96,9 @@ impl Rules {
         });
         let wanted = config.deliver && config.target.is_some() && !self.landings.is_empty();
         if code == 0 {
-            let parked_before = |id: &TaskId| !self.touched.contains(id);
             let left = undone.iter().find(|id| self.iters.is_empty() || !self.filed.contains(*id));
             let nothing_was_ready = self.iters.is_empty();
             ensure(left.is_none() || nothing_was_ready, || format!("exit: 0, and {left:?} is undone"))?;
-            let _ = parked_before;
             let unclosed = self.landings.iter().filter_map(|(_, task)| task.as_ref()).find(|task| {
                 let found = evidence.tracker.task(task).expect("a fake answers");
                 found.is_some_and(|found| readiness::is_work(&found) && !self.by_people.contains(*task))
@@ -138,15 +137,13 @@ impl Rules {
         });
         let mut told: Vec<TaskId> = told.into_iter().flatten().map(|left| left.task.clone()).collect();
         told.sort();
-        let tasks = readiness::all(evidence.tracker);
-        let mut open: Vec<TaskId> = tasks
-            .iter()
-            .filter(|task| {
-                readiness::is_work(task) && readiness::in_scope(&tasks, &task.id, &plot.config.scope)
-            })
-            .map(|task| task.id.clone())
-            .collect();
-        open.sort();
+        // The ids of a map come sorted.
+        let open: Vec<TaskId> = evidence.tracker.look(|tasks| {
+            let is_open = |task: &&Task| {
+                readiness::is_work(task) && readiness::in_scope(tasks, &task.id, &plot.config.scope)
+            };
+            tasks.values().filter(is_open).map(|task| task.id.clone()).collect()
+        });
         ensure(told == open, || format!("leftovers: {told:?} are told, {open:?} are open"))
     }
 
@@ -170,16 +167,17 @@ impl Rules {
 
     /// Nothing stood in the way of any task for good: all are closed, landed, and delivered.
     fn everything_landed(&self, code: u8, evidence: &Evidence<'_>) -> Verdict {
-        let tasks = readiness::all(evidence.tracker);
-        let open = tasks.iter().find(|task| readiness::is_work(task) && !self.filed.contains(&task.id));
-        ensure(open.is_none(), || format!("whole: {:?} is not closed", open.map(|task| &task.id)))?;
-        let in_landings = |id: &TaskId| self.landings.iter().any(|(_, task)| task.as_ref() == Some(id));
-        let is_work = |task: &&Task| task.issue_type != "epic" && !self.filed.contains(&task.id);
-        let absent = tasks.iter().filter(is_work).find(|task| !in_landings(&task.id));
-        ensure(absent.is_none(), || format!("whole: {:?} never landed", absent.map(|task| &task.id)))?;
-        let parked = tasks.iter().find(|task| task.has_label(PARKED_LABEL));
-        ensure(parked.is_none(), || format!("whole: {:?} is parked", parked.map(|task| &task.id)))?;
-        let _ = Scope::Ready;
+        evidence.tracker.look(|tasks| {
+            let own = || tasks.values().filter(|task| !self.filed.contains(&task.id));
+            let open = own().find(|task| readiness::is_work(task)).map(|task| &task.id);
+            ensure(open.is_none(), || format!("whole: {open:?} is not closed"))?;
+            let has_landed = |id: &TaskId| self.landings.iter().any(|(_, task)| task.as_ref() == Some(id));
+            let absent =
+                own().find(|task| task.issue_type != "epic" && !has_landed(&task.id)).map(|task| &task.id);
+            ensure(absent.is_none(), || format!("whole: {absent:?} never landed"))?;
+            let parked = own().find(|task| task.has_label(PARKED_LABEL)).map(|task| &task.id);
+            ensure(parked.is_none(), || format!("whole: {parked:?} is parked"))
+        })?;
         ensure(code == 0, || format!("whole: all is done, and the exit code is {code}"))
     }
 }

@@ -31,10 +31,7 @@ impl Rules {
         self.note(ensure(known, || {
             format!("journal: an agent of {} runs that is not in it", agent.iteration)
         }));
-        let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
-        self.note(ensure(!signalled, || format!("stop: {} begins an agent after a signal", agent.iteration)));
-        let tasks = readiness::all(tracker);
-        let prerequisites = readiness::prerequisites(&tasks, &agent.task);
+        let prerequisites = tracker.look(|tasks| readiness::prerequisites(tasks, &agent.task));
         if let Some(head) = repo.head(&agent.worktree) {
             let verdict = self.holds_landings(&head, &prerequisites, repo);
             if !self.has_retried(agent.iteration) {
@@ -64,16 +61,21 @@ impl Rules {
     /// Every agent of a process that is gone is gone with it.
     pub(in super::super) fn process_ended(&mut self, now: Duration) {
         self.agents.clear();
-        for (_, told) in std::mem::take(&mut self.live) {
-            self.spent += told;
-        }
+        self.is_baseline_over = false;
+        self.spend_what_is_live();
         self.claiming.clear();
         self.in_flight.clear();
         self.merging.clear();
         self.stop = None;
+        self.is_cleaning = false;
         self.has_crashed = true;
         self.lived = self.lifetime(now);
         self.process_began = now;
+    }
+
+    /// What agents had told of that are gone is spent.
+    pub(super) fn spend_what_is_live(&mut self) {
+        self.spent += std::mem::take(&mut self.live).values().sum::<u64>();
     }
 
     /// Another process goes on with what the journal says.
@@ -101,6 +103,8 @@ impl Rules {
     /// The engine is told.
     pub(in super::super) fn engine_is_told(&mut self, event: &Event, now: Duration) {
         match event {
+            // All is done by then.
+            Event::StopRequested { .. } if self.is_cleaning => {}
             Event::StopRequested { reason, signal, .. } => {
                 self.reasons.insert(reason.as_str());
                 let before = self.stop.and_then(|stop| stop.signal.map(|_| stop));
@@ -129,12 +133,27 @@ impl Rules {
         }
     }
 
-    /// The engine wants this.
-    pub(in super::super) fn effect(&mut self, effect: &Effect, evidence: &Evidence<'_>) -> Verdict {
+    /// Worktrees are to be removed: whatever comes now comes too late.
+    pub(in super::super) fn cleans_up(&mut self) {
+        self.is_cleaning = true;
+    }
+
+    /// The stop that the engine knows of.
+    pub(in super::super) fn known_stop(&self) -> Option<StopSeen> {
+        self.stop
+    }
+
+    /// The engine wants this; it knew of this stop.
+    pub(in super::super) fn effect(
+        &mut self,
+        effect: &Effect,
+        known: Option<StopSeen>,
+        evidence: &Evidence<'_>,
+    ) -> Verdict {
+        let is_signalled = known.is_some_and(|stop| stop.signal.is_some());
         match effect {
             Effect::Claim { iteration, task, .. } => {
-                let is_stopped = self.stop.is_some();
-                ensure(!is_stopped, || format!("stop: {task} is claimed after a stop"))?;
+                ensure(known.is_none(), || format!("stop: {task} is claimed after a stop"))?;
                 let twice = self.claiming.values().any(|claimed| claimed == task);
                 ensure(!twice, || format!("claims: {task} is claimed twice"))?;
                 self.has_room(*iteration, evidence)?;
@@ -145,17 +164,22 @@ impl Rules {
                 ensure(!is_late, || format!("wall: {task} is claimed after {lived:?}"))
             }
             Effect::Work { iteration, job: WorkerJob::Prepare { .. } } => {
-                ensure(self.stop.is_none(), || format!("stop: {iteration} is prepared after a stop"))
+                ensure(known.is_none(), || format!("stop: {iteration} is prepared after a stop"))
+            }
+            Effect::Work { iteration, job: WorkerJob::Run { .. } } => {
+                ensure(!is_signalled, || format!("stop: {iteration} begins an agent after a signal"))
             }
             Effect::Lane(LaneJob::Merge { iteration, tip, .. }) => {
                 ensure(*tip == self.tip, || format!("landing: {iteration} is to be merged into {tip}"))?;
                 self.merges_in_order(*iteration)
             }
             Effect::Lane(LaneJob::Gate { .. }) => {
-                let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
-                ensure(!signalled, || "stop: a new gate after a signal".to_owned())
+                ensure(!is_signalled, || "stop: a new gate after a signal".to_owned())
             }
-            Effect::Lane(LaneJob::Deliver { tip }) => self.may_deliver(tip, evidence),
+            Effect::Lane(LaneJob::Deliver { tip }) => {
+                ensure(!is_signalled, || "target: a delivery after a signal".to_owned())?;
+                self.may_deliver(tip, evidence)
+            }
             _ => Ok(()),
         }
     }
@@ -164,8 +188,6 @@ impl Rules {
         ensure(*tip == self.tip, || format!("target: {tip} is to be delivered, not {}", self.tip))?;
         let config = &evidence.plot.config;
         ensure(config.deliver, || "target: delivered although nobody wants it".to_owned())?;
-        let signalled = self.stop.is_some_and(|stop| stop.signal.is_some());
-        ensure(!signalled, || "target: a delivery after a signal".to_owned())?;
         let Some(plan) = config.verify else { return Ok(()) };
         self.may_be_delivered(tip, plan.on_red == hew_core::settings::OnRed::Hold)
     }

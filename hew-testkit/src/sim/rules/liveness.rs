@@ -1,7 +1,7 @@
 //! The run goes on: nothing that is ready waits while a worker is free.
 
 use super::super::trouble::Trouble;
-use super::{Evidence, Rules, Verdict, ensure, readiness};
+use super::{Evidence, Rules, Verdict, ensure};
 
 impl Rules {
     /// Time is about to pass: whoever could work, works.
@@ -26,9 +26,10 @@ impl Rules {
         if free == 0 || self.ended.is_some() || evidence.busy == 0 {
             return Ok(());
         }
-        let tasks = readiness::all(evidence.tracker);
         let with_parked = config.retry_parked || matches!(config.scope, hew_core::tracker::Scope::Tasks(_));
-        let ready = self.ready(&tasks, &config.scope, with_parked, crate::tracker_clock::ticking_start());
+        let ready = evidence.tracker.look(|tasks| {
+            self.ready(tasks, &config.scope, with_parked, crate::tracker_clock::ticking_start())
+        });
         let idle = ready.iter().find(|task| !self.by_people.contains(*task));
         ensure(idle.is_none(), || format!("liveness: {free} workers are idle while {idle:?} is ready"))
     }

@@ -46,7 +46,8 @@ impl Rules {
                 continue;
             }
             let has = |commit: &&CommitId| repo.names_in(commit).is_some_and(|names| names.contains(name));
-            let commit = kept.iter().rev().find(has);
+            // The first that has it: later ones may be hew's own merges, which nobody misses.
+            let commit = kept.iter().find(has);
             ensure(commit.is_some(), || format!("lost: {name}, left uncommitted in {}", tree.display()))?;
             found.extend(commit.cloned().map(|commit| (name.clone(), commit)));
         }

@@ -95,6 +95,8 @@ pub(super) struct Rules {
     by_people: BTreeSet<TaskId>,
     parked: BTreeSet<TaskId>,
     filed: BTreeSet<TaskId>,
+    /// Closes that the tracker would not make.
+    refused: BTreeSet<TaskId>,
     noted: BTreeMap<TaskId, Vec<String>>,
     faults: BTreeMap<TaskId, u32>,
     begun: BTreeMap<TaskId, u32>,
@@ -117,6 +119,8 @@ pub(super) struct Rules {
     process_began: Duration,
     // Stops.
     stop: Option<StopSeen>,
+    /// Worktrees are being removed: all else is done.
+    is_cleaning: bool,
     reasons: BTreeSet<&'static str>,
     is_baseline_over: bool,
     runtime_failed: bool,
@@ -162,6 +166,7 @@ impl Rules {
             by_people: BTreeSet::new(),
             parked: BTreeSet::new(),
             filed: BTreeSet::new(),
+            refused: BTreeSet::new(),
             noted: BTreeMap::new(),
             faults: BTreeMap::new(),
             begun: BTreeMap::new(),
@@ -178,6 +183,7 @@ impl Rules {
             lived: Duration::ZERO,
             process_began: Duration::ZERO,
             stop: None,
+            is_cleaning: false,
             reasons: BTreeSet::new(),
             is_baseline_over: false,
             runtime_failed: false,

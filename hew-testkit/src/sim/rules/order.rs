@@ -21,12 +21,14 @@ impl Rules {
         self.begun.clear();
         self.faults.clear();
         self.collected.clear();
+        self.live.clear();
         (self.spent, self.ended) = (0, None);
         for entry in journal {
             let verdict = self.judge(&entry.event, plot);
             self.note(verdict);
         }
         self.remembered.clear();
+        self.spend_what_is_live();
     }
 
     fn judge(&mut self, event: &JournalEvent, plot: &Plot) -> Verdict {
@@ -91,6 +93,10 @@ impl Rules {
                 ensure(sha.is_none_or(landed), || {
                     format!("close: {task} is closed by {sha:?}, which did not land")
                 })
+            }
+            JournalEvent::TaskChanged { task, change: TaskChange::CloseFailed { .. }, .. } => {
+                self.refused.insert(task.clone());
+                Ok(())
             }
             JournalEvent::IterationEnded { iteration, task, outcome, reason, spares_attempt, .. } => {
                 self.leaves(*iteration);

@@ -1,29 +1,22 @@
 //! When a task could begin, reckoned anew from the tracker's records and from what this run has settled.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::TaskId;
-use hew_core::tracker::{DependencyKind, PARKED_LABEL, Scope, Status, Task, TaskEditor, TaskFilter};
+use hew_core::tracker::{DependencyKind, PARKED_LABEL, Scope, Status, Task};
 
 use super::Rules;
-use crate::fake_tracker::FakeTracker;
 
-/// Every task of a tracker.
-pub(super) fn all(tracker: &FakeTracker) -> Vec<Task> {
-    tracker.list(&TaskFilter { all: true, ..TaskFilter::default() }).expect("a fake answers")
-}
-
-fn by_id<'a>(tasks: &'a [Task], id: &TaskId) -> Option<&'a Task> {
-    tasks.iter().find(|task| task.id == *id)
-}
+/// Every task of a tracker, by id.
+pub(super) type Tasks = BTreeMap<TaskId, Task>;
 
 fn targets<'a>(task: &'a Task, kind: &DependencyKind) -> impl Iterator<Item = &'a TaskId> {
     task.dependencies.iter().filter(move |edge| edge.kind == *kind).map(|edge| &edge.on)
 }
 
 /// What a task waits for: targets of its own edges and of its ancestors', and children of what it waits for as a whole.
-pub(super) fn prerequisites(tasks: &[Task], id: &TaskId) -> Vec<TaskId> {
+pub(super) fn prerequisites(tasks: &Tasks, id: &TaskId) -> Vec<TaskId> {
     let mut found = BTreeSet::new();
     let mut line = vec![id.clone()];
     let mut seen = BTreeSet::new();
@@ -31,13 +24,13 @@ pub(super) fn prerequisites(tasks: &[Task], id: &TaskId) -> Vec<TaskId> {
         if !seen.insert(next.clone()) {
             continue;
         }
-        let Some(task) = by_id(tasks, &next) else { continue };
+        let Some(task) = tasks.get(&next) else { continue };
         for kind in [DependencyKind::Blocks, DependencyKind::ConditionalBlocks] {
             found.extend(targets(task, &kind).cloned());
         }
         for epic in targets(task, &DependencyKind::WaitsFor) {
             let is_child = |task: &&Task| targets(task, &DependencyKind::ParentChild).any(|on| on == epic);
-            found.extend(tasks.iter().filter(is_child).map(|task| task.id.clone()));
+            found.extend(tasks.values().filter(is_child).map(|task| task.id.clone()));
         }
         line.extend(targets(task, &DependencyKind::ParentChild).cloned());
     }
@@ -45,7 +38,7 @@ pub(super) fn prerequisites(tasks: &[Task], id: &TaskId) -> Vec<TaskId> {
 }
 
 /// The task is in a run's slice of the queue.
-pub(super) fn in_scope(tasks: &[Task], id: &TaskId, scope: &Scope) -> bool {
+pub(super) fn in_scope(tasks: &Tasks, id: &TaskId, scope: &Scope) -> bool {
     match scope {
         Scope::Ready => true,
         Scope::Tasks(ids) => ids.contains(id),
@@ -53,7 +46,7 @@ pub(super) fn in_scope(tasks: &[Task], id: &TaskId, scope: &Scope) -> bool {
             let mut line = vec![id.clone()];
             let mut seen = BTreeSet::new();
             while let Some(next) = line.pop() {
-                let Some(task) = by_id(tasks, &next).filter(|_| seen.insert(next.clone())) else { continue };
+                let Some(task) = tasks.get(&next).filter(|_| seen.insert(next.clone())) else { continue };
                 let parents: Vec<_> = targets(task, &DependencyKind::ParentChild).cloned().collect();
                 if parents.iter().any(|parent| epics.contains(parent)) {
                     return true;
@@ -72,8 +65,8 @@ pub(super) fn is_work(task: &Task) -> bool {
 
 impl Rules {
     /// Nothing that this run is to wait for stands open.
-    pub(super) fn is_settled(&self, tasks: &[Task], id: &TaskId) -> bool {
-        let Some(task) = by_id(tasks, id) else { return true };
+    pub(super) fn is_settled(&self, tasks: &Tasks, id: &TaskId) -> bool {
+        let Some(task) = tasks.get(id) else { return true };
         let is_closed = matches!(task.status, Status::Closed | Status::Tombstone | Status::Pinned);
         is_closed && (!self.touched.contains(id) || self.settled.contains(id))
     }
@@ -81,7 +74,7 @@ impl Rules {
     /// Tasks that could begin now, unless something else keeps them.
     pub(super) fn ready(
         &self,
-        tasks: &[Task],
+        tasks: &Tasks,
         scope: &Scope,
         with_parked: bool,
         now: DateTime<Utc>,
@@ -101,6 +94,6 @@ impl Rules {
                 && !is_deferred(task)
                 && prerequisites(tasks, &task.id).iter().all(|on| self.is_settled(tasks, on))
         };
-        tasks.iter().filter(starts).map(|task| task.id.clone()).collect()
+        tasks.values().filter(starts).map(|task| task.id.clone()).collect()
     }
 }

@@ -48,7 +48,10 @@ fn kept_as_in_tip(
     if kept.is_empty() || call.run()?.exit == Exit::Code(0) {
         return Ok(work.clone());
     }
-    let folder = tempfile::tempdir().map_err(|error| file_error(&lane.path, error))?;
+    // Among the run's own temporary folders, where whoever comes after a kill finds it.
+    let beside = lane.path.parent().unwrap_or(&lane.path);
+    let folder = tempfile::Builder::new().prefix("tmp-merge-").tempdir_in(beside);
+    let folder = folder.map_err(|error| file_error(&lane.path, error))?;
     let index = folder.path().join("index");
     let plumbing =
         |args: &[&str]| git.in_worktree(lane).settings(&SYNCED).env("GIT_INDEX_FILE", &index).args(args);

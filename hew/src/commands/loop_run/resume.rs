@@ -22,6 +22,7 @@ use super::preflight;
 use super::revive;
 use crate::adapters::git::RepoGit;
 use crate::adapters::lock::ProjectLock;
+use crate::adapters::project::Project;
 use crate::adapters::{ledger, rebuild, store, survivors};
 use crate::cli::loop_args::RunSelection;
 use crate::commands::context::Context;
@@ -184,7 +185,7 @@ fn context_of(before: &Unfinished) -> Result<Context, Failure> {
         return Err(Failure::usage(format!("the working tree {} of the run is gone", root.display()))
             .hint(format!("hew loop deliver --run-id {}", before.run())));
     }
-    Context::open_at(root, &[])
+    Context::of(Project::discover_from(root)?, &[])
 }
 
 fn end_survivors(context: &Context, run: &RunId, ui: &Ui) -> Result<usize, Failure> {

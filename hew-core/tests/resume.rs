@@ -1,0 +1,76 @@
+//! The fold of a journal that a run is gone on with, held against the view of the same journal: any beginning of it.
+
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
+use std::time::Duration;
+
+use hew_core::record::{JournalEntry, JournalEvent, RunView};
+use hew_core::resume::{NotResumable, Stands, Unfinished, UnfinishedFold};
+use hew_testkit::journal::JournalBuilder;
+use hew_testkit::{sample_night, sample_runs};
+
+fn fold(entries: &[JournalEntry]) -> Result<Box<Unfinished>, NotResumable> {
+    let mut fold = UnfinishedFold::default();
+    entries.iter().for_each(|entry| fold.apply(entry));
+    fold.finish()
+}
+
+fn assert_any_beginning_resumes(name: &str, journal: &JournalBuilder) {
+    let entries = journal.entries();
+    assert_eq!(fold(&[]).unwrap_err(), NotResumable::Empty, "{name}");
+    for length in 1..=entries.len() {
+        let beginning = &entries[..length];
+        let last = &beginning[length - 1];
+        if let JournalEvent::RunEnded { stop_reason: reason, exit_code, .. } = last.event {
+            assert_eq!(fold(beginning).unwrap_err(), NotResumable::Ended { reason, exit_code }, "{name}");
+            continue;
+        }
+        let before = fold(beginning).unwrap();
+        let view = RunView::of(beginning);
+        let open: Vec<_> = view.in_flight().map(|iteration| iteration.id).collect();
+        assert_eq!(before.open.keys().copied().collect::<Vec<_>>(), open, "{name} {length}");
+        assert_eq!(
+            (before.started, before.landed),
+            (view.totals.iterations, view.totals.landed),
+            "{name} {length}"
+        );
+        assert_eq!((before.last_seq, before.lived), (last.seq, Duration::from_millis(last.elapsed_ms)));
+        assert_eq!(before.spent.total().tokens, view.spent_so_far().usage.total(), "{name} {length}");
+        if let Some(tip) = &view.tip {
+            assert_eq!(before.tip, *tip, "{name} {length}");
+        }
+        for (id, task) in &before.tasks {
+            let seen = &view.tasks[id];
+            assert_eq!(
+                (task.stands == Stands::Held, task.attempts),
+                (seen.is_running, seen.attempts),
+                "{name} {id}"
+            );
+        }
+        for (worker, totals) in &view.workers {
+            let last = before.iters.get(worker).copied().unwrap_or_default();
+            assert!(u64::from(last) >= totals.iterations, "{name} {length}: numbers are never given twice");
+        }
+    }
+}
+
+#[test]
+fn any_beginning_of_a_journal_can_be_gone_on_with() {
+    assert_any_beginning_resumes("every path", &sample_runs::every_path());
+    assert_any_beginning_resumes("every outcome", &sample_runs::every_outcome());
+    assert_any_beginning_resumes("in the middle", &sample_runs::in_the_middle());
+    assert_any_beginning_resumes("a night", &sample_night::night(4, 60));
+}
+
+#[test]
+fn a_run_that_was_gone_on_with_can_be_gone_on_with_again() {
+    let mut entries = sample_runs::in_the_middle().entries().to_vec();
+    let before = fold(&entries).unwrap();
+    let last = entries.last().unwrap().clone();
+    let event = JournalEvent::RunResumed { pid: 7, hew_version: "0".to_owned(), ended_processes: 0 };
+    entries.push(JournalEntry { seq: last.seq + 1, elapsed_ms: last.elapsed_ms + 5, event, ..last });
+    let after = fold(&entries).unwrap();
+    assert_eq!((before.resumes, after.resumes), (0, 1));
+    assert_eq!((after.open, after.tasks), (before.open, before.tasks));
+    assert_eq!(RunView::of(&entries).resumes, 1);
+}
