@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use hew_core::record::{JournalEntry, JournalEvent, RunView};
 use hew_core::resume::{NotResumable, Stands, Unfinished, UnfinishedFold};
-use hew_testkit::journal::JournalBuilder;
-use hew_testkit::{sample_night, sample_runs};
+use hew_testkit::journal::{self, JournalBuilder};
 
 fn fold(entries: &[JournalEntry]) -> Result<Box<Unfinished>, NotResumable> {
     let mut fold = UnfinishedFold::default();
@@ -56,15 +55,15 @@ fn assert_any_beginning_resumes(name: &str, journal: &JournalBuilder) {
 
 #[test]
 fn any_beginning_of_a_journal_can_be_gone_on_with() {
-    assert_any_beginning_resumes("every path", &sample_runs::every_path());
-    assert_any_beginning_resumes("every outcome", &sample_runs::every_outcome());
-    assert_any_beginning_resumes("in the middle", &sample_runs::in_the_middle());
-    assert_any_beginning_resumes("a night", &sample_night::night(4, 60));
+    assert_any_beginning_resumes("every path", &journal::every_path());
+    assert_any_beginning_resumes("every outcome", &journal::every_outcome());
+    assert_any_beginning_resumes("in the middle", &journal::in_the_middle());
+    assert_any_beginning_resumes("a night", &journal::night(4, 60));
 }
 
 #[test]
 fn a_run_that_was_gone_on_with_can_be_gone_on_with_again() {
-    let mut entries = sample_runs::in_the_middle().entries().to_vec();
+    let mut entries = journal::in_the_middle().entries().to_vec();
     let before = fold(&entries).unwrap();
     let last = entries.last().unwrap().clone();
     let event = JournalEvent::RunResumed { pid: 7, hew_version: "0".to_owned(), ended_processes: 0 };

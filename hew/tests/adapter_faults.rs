@@ -151,7 +151,6 @@ fn config(run: &RunId, run_branch: &BranchName, launch: CommitId) -> RunConfig {
         merge: MergeMode::Task,
         deliver: true,
         watch: false,
-        merge: MergeMode::Task,
         model: None,
         settings: settings(),
     }
