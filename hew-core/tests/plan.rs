@@ -66,7 +66,7 @@ fn seat() -> Seat {
         port_base: 20_020,
         hew_folder: "/opt/hew".into(),
         tracker_env: BTreeMap::new(),
-        tracker_folder: Some("/p/.git/hew/tracker".into()),
+        task_folders: vec!["/p/.git/hew/tracker".into()],
         remotes: vec!["origin".to_owned()],
     }
 }

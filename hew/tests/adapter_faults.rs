@@ -314,6 +314,9 @@ impl FixedRun {
     }
 }
 
+/// Makes the fault that strikes the call with this number.
+type MakeFault = fn(usize) -> Arc<Fault>;
+
 /// Every call of an adapter in the fixed run, struck before and after.
 fn strike_each(adapter: Adapter) {
     let untouched = Faults::none();
@@ -322,7 +325,7 @@ fn strike_each(adapter: Adapter) {
     assert_eq!(run.end, Ok(0));
     let calls = untouched.of(adapter).calls();
     assert!(calls > 2, "{adapter:?} is called {calls} times: this test strikes nothing");
-    let kinds: [(&str, fn(usize) -> Arc<Fault>); 2] = [("before", Fault::before), ("after", Fault::after)];
+    let kinds: [(&str, MakeFault); 2] = [("before", Fault::before), ("after", Fault::after)];
     let cases: Vec<_> = kinds.into_iter().flat_map(|kind| (1..=calls).map(move |at| (kind, at))).collect();
     for together in cases.chunks(SIDE_BY_SIDE) {
         std::thread::scope(|scope| {

@@ -118,7 +118,44 @@ fn clones_of_a_killed_run_are_pruned_once_their_commits_are_kept() {
     let mut left: Vec<_> = fs::read_dir(&root).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     left.sort();
     let kept = if left.contains(&"0".into()) { "0" } else { "1" };
+    let inside = stage
+        .repo
+        .hew_in(&root.join(kept), &["loop", "run", "--scope", "ready", "--force-new"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&inside.stderr);
+    assert_eq!(inside.status.code(), Some(2), "{said}");
+    assert!(said.contains("is a worker's clone of this project"), "{said}");
     let expected = [kept.to_owned(), format!("{kept}.git"), "owner.json".to_owned()];
     assert_eq!(left, expected.map(std::ffi::OsString::from));
     stage.repo.fsck_clean();
+}
+
+#[test]
+fn a_killed_run_with_clones_is_gone_on_with() {
+    let stage = LoopStage::new();
+    stage.settings("loop.isolation = \"clone\"");
+    let (committed, free) = (stage.path("committed"), stage.path("free"));
+    let script = format!(
+        "write work w\ncommit work\nwrite loose l\ntouch {}\nwait-for {}\ndone",
+        committed.display(),
+        free.display()
+    );
+    let id = stage.task("Goes on", &script);
+    let run = stage.start(&["--no-gate"]);
+    wait_until("the agent", || committed.exists());
+    run.signal("SIGKILL");
+    run.end();
+    wait_until("the end of everything", || stage.processes().is_empty());
+    fs::write(&free, "").unwrap();
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!(stage.status(&id), "closed");
+    assert_eq!(
+        (stage.repo.read("work").as_deref(), stage.repo.read("loose").as_deref()),
+        (Some("w"), Some("l"))
+    );
+    let first = stage.refs("refs/hew").into_iter().find(|(name, _)| name.ends_with("iter-001")).unwrap().1;
+    assert_eq!(stage.file_at(&first, "loose").as_deref(), Some("l"), "what the first attempt left is kept");
+    stage.assert_left_clean();
 }

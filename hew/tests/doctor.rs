@@ -206,7 +206,8 @@ fn what_a_killed_run_left_is_told_ended_and_removed_as_far_as_it_is_safe() {
     wait_until("the end of the agents", || stage.processes().len() <= 1);
     let (told, findings) = doctor(&stage, &[], &[]);
     assert_eq!(told.code, 1);
-    expect(&findings, "run", "problem", &format!("run {id} crashed"));
+    let crashed = expect(&findings, "run", "problem", &format!("run {id} crashed"));
+    assert_eq!(crashed["command"], Value::from(format!("hew loop resume --run-id {id}")));
     let process = expect(&findings, "process", "problem", "sleep 1000");
     assert!(
         process["command"].as_str().unwrap().starts_with(&format!("kill {}", marked.0.id())),

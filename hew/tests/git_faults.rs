@@ -35,7 +35,7 @@ fn scene_of(repo: TestRepo) -> Scene {
     let tree = repo.base().join("wt/0");
     let start = WorktreeStart { branch: Some(BranchName::from("loop/x/w0")), commit: base.clone() };
     git.add_worktree(&tree, &start).unwrap();
-    Scene { repo, git, base, tree, start }
+    Scene { git, repo, base, tree, start }
 }
 
 impl Scene {

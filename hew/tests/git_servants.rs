@@ -24,7 +24,7 @@ impl Two {
         repo.write("b.txt", "b");
         repo.commit("Second");
         let second = repo.rev("HEAD");
-        Self { repo, git, base, second }
+        Self { git, repo, base, second }
     }
 }
 

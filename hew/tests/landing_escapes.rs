@@ -171,8 +171,12 @@ fn commits_on_the_target_from_the_agents_own_worktree_are_an_escape() {
     let id = culprit(&project, command);
     let ran = project.run(&ONE_TRY);
     assert_eq!((ran.code, ran.line.len()), (3, 0), "{}", ran.stderr);
-    let found = escape(&project, &ran, &id);
-    assert_eq!(found.change.subject, subject(Subject::Branch, "main"));
+    let view = only(&ran, &id);
+    assert_eq!((ran.outcomes(&id), view.escapes.len()), (vec![RuntimeError], 1), "{:?}", view.escapes);
+    assert_eq!(view.escapes[0].change.subject, subject(Subject::Branch, "main"));
+    // What it had committed at home is kept beside what it left on the target.
+    let anchor = names::anchor(ran.view.run_id().unwrap(), view.id);
+    assert_eq!(project.repo.git(&["show", &format!("{anchor}-branch:work")]), "work");
     assert_eq!(
         foreign(&ran),
         [] as [&Subject; 0],
@@ -529,4 +533,34 @@ fn every_view_shows_escapes_and_foreign_changes_apart() {
         !ran.folder.join("iter-001/git-events.jsonl").exists(),
         "git's own events are removed once they are read"
     );
+}
+
+/// One look at the start, one at the end, and one every three seconds in between, however many iterations there are.
+#[test]
+fn iterations_that_stay_at_home_cost_next_to_no_looks() {
+    let project = Project::new();
+    for number in 0..12 {
+        project.add("Task", &format!("echo {number} > file-{number} && git add -A && git commit -qm w"), &[]);
+    }
+    let (log, folder) = (project.signal("calls"), project.signal("bin"));
+    fs::create_dir(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let real =
+        std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.is_file()).unwrap();
+    let wrapper = folder.join("git");
+    fs::write(
+        &wrapper,
+        format!("#!/bin/sh\necho \"$*\" >> {}\nexec {} \"$@\"\n", log.display(), real.display()),
+    )
+    .unwrap();
+    fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
+    let mut run = project.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "--jobs", "3"]);
+    let ran = run.env("PATH", format!("{}:{path}", folder.display())).output().unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{}", String::from_utf8_lossy(&ran.stderr));
+    let calls = fs::read_to_string(&log).unwrap();
+    let looks = calls.lines().filter(|call| call.contains("--ignore-submodules=dirty")).count();
+    let journal = fs::read_to_string(project.run_folders().pop_last().unwrap().join("events.jsonl")).unwrap();
+    let last: Value = serde_json::from_str(journal.lines().next_back().unwrap()).unwrap();
+    let seconds = usize::try_from(last["elapsed_ms"].as_u64().unwrap() / 1000).unwrap();
+    assert!((2..=seconds / 3 + 2).contains(&looks), "{looks} looks in {seconds} s: {calls}");
 }

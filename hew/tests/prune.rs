@@ -30,7 +30,7 @@ impl Stage {
         let repo = TestRepo::new();
         let git = RepoGit::new(&repo.common_dir()).with_environment(repo.environment());
         let base = repo.rev("HEAD");
-        Self { repo, git, base }
+        Self { git, repo, base }
     }
 
     fn folder(&self, run: &str) -> PathBuf {

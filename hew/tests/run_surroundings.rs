@@ -1,14 +1,15 @@
 //! Poor and odd surroundings: what the environment lacks, what language it speaks, a folder that is gone.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use std::fs;
 
 use hew_testkit::loop_stage::{LoopStage, Running, ran};
 
+/// Variables that are set, or taken away.
+type Variables = &'static [(&'static str, Option<&'static str>)];
+
 #[test]
 fn a_run_needs_neither_a_language_nor_a_user_nor_a_folder_for_temporary_files() {
-    let poor: [(&str, &[(&str, Option<&str>)]); 4] = [
+    let poor: [(&str, Variables); 4] = [
         ("nothing that is not needed", &[("TMPDIR", None), ("LANG", None), ("TZ", None), ("USER", None)]),
         (
             "German",

@@ -1,8 +1,6 @@
 //! Agents that wreck what they were given, and what they share with others: they fail alone, nobody's commits are lost, and
 //! the project's own branches are moved by nobody but hew.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use std::fs;
 
 use hew_testkit::loop_stage::{LoopStage, Ran};

@@ -137,8 +137,17 @@ fn what_an_agent_leaves_in_its_git_folder_does_nothing_outside_of_the_sandbox() 
         target.display()
     );
     let linked = project.add("Link", &detour, &["--dep", &id]);
+    let nested = format!(
+        "git init -q inner; cd inner; git config user.name x; git config user.email x; echo x > f; git add -A\n\
+         git commit -qm inner; git config filter.evil.clean \"{program}\"; echo '* filter=evil' > .gitattributes\n\
+         echo y > f; cd ..; git add inner; git commit -qm link; echo x > loose"
+    );
+    let nested = project.add("Nested", &nested, &["--dep", &id]);
     let ran = project.run(&["--no-gate", "--max-attempts", "1"]);
     assert_eq!(ran.outcomes(&id), [Closed], "{}", ran.stderr);
+    assert_eq!(ran.outcomes(&nested), [RuntimeError], "{}", ran.stderr);
+    let reason = ran.iterations(&nested)[0].reason.clone().unwrap();
+    assert!(reason.contains("inner is a repository of its own"), "{reason}");
     assert!(!mark.exists(), "a program of the agent's ran outside of its sandbox");
     assert_eq!(ran.outcomes(&linked), [RuntimeError], "{}", ran.stderr);
     let reason = ran.iterations(&linked)[0].reason.clone().unwrap();

@@ -281,6 +281,7 @@ fn what_every_command_prints_for_programs_is_of_its_schema() {
         let kind = if args == ["schema"] { "schema_name" } else { args[0] };
         trial.prints(kind, args);
     }
+    trial.prints("finding", &["doctor"]);
     trial.prints("demo", &["demo", "--dir", trial.stage.path("demo").to_str().unwrap()]);
     let mut all = BTreeSet::new();
     commands(&hew::cli::Cli::command(), "", &mut all);
@@ -352,6 +353,7 @@ fn of_runs(trial: &mut Trial) {
     trial.prints("graph_text", &["loop", "graph", "--tasks", "--format", "mermaid"]);
     trial.prints("report", &["loop", "report", "--out", "report.html"]);
     trial.prints("leftover", &["loop", "prune-worktrees"]);
+    trial.prints("not_resumed", &["loop", "resume"]);
     trial.prints("delivery", &["loop", "deliver"]);
     for (word, flags) in [("done", &[][..]), ("blocked", &["--reason", "x"]), ("fail", &["--reason", "x"])] {
         let args = [&[word][..], flags].concat();

@@ -244,8 +244,10 @@ fn a_torn_or_broken_journal_is_shown_as_far_as_it_can_be_read_and_what_can_not_i
     assert!(stdout(&torn).contains("crashed"), "{torn:?}");
     assert!(stderr(&torn).contains("the last line is torn"), "{torn:?}");
     fs::write(&path, whole.replacen("\"kind\":\"baseline\"", "\"kind\":\"base", 1)).unwrap();
-    for view in ["summary", "status", "graph", "logs", "report"] {
-        let broken = hew(&repo, &["loop", view]);
+    let views: [&[&str]; 5] =
+        [&["summary"], &["status"], &["graph"], &["logs"], &["report", "--out", "page.html"]];
+    for view in views {
+        let broken = hew(&repo, &[&["loop"][..], view].concat());
         assert_eq!(broken.status.code(), Some(0), "{broken:?}");
         let warning = stderr(&broken).contains("events.jsonl: line 2: ");
         assert!(warning && stderr(&broken).contains("left out"), "{broken:?}");

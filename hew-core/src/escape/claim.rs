@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::change::{Change, Subject};
-use super::evidence::{Evidence, SandboxDenial};
+use super::evidence::Evidence;
 
 /// Where an iteration works, and what lies around it. Paths without symbolic links.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +45,6 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// What the sandbox refused an iteration; none where that is nothing that is watched.
-    pub fn of_denial(denial: &SandboxDenial, place: &Place) -> Option<Self> {
-        let reach = place.reach_of(Path::new(&denial.path), false)?;
-        Some(Self { reach, evidence: Evidence::SandboxDenial(denial.clone()) })
-    }
-
     /// This claim is about the change. `heads` are the branches that the checkout was on, before and after.
     pub fn covers(&self, change: &Change, heads: &[String]) -> bool {
         match (&self.reach, &change.subject) {

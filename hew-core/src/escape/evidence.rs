@@ -30,19 +30,8 @@ pub enum Evidence {
         /// What it was used on, one line.
         detail: String,
     },
-    /// The sandbox refused this iteration something there.
-    SandboxDenial(SandboxDenial),
     /// Nobody but agents has to do with it.
     OnlyAgents,
-}
-
-/// Something that a sandbox kept an agent from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SandboxDenial {
-    /// The path.
-    pub path: String,
-    /// What was refused: `write`, `remove`, `connect`.
-    pub operation: String,
 }
 
 /// A change with the evidence that an agent made it.
@@ -74,9 +63,6 @@ impl Evidence {
         match self {
             Self::Git { command, folder } => format!("`{command}` in {folder}"),
             Self::ToolCall { tool, detail } => format!("{tool}: {detail}"),
-            Self::SandboxDenial(denial) => {
-                format!("the sandbox refused it to {} {}", denial.operation, denial.path)
-            }
             Self::OnlyAgents => "only agents have to do with it".to_owned(),
         }
     }

@@ -33,6 +33,6 @@ pub mod trace;
 pub use attribution::{Attribution, Verdicts};
 pub use change::{Change, Subject};
 pub use claim::{Claim, Place, Reach};
-pub use evidence::{Escape, Evidence, SandboxDenial, why_failed};
+pub use evidence::{Escape, Evidence, why_failed};
 pub use surroundings::{Checkout, FileMark, FileState, Surroundings};
 pub use tool_reach::claims_of_tools;

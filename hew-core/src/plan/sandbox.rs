@@ -40,17 +40,18 @@ pub(super) fn plan_sandbox(
     let mut own = vec![seat.worktree.clone(), seat.git_dir.clone(), seat.temp.clone()];
     if let Purpose::Iteration(_) = request.purpose {
         own.push(said_folder(&seat.folder, settings));
-        own.extend(seat.tracker_folder.clone());
+        own.extend(seat.task_folders.clone());
     }
     own.dedup();
-    let (state, state_files) = family.state(env);
-    let more = &settings.sandbox_write;
+    let (state, mut files) = family.state(env);
+    files.extend(seat.task_folders.iter().map(|folder| bd_lock(folder)));
+    let extra = &settings.sandbox_write;
     let provenance = vec![
         entry("sandbox", &words(&own), &mode),
         entry("sandbox.state", &words(&state), &format!("where {} keeps its own state", family.word())),
-        entry("sandbox.write", &words(&more.value), &format!("{} loop.sandbox.write", more.origin)),
+        entry("sandbox.write", &words(&extra.value), &format!("{} loop.sandbox.write", extra.origin)),
     ];
-    let sandbox = assemble([own, state, more.value.clone()].concat(), state_files);
+    let sandbox = assemble([own, state, extra.value.clone()].concat(), files);
     (Some(sandbox), provenance)
 }
 
@@ -60,6 +61,13 @@ pub fn command_sandbox(settings: &Settings, worktree: &[PathBuf], temp: &Path) -
         let own = worktree.iter().cloned().chain([temp.to_owned()]);
         assemble(own.chain(settings.sandbox_write.value.iter().cloned()).collect(), Vec::new())
     })
+}
+
+/// The file beside its folder by which bd locks it.
+fn bd_lock(folder: &Path) -> PathBuf {
+    let mut name = folder.as_os_str().to_owned();
+    name.push(".gate.lock");
+    PathBuf::from(name)
 }
 
 fn assemble(mut folders: Vec<PathBuf>, files: Vec<PathBuf>) -> Sandbox {

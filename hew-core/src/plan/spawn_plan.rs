@@ -132,8 +132,8 @@ pub struct Seat {
     pub hew_folder: PathBuf,
     /// Names of the repository's remotes, for blocking pushes.
     pub remotes: Vec<String>,
-    /// The folder in which the tracker keeps tasks; none for a call.
-    pub tracker_folder: Option<PathBuf>,
+    /// The folders in which the tracker keeps tasks; none for a call.
+    pub task_folders: Vec<PathBuf>,
     /// What the agent needs to find the tracker and act there as itself.
     pub tracker_env: BTreeMap<String, String>,
 }

@@ -394,7 +394,7 @@ impl RunView {
             self.settings_changed.insert(task.clone());
         }
         self.task_mut(&task).landed_sha = Some(sha.clone());
-        self.note_landed(&task);
+        self.note_landed(&task, true);
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -479,8 +479,10 @@ impl RunView {
             JournalEvent::IterationStarted { task, .. }
             | JournalEvent::Landed { task, .. }
             | JournalEvent::IterationEnded { task, .. } => {
-                self.task_mut(task).apply(event);
-                self.note_landed(task);
+                let view = self.task_mut(task);
+                view.apply(event);
+                let is_landed = view.landed_sha.is_some();
+                self.note_landed(task, is_landed);
                 if !self.begun.contains(task) {
                     self.begun.insert(task.clone());
                 }
@@ -489,10 +491,11 @@ impl RunView {
                 let view = self.task_mut(task);
                 let was_parked = view.parked.is_some();
                 view.change(change);
+                let is_landed = view.landed_sha.is_some();
                 if matches!(change, TaskChange::Parked { .. }) && !was_parked {
                     self.totals.parked += 1;
                 }
-                self.note_landed(task);
+                self.note_landed(task, is_landed);
             }
             JournalEvent::Gated { iteration, gate, .. } => {
                 let task = self.iterations.get(iteration).and_then(|view| view.task.clone());
@@ -504,8 +507,8 @@ impl RunView {
         }
     }
 
-    fn note_landed(&mut self, task: &TaskId) {
-        if self.tasks.get(task).is_some_and(|view| view.landed_sha.is_some()) && !self.landed.contains(task) {
+    fn note_landed(&mut self, task: &TaskId, is_landed: bool) {
+        if is_landed && !self.landed.contains(task) {
             self.landed.insert(task.clone());
         }
     }

@@ -69,14 +69,11 @@ fn find_all(wanted: &Wanted) -> Result<Vec<String>, String> {
             return Err(format!("without any fault, seed {seed} breaks a rule: {rule}"));
         }
         for fault in &fitting {
-            match first_broken(&program, fault.number(), wanted.seeds)? {
-                Some((seed, broken)) => {
-                    println!("{}: found by seed {seed}: {broken}", fault.name);
-                }
-                None => {
-                    println!("{}: NOT FOUND within {} seeds: {}", fault.name, wanted.seeds, fault.what);
-                    missed.push(fault.name.clone());
-                }
+            if let Some((seed, broken)) = first_broken(&program, fault.number(), wanted.seeds)? {
+                println!("{}: found by seed {seed}: {broken}", fault.name);
+            } else {
+                println!("{}: NOT FOUND within {} seeds: {}", fault.name, wanted.seeds, fault.what);
+                missed.push(fault.name.clone());
             }
         }
         left = others;

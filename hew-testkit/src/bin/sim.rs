@@ -102,14 +102,11 @@ fn play_range(range: &Range) -> ExitCode {
         }
     });
     let found = found.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let seconds = began.elapsed().as_secs_f64();
+    let took = began.elapsed();
+    let a_second = u128::from(found.runs) * 1000 / took.as_millis().max(1);
     print!("{}", found.tally);
-    println!(
-        "{} runs, {} steps, {seconds:.1} s, {:.0} runs a second",
-        found.runs,
-        found.steps,
-        found.runs as f64 / seconds
-    );
+    let (runs, steps) = (found.runs, found.steps);
+    println!("{runs} runs, {steps} steps, {:.1} s, {a_second} runs a second", took.as_secs_f64());
     for (rule, (seed, broken)) in &found.broken {
         let whole = Case::of(*seed);
         let smaller = if shrinks { shrink(&whole, rule) } else { whole };

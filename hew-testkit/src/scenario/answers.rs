@@ -459,7 +459,7 @@ fn plan(
         folder,
         port_base: 20_000,
         hew_folder: PathBuf::from("bin"),
-        tracker_folder: None,
+        task_folders: Vec::new(),
         remotes: Vec::new(),
         tracker_env: BTreeMap::new(),
     };

@@ -36,15 +36,10 @@ impl Case {
 
     /// The flags that play it again.
     pub fn flags(&self) -> String {
-        let mut flags = format!("--replay {}", self.seed);
-        if self.tasks != usize::MAX {
-            flags.push_str(&format!(" --tasks {}", self.tasks));
-        }
-        if !self.without.is_empty() {
-            let without: Vec<String> = self.without.iter().map(ToString::to_string).collect();
-            flags.push_str(&format!(" --without {}", without.join(",")));
-        }
-        flags
+        let tasks = (self.tasks != usize::MAX).then(|| format!(" --tasks {}", self.tasks));
+        let without: Vec<String> = self.without.iter().map(ToString::to_string).collect();
+        let without = (!without.is_empty()).then(|| format!(" --without {}", without.join(",")));
+        format!("--replay {}{}{}", self.seed, tasks.unwrap_or_default(), without.unwrap_or_default())
     }
 }
 
@@ -301,9 +296,12 @@ fn keys(
     keys
 }
 
+/// Settings besides those of all cases.
+type Keys = Vec<(&'static str, &'static str)>;
+
 thread_local! {
     /// Settings are read once for each set of keys: reading them takes longer than many a run.
-    static SETTINGS: RefCell<HashMap<Vec<(&'static str, &'static str)>, Arc<Settings>>> = RefCell::default();
+    static SETTINGS: RefCell<HashMap<Keys, Arc<Settings>>> = RefCell::default();
 }
 
 fn settings(more: &[(&'static str, &'static str)]) -> Arc<Settings> {
@@ -412,7 +410,7 @@ fn fields(chance: &mut Chance) -> Value {
 }
 
 fn at(place: usize) -> String {
-    let before = Duration::from_secs(100_000) - Duration::from_secs(place as u64);
+    let before = Duration::from_secs(100_000 - place as u64);
     hew_core::tracker::record::time_text(ticking_start() - before)
 }
 

@@ -91,7 +91,7 @@ impl World {
             if !agent.is_half && self.chances.crash.percent(50) {
                 drop(self.go_half_way(&mut agent));
             }
-            drop(self.end_agent(agent, Some(StopCause::Requested), Some(Exit::Signal(9))));
+            drop(self.end_agent(agent, Some(&StopCause::Requested), Some(Exit::Signal(9))));
             self.process_mut().workers[index].doing = None;
         } else if self.chances.crash.percent(40) {
             drop(self.finish_worker(worker));

@@ -1,6 +1,6 @@
 //! The lane's thread, as the binary's: the core's own merging, advancing and delivering on git in memory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hew_core::agent::StopRequest;
@@ -192,13 +192,13 @@ impl World {
         log: &str,
     ) -> Result<GatedView, String> {
         let lane = self.lane_path();
-        self.gate_in(lane, commit, tree, stop, log)
+        self.gate_in(&lane, commit, tree, stop, log)
     }
 
     /// The gate in a worktree that stands at a commit.
     pub(super) fn gate_in(
         &mut self,
-        lane: PathBuf,
+        lane: &Path,
         commit: &CommitId,
         tree: &TreeId,
         stop: Option<StopRequest>,
@@ -214,7 +214,7 @@ impl World {
             (None, 1) => (Exit::Signal(15), Some(GateStop::Timeout)),
             (None, 2..=4) => (Exit::Code(1), None),
             (None, _) => {
-                let red = project::why_red(&self.git.repo.names_present(&lane));
+                let red = project::why_red(&self.git.repo.names_present(lane));
                 (Exit::Code(i32::from(red.is_some())), None)
             }
         };
@@ -222,17 +222,17 @@ impl World {
             self.tally.count("gates timed out");
         }
         if trouble == 5 {
-            self.git.repo.write(&lane, "README", "altered by the gate");
+            self.git.repo.write(lane, "README", "altered by the gate");
         }
         let report = report(exit, stopped);
-        let tampered = match self.git.alteration(&lane, commit).map_err(|error| error.to_string())? {
+        let tampered = match self.git.alteration(lane, commit).map_err(|error| error.to_string())? {
             Alteration::None => None,
             Alteration::HeadMoved(commit) => Some(format!("it moved HEAD to {commit}")),
             Alteration::Files(files) => Some(format!("it changed {}", files.join(", "))),
             Alteration::Broken(why) => Some(why),
         };
         if report.is_green() && tampered.is_none() {
-            let head = self.git.repo.head(&lane).ok_or("the lane has no HEAD")?;
+            let head = self.git.repo.head(lane).ok_or("the lane has no HEAD")?;
             let proven = self.git.repo.tree_of(&head).map_err(|error| error.to_string())?;
             self.rules.gate_was_green(proven);
             self.tally.count("gates green");
@@ -240,7 +240,7 @@ impl World {
             self.tally.count("gates red");
         }
         if tampered.is_some() {
-            let cleaned = self.git.checkout(&lane, commit, CleanDepth::KeepIgnored);
+            let cleaned = self.git.checkout(lane, commit, CleanDepth::KeepIgnored);
             cleaned.map_err(|error| error.to_string())?;
         }
         let proof = GateProof { command: "just test".to_owned(), tree: tree.clone(), report, flaky: false };

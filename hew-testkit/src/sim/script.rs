@@ -81,6 +81,7 @@ pub(super) enum Misdeed {
 
 /// What may go wrong with agents.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Manners {
     /// Of a thousand agents, how many go wrong by their own fault.
     pub(super) trouble: u32,

@@ -136,7 +136,7 @@ impl World {
             None => {
                 stand_at(self, commit)?;
                 let tree = self.git.tree_of(commit).map_err(|error| error.to_string())?;
-                self.gate_in(path.clone(), commit, &tree, stop, log).map(ProofView::Gated)
+                self.gate_in(&path, commit, &tree, stop, log).map(ProofView::Gated)
             }
         };
         let is_good = match &view {
@@ -215,7 +215,7 @@ impl World {
             session: uuid4(0),
             temp: folder.join("tmp"),
             shared_temp: folder.join("tmp"),
-            tracker_folder: None,
+            task_folders: Vec::new(),
             folder,
             port_base: 20_000,
             hew_folder: PathBuf::from("bin"),
@@ -343,7 +343,7 @@ impl World {
     pub(super) fn end_agent(
         &mut self,
         mut agent: Agent,
-        cause: Option<StopCause>,
+        cause: Option<&StopCause>,
         exit: Option<Exit>,
     ) -> Vec<Event> {
         let mut events = Vec::new();
@@ -443,13 +443,13 @@ impl World {
         self.rules.left_uncommitted(&agent.worktree, &name);
     }
 
-    fn report(&mut self, agent: &Agent, cause: Option<StopCause>, exit: Option<Exit>) -> SpawnReport {
+    fn report(&mut self, agent: &Agent, cause: Option<&StopCause>, exit: Option<Exit>) -> SpawnReport {
         let script = &agent.script;
         let share = if cause.is_none() || agent.is_half { script.tokens } else { 0 };
         let usage = Usage { input: share, ..Usage::default() };
         let mut reading = AgentReading { usage, cost_usd: self.cost(share), ..AgentReading::default() };
         let mut signal = None;
-        let mut stopped = cause.clone();
+        let mut stopped = cause.cloned();
         let mut code = exit.unwrap_or(Exit::Code(0));
         if cause.is_none() {
             let say = |signal, reason: Option<&str>| {

@@ -655,7 +655,7 @@ impl World {
         let Some(mut doing) = process.workers[index].doing.take() else { return Vec::new() };
         if let Some(agent) = process.agents[index].take() {
             let (cause, exit) = why_it_ends(&agent, doing.stop);
-            doing.answers.extend(self.end_agent(agent, cause, exit));
+            doing.answers.extend(self.end_agent(agent, cause.as_ref(), exit));
         }
         match doing.job.take() {
             Some(Labour::Phase(id, WorkerJob::Prepare { .. })) if doing.stop.is_some() => {

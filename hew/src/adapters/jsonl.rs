@@ -65,14 +65,30 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// What the next line that is not empty holds, or why it can't be read, and whether a newer version has written it.
     fn next_line(&mut self) -> Result<Option<Result<T, (String, bool)>>, StoreError> {
         loop {
-            let read = self.reader.read_until(b'\n', &mut self.line);
-            read.map_err(|error| store_error(&self.path, error))?;
-            if self.line.last() != Some(&b'\n') {
-                return Ok(None);
-            }
-            self.number += 1;
-            let parsed = (!self.line.trim_ascii().is_empty()).then(|| parse(&self.line));
+            let there = match self.reader.fill_buf() {
+                Ok(there) => there,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(store_error(&self.path, error)),
+            };
+            let Some(end) = memchr::memchr(b'\n', there) else {
+                let length = there.len();
+                if length == 0 {
+                    return Ok(None);
+                }
+                self.line.extend_from_slice(there);
+                self.reader.consume(length);
+                continue;
+            };
+            // Most lines are whole where they lie.
+            let parsed = if self.line.is_empty() {
+                parse_unless_blank(&there[..end])
+            } else {
+                self.line.extend_from_slice(&there[..end]);
+                parse_unless_blank(&self.line)
+            };
             self.line.clear();
+            self.reader.consume(end + 1);
+            self.number += 1;
             if parsed.is_some() {
                 return Ok(parsed);
             }
@@ -90,6 +106,10 @@ impl<T: DeserializeOwned> JsonLines<T> {
             format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
         })
     }
+}
+
+fn parse_unless_blank<T: DeserializeOwned>(line: &[u8]) -> Option<Result<T, (String, bool)>> {
+    (!line.trim_ascii().is_empty()).then(|| parse(line))
 }
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, (String, bool)> {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use hew_core::exit::Exit;
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::GitError;
 
@@ -59,6 +60,10 @@ pub fn load(project: &Project) -> Result<LaunchState, GitError> {
     let git_dir = call().args(["rev-parse", "--absolute-git-dir"]).run()?.success()?;
     let git_dir = PathBuf::from(git_dir.line()?);
     let on = call().args(["symbolic-ref", "--quiet", "HEAD"]).run()?;
+    // 1 says that HEAD is detached; anything else but 0 that git can't tell, and then nothing would be delivered.
+    if !matches!(on.exit, Exit::Code(0 | 1)) {
+        return Err(on.failure());
+    }
     let branch =
         String::from_utf8_lossy(&on.stdout).trim_end().strip_prefix("refs/heads/").map(BranchName::new);
     let at = call().args(["rev-parse", "--verify", "--quiet", "HEAD^{commit}"]).run()?;

@@ -1,19 +1,10 @@
-//! Processes that belong to a run: its id is in their environment.
-
-use std::thread;
-use std::time::{Duration, Instant};
-
-use hew_core::ids::RunId;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+//! Processes that belong to a run: its id is in their environment. `survivors` ends them.
 
 use super::proc_tree::{self, ProcStat};
+use hew_core::ids::RunId;
 
 /// What the environment of everything in a run has.
 const MARK: &[u8] = b"HEW_RUN_ID=";
-/// From TERM to KILL.
-const GRACE: Duration = Duration::from_secs(3);
-const ROUND: Duration = Duration::from_millis(20);
 
 /// A process of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,25 +42,8 @@ fn describe(process: ProcStat) -> Option<RunProcess> {
 }
 
 impl RunProcess {
-    fn is_alive(&self) -> bool {
+    /// It has not ended.
+    pub fn is_alive(&self) -> bool {
         proc_tree::stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.is_alive())
-    }
-
-    /// Ends it: TERM, and KILL where that does not do. False: it is still there.
-    pub fn end(&self) -> bool {
-        let begun = Instant::now();
-        let mut signal = Signal::SIGTERM;
-        while self.is_alive() {
-            if begun.elapsed() > GRACE {
-                signal = Signal::SIGKILL;
-            }
-            if begun.elapsed() > 2 * GRACE {
-                return false;
-            }
-            // One that is gone meanwhile needs no signal.
-            let _ = kill(Pid::from_raw(self.pid.cast_signed()), signal);
-            thread::sleep(ROUND);
-        }
-        true
     }
 }

@@ -1,5 +1,6 @@
 //! What most commands begin with: the project, its settings, its tracker.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use hew_core::settings::{Settings, Values};
@@ -38,6 +39,11 @@ impl Context {
     /// The same with flags.
     pub fn open_with(flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
         Self::of(Project::discover()?, flags)
+    }
+
+    /// The same for the project that a folder belongs to.
+    pub fn open_at(folder: &Path, flags: &[SettingFlag<'_>]) -> Result<Self, Failure> {
+        Self::of(Project::discover_from(folder)?, flags)
     }
 
     /// The same for a project that is known.

@@ -148,7 +148,7 @@ fn seat(rig: &Rig, job: &PlannerJob) -> Result<plan::Seat, String> {
         temp,
         port_base: 0,
         hew_folder: rig.hew_folder.clone(),
-        tracker_folder: None,
+        task_folders: Vec::new(),
         remotes: Vec::new(),
         tracker_env: std::collections::BTreeMap::new(),
     })

@@ -158,9 +158,9 @@ impl Rig {
         self.beads_dir.iter().filter_map(|folder| folder.file_name()).map(PathBuf::from).collect()
     }
 
-    /// The folder in which tasks are kept.
-    pub fn tracker_folder(&self) -> PathBuf {
-        tracker_folder(self.beads_dir.as_deref(), &self.common_dir)
+    /// The folders in which tasks are kept.
+    pub fn task_folders(&self) -> Vec<PathBuf> {
+        task_folders(self.beads_dir.as_deref(), &self.common_dir)
     }
 
     /// Puts a folder aside: it is not removed at the end of the run.
@@ -181,9 +181,9 @@ pub(crate) fn tracker_env(
     beads_dir.map(|folder| bd::agent_env(folder, &run.actor(iteration))).unwrap_or_default()
 }
 
-/// The folder in which tasks are kept: bd's, or that of the embedded store.
-pub(crate) fn tracker_folder(beads_dir: Option<&Path>, common_dir: &Path) -> PathBuf {
-    beads_dir.map_or_else(|| common_dir.join("hew/tracker"), Path::to_owned)
+/// The folders in which tasks are kept: bd's, and hew's own, in which calls of bd take turns too.
+pub(crate) fn task_folders(beads_dir: Option<&Path>, common_dir: &Path) -> Vec<PathBuf> {
+    beads_dir.map(Path::to_owned).into_iter().chain([common_dir.join("hew/tracker")]).collect()
 }
 
 /// This very program.

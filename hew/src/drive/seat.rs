@@ -180,18 +180,27 @@ pub(super) fn shared_temp(rig: &Rig) -> io::Result<PathBuf> {
 pub(super) fn furnish(rig: &Rig, worktree: &Path) -> io::Result<()> {
     for name in &rig.settings.worktree_copy.value {
         let (from, to) = (rig.project.join(name), worktree.join(name));
-        if from.exists() && !to.exists() {
+        if from.exists() && is_free(worktree, &to) {
             copy_tree(&from, &to)?;
         }
     }
     for name in &rig.settings.worktree_link.value {
         let (from, to) = (rig.project.join(name), worktree.join(name));
-        if from.exists() && to.symlink_metadata().is_err() {
+        if from.exists() && is_free(worktree, &to) {
             make_parent(&to)?;
             symlink(&from, &to)?;
         }
     }
     Ok(())
+}
+
+/// Nothing is there, and no link that an agent left leads out of the worktree on the way.
+fn is_free(worktree: &Path, to: &Path) -> bool {
+    let above =
+        to.ancestors().skip(1).find(|folder| folder.exists()).and_then(|folder| folder.canonicalize().ok());
+    let is_inside =
+        worktree.canonicalize().is_ok_and(|root| above.is_some_and(|above| above.starts_with(root)));
+    is_inside && to.symlink_metadata().is_err()
 }
 
 fn make_parent(path: &Path) -> io::Result<()> {

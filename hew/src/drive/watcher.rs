@@ -16,7 +16,7 @@ use super::watch::Tips;
 use crate::adapters::surroundings::{KeyValues, KnownSettings, Surveyor};
 
 /// No look for its own sake comes sooner than this after the last one.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
 /// Nor sooner than this many times what the last one took.
 const PAUSE_PER_LOOK: u32 = 20;
 

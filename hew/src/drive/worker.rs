@@ -195,7 +195,7 @@ fn write_plan(
         shared_temp: seat::shared_temp(rig).map_err(|error| error.to_string())?,
         port_base: seat.port_base(),
         hew_folder: rig.hew_folder.clone(),
-        tracker_folder: Some(rig.tracker_folder()),
+        task_folders: rig.task_folders(),
         remotes: rig.remotes.clone(),
         tracker_env: rig::tracker_env(rig.beads_dir.as_deref(), &rig.place.run, request.iteration),
     };

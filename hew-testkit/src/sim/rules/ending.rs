@@ -26,7 +26,7 @@ impl Rules {
         })?;
         self.reason_is_true(reason, evidence)?;
         self.code_is_true(reason, code, evidence)?;
-        self.leftovers_are_true(evidence)?;
+        Self::leftovers_are_true(evidence)?;
         self.views_are_true(evidence)?;
         if evidence.plot.whole { self.everything_landed(code, evidence) } else { Ok(()) }
     }
@@ -44,7 +44,6 @@ impl Rules {
     fn reason_is_true(&self, reason: StopReason, evidence: &Evidence<'_>) -> Verdict {
         let limits = &evidence.plot.config.limits;
         let holds = match reason {
-            StopReason::ReadyEmpty => true,
             StopReason::MaxIter => limits.max_iter == Some(self.iters.len() as u64),
             StopReason::BudgetTokens => limits.spending.tokens.is_some_and(|limit| self.spent >= limit),
             StopReason::BudgetUsd => limits.spending.usd.is_some(),
@@ -53,7 +52,7 @@ impl Rules {
                 .is_some_and(|wall| self.lifetime(evidence.now) + super::Duration::from_millis(2) >= wall),
             StopReason::Quota => self.runtime_failed || evidence.plot.has(Trouble::Runtimes),
             StopReason::Signal | StopReason::Cancelled | StopReason::StopFile => self.reason_is_known(reason),
-            StopReason::GuardTrip | StopReason::RuntimeError => true,
+            StopReason::ReadyEmpty | StopReason::GuardTrip | StopReason::RuntimeError => true,
         };
         ensure(holds, || format!("reason: {} is not what happened", reason.as_str()))
     }
@@ -126,7 +125,7 @@ impl Rules {
     }
 
     /// What is said to be left over is what lies open in the tracker.
-    fn leftovers_are_true(&self, evidence: &Evidence<'_>) -> Verdict {
+    fn leftovers_are_true(evidence: &Evidence<'_>) -> Verdict {
         let plot = evidence.plot;
         if plot.has(Trouble::Tracker) || plot.has(Trouble::People) {
             return Ok(());

@@ -26,7 +26,7 @@ impl Rules {
 
     /// Whose the task was when its work was about to be merged.
     pub(in super::super) fn merge_begins(&mut self, iteration: IterationId, was_taken: bool) {
-        if let Some(iter) = self.iter_mut(iteration) {
+        if let Some(iter) = self.iteration_mut(iteration) {
             iter.was_taken = was_taken;
         }
     }
@@ -166,7 +166,7 @@ impl Rules {
         if let JournalEvent::Collected { iteration, head_sha, .. } = event {
             self.collected.push(*iteration);
             let head = head_sha.clone();
-            if let Some(iter) = self.iter_mut(*iteration) {
+            if let Some(iter) = self.iteration_mut(*iteration) {
                 iter.work = Some(head);
             }
         }

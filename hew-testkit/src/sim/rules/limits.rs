@@ -53,7 +53,7 @@ impl Rules {
 
     pub(in super::super) fn agent_ended(&mut self, id: IterationId, ran_out: bool) {
         self.agents.remove(&id);
-        if let Some(iter) = self.iter_mut(id) {
+        if let Some(iter) = self.iteration_mut(id) {
             iter.ran_out = ran_out;
         }
     }

@@ -60,6 +60,7 @@ pub(super) struct Evidence<'a> {
 
 /// An iteration, as the journal and the world show it.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Iter {
     task: TaskId,
     /// Its worker is free: it waits for the lane, or is over.
@@ -75,6 +76,7 @@ pub(super) struct Iter {
 }
 
 /// What is known of a case in order to judge what comes.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub(super) struct Rules {
     run_branch: RefName,
     target: Option<RefName>,
@@ -215,7 +217,7 @@ impl Rules {
         self.broken.take().map_or(Ok(()), Err)
     }
 
-    fn iter_mut(&mut self, id: IterationId) -> Option<&mut Iter> {
+    fn iteration_mut(&mut self, id: IterationId) -> Option<&mut Iter> {
         self.iters.get_mut(&id)
     }
 

@@ -126,7 +126,7 @@ impl Rules {
     }
 
     fn leaves(&mut self, id: hew_core::ids::IterationId) {
-        if let Some(iter) = self.iter_mut(id) {
+        if let Some(iter) = self.iteration_mut(id) {
             iter.has_left = true;
         }
     }

@@ -34,7 +34,7 @@ impl Rules {
     }
 
     pub(in super::super) fn script_of(&mut self, id: IterationId, script: &Script) {
-        if let Some(iter) = self.iter_mut(id) {
+        if let Some(iter) = self.iteration_mut(id) {
             iter.script = Some(script.clone());
         }
     }
@@ -133,9 +133,8 @@ impl Rules {
         }
         let said = self.iters.values().filter(|iter| iter.task == *task).any(|iter| {
             let says = |script: &Script| {
-                script.work == Work::Nothing && (script.ends == Ends::Done || script.closes)
-                    // Whoever writes what is there already changes nothing, either.
-                    || script.ends == Ends::Done
+                // Whoever writes what is there already changes nothing, either.
+                script.ends == Ends::Done || (script.work == Work::Nothing && script.closes)
             };
             iter.work.is_some() && iter.script.as_ref().is_some_and(says)
         });

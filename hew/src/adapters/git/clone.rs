@@ -101,7 +101,7 @@ pub(super) fn make_safe(git: &RepoGit, linked: &Linked) -> Result<Result<(), Str
         return Ok(Ok(()));
     }
     if let Some(odd) = odd_file(&linked.admin) {
-        return Ok(Err(format!("{} in its git folder is not a plain file", odd.display())));
+        return Ok(Err(format!("{} in its git folder is not a plain file or folder", odd.display())));
     }
     for name in DETOURS {
         let file = linked.admin.join(name);
@@ -112,7 +112,23 @@ pub(super) fn make_safe(git: &RepoGit, linked: &Linked) -> Result<Result<(), Str
     }
     write_settings(git, &linked.admin)?;
     lend_objects(git, &linked.admin).map_err(|error| file_error(&linked.admin, error))?;
-    Ok(Ok(()))
+    Ok(match filled_link(git, linked)? {
+        Some(inner) => Err(format!("{} is a repository of its own", inner.display())),
+        None => Ok(()),
+    })
+}
+
+/// A folder that the index holds as another repository's commit, and that is one. Git would look into it, by its own
+/// settings, which are the agent's.
+fn filled_link(git: &RepoGit, linked: &Linked) -> Result<Option<PathBuf>, GitError> {
+    let staged = git.in_git_folder(&linked.admin).args(["ls-files", "--stage", "-z"]).run()?.success()?;
+    let links = staged.stdout.split(|byte| *byte == 0).filter(|entry| entry.starts_with(b"160000 "));
+    let mut paths = links.filter_map(|entry| entry.splitn(2, |byte| *byte == b'\t').nth(1));
+    let is_filled = |path: &&[u8]| {
+        let folder = linked.path.join(std::ffi::OsStr::from_bytes(path));
+        fs::symlink_metadata(folder.join(".git")).is_ok()
+    };
+    Ok(paths.find(is_filled).map(|path| PathBuf::from(std::ffi::OsStr::from_bytes(path))))
 }
 
 /// Refs of a clone that the repository does not have at the same commit.
@@ -210,17 +226,19 @@ fn empty_folder(path: &Path) -> io::Result<()> {
 fn odd_file(admin: &Path) -> Option<PathBuf> {
     let mut open = vec![admin.to_owned()];
     while let Some(folder) = open.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let kind = entry.file_type().ok()?;
-            if entry.path() == admin.join("hooks") {
-                continue;
-            }
-            if kind.is_dir() {
-                open.push(entry.path());
-            } else if !kind.is_file() {
-                return entry.path().strip_prefix(admin).map(Path::to_owned).ok();
+        // A folder that can't be listed may hold anything.
+        let Ok(entries) = fs::read_dir(&folder) else { return Some(inner(&folder, admin)) };
+        for entry in entries.flatten().filter(|entry| entry.path() != admin.join("hooks")) {
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => open.push(entry.path()),
+                Ok(kind) if kind.is_file() => {}
+                _ => return Some(inner(&entry.path(), admin)),
             }
         }
     }
     None
+}
+
+fn inner(path: &Path, admin: &Path) -> PathBuf {
+    path.strip_prefix(admin).unwrap_or(path).to_owned()
 }

@@ -3,6 +3,7 @@
 //! Invariant: nothing of a run is touched that may still go on; whoever mends holds the project's lock meanwhile.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use hew_core::ids::RunId;
 use hew_core::record::ledger::LedgerRun;
@@ -12,13 +13,16 @@ use hew_core::worktree::prune::quoted;
 use super::finding::Finding;
 use crate::adapters::git::RepoGit;
 use crate::adapters::git_locks::{self, LockFile};
-use crate::adapters::ledger;
 use crate::adapters::lock::{self, ProjectLock};
 use crate::adapters::proc_tree;
 use crate::adapters::run_processes::{self, RunProcess};
+use crate::adapters::{ledger, survivors};
 use crate::commands::context::Context;
 use crate::commands::loop_prune::{self, Left};
 use crate::commands::loop_run::undelivered_everywhere;
+
+/// From TERM to KILL.
+const GRACE: Duration = Duration::from_secs(3);
 
 const BLOCKS_GIT: &str = "git refuses to work while it is there";
 
@@ -120,9 +124,11 @@ fn processes(context: &Context, runs: &[LedgerRun], fix: bool) -> Vec<Finding> {
 
 fn end(context: &Context, run: &RunId, process: &RunProcess) -> bool {
     let lock = ProjectLock::acquire(&context.project.shared_dir, run);
-    let ended = lock.is_ok() && process.end();
-    drop(lock);
-    ended
+    if lock.is_ok() {
+        // All of the run are ended with the first that is found.
+        survivors::end(run, GRACE);
+    }
+    lock.is_ok() && !process.is_alive()
 }
 
 fn crashed(context: &Context, runs: &[LedgerRun]) -> Vec<Finding> {
@@ -133,7 +139,7 @@ fn crashed(context: &Context, runs: &[LedgerRun]) -> Vec<Finding> {
             "run",
             format!("run {id} crashed: it began at {} and has no end", run.launched_at.format("%F %T UTC")),
             "its tasks may still be claimed, and work in its worktrees waits",
-            "hew loop run   # gives back what it holds; its work is kept under refs/hew and in its worktrees",
+            format!("hew loop resume --run-id {id}"),
         )
     });
     told.collect()

@@ -90,7 +90,7 @@ impl<'a> LookAhead<'a> {
             shared_temp: worktrees.join(SHARED_TEMP),
             port_base: 0,
             hew_folder: rig::hew_folder(),
-            tracker_folder: Some(rig::tracker_folder(self.beads_dir.as_deref(), &project.common_dir)),
+            task_folders: rig::task_folders(self.beads_dir.as_deref(), &project.common_dir),
             remotes: self.remotes.clone(),
             tracker_env: rig::tracker_env(self.beads_dir.as_deref(), &run, iteration),
             run,

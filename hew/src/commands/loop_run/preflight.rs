@@ -10,11 +10,13 @@ use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
 use hew_core::settings::{MergeMode, SandboxMode, Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
+use hew_core::worktree::prune::quoted;
 use nix::sys::statvfs::statvfs;
 
 use super::flags;
-use crate::adapters::git::RepoGit;
+use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::launch_state::{self, Head, LaunchState};
+use crate::adapters::project::Project;
 use crate::adapters::{gate_files, host, sandbox, settings_files};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
@@ -56,6 +58,7 @@ pub(super) fn check(
     };
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
+    problems.extend(clone_problem(&context.project));
     problems.extend(runtime_problems(&context.settings));
     problems.extend(other_runtime_problems(context));
     problems.extend(price_problems(&context.settings, args));
@@ -80,6 +83,7 @@ pub(super) fn check(
 pub(super) fn check_again(context: &Context) -> Result<(), Failure> {
     let mut problems = runtime_problems(&context.settings);
     problems.extend(other_runtime_problems(context));
+    problems.extend(sandbox_problem(&context.settings));
     if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
 }
 
@@ -118,6 +122,15 @@ fn repository_problems(state: &LaunchState) -> Vec<Problem> {
         });
     }
     problems
+}
+
+/// A worker's clone that is kept is no place to start from: what is delivered to its branches is seen by nobody.
+fn clone_problem(project: &Project) -> Option<Problem> {
+    let own = clone::git_folder(&project.root);
+    clone::origin_of(&own).map(|origin| Problem {
+        what: format!("{} is a worker's clone of this project", project.root.display()),
+        hint: format!("cd {}", quoted(project.main_root.as_deref().unwrap_or(&origin))),
+    })
 }
 
 /// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
