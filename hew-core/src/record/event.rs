@@ -605,6 +605,7 @@ impl JournalEvent {
             | Self::RunResumed { .. }
             | Self::Plan { .. }
             | Self::Candidate { .. }
+            | Self::Gated { .. }
             | Self::Stacked { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
@@ -625,7 +626,6 @@ impl JournalEvent {
             | Self::Proving { .. }
             | Self::Queued { .. }
             | Self::Conflicted { .. }
-            | Self::Gated { .. }
             | Self::Noticed { .. }
             | Self::Escaped { .. }
             | Self::ForeignChange { .. }

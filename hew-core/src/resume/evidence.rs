@@ -156,16 +156,11 @@ fn look_at(
     let taken = taken(task.as_deref(), open);
     let landed = match (&open.landed, &open.candidate, branch) {
         (Some(landed), ..) => Some(landed.clone()),
-        (None, Some(candidate), Some(branch)) => {
-            // A candidate that git does not find never landed.
-            let is_there = git.contains_all(branch, std::slice::from_ref(candidate)).unwrap_or(false);
-            is_there.then(|| candidate.clone())
-        }
+        (None, Some(candidate), Some(branch)) => contains(git, branch, candidate)?.then(|| candidate.clone()),
         _ => None,
     };
     let work = match &open.collected {
-        // Work that git does not find any more can't be landed.
-        Some(work) => describe(git, work.head.clone(), false, false, &open.base).ok(),
+        Some(work) => anchored_work(git, &work.head, &open.base)?,
         None => None,
     };
     let broken = match &open.worktree {
@@ -179,6 +174,31 @@ fn look_at(
     };
     let resolves = resolved(git, task.as_deref(), landed.as_ref())?;
     Ok(IterationEvidence { task, taken, work, broken, landed, resolves })
+}
+
+/// Whether a branch holds a candidate. One that git does not find never landed; git that fails says nothing of it.
+fn contains(git: &dyn GitClient, branch: &CommitId, candidate: &CommitId) -> Result<bool, GitError> {
+    let ask = || git.contains_all(branch, std::slice::from_ref(candidate));
+    if let Ok(answer) = ask() {
+        return Ok(answer);
+    }
+    git.contains_all(branch, std::slice::from_ref(branch))?;
+    // Git answers: then it is the candidate that is not there.
+    Ok(ask().unwrap_or(false))
+}
+
+/// Work that is anchored; none where git does not find it any more, so that it can't be landed.
+fn anchored_work(
+    git: &dyn GitClient,
+    head: &CommitId,
+    base: &CommitId,
+) -> Result<Option<CollectedWork>, GitError> {
+    let look = || describe(git, head.clone(), false, false, base);
+    if let Ok(work) = look() {
+        return Ok(Some(work));
+    }
+    git.contains_all(base, std::slice::from_ref(base))?;
+    Ok(look().ok())
 }
 
 /// Whose the task is now.
