@@ -195,7 +195,12 @@ fn describe(state: &mut State, left: Leftover) -> LeftoverRecord {
     if matches!(&why, LeftoverReason::AssignedTo(holder) if holder.as_str().starts_with(&own)) {
         // A claim whose answer never came: nobody works on it, and nobody else can take it.
         state.findings.needs_person = true;
-        state.findings.remedies.push(format!("hew task reopen {id}"));
+        let remedy = format!("hew task reopen {id}");
+        let is_told = state.findings.remedies.contains(&remedy);
+        // What has landed and could not be closed is to be closed, and no more.
+        if !is_told && state.unclosed.iter().all(|(_, close)| close.task != id) {
+            state.findings.remedies.push(remedy);
+        }
     }
     let (why, fails) = match why {
         LeftoverReason::Ready => (merging::why_left(state, &id).unwrap_or_else(|| "ready".to_owned()), true),

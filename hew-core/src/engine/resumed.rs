@@ -220,7 +220,7 @@ fn pickup(state: &State, open: OpenIteration, found: IterationEvidence) -> Picku
         let landed = Landed { sha, is_recorded, reason, is_change, resolves };
         return Pickup::Landed { iteration, landed };
     }
-    if let (true, Some(work), Some(before)) = (open.is_stacked, &work, &open.collected) {
+    if let (true, Some(work), Some(before)) = (open.stacked.is_some(), &work, &open.collected) {
         // Whether somebody took its task is asked again when its branch is merged.
         let reason = open.verdict.map(|verdict| verdict.reason).unwrap_or_default();
         let landing = collected::landing(&iteration, work, before.anchor.clone(), reason);

@@ -125,7 +125,7 @@ fn find_branches(
     before: &Unfinished,
     evidence: &mut Evidence,
 ) -> Result<(), EvidenceError> {
-    for open in before.open.values().filter(|open| open.is_stacked) {
+    for open in before.open.values().filter(|open| open.stacked.is_some()) {
         let is_known = evidence.iterations.get(&open.id).is_none_or(|found| found.landed.is_some());
         let Some(work) = open.collected.as_ref().filter(|_| !is_known) else { continue };
         let of_worker = evidence.iterations.iter().filter(|(id, _)| id.worker == open.id.worker);

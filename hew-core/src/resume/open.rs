@@ -20,6 +20,10 @@ pub struct CollectedBefore {
 
 /// How far an iteration had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a step of its own that the journal tells of or does not"
+)]
 pub struct OpenIteration {
     /// The iteration.
     pub id: IterationId,
@@ -41,8 +45,8 @@ pub struct OpenIteration {
     pub verdict: Option<VerdictRecord>,
     /// Its anchored work.
     pub collected: Option<CollectedBefore>,
-    /// Its work waited on its worker's branch for the end of the run (`--merge end`).
-    pub is_stacked: bool,
+    /// Its work, where that waited on its worker's branch for the end of the run (`--merge end`).
+    pub stacked: Option<CommitId>,
     /// Its result waited for the lane, or was in it.
     pub is_queued: bool,
     /// The latest merge of its work into the run branch.
@@ -76,7 +80,7 @@ impl OpenIteration {
             has_begun: false,
             verdict: None,
             collected: None,
-            is_stacked: false,
+            stacked: None,
             is_queued: false,
             candidate: None,
             is_proven: false,
@@ -104,7 +108,7 @@ impl OpenIteration {
                 let seq = self.collected.as_ref().map_or(seq, |before| before.seq);
                 self.collected = Some(CollectedBefore { head, anchor, seq });
             }
-            JournalEvent::Stacked { .. } => self.is_stacked = true,
+            JournalEvent::Stacked { sha, .. } => self.stacked = Some(sha.clone()),
             JournalEvent::Queued { .. } => self.is_queued = true,
             JournalEvent::Candidate { candidate, .. } => {
                 self.candidate = Some(candidate.clone());

@@ -338,7 +338,9 @@ impl Unfinished {
             return;
         };
         let Some(open) = self.open.remove(&id) else { return };
-        if open.is_stacked && !matches!(outcome, IterationOutcome::Closed | IterationOutcome::Cancelled) {
+        if open.stacked.is_some()
+            && !matches!(outcome, IterationOutcome::Closed | IterationOutcome::Cancelled)
+        {
             self.give_up(&open);
         }
         if open.has_begun && open.collected.is_none() {
