@@ -11,7 +11,8 @@ use hew_testkit::sim::{Case, Tally, play, replay};
 const SEEDS: u64 = 600;
 
 /// Seeds that found a fault of hew, and what it was.
-const FOUND: [(u64, &str); 3] = [
+const FOUND: [(u64, &str); 4] = [
+    (917, "a loss of power made the run collect a folder again that the next task had been given"),
     (709, "a loss of power took the gate's verdict, and what had landed was merged again"),
     (332, "a branch that had moved before git failed was taken for somebody's meddling"),
     (106, "a loss of power made the run forget a folder in which an agent had left files"),

@@ -604,6 +604,7 @@ impl JournalEvent {
             Self::RunStarted { .. }
             | Self::RunResumed { .. }
             | Self::Plan { .. }
+            | Self::Collected { .. }
             | Self::Candidate { .. }
             | Self::Gated { .. }
             | Self::Stacked { .. }
@@ -622,7 +623,6 @@ impl JournalEvent {
             | Self::Prepared { .. }
             | Self::Spawned { .. }
             | Self::Exited { .. }
-            | Self::Collected { .. }
             | Self::Proving { .. }
             | Self::Queued { .. }
             | Self::Conflicted { .. }

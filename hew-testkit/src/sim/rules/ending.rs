@@ -95,7 +95,7 @@ impl Rules {
         });
         let wanted = config.deliver && config.target.is_some() && !self.landings.is_empty();
         if code == 0 {
-            let left = undone.iter().find(|id| self.iters.is_empty() || !self.filed.contains(*id));
+            let left = undone.iter().find(|id| !self.by_people.contains(*id));
             let nothing_was_ready = self.iters.is_empty();
             ensure(left.is_none() || nothing_was_ready, || format!("exit: 0, and {left:?} is undone"))?;
             let unclosed = self.landings.iter().filter_map(|(_, task)| task.as_ref()).find(|task| {

@@ -67,7 +67,7 @@ impl Rules {
         self.in_flight.clear();
         self.merging.clear();
         self.stop = None;
-        self.is_cleaning = false;
+        (self.is_cleaning, self.is_ending) = (false, false);
         self.has_crashed = true;
         self.lived = self.lifetime(now);
         self.process_began = now;
@@ -160,7 +160,9 @@ impl Rules {
                 self.claiming.insert(*iteration, task.clone());
                 self.in_flight.insert(*iteration);
                 let lived = self.lifetime(evidence.now);
-                let is_late = evidence.plot.config.limits.wall.is_some_and(|wall| lived >= wall);
+                // A list that comes with the end of the time is the step in flight.
+                let most = |wall| wall + Duration::from_secs(5);
+                let is_late = evidence.plot.config.limits.wall.is_some_and(|wall| lived >= most(wall));
                 ensure(!is_late, || format!("wall: {task} is claimed after {lived:?}"))
             }
             Effect::Work { iteration, job: WorkerJob::Prepare { .. } } => {
@@ -175,6 +177,10 @@ impl Rules {
             }
             Effect::Lane(LaneJob::Gate { .. }) => {
                 ensure(!is_signalled, || "stop: a new gate after a signal".to_owned())
+            }
+            Effect::ListLeftovers(_) => {
+                self.is_ending = true;
+                Ok(())
             }
             Effect::Lane(LaneJob::Deliver { tip }) => {
                 ensure(!is_signalled, || "target: a delivery after a signal".to_owned())?;

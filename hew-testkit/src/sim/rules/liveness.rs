@@ -23,7 +23,7 @@ impl Rules {
         }
         let config = &plot.config;
         let free = usize::from(config.jobs).saturating_sub(self.occupied().len());
-        if free == 0 || self.ended.is_some() || evidence.busy == 0 {
+        if free == 0 || self.is_ending || self.ended.is_some() || evidence.busy == 0 {
             return Ok(());
         }
         let with_parked = config.retry_parked || matches!(config.scope, hew_core::tracker::Scope::Tasks(_));

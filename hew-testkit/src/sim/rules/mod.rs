@@ -123,6 +123,10 @@ pub(super) struct Rules {
     stop: Option<StopSeen>,
     /// Worktrees are being removed: all else is done.
     is_cleaning: bool,
+    /// What is left over was asked for: nothing more is begun.
+    is_ending: bool,
+    /// Verifications that were passed by, and why.
+    skipped: BTreeMap<CommitId, String>,
     reasons: BTreeSet<&'static str>,
     is_baseline_over: bool,
     runtime_failed: bool,
@@ -195,6 +199,8 @@ impl Rules {
             process_began: Duration::ZERO,
             stop: None,
             is_cleaning: false,
+            is_ending: false,
+            skipped: BTreeMap::new(),
             reasons: BTreeSet::new(),
             is_baseline_over: false,
             runtime_failed: false,

@@ -1,6 +1,6 @@
 //! The journal: what begins begins once and ends once, numbers never come twice, attempts are counted, every end says why.
 
-use hew_core::record::event::IterationOutcome;
+use hew_core::record::event::{IterationOutcome, VerifyOutcome};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
 
@@ -108,6 +108,10 @@ impl Rules {
                 };
                 ensure(!iter.is_over, || format!("journal: {iteration} ends twice"))?;
                 iter.is_over = true;
+                Ok(())
+            }
+            JournalEvent::Verified { sha, outcome: VerifyOutcome::Skipped { reason }, .. } => {
+                self.skipped.insert(sha.clone(), reason.clone());
                 Ok(())
             }
             JournalEvent::StopRequested { reason, .. } => {
