@@ -219,7 +219,7 @@ fn a_torn_last_line_is_left_out_with_a_warning_and_a_broken_one_is_named() {
     put_journal(&repo, &journal, &whole.replacen("\"kind\":\"baseline\"", "\"kind\":\"base", 1));
     for view in &VIEWS[..3] {
         let ran = hew(&repo, view);
-        assert_eq!(ran.code, 1, "{view:?}");
+        assert_eq!(ran.code, 0, "{view:?}: {}", ran.stderr);
         assert!(ran.stderr.contains("events.jsonl: line 2: "), "{view:?}: {}", ran.stderr);
     }
     let listed = hew(&repo, VIEWS[3]);
