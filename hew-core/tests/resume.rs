@@ -10,7 +10,9 @@ use hew_testkit::journal::{self, JournalBuilder};
 
 fn fold(entries: &[JournalEntry]) -> Result<Box<Unfinished>, NotResumable> {
     let mut fold = UnfinishedFold::default();
-    entries.iter().for_each(|entry| fold.apply(entry));
+    for entry in entries {
+        fold.apply(entry);
+    }
     fold.finish()
 }
 

@@ -1,8 +1,6 @@
 //! `loop.isolation = "clone"`: what is a worker's own there, and what becomes of it. That runs land, fail and leave things
 //! behind as they do with worktrees is seen where those are tested (`Project::each`).
 
-#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -1,7 +1,5 @@
 //! `--merge end` (landing.md L17): work waits on its worker's branch, the branches are merged once, at the end.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use hew_testkit::loop_stage::{LoopStage, wait_until};
 use hew_testkit::run_check::check;
 use serde_json::{Value, json};

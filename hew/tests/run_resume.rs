@@ -1,8 +1,6 @@
 //! `hew loop resume`, and what `hew loop run` does where it finds a run whose process is gone: the real binary, real git,
 //! scripted agents, and a process that is killed.
 
-#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};

@@ -1,7 +1,5 @@
 //! `loop.sandbox`: what agents, set-ups and gates may write, kept by the kernel and seen through the real binary.
 
-#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
-
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -107,8 +105,8 @@ fn an_agent_writes_its_clone_and_what_is_its_own_and_nothing_else() {
             assert!(tried.contains(&format!("{what} let\n")), "{what}: {tried}");
         }
         assert!(ran.notes(id).contains("a-note"));
-        let word = ran.iteration_file(ran.iterations(id)[0].id, "outcome.json");
-        assert!(word.contains("all tried"), "{word}");
+        let outcome = ran.iteration_file(ran.iterations(id)[0].id, "outcome.json");
+        assert!(outcome.contains("all tried"), "{outcome}");
     }
     assert_eq!(project.repo.read("README.md"), readme);
     assert_eq!(fs::read_to_string(base.join("home/kept")).unwrap(), "kept\n");

@@ -20,10 +20,6 @@ pub struct CollectedBefore {
 
 /// How far an iteration had come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a step of its own that the journal tells of or does not"
-)]
 pub struct OpenIteration {
     /// The iteration.
     pub id: IterationId,

@@ -82,7 +82,7 @@ pub fn ride(scene: &Scene, kills: &[Kill]) -> Ride {
             continue;
         }
         ride.code = ran.code;
-        if ran.code < 128 {
+        if !ride.was_stopped_by_signal() {
             break;
         }
         // A signal came first: nothing was delivered, and the rest is for a run of its own.
@@ -103,6 +103,11 @@ impl Ride {
             journal.contains('\n') && (!journal.contains("\"run_ended\"") || self.is_new_end())
         });
         if is_open { vec!["loop", "resume"] } else { scene.run_words() }
+    }
+
+    /// The newest run noted that a signal ended it; its process may have been killed right after that.
+    fn was_stopped_by_signal(&self) -> bool {
+        self.stage.has_event(|entry| entry["kind"] == "run_ended" && entry["stop_reason"] == "signal")
     }
 
     /// The last process was killed after the run had noted its end: whether that is all is for resume to say.

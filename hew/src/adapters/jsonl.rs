@@ -41,7 +41,7 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
         let next = self.next_line()?;
-        next.transpose().map_err(|(reason, _)| self.line_error(reason))
+        next.transpose().map_err(|bad| self.line_error(&bad))
     }
 
     /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
@@ -49,9 +49,9 @@ impl<T: DeserializeOwned> JsonLines<T> {
     pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
         loop {
             match self.next_line()? {
-                Some(Err((reason, is_newer))) => {
-                    let error = self.line_error(reason);
-                    if is_newer {
+                Some(Err(bad)) => {
+                    let error = self.line_error(&bad);
+                    if bad.is_newer {
                         return Err(error);
                     }
                     gaps.add(&error);
@@ -62,8 +62,8 @@ impl<T: DeserializeOwned> JsonLines<T> {
         }
     }
 
-    /// What the next line that is not empty holds, or why it can't be read, and whether a newer version has written it.
-    fn next_line(&mut self) -> Result<Option<Result<T, (String, bool)>>, StoreError> {
+    /// What the next line that is not empty holds, or why it can't be read.
+    fn next_line(&mut self) -> Result<Option<Result<T, BadLine>>, StoreError> {
         loop {
             let there = match self.reader.fill_buf() {
                 Ok(there) => there,
@@ -95,8 +95,8 @@ impl<T: DeserializeOwned> JsonLines<T> {
         }
     }
 
-    fn line_error(&self, reason: String) -> StoreError {
-        store_error(&self.path, format!("line {}: {reason}", self.number))
+    fn line_error(&self, bad: &BadLine) -> StoreError {
+        store_error(&self.path, format!("line {}: {}", self.number, bad.reason))
     }
 
     /// A warning about the part of a line that a crash left at the end, once the end is reached.
@@ -108,13 +108,24 @@ impl<T: DeserializeOwned> JsonLines<T> {
     }
 }
 
-fn parse_unless_blank<T: DeserializeOwned>(line: &[u8]) -> Option<Result<T, (String, bool)>> {
+/// Why a line can't be read.
+struct BadLine {
+    reason: String,
+    /// A newer version has written it.
+    is_newer: bool,
+}
+
+fn parse_unless_blank<T: DeserializeOwned>(line: &[u8]) -> Option<Result<T, BadLine>> {
     (!line.trim_ascii().is_empty()).then(|| parse(line))
 }
 
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, (String, bool)> {
-    let text = std::str::from_utf8(line).map_err(|error| (error.to_string(), false))?;
-    parse_line(text).map_err(|error| (error.to_string(), matches!(error, FileError::Newer { .. })))
+fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLine> {
+    let text =
+        std::str::from_utf8(line).map_err(|error| BadLine { reason: error.to_string(), is_newer: false })?;
+    parse_line(text).map_err(|error| BadLine {
+        reason: error.to_string(),
+        is_newer: matches!(error, FileError::Newer { .. }),
+    })
 }
 
 /// Lines that could not be read, for people: the first ones are named, the rest is counted.

@@ -164,6 +164,9 @@ pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result
 
 /// Folds what can be read of a run's journal and keeps every iteration in brief, with warnings about what can't. Only for
 /// showing it: nothing that decides may trust a journal with gaps.
+///
+/// # Panics
+/// Never: reading a journal does not panic.
 pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     let lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
     let mut fold = RowFold::default();

@@ -67,7 +67,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         if run.is_undelivered() {
             note(&context, &run, &target, &at)?;
         }
-        tell(ui, &run.run_id, Told { target: target.as_str(), sha: &at, already: true }, verify.as_ref());
+        tell(ui, &run.run_id, &Told { target: target.as_str(), sha: &at, already: true }, verify.as_ref());
         return Ok(code::OK);
     }
     let rig = Rig::new(
@@ -91,7 +91,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         DeliveryRecord::Delivered { target, sha } => {
             note(&context, &run, &target, &sha)?;
             let told = Told { target: target.as_str(), sha: &sha, already: false };
-            tell(ui, &run.run_id, told, verify.as_ref());
+            tell(ui, &run.run_id, &told, verify.as_ref());
             Ok(code::OK)
         }
         DeliveryRecord::NotWanted { reason } => Err(Failure::failed(reason)),
@@ -159,8 +159,8 @@ struct Told<'a> {
     already: bool,
 }
 
-fn tell(ui: &Ui, run: &RunId, told: Told<'_>, verify: Option<&VerifyView>) {
-    let Told { target, sha, already } = told;
+fn tell(ui: &Ui, run: &RunId, told: &Told<'_>, verify: Option<&VerifyView>) {
+    let Told { target, sha, already } = *told;
     if ui.is_json() {
         let verify_outcome = verify.map(|seen| &seen.outcome);
         ui.print_output(&Delivered { run_id: run, target, sha, already, verify_outcome });

@@ -51,7 +51,9 @@ pub(super) fn run(
         }
         count += unlanded.len();
         let outcome = if apply { "discarded" } else { "unlanded" };
-        unlanded.iter().for_each(|(name, sha)| print(ui, &run.run_id, (name, sha), outcome));
+        for (name, sha) in &unlanded {
+            print(ui, &run.run_id, (name, sha), outcome);
+        }
     }
     let next = if apply || count == 0 { "" } else { "; to lose it for good: add --apply" };
     ui.say(&format!("{count} refs of work that landed nowhere{next}"));

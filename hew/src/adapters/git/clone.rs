@@ -83,12 +83,12 @@ pub(super) fn renew(git: &RepoGit, linked: &Linked, start: &WorktreeStart) -> Re
     refs.retain(|(name, _)| Some(name) != own.as_ref());
     refs.extend(own.clone().map(|name| (name, start.commit.clone())));
     refs.sort();
-    let packed: String = refs.iter().map(|(name, commit)| format!("{commit} {name}\n")).collect();
+    let lines: Vec<String> = refs.iter().map(|(name, commit)| format!("{commit} {name}\n")).collect();
     let head = own.map_or_else(|| format!("{}\n", start.commit), |name| format!("ref: {name}\n"));
     let admin = &linked.admin;
     let written = empty_folder(&admin.join("refs"))
         .and_then(|()| empty_folder(&admin.join("logs")))
-        .and_then(|()| fs::write(admin.join("packed-refs"), packed))
+        .and_then(|()| fs::write(admin.join("packed-refs"), lines.concat()))
         .and_then(|()| fs::write(admin.join("HEAD"), head))
         .and_then(|()| copy_rules(&git.common_dir, admin));
     written.map_err(|error| file_error(admin, error))
@@ -147,7 +147,7 @@ pub(super) fn entry(git: &RepoGit, path: &Path) -> Result<Option<WorktreeEntry>,
     }
     let ask = |args: &[&str]| -> Result<Option<String>, GitError> {
         let answer = git.in_git_folder(&linked.admin).args(args).run()?;
-        Ok(answer.exit.is_success().then(|| answer.line().map(str::to_owned)).transpose()?)
+        answer.exit.is_success().then(|| answer.line().map(str::to_owned)).transpose()
     };
     let head = ask(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?.map(CommitId::new);
     let branch = ask(&["symbolic-ref", "--quiet", "HEAD"])?;

@@ -4,7 +4,7 @@
 const BLOCK: usize = 32;
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
-/// Appends `text` as a JSON string, quotes included, in the same form as serde_json writes it.
+/// Appends `text` as a JSON string, quotes included, in the same form as `serde_json` writes it.
 pub(super) fn push_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
@@ -27,7 +27,7 @@ fn plain_len(bytes: &[u8]) -> usize {
 }
 
 fn is_odd(byte: u8) -> bool {
-    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+    matches!(byte, ..0x20 | b'"' | b'\\')
 }
 
 fn push_escaped(out: &mut Vec<u8>, byte: u8) {

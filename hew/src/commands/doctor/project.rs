@@ -31,7 +31,7 @@ pub(super) fn settings(project: &Project) -> Vec<Finding> {
 
 /// Trust, tracker, room.
 pub(super) fn look(context: &Context) -> Vec<Finding> {
-    [trusted(context), tracker(context), space(context)].into_iter().flatten().collect()
+    [trusted(context), Some(tracker(context)), space(context)].into_iter().flatten().collect()
 }
 
 fn trusted(context: &Context) -> Option<Finding> {
@@ -47,11 +47,11 @@ fn trusted(context: &Context) -> Option<Finding> {
     })
 }
 
-fn tracker(context: &Context) -> Option<Finding> {
-    Some(match context.open_tracker_to_look() {
+fn tracker(context: &Context) -> Finding {
+    match context.open_tracker_to_look() {
         Ok((opened, _folder)) => Finding::ok("tracker", opened.in_use.words()),
         Err(failure) => Finding::of_failure("tracker", &failure),
-    })
+    }
 }
 
 fn space(context: &Context) -> Option<Finding> {
