@@ -11,7 +11,11 @@ use hew_testkit::sim::{Case, Tally, play, replay};
 const SEEDS: u64 = 600;
 
 /// Seeds that found a fault of hew, and what it was.
-const FOUND: [(u64, &str); 4] = [
+const FOUND: [(u64, &str); 5] = [
+    (
+        7733,
+        "a task whose attempts were used up was tried again after a crash, where the tracker could not be told",
+    ),
     (917, "a loss of power made the run collect a folder again that the next task had been given"),
     (709, "a loss of power took the gate's verdict, and what had landed was merged again"),
     (332, "a branch that had moved before git failed was taken for somebody's meddling"),

@@ -109,9 +109,15 @@ fn take_tasks(state: &mut State, before: &Unfinished, gate_tails: &BTreeMap<Task
         state.tasks.insert(id.clone(), progress);
         // What was held once counts as open for its dependents until it is settled.
         state.set_task(id, TaskState::Held);
-        state.set_task(id, task_state(stands));
+        state.set_task(id, if is_used_up(state, task) { TaskState::LeftAlone } else { task_state(stands) });
         state.findings.has_failures |= matches!(stands, Stands::Parked { .. });
     }
+}
+
+/// Its attempts failed as often as they may, and the tracker could not be told to park it: it is not tried again.
+fn is_used_up(state: &State, task: &TaskBefore) -> bool {
+    let failed = task.last_failure.as_ref().is_some_and(|last| last.outcome != IterationOutcome::Cancelled);
+    task.stands == Stands::Released && failed && task.attempts >= state.config.limits.max_attempts
 }
 
 fn task_state(stands: &Stands) -> TaskState {

@@ -97,6 +97,9 @@ pub(super) struct Manners {
     pub(super) tasks: usize,
 }
 
+/// Longest that an agent takes whose task has to land: below `loop.timeout`.
+const LONGEST_OF_WHOLE: Duration = Duration::from_secs(3000);
+
 impl Script {
     pub(super) fn of(manners: Manners, chance: &mut Chance) -> Self {
         let tokens = chance.next() % 200;
@@ -119,6 +122,9 @@ impl Script {
             next: (manners.plans && chance.percent(30))
                 .then(|| (0..chance.below(4)).map(|_| chance.below(manners.tasks + 1)).collect()),
         };
+        // An agent whose time is up over and over never lands anything.
+        let longest = if manners.whole { LONGEST_OF_WHOLE } else { Duration::MAX };
+        let good = Self { takes: good.takes.min(longest), ..good };
         let misdeeds = [Misdeed::MovesRunBranch, Misdeed::DeletesRunBranch, Misdeed::MovesTarget];
         let misdeed = (manners.misdeeds && chance.percent(15)).then(|| chance.one_of(&misdeeds));
         let good = Self { misdeed, ..good };
@@ -157,14 +163,14 @@ impl Script {
     }
 
     /// One that does its work and says so.
-    pub(super) fn plain() -> Self {
+    pub(super) fn plain(tokens: u64) -> Self {
         Self {
             ends: Ends::Done,
             work: Work::Commits(1),
             writes: Vec::new(),
             misdeed: None,
             takes: Duration::from_secs(1),
-            tokens: 10,
+            tokens,
             tells: false,
             closes: false,
             unread: false,

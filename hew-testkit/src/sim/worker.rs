@@ -245,8 +245,10 @@ impl World {
         let number = *nth;
         *nth += 1;
         let scripts = self.plot.scripts.get(&task);
-        let script =
-            scripts.and_then(|all| all.get(number).or(all.last())).cloned().unwrap_or_else(Script::plain);
+        let script = scripts
+            .and_then(|all| all.get(number).or(all.last()))
+            .cloned()
+            .unwrap_or_else(|| Script::plain(self.plot.tokens.unwrap_or(10)));
         let run = self.plot.config.run.clone();
         let worktree = self.seat(iteration.worker).path(&run);
         let program = plan.argv.first().cloned().unwrap_or_default();
@@ -400,6 +402,7 @@ impl World {
             Work::Rewritten => {
                 let commit = git.add_commit(Vec::new(), &[(task.as_str(), "anew")], "anew");
                 git.reset_hard(tree, &commit);
+                self.rules.threw_away(agent.iteration);
                 self.rules.agent_committed(agent.iteration, commit);
             }
             Work::OnBranch => {

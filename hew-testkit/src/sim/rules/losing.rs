@@ -9,8 +9,16 @@ use super::{Rules, Uncommitted, Verdict, ensure};
 use crate::fake_git::FakeGit;
 
 impl Rules {
-    pub(in super::super) fn agent_committed(&mut self, _: IterationId, commit: CommitId) {
-        self.precious.insert(commit);
+    pub(in super::super) fn agent_committed(&mut self, id: IterationId, commit: CommitId) {
+        self.precious.insert(commit.clone());
+        self.made_by.push((id, commit));
+    }
+
+    /// An agent has thrown away what its iteration had committed: that is its own loss.
+    pub(in super::super) fn threw_away(&mut self, id: IterationId) {
+        for (_, commit) in self.made_by.iter().filter(|(by, _)| *by == id) {
+            self.precious.remove(commit);
+        }
     }
 
     pub(in super::super) fn person_committed(&mut self, commit: &CommitId) {
