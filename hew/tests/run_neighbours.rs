@@ -234,6 +234,27 @@ fn what_a_run_that_is_given_up_had_landed_is_closed_and_not_done_again() {
     assert!(reason.starts_with(&format!("landed {landed}")), "{reason}");
 }
 
+/// A tracker that could not be written when a run ended leaves it a claim. The next run gives that back, and does the task.
+#[test]
+fn a_claim_that_a_run_could_not_give_back_is_given_back_by_the_next() {
+    let stage = LoopStage::new();
+    stage.task("A", "write a.txt a\ncommit A\ndone");
+    assert_eq!(stage.run(&["--no-gate"]).code, 0);
+    let (over, task) = (stage.run_id(), stage.task("B", "write b.txt b\ncommit B\ndone"));
+    stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{over}/w0/2")]);
+    let told = format!("{task} is still held by run {over}, which could not give it back");
+    let dry = stage.hew(&["loop", "run", "--dry-run", "--scope", "ready", "--no-gate"]);
+    assert!(dry.stderr.contains(&told), "{}", dry.stderr);
+
+    let again = stage.run(&["--no-gate"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains(&format!("{task} was still held by run {over}")), "{}", again.stderr);
+    assert_eq!(
+        (stage.status(&task), stage.repo.read("b.txt")),
+        ("closed".to_owned(), Some("b\n".to_owned()))
+    );
+}
+
 /// Where the journal of a crashed run can't be read, nobody knows what it had landed: nothing is given back and done again.
 #[test]
 fn a_crashed_run_whose_journal_is_broken_is_told_of_before_anything_starts() {

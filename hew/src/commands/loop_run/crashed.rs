@@ -1,10 +1,10 @@
-//! What a crashed run still holds, and where the work of its attempts lies.
+//! What an earlier run still holds, and where the work of its attempts lies.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use hew_core::ids::{Actor, CommitId, IterationId, RefName, TaskId};
+use hew_core::ids::{Actor, CommitId, IterationId, RefName, RunId, TaskId};
 use hew_core::record::JournalEvent;
 use hew_core::record::ledger::LedgerRun;
 use hew_core::tracker::TaskEditor;
@@ -17,7 +17,7 @@ use crate::adapters::store;
 use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
 
-/// A task that a crashed run holds still.
+/// A task that an earlier run holds still.
 pub(super) struct Held {
     pub(super) task: TaskId,
     pub(super) holder: Actor,
@@ -48,27 +48,36 @@ impl Display for Work {
     }
 }
 
-/// Tasks that a run holds whose process is gone.
-pub(super) fn still_held(
-    run: &LedgerRun,
-    git: &RepoGit,
-    tracker: &dyn TaskEditor,
-) -> Result<Vec<Held>, Failure> {
+/// A claim of any run.
+pub(super) struct Claim {
+    task: TaskId,
+    holder: Actor,
+}
+
+/// Claims of all runs.
+pub(super) fn claims(tracker: &dyn TaskEditor) -> Result<Vec<Claim>, Failure> {
     let failed = |error| tracker_failure(&error);
-    let ids = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
-    if ids.is_empty() {
+    let ids = tracker.held_by(RunId::ACTORS).map_err(failed)?;
+    let tasks = tracker.tasks(&ids.iter().collect::<Vec<_>>()).map_err(failed)?;
+    Ok(tasks.into_iter().filter_map(|task| Some(Claim { task: task.id, holder: task.assignee? })).collect())
+}
+
+/// Of these claims those of a run whose process is gone. One that has ended may hold some, too: its tracker did not take
+/// them back.
+pub(super) fn still_held(run: &LedgerRun, claims: &[Claim], git: &RepoGit) -> Result<Vec<Held>, Failure> {
+    let prefix = run.run_id.actor_prefix();
+    let own: Vec<&Claim> = claims.iter().filter(|claim| claim.holder.as_str().starts_with(&prefix)).collect();
+    if own.is_empty() {
         return Ok(Vec::new());
     }
     let traces = Traces::of(run, git)?;
-    let mut held = Vec::new();
-    for task in ids {
-        let Some(holder) = tracker.task(&task).map_err(failed)?.and_then(|task| task.assignee) else {
-            continue;
-        };
-        let (landed, work) = (traces.landed.get(&task).cloned(), traces.work.get(&task).cloned());
-        held.push(Held { task, holder, landed, work });
-    }
-    Ok(held)
+    let held = |Claim { task, holder }: &Claim| Held {
+        task: task.clone(),
+        holder: holder.clone(),
+        landed: traces.landed.get(task).cloned(),
+        work: traces.work.get(task).cloned(),
+    };
+    Ok(own.into_iter().map(held).collect())
 }
 
 /// What a run's journal says of its tasks, as far as it is there still.
