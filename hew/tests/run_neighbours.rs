@@ -251,7 +251,7 @@ fn a_claim_that_a_run_could_not_give_back_is_given_back_by_the_next() {
     assert!(again.stderr.contains(&format!("{task} was still held by run {over}")), "{}", again.stderr);
     assert_eq!(
         (stage.status(&task), stage.repo.read("b.txt")),
-        ("closed".to_owned(), Some("b\n".to_owned()))
+        ("closed".to_owned(), Some("b".to_owned()))
     );
 }
 
