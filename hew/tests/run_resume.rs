@@ -161,6 +161,29 @@ fn a_claim_that_was_won_and_not_written_down_is_given_back() {
     stage.assert_left_clean();
 }
 
+/// What landed and the tracker would not close is closed later. It is never open in between: somebody would do it again.
+#[test]
+fn a_task_that_landed_and_was_not_closed_stays_held_until_it_is() {
+    let stage = LoopStage::new();
+    let task = stage.task("Task", "write a.txt a\ncommit A\ndone");
+    failing_at(&stage, &RUN, "journal/iteration_ended:1");
+    // As it is where the tracker refuses.
+    let lines = fs::read_to_string(journal_file(&stage)).unwrap();
+    let refused = lines.replace("\"change\":\"closed\"", "\"change\":\"close_failed\",\"reason\":\"no\"");
+    assert_ne!(refused, lines);
+    fs::write(journal_file(&stage), refused).unwrap();
+    stage.ok(&["task", "reopen", &task]);
+    stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{}/w0/1", stage.run_id())]);
+    failing_at(&stage, &["loop", "resume"], "journal/run_resumed:1");
+    assert_eq!(stage.status(&task), "in_progress");
+    resumed(&stage);
+    assert_eq!(
+        (stage.status(&task).as_str(), count(&stage, "spawned"), count(&stage, "landed")),
+        ("closed", 1, 1)
+    );
+    stage.assert_left_clean();
+}
+
 #[test]
 fn a_run_that_is_killed_while_it_is_resumed_is_resumed_again() {
     let stage = LoopStage::new();

@@ -155,7 +155,7 @@ pub(super) fn evidence(
     evidence.lost_conflicts = conflicts.map(lost).collect();
     let strays = give_back(&*tracker.tasks, &evidence.strays).map_err(|error| tracker_failure(&error))?;
     for task in strays {
-        ui.say(&format!("{task} was claimed, and nothing of it begun; it is open again"));
+        ui.say(&format!("{task} was still held, and no attempt at it was under way; it is open again"));
     }
     Ok(evidence)
 }
