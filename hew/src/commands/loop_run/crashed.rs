@@ -1,14 +1,15 @@
 //! What an earlier run still holds, and where the work of its attempts lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
 use hew_core::ids::{Actor, CommitId, IterationId, RefName, RunId, TaskId};
 use hew_core::record::JournalEvent;
 use hew_core::record::ledger::LedgerRun;
+use hew_core::resume::contains;
 use hew_core::tracker::TaskEditor;
-use hew_core::worktree::GitClient;
+use hew_core::worktree::{GitClient, GitError};
 
 use super::earlier::unreadable;
 use super::resume::{folder_of, put_aside};
@@ -94,8 +95,8 @@ impl Traces {
             return Ok(Self::default());
         }
         let mut tasks: BTreeMap<IterationId, TaskId> = BTreeMap::new();
-        let (mut candidates, mut work) = (Vec::new(), BTreeMap::new());
-        store::for_each_entry(&folder, |entry| match &entry.event {
+        let (mut landings, mut work) = (Landings::default(), BTreeMap::new());
+        let read = store::for_each_entry(&folder, |entry| match &entry.event {
             JournalEvent::IterationStarted { iteration, task, .. } => {
                 tasks.insert(*iteration, task.clone());
             }
@@ -107,24 +108,73 @@ impl Traces {
                 let task = tasks.get(iteration).cloned();
                 work.extend(task.map(|task| (task, Work::Anchored(anchor.clone()))));
             }
+            event => landings.apply(event),
+        });
+        read.map_err(|error| unreadable(run, error).hint(put_aside(&folder)))?;
+        work.retain(|_, work| is_there(work, git));
+        let landed = landings.found(run, git).map_err(|error| unreadable(run, error))?;
+        let landed = landed.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit)));
+        Ok(Self { landed: landed.collect(), work })
+    }
+}
+
+/// What may have landed, by what a journal says.
+#[derive(Default)]
+struct Landings {
+    has_gate: bool,
+    /// The latest merge of each iteration, and whether its gate was green.
+    candidates: BTreeMap<IterationId, (CommitId, bool)>,
+    /// Work that waited on its worker's branch (`--merge end`): it lands with the candidate of that branch's last work.
+    stacked: BTreeMap<IterationId, CommitId>,
+}
+
+impl Landings {
+    fn apply(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::RunStarted { gate, .. } => self.has_gate = gate.is_some(),
             JournalEvent::Candidate { iteration, candidate, .. } => {
-                candidates.push((*iteration, candidate.clone()));
+                self.candidates.insert(*iteration, (candidate.clone(), false));
+            }
+            JournalEvent::Gated { iteration, gate, .. } => {
+                if let Some((_, is_proven)) = self.candidates.get_mut(iteration) {
+                    *is_proven = gate.is_green() && gate.tampered.is_none();
+                }
+            }
+            JournalEvent::Stacked { iteration, sha, .. } => {
+                self.stacked.insert(*iteration, sha.clone());
+            }
+            JournalEvent::Landed { iteration, sha, with, .. } => {
+                let all = with.iter().chain([iteration]);
+                self.candidates.extend(all.map(|id| (*id, (sha.clone(), true))));
             }
             _ => {}
-        })
-        .map_err(|error| unreadable(run, error).hint(put_aside(&folder)))?;
-        work.retain(|_, work| is_there(work, git));
-        let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
-        // A candidate that git does not find never landed.
-        candidates.retain(|(_, commit)| {
-            tip.as_ref()
-                .is_some_and(|tip| git.contains_all(tip, std::slice::from_ref(commit)).unwrap_or(false))
-        });
-        let landed = candidates
-            .into_iter()
-            .filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit)))
-            .collect();
-        Ok(Self { landed, work })
+        }
+    }
+
+    /// Those that the run branch has; the target, where that branch is gone.
+    fn found(self, run: &LedgerRun, git: &RepoGit) -> Result<BTreeMap<IterationId, CommitId>, GitError> {
+        let mut tip = git.resolve(&run.run_branch.to_ref())?;
+        if let (None, Some(target)) = (&tip, &run.target_branch) {
+            tip = git.resolve(&target.to_ref())?;
+        }
+        let mut landed = BTreeMap::new();
+        let Some(tip) = tip else { return Ok(landed) };
+        for (id, (commit, is_proven)) in self.candidates {
+            // As for a resume: what no gate found good is there by somebody else's hand.
+            if (is_proven || !self.has_gate) && contains(git, &tip, &commit)? {
+                landed.insert(id, commit);
+            }
+        }
+        for (id, work) in self.stacked {
+            let of_worker = landed.iter().filter(|(other, _)| other.worker == id.worker);
+            let candidates: BTreeSet<CommitId> = of_worker.map(|(_, commit)| commit.clone()).collect();
+            for commit in candidates {
+                if !landed.contains_key(&id) && contains(git, &commit, &work)? {
+                    landed.insert(id, commit);
+                }
+            }
+        }
+        Ok(landed)
     }
 }
 
