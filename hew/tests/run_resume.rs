@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, Running, ran, wait_until};
 use hew_testkit::terminal::ran_on_terminal;
@@ -296,6 +297,22 @@ fn it_goes_on_with_the_settings_and_flags_of_its_launch() {
     assert_eq!(stage.journal_of("gated")[0]["gate"]["command"], "test -e allowed");
     assert!(stage.has_label(&half, "hew:parked"), "one attempt, as at its launch");
     assert!(!stage.worktrees().is_empty(), "--keep-worktrees still holds");
+}
+
+/// A clock that jumped, or an agent that dates a file ahead, spends no time of the run's.
+#[test]
+fn a_file_from_the_future_counts_for_no_life_of_the_run() {
+    let stage = LoopStage::new();
+    let task = half_done(&stage, &[]);
+    killed_at(&stage, &["--no-gate"], "half");
+    finish(&stage, &task);
+    let ahead = SystemTime::now() + Duration::from_secs(48 * 3_600);
+    let files = fs::read_dir(stage.run_folder().join("iter-001")).unwrap();
+    let dated = files.map(|file| fs::File::options().append(true).open(file.unwrap().path()).unwrap());
+    assert!(dated.map(|file| file.set_modified(ahead).unwrap()).count() > 0);
+    resumed(&stage);
+    let lived = stage.journal_of("run_ended")[0]["elapsed_ms"].as_u64().unwrap();
+    assert!(lived < 24 * 3_600_000, "{lived} ms");
 }
 
 #[test]

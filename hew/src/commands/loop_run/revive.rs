@@ -86,11 +86,14 @@ pub(super) fn rig(
     Ok(rig)
 }
 
-/// How long it lived after its journal's last line, as far as what its agents and gates printed tells.
+/// How long it lived after its journal's last line, as far as what its agents and gates printed tells. Where a file is dated
+/// later than now, it tells nothing.
 fn unrecorded(before: &Unfinished, folder: &Path) -> Duration {
     let open = before.open.keys().map(|id| folder.join(iteration_dir(before.header.jobs, *id)));
     let files = open.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
-    let newest = files.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    let now = SystemTime::now();
+    let written = files.filter_map(|file| file.metadata().ok()?.modified().ok());
+    let newest = written.filter(|at| *at <= now).max();
     newest.and_then(|newest| newest.duration_since(SystemTime::from(before.last_at)).ok()).unwrap_or_default()
 }
 
