@@ -161,9 +161,12 @@ impl RunId {
         Actor(format!("hew/{}/{}/{}", self.0, iteration.worker, iteration.iter))
     }
 
+    /// What the actor of every iteration of every run begins with.
+    pub const ACTORS: &str = "hew/";
+
     /// What the actor of every iteration of this run begins with.
     pub fn actor_prefix(&self) -> String {
-        format!("hew/{}/", self.0)
+        format!("{}{}/", Self::ACTORS, self.0)
     }
 }
 

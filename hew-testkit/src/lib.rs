@@ -32,6 +32,7 @@ mod sample_night;
 mod sample_runs;
 pub mod scenario;
 pub mod sim;
+pub mod small_disk;
 pub mod stub_agent;
 pub mod terminal;
 pub mod tool;

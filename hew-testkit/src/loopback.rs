@@ -43,7 +43,7 @@ pub fn with_loopback_only<Mark>(body: impl FnOnce()) {
 }
 
 /// Runs the test that `Mark` names in a process of its own, behind these words.
-fn run_inside<Mark>(mut line: Vec<OsString>, set: impl FnOnce(&mut Command) -> &mut Command) {
+pub(crate) fn run_inside<Mark>(mut line: Vec<OsString>, set: impl FnOnce(&mut Command) -> &mut Command) {
     let own = env::current_exe().expect("a test knows its own program");
     line.extend([own.into(), name_of::<Mark>().into(), "--exact".into(), "--nocapture".into()]);
     let mut command = Command::new(&line[0]);
@@ -79,7 +79,7 @@ fn entrance() -> &'static [&'static str] {
     })
 }
 
-fn opens(way: &[&str]) -> bool {
+pub(crate) fn opens(way: &[&str]) -> bool {
     let mut command = Command::new(way[0]);
     command.args(&way[1..]).arg("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

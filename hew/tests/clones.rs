@@ -129,6 +129,35 @@ fn clones_of_a_killed_run_are_pruned_once_their_commits_are_kept() {
     stage.repo.fsck_clean();
 }
 
+/// What is kept when a dead run's clone is removed stays kept when the run goes on after all.
+#[test]
+fn what_pruning_kept_of_a_clone_outlives_the_iterations_to_come() {
+    let stage = LoopStage::new();
+    stage.settings("loop.isolation = \"clone\"");
+    let ready = stage.path("ready");
+    let aside =
+        |name: &str| format!("write {name} x\ngit checkout -q -b {name}\ncommit {name}\ngit checkout -q -\n");
+    let script = format!("{}{}touch {}\nhang", aside("one"), aside("two"), ready.display());
+    let task = stage.task("Leaves", &script);
+    let next = stage.task("Next", "write next n\ncommit next\ndone");
+    let run = stage.start(&["--no-gate"]);
+    wait_until("the agent", || ready.exists());
+    run.signal("SIGKILL");
+    run.end();
+    wait_until("the end of everything", || stage.processes().is_empty());
+    stage.ok(&["loop", "prune-worktrees", "--apply"]);
+    let kept = stage.refs("refs/hew");
+    assert!(kept.len() > 1, "{kept:?}");
+    stage.script(&task, "write whole w\ncommit whole\ndone");
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert_eq!((stage.status(&task).as_str(), stage.status(&next).as_str()), ("closed", "closed"));
+    let now = stage.refs("refs/hew");
+    for (name, commit) in &kept {
+        assert_eq!(now.get(name), Some(commit), "{name} of {now:?}");
+    }
+}
+
 #[test]
 fn a_killed_run_with_clones_is_gone_on_with() {
     let stage = LoopStage::new();

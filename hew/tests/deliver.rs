@@ -132,6 +132,27 @@ fn a_result_that_was_refused_waits_until_nothing_is_in_its_way() {
     assert_delivered_for_good(&stage, "checkout dirty");
 }
 
+/// What a journal with a bad line says of the gate and the verification is not to be relied on.
+#[test]
+fn a_result_whose_journal_cannot_be_read_is_not_delivered() {
+    let (stage, ran) = stopped("no-deliver");
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let (before, journal) = (stage.rev("main"), stage.run_folder().join("events.jsonl"));
+    let whole = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, whole.replacen("\"iteration_started\"", "oops", 1)).unwrap();
+    let refused = stage.hew(&["loop", "deliver"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("events.jsonl") && refused.stderr.contains("git merge"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(stage.rev("main"), before);
+    fs::write(&journal, whole).unwrap();
+    stage.ok(&["loop", "deliver"]);
+    assert_delivered_for_good(&stage, "no-deliver");
+}
+
 #[test]
 fn a_person_who_merges_by_hand_has_delivered_it() {
     let (stage, ran) = stopped("target moved");

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use hew_testkit::loop_stage::LoopStage;
+use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
 use rusqlite::Connection;
 use serde_json::Value;
 
@@ -232,6 +232,64 @@ fn what_a_run_that_is_given_up_had_landed_is_closed_and_not_done_again() {
     assert_eq!(stage.status(&task), "closed");
     let reason = stage.show(&task)["close_reason"].as_str().unwrap().to_owned();
     assert!(reason.starts_with(&format!("landed {landed}")), "{reason}");
+}
+
+/// As it is where a run with a place at which hew kills itself (`HEW_FAIL_AT`) is given up.
+fn given_up_at(stage: &LoopStage, flags: &[&str], place: &str) -> Ran {
+    let mut command = stage.repo.hew(&[&["loop", "run", "--scope", "ready"], flags].concat());
+    command.env("HEW_FAIL_AT", place);
+    let died = ran(command);
+    assert_eq!(died.code, 137, "{place}: {}", died.stderr);
+    wait_until("the end of the dead run's processes", || stage.processes().is_empty());
+    if place.starts_with("journal/candidate") {
+        let candidate = stage.journal_of("candidate")[0]["candidate"].as_str().unwrap().to_owned();
+        stage.repo.git(&["update-ref", &format!("refs/heads/loop/{}/main", stage.run_id()), &candidate]);
+    }
+    let again = stage.run(&["--gate", "true", "--ignore-undelivered", "--force-new"]);
+    assert_eq!(again.code, 0, "{place}: {}", again.stderr);
+    again
+}
+
+/// A worker's branch lands with one merge (`--merge end`): all on it has landed, and is not done again.
+#[test]
+fn all_that_landed_with_a_branch_is_closed_where_its_run_is_given_up() {
+    for place in ["git/advance:1", "journal/landed:1", "journal/iteration_ended:1"] {
+        let stage = LoopStage::new();
+        let tasks = ["A", "B", "C"].map(|name| {
+            let work = format!("write {name}.txt {name}\ncommit {name}\ndone");
+            stage.task(name, if name == "C" { "done" } else { &work })
+        });
+        let again = given_up_at(&stage, &["--merge", "end", "--gate", "true"], place);
+        assert_eq!(stage.journal_of("iteration_started").len(), 0, "{place}: {}", again.stderr);
+        assert_eq!(tasks.map(|task| stage.status(&task)), ["closed", "closed", "closed"], "{place}");
+    }
+}
+
+#[test]
+fn what_no_gate_found_good_has_not_landed_where_its_run_is_given_up() {
+    let stage = LoopStage::new();
+    let task = stage.task("A", "write a.txt a\ncommit A\ndone");
+    let again = given_up_at(&stage, &["--gate", "true"], "journal/candidate:1");
+    assert_eq!(stage.journal_of("iteration_started").len(), 1, "{}", again.stderr);
+    assert_eq!(stage.status(&task), "closed");
+}
+
+/// A tracker that could not be written when a run ended leaves it a claim. The next run gives that back, and does the task.
+#[test]
+fn a_claim_that_a_run_could_not_give_back_is_given_back_by_the_next() {
+    let stage = LoopStage::new();
+    stage.task("A", "write a.txt a\ncommit A\ndone");
+    assert_eq!(stage.run(&["--no-gate"]).code, 0);
+    let (over, task) = (stage.run_id(), stage.task("B", "write b.txt b\ncommit B\ndone"));
+    stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{over}/w0/2")]);
+    let told = format!("{task} is still held by run {over}, which could not give it back");
+    let dry = stage.hew(&["loop", "run", "--dry-run", "--scope", "ready", "--no-gate"]);
+    assert!(dry.stderr.contains(&told), "{}", dry.stderr);
+
+    let again = stage.run(&["--no-gate"]);
+    assert_eq!(again.code, 0, "{}", again.stderr);
+    assert!(again.stderr.contains(&format!("{task} was still held by run {over}")), "{}", again.stderr);
+    assert_eq!((stage.status(&task), stage.repo.read("b.txt")), ("closed".to_owned(), Some("b".to_owned())));
 }
 
 /// Where the journal of a crashed run can't be read, nobody knows what it had landed: nothing is given back and done again.

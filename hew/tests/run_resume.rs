@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, Running, ran, wait_until};
 use hew_testkit::terminal::ran_on_terminal;
@@ -161,6 +162,29 @@ fn a_claim_that_was_won_and_not_written_down_is_given_back() {
     stage.assert_left_clean();
 }
 
+/// What landed and the tracker would not close is closed later. It is never open in between: somebody would do it again.
+#[test]
+fn a_task_that_landed_and_was_not_closed_stays_held_until_it_is() {
+    let stage = LoopStage::new();
+    let task = stage.task("Task", "write a.txt a\ncommit A\ndone");
+    failing_at(&stage, &RUN, "journal/iteration_ended:1");
+    // As it is where the tracker refuses.
+    let lines = fs::read_to_string(journal_file(&stage)).unwrap();
+    let refused = lines.replace("\"change\":\"closed\"", "\"change\":\"close_failed\",\"reason\":\"no\"");
+    assert_ne!(refused, lines);
+    fs::write(journal_file(&stage), refused).unwrap();
+    stage.ok(&["task", "reopen", &task]);
+    stage.ok(&["task", "claim", &task, "--actor", &format!("hew/{}/w0/1", stage.run_id())]);
+    failing_at(&stage, &["loop", "resume"], "journal/run_resumed:1");
+    assert_eq!(stage.status(&task), "in_progress");
+    resumed(&stage);
+    assert_eq!(
+        (stage.status(&task).as_str(), count(&stage, "spawned"), count(&stage, "landed")),
+        ("closed", 1, 1)
+    );
+    stage.assert_left_clean();
+}
+
 #[test]
 fn a_run_that_is_killed_while_it_is_resumed_is_resumed_again() {
     let stage = LoopStage::new();
@@ -273,6 +297,22 @@ fn it_goes_on_with_the_settings_and_flags_of_its_launch() {
     assert_eq!(stage.journal_of("gated")[0]["gate"]["command"], "test -e allowed");
     assert!(stage.has_label(&half, "hew:parked"), "one attempt, as at its launch");
     assert!(!stage.worktrees().is_empty(), "--keep-worktrees still holds");
+}
+
+/// A clock that jumped, or an agent that dates a file ahead, spends no time of the run's.
+#[test]
+fn a_file_from_the_future_counts_for_no_life_of_the_run() {
+    let stage = LoopStage::new();
+    let task = half_done(&stage, &[]);
+    killed_at(&stage, &["--no-gate"], "half");
+    finish(&stage, &task);
+    let ahead = SystemTime::now() + Duration::from_secs(48 * 3_600);
+    let files = fs::read_dir(stage.run_folder().join("iter-001")).unwrap();
+    let dated = files.map(|file| fs::File::options().append(true).open(file.unwrap().path()).unwrap());
+    assert!(dated.map(|file| file.set_modified(ahead).unwrap()).count() > 0);
+    resumed(&stage);
+    let lived = stage.journal_of("run_ended")[0]["elapsed_ms"].as_u64().unwrap();
+    assert!(lived < 24 * 3_600_000, "{lived} ms");
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn after_a_sudden_death_nothing_runs_and_a_new_run_gives_back_what_was_claimed()
     let lies = format!("its work, as far as it went, lies in {}", prepared["worktree"].as_str().unwrap());
     let dry = stage.run(&["--dry-run"]);
     let told = format!(
-        "{half} is still held by the crashed run {crashed}: hew loop resume --run-id {crashed} goes on"
+        "{half} is still held by run {crashed}, which crashed: hew loop resume --run-id {crashed} goes on"
     );
     assert!(dry.code == 0 && dry.stderr.contains(&told) && dry.stderr.contains(&lies), "{}", dry.stderr);
     assert_eq!(stage.status(&half), "in_progress", "a dry run changes nothing");

@@ -177,7 +177,7 @@ fn look_at(
 }
 
 /// Whether a branch holds a candidate. One that git does not find never landed; git that fails says nothing of it.
-fn contains(git: &dyn GitClient, branch: &CommitId, candidate: &CommitId) -> Result<bool, GitError> {
+pub fn contains(git: &dyn GitClient, branch: &CommitId, candidate: &CommitId) -> Result<bool, GitError> {
     let ask = || git.contains_all(branch, std::slice::from_ref(candidate));
     if let Ok(answer) = ask() {
         return Ok(answer);
@@ -226,14 +226,18 @@ fn resolved(
 
 /// Claims that were won and not written down, and those that a tracker did not take back.
 fn strays(tracker: &dyn BdClient, before: &Unfinished) -> Result<Vec<Stray>, TrackerError> {
-    let known: BTreeSet<(&TaskId, &Actor)> =
-        before.open.values().map(|open| (&open.task, &open.actor)).collect();
+    let open = before.open.values().map(|open| (open.task.clone(), open.actor.clone()));
+    // What landed and was not closed stays held until it is: open, it would be done again.
+    let unclosed = before.unclosed.iter().map(|task| (task.task.clone(), before.run().actor(task.iteration)));
+    let known: BTreeSet<(TaskId, Actor)> = open.chain(unclosed).collect();
     let mut strays = Vec::new();
     for id in tracker.held_by(&before.run().actor_prefix())? {
         let holder = tracker.task(&id)?.and_then(|task| task.assignee);
         let Some(actor) = holder else { continue };
-        if !known.contains(&(&id, &actor)) {
-            strays.push(Stray { task: id, actor });
+        let stray = (id, actor);
+        if !known.contains(&stray) {
+            let (task, actor) = stray;
+            strays.push(Stray { task, actor });
         }
     }
     Ok(strays)

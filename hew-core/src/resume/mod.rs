@@ -27,7 +27,8 @@ mod unfinished;
 
 pub use batches::BatchesBefore;
 pub use evidence::{
-    Evidence, EvidenceError, IterationEvidence, KeptConflict, Stray, UnclosedEvidence, gather, give_back,
+    Evidence, EvidenceError, IterationEvidence, KeptConflict, Stray, UnclosedEvidence, contains, gather,
+    give_back,
 };
 pub use open::{CollectedBefore, OpenIteration};
 pub use spent::{Priced, SpentBefore};

@@ -42,6 +42,11 @@ fn describe(process: ProcStat) -> Option<RunProcess> {
 }
 
 impl RunProcess {
+    /// What names it for good: its number, and when it began.
+    pub fn id(&self) -> (u32, u64) {
+        (self.pid, self.start_ticks)
+    }
+
     /// It has not ended.
     pub fn is_alive(&self) -> bool {
         proc_tree::stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.is_alive())

@@ -12,7 +12,7 @@ use hew_core::ids::RunId;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::proc_tree::{self, ProcStat};
+use super::run_processes::{self, RunProcess};
 use super::shim;
 
 /// How often is looked whether any is left.
@@ -23,13 +23,13 @@ const UNKILLABLE: Duration = Duration::from_secs(5);
 /// Ends what is left of a run: TERM, and after `grace` KILL. A supervisor, which ends its own tree because the run's process
 /// is gone, is left that time. Answers how many there were, and the ids of those that can't be ended.
 pub fn end(run: &RunId, grace: Duration) -> (usize, Vec<u32>) {
-    let marks = Marks::of(run);
     let mut seen = BTreeSet::new();
     let mut told = BTreeSet::new();
     let (begun, mut signal) = (Instant::now(), Signal::SIGTERM);
     loop {
-        let left = marks.find();
-        seen.extend(left.iter().map(id));
+        let left: Vec<RunProcess> =
+            run_processes::all().into_iter().filter(|process| process.run == *run).collect();
+        seen.extend(left.iter().map(RunProcess::id));
         if left.is_empty() {
             return (seen.len(), Vec::new());
         }
@@ -40,7 +40,7 @@ pub fn end(run: &RunId, grace: Duration) -> (usize, Vec<u32>) {
             return (seen.len(), left.iter().map(|process| process.pid).collect());
         }
         for process in left.iter().filter(|process| signal == Signal::SIGKILL || !is_shim(process.pid)) {
-            if told.insert((id(process), signal as i32)) {
+            if told.insert((process.id(), signal as i32)) {
                 tell(process, signal);
             }
         }
@@ -48,44 +48,11 @@ pub fn end(run: &RunId, grace: Duration) -> (usize, Vec<u32>) {
     }
 }
 
-/// What names a process for good.
-fn id(process: &ProcStat) -> (u32, u64) {
-    (process.pid, process.start_ticks)
-}
-
-fn tell(process: &ProcStat, signal: Signal) {
+fn tell(process: &RunProcess, signal: Signal) {
     // Its number may be another's by now.
-    if proc_tree::stat(process.pid).is_some_and(|now| id(&now) == id(process)) {
+    if process.is_alive() {
         // One that is gone meanwhile needs no signal.
         let _ = kill(Pid::from_raw(process.pid.cast_signed()), signal);
-    }
-}
-
-struct Marks {
-    variable: Vec<u8>,
-    /// This process and all above it.
-    own: BTreeSet<u32>,
-}
-
-impl Marks {
-    fn of(run: &RunId) -> Self {
-        let mut own = BTreeSet::new();
-        let mut at = Some(std::process::id());
-        while let Some(pid) = at.filter(|pid| *pid > 1 && own.insert(*pid)) {
-            at = proc_tree::stat(pid).map(|stat| stat.parent);
-        }
-        Self { variable: format!("HEW_RUN_ID={run}").into_bytes(), own }
-    }
-
-    fn find(&self) -> Vec<ProcStat> {
-        let is_other = |process: &ProcStat| process.is_alive() && !self.own.contains(&process.pid);
-        proc_tree::all().into_iter().filter(|p| is_other(p) && self.carries(p.pid)).collect()
-    }
-
-    /// The environment of other users' processes can't be read: they are none of this run's.
-    fn carries(&self, pid: u32) -> bool {
-        std::fs::read(format!("/proc/{pid}/environ"))
-            .is_ok_and(|all| all.split(|byte| *byte == 0).any(|variable| variable == self.variable))
     }
 }
 

@@ -8,8 +8,9 @@ use hew_core::land::gate_detect::GateCommand;
 use hew_core::output::Output;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::event::{DeliveryRecord, VerifyOutcome};
+use hew_core::record::files::JOURNAL;
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
-use hew_core::record::view::VerifyView;
+use hew_core::record::view::{RunHeader, RunView, VerifyView};
 use hew_core::worktree::{GitClient, GitError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,7 +62,9 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         ))
         .hint(format!("hew loop summary --run-id {}", run.run_id)));
     }
-    let verify = verification(&run);
+    let record = record(&run)?;
+    let header = record.as_ref().and_then(|view| view.header.as_ref());
+    let verify = record.as_ref().and_then(|view| view.verify.clone());
     if let Some((target, at)) = has_it(&context, &run, &tip)? {
         // Whoever brought it there, nobody waits for it any more.
         if run.is_undelivered() {
@@ -73,7 +76,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let rig = Rig::new(
         &context,
         context.open_tracker()?,
-        place(&context, &run),
+        place(&context, &run, header),
         PromptPrefix::new("", "", &[], false),
     );
     if let Some(red) = verify.as_ref().and_then(|seen| seen.outcome.why_red(&seen.failed_tests)) {
@@ -114,13 +117,21 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     }
 }
 
-/// What all tests showed at the run's end: whoever delivers now has decided, and is told what on.
-fn verification(run: &LedgerRun) -> Option<VerifyView> {
+/// What the run's journal says: its gate, and what all tests showed at its end, on which whoever delivers now has decided.
+/// None where its folder is gone. By a journal that can't be read nothing is delivered.
+fn record(run: &LedgerRun) -> Result<Option<RunView>, Failure> {
     let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
-    let (mut view, _) = store::fold(&folder, false).ok()?;
+    if !folder.join(JOURNAL).exists() {
+        return Ok(None);
+    }
+    let (mut view, _) = store::fold(&folder, false).map_err(|error| {
+        Failure::usage(format!("run {} can't be delivered: its journal can't be read", run.run_id))
+            .because(error)
+            .hint(format!("mend it, or merge it yourself: git merge {}", run.run_branch))
+    })?;
     // The project's lock is held here, so that the run is over.
     view.cut_off_verification();
-    view.verify
+    Ok(Some(view))
 }
 
 /// Where the target is that has this already.
@@ -201,7 +212,7 @@ fn tip_of(context: &Context, run: &LedgerRun) -> Result<CommitId, Failure> {
     })
 }
 
-fn place(context: &Context, run: &LedgerRun) -> RunPlace {
+fn place(context: &Context, run: &LedgerRun, header: Option<&RunHeader>) -> RunPlace {
     RunPlace {
         run: run.run_id.clone(),
         jobs: 0,
@@ -210,17 +221,16 @@ fn place(context: &Context, run: &LedgerRun) -> RunPlace {
         launch: run.launch_sha.clone(),
         run_branch: run.run_branch.clone(),
         target: run.target_branch.clone(),
-        gate: frozen_gate(context, run),
+        gate: frozen_gate(context, run, header),
         keep_worktrees: false,
     }
 }
 
 /// The gate that the run had; where its folder is gone, the one that would be found now.
-fn frozen_gate(context: &Context, run: &LedgerRun) -> Option<GateCommand> {
-    let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
-    match store::fold(&folder, false).ok().and_then(|(view, _)| view.header) {
-        Some(header) => header.gate.map(|command| GateCommand {
-            command,
+fn frozen_gate(context: &Context, run: &LedgerRun, header: Option<&RunHeader>) -> Option<GateCommand> {
+    match header {
+        Some(header) => header.gate.as_ref().map(|command| GateCommand {
+            command: command.clone(),
             definition_files: Vec::new(),
             why: format!("as in run {}", run.run_id),
         }),

@@ -246,14 +246,15 @@ impl Pruning<'_> {
         let folder = tree.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let place =
             if folder.bytes().all(|byte| byte.is_ascii_digit()) { format!("w{folder}") } else { folder };
-        let prefix = format!("{}{place}/iter-", names::anchor_prefix(run));
+        // A name that no iteration takes: the run may go on yet.
+        let prefix = format!("{}{place}/pruned-", names::anchor_prefix(run));
         let taken = self.git.refs_under(&prefix)?;
         let last = taken
             .iter()
             .filter_map(|(name, _)| name.as_str().strip_prefix(&prefix)?.parse::<u32>().ok())
             .max();
         let name = RefName::new(format!("{prefix}{:03}", last.unwrap_or(0) + 1));
-        self.git.anchor(&name, head)?;
+        self.git.anchor_new(&name, head)?;
         Ok(name)
     }
 

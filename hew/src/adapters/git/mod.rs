@@ -173,6 +173,11 @@ impl RepoGit {
         refs::merged_into(self, commit)
     }
 
+    /// Points a ref of hew's at a commit; one that is there already stays, and is an error.
+    pub fn anchor_new(&self, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+        done("anchor", refs::anchor_new(self, name, commit))
+    }
+
     /// Deletes refs that are still where they were said to be, all or none.
     pub fn delete_refs(&self, refs: &[(RefName, CommitId)]) -> Result<(), GitError> {
         refs::delete(self, refs)

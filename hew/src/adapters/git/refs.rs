@@ -70,6 +70,12 @@ pub(super) fn anchor(git: &RepoGit, name: &RefName, commit: &CommitId) -> Result
     update(git)?.arg(name.as_str()).arg(commit.as_str()).run()?.success().map(drop)
 }
 
+/// Points a ref of hew's at a commit; one that is there already stays, and is an error.
+pub(super) fn anchor_new(git: &RepoGit, name: &RefName, commit: &CommitId) -> Result<(), GitError> {
+    // An empty old value: it must not exist.
+    update(git)?.arg(name.as_str()).arg(commit.as_str()).arg("").run()?.success().map(drop)
+}
+
 /// Moves a ref through a servant, in a transaction of its own: by compare-and-swap where `from` is given. False where
 /// that was not answered, whatever became of it.
 fn ask_to_move(git: &RepoGit, name: &RefName, to: &CommitId, from: Option<&CommitId>) -> bool {

@@ -1,14 +1,15 @@
-//! What a crashed run still holds, and where the work of its attempts lies.
+//! What an earlier run still holds, and where the work of its attempts lies.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::path::PathBuf;
 
-use hew_core::ids::{Actor, CommitId, IterationId, RefName, TaskId};
+use hew_core::ids::{Actor, CommitId, IterationId, RefName, RunId, TaskId};
 use hew_core::record::JournalEvent;
 use hew_core::record::ledger::LedgerRun;
+use hew_core::resume::contains;
 use hew_core::tracker::TaskEditor;
-use hew_core::worktree::GitClient;
+use hew_core::worktree::{GitClient, GitError};
 
 use super::earlier::unreadable;
 use super::resume::{folder_of, put_aside};
@@ -17,7 +18,7 @@ use crate::adapters::store;
 use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
 
-/// A task that a crashed run holds still.
+/// A task that an earlier run holds still.
 pub(super) struct Held {
     pub(super) task: TaskId,
     pub(super) holder: Actor,
@@ -48,27 +49,36 @@ impl Display for Work {
     }
 }
 
-/// Tasks that a run holds whose process is gone.
-pub(super) fn still_held(
-    run: &LedgerRun,
-    git: &RepoGit,
-    tracker: &dyn TaskEditor,
-) -> Result<Vec<Held>, Failure> {
+/// A claim of any run.
+pub(super) struct Claim {
+    task: TaskId,
+    holder: Actor,
+}
+
+/// Claims of all runs.
+pub(super) fn claims(tracker: &dyn TaskEditor) -> Result<Vec<Claim>, Failure> {
     let failed = |error| tracker_failure(&error);
-    let ids = tracker.held_by(&run.run_id.actor_prefix()).map_err(failed)?;
-    if ids.is_empty() {
+    let ids = tracker.held_by(RunId::ACTORS).map_err(failed)?;
+    let tasks = tracker.tasks(&ids.iter().collect::<Vec<_>>()).map_err(failed)?;
+    Ok(tasks.into_iter().filter_map(|task| Some(Claim { task: task.id, holder: task.assignee? })).collect())
+}
+
+/// Of these claims those of a run whose process is gone. One that has ended may hold some, too: its tracker did not take
+/// them back.
+pub(super) fn still_held(run: &LedgerRun, claims: &[Claim], git: &RepoGit) -> Result<Vec<Held>, Failure> {
+    let prefix = run.run_id.actor_prefix();
+    let own: Vec<&Claim> = claims.iter().filter(|claim| claim.holder.as_str().starts_with(&prefix)).collect();
+    if own.is_empty() {
         return Ok(Vec::new());
     }
     let traces = Traces::of(run, git)?;
-    let mut held = Vec::new();
-    for task in ids {
-        let Some(holder) = tracker.task(&task).map_err(failed)?.and_then(|task| task.assignee) else {
-            continue;
-        };
-        let (landed, work) = (traces.landed.get(&task).cloned(), traces.work.get(&task).cloned());
-        held.push(Held { task, holder, landed, work });
-    }
-    Ok(held)
+    let held = |Claim { task, holder }: &Claim| Held {
+        task: task.clone(),
+        holder: holder.clone(),
+        landed: traces.landed.get(task).cloned(),
+        work: traces.work.get(task).cloned(),
+    };
+    Ok(own.into_iter().map(held).collect())
 }
 
 /// What a run's journal says of its tasks, as far as it is there still.
@@ -85,8 +95,8 @@ impl Traces {
             return Ok(Self::default());
         }
         let mut tasks: BTreeMap<IterationId, TaskId> = BTreeMap::new();
-        let (mut candidates, mut work) = (Vec::new(), BTreeMap::new());
-        store::for_each_entry(&folder, |entry| match &entry.event {
+        let (mut landings, mut work) = (Landings::default(), BTreeMap::new());
+        let read = store::for_each_entry(&folder, |entry| match &entry.event {
             JournalEvent::IterationStarted { iteration, task, .. } => {
                 tasks.insert(*iteration, task.clone());
             }
@@ -98,24 +108,73 @@ impl Traces {
                 let task = tasks.get(iteration).cloned();
                 work.extend(task.map(|task| (task, Work::Anchored(anchor.clone()))));
             }
+            event => landings.apply(event),
+        });
+        read.map_err(|error| unreadable(run, error).hint(put_aside(&folder)))?;
+        work.retain(|_, work| is_there(work, git));
+        let landed = landings.found(run, git).map_err(|error| unreadable(run, error))?;
+        let landed = landed.into_iter().filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit)));
+        Ok(Self { landed: landed.collect(), work })
+    }
+}
+
+/// What may have landed, by what a journal says.
+#[derive(Default)]
+struct Landings {
+    has_gate: bool,
+    /// The latest merge of each iteration, and whether its gate was green.
+    candidates: BTreeMap<IterationId, (CommitId, bool)>,
+    /// Work that waited on its worker's branch (`--merge end`): it lands with the candidate of that branch's last work.
+    stacked: BTreeMap<IterationId, CommitId>,
+}
+
+impl Landings {
+    fn apply(&mut self, event: &JournalEvent) {
+        match event {
+            JournalEvent::RunStarted { gate, .. } => self.has_gate = gate.is_some(),
             JournalEvent::Candidate { iteration, candidate, .. } => {
-                candidates.push((*iteration, candidate.clone()));
+                self.candidates.insert(*iteration, (candidate.clone(), false));
+            }
+            JournalEvent::Gated { iteration, gate, .. } => {
+                if let Some((_, is_proven)) = self.candidates.get_mut(iteration) {
+                    *is_proven = gate.is_green() && gate.tampered.is_none();
+                }
+            }
+            JournalEvent::Stacked { iteration, sha, .. } => {
+                self.stacked.insert(*iteration, sha.clone());
+            }
+            JournalEvent::Landed { iteration, sha, with, .. } => {
+                let all = with.iter().chain([iteration]);
+                self.candidates.extend(all.map(|id| (*id, (sha.clone(), true))));
             }
             _ => {}
-        })
-        .map_err(|error| unreadable(run, error).hint(put_aside(&folder)))?;
-        work.retain(|_, work| is_there(work, git));
-        let tip = git.resolve(&run.run_branch.to_ref()).map_err(|error| unreadable(run, error))?;
-        // A candidate that git does not find never landed.
-        candidates.retain(|(_, commit)| {
-            tip.as_ref()
-                .is_some_and(|tip| git.contains_all(tip, std::slice::from_ref(commit)).unwrap_or(false))
-        });
-        let landed = candidates
-            .into_iter()
-            .filter_map(|(id, commit)| Some((tasks.get(&id)?.clone(), commit)))
-            .collect();
-        Ok(Self { landed, work })
+        }
+    }
+
+    /// Those that the run branch has; the target, where that branch is gone.
+    fn found(self, run: &LedgerRun, git: &RepoGit) -> Result<BTreeMap<IterationId, CommitId>, GitError> {
+        let mut tip = git.resolve(&run.run_branch.to_ref())?;
+        if let (None, Some(target)) = (&tip, &run.target_branch) {
+            tip = git.resolve(&target.to_ref())?;
+        }
+        let mut landed = BTreeMap::new();
+        let Some(tip) = tip else { return Ok(landed) };
+        for (id, (commit, is_proven)) in self.candidates {
+            // As for a resume: what no gate found good is there by somebody else's hand.
+            if (is_proven || !self.has_gate) && contains(git, &tip, &commit)? {
+                landed.insert(id, commit);
+            }
+        }
+        for (id, work) in self.stacked {
+            let of_worker = landed.iter().filter(|(other, _)| other.worker == id.worker);
+            let candidates: BTreeSet<CommitId> = of_worker.map(|(_, commit)| commit.clone()).collect();
+            for commit in candidates {
+                if !landed.contains_key(&id) && contains(git, &commit, &work)? {
+                    landed.insert(id, commit);
+                }
+            }
+        }
+        Ok(landed)
     }
 }
 

@@ -15,7 +15,7 @@ use hew_core::tracker::{ReadyQuery, Scope, Task};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::crashed::still_held;
+use super::crashed::{claims, still_held};
 use super::earlier;
 use super::flags;
 use super::look_ahead::LookAhead;
@@ -43,7 +43,7 @@ pub(in crate::commands) struct DryRun<'a> {
     running: Option<&'a RunId>,
     /// Settings of the project that are not trusted.
     untrusted: &'a [String],
-    /// What crashed runs hold still.
+    /// What earlier runs hold still.
     held: &'a [String],
 }
 
@@ -120,7 +120,7 @@ struct OpenEnds {
     running: Option<RunId>,
     /// Settings of the project that are not trusted.
     untrusted: Vec<String>,
-    /// What crashed runs hold still.
+    /// What earlier runs hold still.
     held: Vec<String>,
 }
 
@@ -130,11 +130,13 @@ impl OpenEnds {
         let running = lock::holder(shared_dir).map(|holder| holder.run_id);
         let untrusted = trust::not_trusted(context)?;
         let mut held = Vec::new();
-        for run in earlier::crashed(shared_dir, running.as_ref())? {
-            for found in still_held(&run, &checked.git, &*tracker.tasks)? {
+        let claims = claims(&*tracker.tasks)?;
+        for run in earlier::all(shared_dir)?.iter().filter(|run| Some(&run.run_id) != running.as_ref()) {
+            let (is_over, did) = (run.is_given_up || run.ended.is_some(), earlier::end_word(run));
+            for found in still_held(run, &claims, &checked.git)? {
                 let then = match &found.landed {
                     Some(commit) => format!("it landed as {}, and would be closed first", commit.short()),
-                    None if run.is_given_up => {
+                    None if is_over => {
                         "it would be given back first, and be ready if nothing else blocks it".to_owned()
                     }
                     None => format!(
@@ -144,7 +146,7 @@ impl OpenEnds {
                 };
                 let work = found.work.filter(|_| found.landed.is_none()).map(|work| format!("; {work}"));
                 held.push(format!(
-                    "{} is still held by the crashed run {}: {then}{}",
+                    "{} is still held by run {}, which {did}: {then}{}",
                     found.task,
                     run.run_id,
                     work.unwrap_or_default()

@@ -4,12 +4,12 @@ use std::fmt::Display;
 use std::path::Path;
 
 use chrono::Utc;
-use hew_core::ids::{BranchName, RunId};
+use hew_core::ids::BranchName;
 use hew_core::record::ledger::{self, LedgerEvent, LedgerRun};
 use hew_core::tracker::{CloseOutcome, ReleaseOutcome, TaskEditor};
 use hew_core::worktree::GitClient;
 
-use super::crashed::{self, Held};
+use super::crashed::{self, Claim, Held};
 use crate::adapters::git::RepoGit;
 use crate::adapters::ledger as ledger_file;
 use crate::adapters::project::Project;
@@ -18,8 +18,8 @@ use crate::commands::task::tracker_failure;
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
 
-/// Refuses while an earlier run of this target is undelivered, and gives back what crashed runs still hold. The
-/// project's lock is ours: a run without an end is a crashed one. Answers all of them.
+/// Refuses while an earlier run of this target is undelivered, and gives back what earlier runs still hold. The project's
+/// lock is ours: none of them lives, and one without an end is a crashed one. Answers all of them.
 pub(super) fn settle(
     project: &Project,
     git: &RepoGit,
@@ -40,10 +40,10 @@ pub(super) fn settle(
             return Err(refusal(run, target));
         }
     }
-    let crashed: Vec<&LedgerRun> = runs.iter().filter(|run| run.ended.is_none()).collect();
-    for run in crashed {
-        settle_claims(run, git, tracker, ui)?;
-        if !run.is_given_up {
+    let claims = crashed::claims(tracker)?;
+    for run in &runs {
+        settle_claims(run, &claims, git, tracker, ui)?;
+        if run.ended.is_none() && !run.is_given_up {
             let event = LedgerEvent::GivenUp { run_id: run.run_id.clone(), at: Utc::now() };
             ledger_file::append(&project.shared_dir, event)
                 .map_err(|error| Failure::failed("the ledger of runs could not be written").because(error))?;
@@ -55,13 +55,6 @@ pub(super) fn settle(
 /// All runs, oldest first.
 pub(super) fn all(shared_dir: &Path) -> Result<Vec<LedgerRun>, Failure> {
     Ok(ledger_file::read(shared_dir).map_err(ledger_failure)?.0)
-}
-
-/// Runs without an end whose process is gone; `running` is the one whose is not.
-pub(super) fn crashed(shared_dir: &Path, running: Option<&RunId>) -> Result<Vec<LedgerRun>, Failure> {
-    let (mut runs, _) = ledger_file::read(shared_dir).map_err(ledger_failure)?;
-    runs.retain(|run| run.ended.is_none() && Some(&run.run_id) != running);
-    Ok(runs)
 }
 
 fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
@@ -144,17 +137,28 @@ pub(super) fn unreadable(run: &LedgerRun, error: impl Display) -> Failure {
     Failure::usage(format!("what run {} landed can't be read", run.run_id)).because(error)
 }
 
-/// Gives back what a crashed run still holds; what it had landed is closed, and not done again.
-fn settle_claims(run: &LedgerRun, git: &RepoGit, tracker: &dyn TaskEditor, ui: &Ui) -> Result<(), Failure> {
+/// How a run came to hold still what it holds: for people.
+pub(super) fn end_word(run: &LedgerRun) -> &'static str {
+    if run.ended.is_some() { "could not give it back" } else { "crashed" }
+}
+
+/// Gives back what an earlier run still holds; what it had landed is closed, and not done again.
+fn settle_claims(
+    run: &LedgerRun,
+    claims: &[Claim],
+    git: &RepoGit,
+    tracker: &dyn TaskEditor,
+    ui: &Ui,
+) -> Result<(), Failure> {
     let failed = |error| tracker_failure(&error);
-    for Held { task, holder, landed, work } in crashed::still_held(run, git, tracker)? {
+    let (id, did) = (&run.run_id, end_word(run));
+    for Held { task, holder, landed, work } in crashed::still_held(run, claims, git)? {
         if let Some(commit) = landed {
-            let reason = format!("landed {commit}: the run crashed before it could say so");
+            let reason = format!("landed {commit}: run {id} could not say so");
             match tracker.close(&task, &reason, &holder).map_err(failed)? {
                 CloseOutcome::Closed => {
                     ui.say(&format!(
-                        "{task} had been landed by the crashed run {}; it is closed",
-                        run.run_id
+                        "{task} had been landed by run {id}, which could not say so; it is closed"
                     ));
                 }
                 CloseOutcome::Refused(why) => {
@@ -166,12 +170,9 @@ fn settle_claims(run: &LedgerRun, git: &RepoGit, tracker: &dyn TaskEditor, ui: &
         }
         if tracker.release(&task, &holder).map_err(failed)? == ReleaseOutcome::Released {
             let work = work.map(|work| format!("; {work}")).unwrap_or_default();
-            let note = format!("hew {holder}: the run crashed; the claim was given back{work}");
+            let note = format!("hew {holder}: the run {did}; the claim was given back{work}");
             tracker.note(&task, &note).map_err(failed)?;
-            ui.say(&format!(
-                "{task} was still held by the crashed run {}; it is open again{work}",
-                run.run_id
-            ));
+            ui.say(&format!("{task} was still held by run {id}, which {did}; it is open again{work}"));
         }
     }
     Ok(())

@@ -86,11 +86,14 @@ pub(super) fn rig(
     Ok(rig)
 }
 
-/// How long it lived after its journal's last line, as far as what its agents and gates printed tells.
+/// How long it lived after its journal's last line, as far as what its agents and gates printed tells. Where a file is dated
+/// later than now, it tells nothing.
 fn unrecorded(before: &Unfinished, folder: &Path) -> Duration {
     let open = before.open.keys().map(|id| folder.join(iteration_dir(before.header.jobs, *id)));
     let files = open.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
-    let newest = files.filter_map(|file| file.metadata().ok()?.modified().ok()).max();
+    let now = SystemTime::now();
+    let written = files.filter_map(|file| file.metadata().ok()?.modified().ok());
+    let newest = written.filter(|at| *at <= now).max();
     newest.and_then(|newest| newest.duration_since(SystemTime::from(before.last_at)).ok()).unwrap_or_default()
 }
 
@@ -155,7 +158,7 @@ pub(super) fn evidence(
     evidence.lost_conflicts = conflicts.map(lost).collect();
     let strays = give_back(&*tracker.tasks, &evidence.strays).map_err(|error| tracker_failure(&error))?;
     for task in strays {
-        ui.say(&format!("{task} was claimed, and nothing of it begun; it is open again"));
+        ui.say(&format!("{task} was still held, and no attempt at it was under way; it is open again"));
     }
     Ok(evidence)
 }
