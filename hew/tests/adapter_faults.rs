@@ -22,6 +22,7 @@ use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::StoreError;
 use hew_core::schedule::spending::SpendingLimits;
+use hew_core::settings::secret::SecretValues;
 use hew_core::settings::{MergeMode, OnGateFail, Settings, Values, layers};
 use hew_core::tracker::{BdClient, DependencyKind, NewTask, Scope, Status, TaskEditor};
 use hew_core::worktree::GitClient;
@@ -196,6 +197,7 @@ fn go(faults: &Faults) -> FixedRun {
         clock,
         place: place(folder.path(), &config),
         project: git.root().to_owned(),
+        secrets: SecretValues::default(),
         settings: settings(),
         host: Host::default(),
         model: None,

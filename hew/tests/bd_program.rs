@@ -54,7 +54,7 @@ impl StandIn {
 
     fn open(&self, limit: Duration) -> Result<BdTracker, TrackerError> {
         let command = self.path("bd").display().to_string();
-        let program = Program { command, beads_dir: self.path(".beads"), limit };
+        let program = Program { command, beads_dir: self.path(".beads"), limit, has_hooks: true };
         BdTracker::open(program, &self.path("shared"), Arc::new(TickingClock::default()))
     }
 

@@ -311,3 +311,38 @@ fn an_agent_in_a_sandbox_reads_and_writes_its_tasks() {
     assert_checkout_is_clean(&stage);
     assert_left_clean(&stage);
 }
+
+/// bd's hooks lie in the tracker's folder, which agents write: hew runs them only where no sandbox is to keep agents in.
+#[test]
+fn a_hook_of_bds_that_an_agent_in_a_sandbox_wrote_is_not_run_by_hew() {
+    if let Some(why) = hew::adapters::sandbox::kernel_problem() {
+        eprintln!("SKIPPED: needs Landlock: {why}");
+        return;
+    }
+    for mode in ["worktree", "off"] {
+        let Some(stage) = stage() else { return };
+        let (agent, mark) = (stage.path("agent.sh"), stage.path("mark"));
+        let hook = format!("#!/bin/sh\necho \"$0\" >> {}\n", mark.display());
+        let script = format!(
+            "mkdir -p \"$BEADS_DIR/hooks\"\nfor name in on_create on_update on_close; do\n\
+             cat > \"$BEADS_DIR/hooks/$name\" <<'END'\n{hook}END\n\
+             chmod +x \"$BEADS_DIR/hooks/$name\"\ndone\necho x > x\n"
+        );
+        fs::write(&agent, script).expect("the temporary folder can be written");
+        stage.settings(&format!(
+            "loop.sandbox.mode = \"{mode}\"\n[loop.runtime_defs.one]\ncommand = \"sh\"\nargs = [\"{}\"]\n\
+             done_on_exit_zero = true",
+            agent.display()
+        ));
+        let id = stage.task("Plant", "");
+        let ran = stage.run(&["--no-gate", "--runtime", "one"]);
+        assert_eq!((ran.code, stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        assert!(beads(&stage).join("hooks/on_close").exists());
+        if mode == "off" {
+            wait_until("bd's own hook", || mark.exists());
+        } else {
+            let ran = fs::read_to_string(&mark).unwrap_or_default();
+            assert_eq!(ran, "", "a hook of the agent's ran outside of its sandbox");
+        }
+    }
+}

@@ -13,6 +13,7 @@ use hew_core::ids::{BranchName, RunId};
 use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
+use hew_core::settings::secret::SecretValues;
 use hew_core::settings::{MergeMode, Settings, Values, layers};
 use hew_core::tracker::{BdClient, NewTask, Scope, Status};
 use hew_testkit::fake_gate::FakeGate;
@@ -99,6 +100,7 @@ fn agents_are_stopped_when_the_journal_cannot_be_written() {
         clock,
         place,
         project: folder.path().to_owned(),
+        secrets: SecretValues::default(),
         settings: settings(),
         host: Host::default(),
         model: None,

@@ -1,5 +1,5 @@
 //! Every figure that a person or a program is shown of a run in which every outcome occurs, against the same figure as the
-//! agents' transcripts, git and the tracker have it (landing.md L16).
+//! agents' transcripts, git and the tracker have it.
 
 #![expect(clippy::unwrap_used, reason = "a test says what went wrong by failing")]
 

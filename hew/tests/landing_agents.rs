@@ -1,4 +1,4 @@
-//! What agents leave behind (product.md 5.3), through the real binary: nothing of it is lost, and nothing lands that
+//! What agents leave behind, through the real binary: nothing of it is lost, and nothing lands that
 //! should not.
 
 #![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]

@@ -1,4 +1,4 @@
-//! `--merge end` (landing.md L17): work waits on its worker's branch, the branches are merged once, at the end.
+//! `--merge end`: work waits on its worker's branch, the branches are merged once, at the end.
 
 use hew_testkit::loop_stage::{LoopStage, wait_until};
 use hew_testkit::run_check::check;

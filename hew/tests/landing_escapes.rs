@@ -1,4 +1,4 @@
-//! What agents share with the user (product.md 14, landing.md L8 and L9), through the real binary and real git: a change
+//! What agents share with the user, through the real binary and real git: a change
 //! with evidence is an escape, and nothing of it lands; a change without evidence is told, and fails nothing.
 
 #![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]

@@ -211,8 +211,8 @@ fn a_secret_among_arguments_reaches_the_agent_and_nobody_else() {
     let iteration = stage.0.iteration_folder(&task, 1);
     let read = |path: &std::path::Path| fs::read_to_string(path).unwrap();
     let kept = ["events.jsonl", "run.json", "hew.log"].map(|name| read(&folder.join(name)));
-    for told in kept.iter().chain([&explained, &ran.stdout, &ran.stderr, &read(&iteration.join("plan.json"))])
-    {
+    let of_try = ["plan.json", "transcript.jsonl"].map(|name| read(&iteration.join(name)));
+    for told in kept.iter().chain(&of_try).chain([&explained, &ran.stdout, &ran.stderr]) {
         assert!(!told.contains("s3cret"), "{told}");
     }
     assert!(kept[0].contains("(left out)"), "{}", kept[0]);

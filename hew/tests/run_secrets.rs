@@ -129,3 +129,21 @@ fn a_stream_of_events_is_kept_without_secrets_and_read_all_the_same() {
     let transcript = fs::read_to_string(stage.iteration_folder(&id, 1).join("transcript.jsonl")).unwrap();
     assert!(transcript.contains("Mine is (left out)."), "{transcript}");
 }
+
+/// What an agent's git tells of itself is evidence of an escape; its words, and values of settings, may be secret. Of one
+/// command the record ends within the secret.
+#[test]
+fn evidence_of_an_escape_is_kept_without_secrets() {
+    let stage = stage(
+        "text",
+        "git -C \"$HEW_PROJECT\" config alias.steal \"!echo $SERVICE_API_KEY\"\n\
+         pad=$(printf '%0*d' $((266 - ${#HEW_PROJECT})) 0)\ngit -C \"$HEW_PROJECT\" config alias.cut \"$pad $GIVEN_TOKEN\"\necho a > a.txt\n",
+    );
+    stage.task("Draw", "");
+    let ran = run(&stage, &["--no-gate", "--max-attempts", "1"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    let escaped = serde_json::to_string(&stage.journal_of("escaped")).expect("it is JSON");
+    assert!(escaped.contains("alias.steal") && escaped.contains("!echo (left out)"), "{escaped}");
+    assert!(!escaped.contains("given-s"), "{escaped}");
+    assert_told_nowhere(&stage, &ran);
+}

@@ -30,7 +30,7 @@ fn bd_contract(part: usize) {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         bd::make_store(folder.path());
         let beads_dir = folder.path().join(".beads");
-        let program = Program { command: "bd".to_owned(), beads_dir, limit: LIMIT };
+        let program = Program { command: "bd".to_owned(), beads_dir, limit: LIMIT, has_hooks: true };
         let shared = folder.path().join("shared");
         folders.borrow_mut().push(folder);
         let tracker = BdTracker::open(program, &shared, Arc::new(TickingClock::default()));

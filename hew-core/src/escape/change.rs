@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::keys;
 use super::surroundings::{Checkout, Surroundings};
+use crate::settings::secret::SecretValues;
 
 /// What can be changed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
@@ -39,6 +40,14 @@ pub struct Change {
 }
 
 impl Change {
+    /// Without these secrets in the name or the values of a setting; nothing else that changes is text of anybody's.
+    pub fn leave_out(&mut self, secrets: &SecretValues) {
+        let Subject::Setting(key) = &mut self.subject else { return };
+        for text in [Some(key), self.before.as_mut(), self.after.as_mut()].into_iter().flatten() {
+            *text = secrets.left_out_of(text).into_owned();
+        }
+    }
+
     /// For people: what changed, as the beginning of a sentence.
     pub fn words(&self) -> String {
         let from = self.before.as_deref().map(short);

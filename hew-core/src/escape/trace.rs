@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::claim::{Claim, Place};
 use super::evidence::Evidence;
 use super::git_reach::Standing;
+use crate::settings::secret::SecretValues;
 
 /// Most bytes of a line that are looked at; none that is of interest is longer.
 const MAX_LINE: usize = 64 * 1024;
@@ -35,6 +36,7 @@ pub(super) struct GitCommand {
 #[derive(Debug)]
 pub struct TraceReader {
     place: Place,
+    secrets: SecretValues,
     open: HashMap<String, GitCommand>,
     standing: Standing,
     claims: Vec<Claim>,
@@ -55,9 +57,9 @@ struct Line {
 }
 
 impl TraceReader {
-    /// A reader for an iteration that works here.
-    pub fn new(place: Place) -> Self {
-        Self { place, open: HashMap::new(), standing: Standing::default(), claims: Vec::new() }
+    /// A reader for an iteration that works here; evidence has none of these secrets.
+    pub fn new(place: Place, secrets: SecretValues) -> Self {
+        Self { place, secrets, open: HashMap::new(), standing: Standing::default(), claims: Vec::new() }
     }
 
     /// Takes the next line. What can't be read is passed over: agents can put anything into their own trace.
@@ -106,10 +108,14 @@ impl TraceReader {
         }
         for reach in self.standing.reaches(command, &self.place) {
             let folder = command.folder.as_deref().map(|path| path.to_string_lossy()).unwrap_or_default();
-            let claim = Claim { reach, evidence: Evidence::git(&command.argv, &folder) };
+            let claim = Claim { reach, evidence: Evidence::git(&self.shown(&command.argv), &folder) };
             if self.claims.len() < MAX_CLAIMS && !self.claims.contains(&claim) {
                 self.claims.push(claim);
             }
         }
+    }
+    /// Before they are cut: a part of a secret is one, too.
+    fn shown(&self, argv: &[String]) -> Vec<String> {
+        argv.iter().map(|word| self.secrets.left_out_of(word).into_owned()).collect()
     }
 }

@@ -73,7 +73,7 @@ mod tests {
         fs::set_permissions(path("bd"), fs::Permissions::from_mode(0o755)).unwrap();
         // Time enough to answer its version on any machine; the question would take all of it.
         let (command, limit) = (path("bd").display().to_string(), Duration::from_secs(10));
-        let program = Program { command, beads_dir: path(".beads"), limit };
+        let program = Program { command, beads_dir: path(".beads"), limit, has_hooks: true };
         let bd = BdTracker::open(program, &path("shared"), Arc::new(SystemClock::start())).unwrap();
         let (events, told) = unbounded();
         let watch = start(Arc::new(bd), events).unwrap();

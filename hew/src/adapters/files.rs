@@ -2,11 +2,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use hew_core::record::StoreError;
+use nix::fcntl::OFlag;
 
 use super::fail_point;
 
@@ -26,6 +27,19 @@ pub fn create_private_dir(path: &Path) -> io::Result<()> {
 /// Opens a file to append to it, readable and writable by this user only if it is made here.
 pub fn open_append(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+}
+
+/// Opens a plain file that somebody else may have put there: a pipe must not make the reader wait, a device has no end.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is not a plain file")) }
+}
+
+/// The content of such a file, its first `max` bytes at most.
+pub fn read_plain(path: &Path, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_plain(path)?.take(max).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Replaces a file whole: temporary sibling, sync, rename, sync of the folder. A crash leaves the old or the new content,

@@ -1,12 +1,11 @@
 //! Reads the files of a worktree's root that a gate can be found in.
 
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use hew_core::land::gate_detect::{GateFiles, MAKEFILES, NamedText, is_justfile_name};
-use nix::fcntl::OFlag;
+
+use super::files::read_plain;
 
 /// Most bytes of a file that are looked at.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -34,17 +33,9 @@ fn justfile_name(worktree: &Path) -> Option<String> {
     names.pop()
 }
 
-/// Plain files only: opening a pipe must not wait for a writer.
 fn text_of(path: &Path) -> Option<String> {
-    let file = fs::OpenOptions::new().read(true).custom_flags(OFlag::O_NONBLOCK.bits()).open(path).ok()?;
-    file.metadata().ok()?.is_file().then_some(())?;
-    let mut bytes = Vec::new();
-    read_some(file, &mut bytes).ok()?;
+    let bytes = read_plain(path, MAX_FILE).ok()?;
     Some(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-fn read_some(file: fs::File, bytes: &mut Vec<u8>) -> io::Result<usize> {
-    file.take(MAX_FILE).read_to_end(bytes)
 }
 
 #[cfg(test)]

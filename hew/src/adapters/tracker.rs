@@ -142,7 +142,9 @@ fn open_bd(project: &Project, settings: &Settings, beads_dir: &Path, why: String
     if let Some(missing) = missing_program(&command) {
         return Err(refused(Failure::usage(missing)));
     }
-    let program = bd::Program { command, beads_dir: beads_dir.to_owned(), limit: bd::LIMIT };
+    // An agent that is locked in can write hooks; what it wrote is not run outside.
+    let has_hooks = !settings.is_sandboxed();
+    let program = bd::Program { command, beads_dir: beads_dir.to_owned(), limit: bd::LIMIT, has_hooks };
     let bd = BdTracker::open(program, &project.shared_dir, Arc::new(SystemClock::start()))
         .map_err(|error| refused(Failure::usage(error.to_string())))?;
     let bd = Arc::new(bd);

@@ -43,7 +43,7 @@ impl<'a> Deeds<'a> {
         };
         let mut claims = claims_of_tools(&std::mem::take(&mut self.calls), &place);
         let events = git_events_file(&folder(rig, iteration), &rig.settings);
-        claims.extend(git_events::take_claims(&events, place));
+        claims.extend(git_events::take_claims(&events, place, &rig.secrets));
         self.watch.end(iteration, claims)
     }
 }

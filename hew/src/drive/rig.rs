@@ -12,6 +12,7 @@ use hew_core::land::gate_detect::GateCommand;
 use hew_core::plan::Host;
 use hew_core::prompt::PromptPrefix;
 use hew_core::settings::Settings;
+use hew_core::settings::secret::SecretValues;
 use hew_core::tracker::TaskEditor;
 use hew_core::worktree::GitClient;
 
@@ -97,6 +98,8 @@ pub struct Rig {
     pub place: RunPlace,
     /// The working tree that hew was started in.
     pub project: PathBuf,
+    /// Values that may not be told of.
+    pub secrets: SecretValues,
     /// The settings, frozen.
     pub settings: Arc<Settings>,
     /// The machine.
@@ -135,7 +138,8 @@ impl Rig {
             remotes: git.remotes().unwrap_or_default(),
             git: Arc::new(git),
             spawner: Arc::new(ProcessSpawner::new(program.clone(), secrets.clone())),
-            gates: Arc::new(ProcessGate::new(program, secrets)),
+            gates: Arc::new(ProcessGate::new(program, secrets.clone())),
+            secrets,
             tracker,
             beads_dir: None,
             clock: Arc::new(SystemClock::start()),

@@ -10,7 +10,11 @@ use hew_core::plan::command_sandbox;
 use hew_core::plan::env::plan_set_up_env;
 
 use super::Rig;
+use crate::adapters::files::read_plain;
 use crate::adapters::git::clone;
+
+/// Most bytes of an input that are looked at.
+const MAX_INPUT: u64 = 16 * 1024 * 1024;
 
 /// Where it runs.
 pub(super) struct SetUpPlace<'a> {
@@ -77,5 +81,26 @@ fn own_folders(worktree: &Path) -> Vec<PathBuf> {
 }
 
 fn read_inputs(worktree: &Path, inputs: &[String]) -> BTreeMap<String, Option<Vec<u8>>> {
-    inputs.iter().map(|input| (input.clone(), std::fs::read(worktree.join(input)).ok())).collect()
+    let read = |input: &String| read_plain(&worktree.join(input), MAX_INPUT).ok();
+    inputs.iter().map(|input| (input.clone(), read(input))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// The files lie in an agent's tree: it may have put anything in their place.
+    #[test]
+    fn what_is_no_plain_file_is_as_good_as_absent() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("lock"), "1").unwrap();
+        nix::unistd::mkfifo(&dir.path().join("pipe"), nix::sys::stat::Mode::S_IRUSR).unwrap();
+        std::os::unix::fs::symlink("/dev/zero", dir.path().join("endless")).unwrap();
+        let read = read_inputs(dir.path(), &["lock", "pipe", "endless", "none"].map(str::to_owned));
+        let there: Vec<_> =
+            read.iter().filter_map(|(name, content)| Some((name, content.as_ref()?))).collect();
+        assert_eq!(there, [(&"lock".to_owned(), &b"1".to_vec())]);
+    }
 }

@@ -70,6 +70,7 @@ impl<'a> Watcher<'a> {
         let mut escapes = self.attribution.end(iteration, claims);
         for escape in &mut escapes {
             self.mend(escape);
+            escape.change.leave_out(&self.rig.secrets);
         }
         let has_escaped = !escapes.is_empty();
         if has_escaped {
@@ -188,7 +189,9 @@ impl<'a> Watcher<'a> {
         if self.attribution.is_idle() {
             self.settings.clear();
         }
-        let Verdicts { of_run, foreign } = self.attribution.settle(all);
+        let Verdicts { mut of_run, mut foreign } = self.attribution.settle(all);
+        let told = of_run.iter_mut().map(|escape| &mut escape.change).chain(&mut foreign);
+        told.for_each(|change| change.leave_out(&self.rig.secrets));
         if !of_run.is_empty() {
             super::send(self.events, Event::Escaped { about: None, escapes: of_run });
         }

@@ -41,6 +41,9 @@ const SETTLED: [(&str, &str); 9] = [
     ("DO_NOT_TRACK", "1"),
 ];
 
+/// Set where bd is to run no hook of its own.
+const NO_HOOKS: (&str, &str) = ("BD_NO_HOOKS", "1");
+
 /// Which program, on which store.
 #[derive(Debug, Clone)]
 pub struct Program {
@@ -50,6 +53,8 @@ pub struct Program {
     pub beads_dir: PathBuf,
     /// Longest a call may take.
     pub limit: Duration,
+    /// Calls run the hooks in `.beads/hooks`, with hew's own rights.
+    pub has_hooks: bool,
 }
 
 /// The environment in which an agent finds the store and acts as itself.
@@ -148,6 +153,7 @@ impl Call<'_> {
             .env("BEADS_DIR", &self.program.beads_dir)
             .env("BD_JSON_ENVELOPE", "1")
             .envs(SETTLED)
+            .envs(Some(NO_HOOKS).filter(|_| !self.program.has_hooks))
             .stdin(self.stdin()?)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

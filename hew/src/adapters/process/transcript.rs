@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use hew_core::agent::text::lossy;
 use hew_core::plan::SpawnPlan;
+use hew_core::settings::secret::shown_args;
 use serde_json::{Value, json};
 
 use super::Ended;
@@ -244,7 +245,7 @@ fn write_record(record: &mut Vec<u8>, printed: &[u8], end: TextEnd) {
 pub(super) fn first_record(plan: &SpawnPlan) -> Vec<u8> {
     line_of(&json!({
         "type": "system", "subtype": "init", "runtime": plan.runtime.as_str(),
-        "argv": plan.argv, "cwd": plan.cwd.to_string_lossy(),
+        "argv": shown_args(&plan.argv), "cwd": plan.cwd.to_string_lossy(),
     }))
 }
 
