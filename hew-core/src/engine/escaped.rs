@@ -27,22 +27,34 @@ pub(super) fn escaped(
     {
         fail(ending, &escapes);
     }
-    for escape in escapes.iter().filter(|escape| !escape.put_back) {
-        tell_person(state, about, escape);
-    }
+    tell_person(state, escapes.iter().map(|escape| (about, escape)));
     let more = escapes.len().saturating_sub(MAX_NAMED);
     let escapes = escapes.into_iter().take(MAX_NAMED).collect();
     record(out, JournalEvent::Escaped { about, escapes, more });
 }
 
-/// A person has to look at what an agent changed and hew left as it is.
-pub(super) fn tell_person(state: &mut State, about: Option<IterationId>, escape: &Escape) {
-    state.findings.needs_person = true;
-    let remedy = escape.change.look();
-    if !state.findings.remedies.contains(&remedy) {
-        state.findings.remedies.push(remedy);
+/// A person has to look at what agents changed and hew left as it is: at each of the first, and at the rest together.
+pub(super) fn tell_person<'a>(
+    state: &mut State,
+    escapes: impl Iterator<Item = (Option<IterationId>, &'a Escape)>,
+) {
+    let left: Vec<_> = escapes.filter(|(_, escape)| !escape.put_back).collect();
+    for (about, escape) in &left {
+        hold_target(state, *about, escape);
     }
-    hold_target(state, about, escape);
+    for remedy in remedies(left.iter().map(|(_, escape)| escape.change.look())) {
+        if !state.findings.remedies.contains(&remedy) {
+            state.findings.remedies.push(remedy);
+        }
+    }
+    state.findings.needs_person |= !left.is_empty();
+}
+
+/// The first commands to look, and one for the rest.
+fn remedies(looks: impl ExactSizeIterator<Item = String>) -> Vec<String> {
+    let more = looks.len().saturating_sub(MAX_NAMED);
+    let rest = (more > 0).then(|| format!("git status   # {more} more that agents changed"));
+    looks.take(MAX_NAMED).chain(rest).collect()
 }
 
 /// Whatever the agent said of its work, it is not landed. One that was being stopped is stopped.
@@ -79,4 +91,22 @@ pub(super) fn foreign(mut changes: Vec<Change>, out: &mut Vec<Effect>) {
     let more = changes.len().saturating_sub(MAX_NAMED);
     changes.truncate(MAX_NAMED);
     record(out, JournalEvent::ForeignChange { changes, more });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_is_told_of_the_first_changes_and_how_many_more_there_are() {
+        let of = |count: usize| {
+            let looks: Vec<String> = (0..count).map(|number| format!("git status -- {number}")).collect();
+            remedies(looks.into_iter())
+        };
+        assert_eq!(of(0), [""; 0]);
+        assert_eq!(of(MAX_NAMED).len(), MAX_NAMED);
+        let many = of(100_000);
+        assert_eq!((many.len(), many[0].as_str()), (MAX_NAMED + 1, "git status -- 0"));
+        assert_eq!(many[MAX_NAMED], "git status   # 99950 more that agents changed");
+    }
 }

@@ -61,9 +61,8 @@ impl State {
             state.findings.needs_person = true;
             state.findings.remedies.push(format!("hew task close {other} --reason landed"));
         }
-        for (about, escape) in &before.escapes {
-            escaped::tell_person(&mut state, *about, escape);
-        }
+        let escapes = before.escapes.iter().map(|(about, escape)| (*about, escape));
+        escaped::tell_person(&mut state, escapes);
         for task in &before.unclosed {
             let found = unclosed.iter().find(|found| found.task == task.task);
             let close = CloseRequest {

@@ -33,6 +33,10 @@ const CHANGING: [&str; 17] = [
 /// Flags with which a command only looks.
 const LOOKING: [&str; 6] = ["--dry-run", "-n", "--check", "--stat", "--numstat", "--summary"];
 
+/// Flags of `update-index` with which it only looks again whether files are as it knows them.
+const REFRESHING: [&str; 6] =
+    ["-q", "--refresh", "--really-refresh", "--unmerged", "--ignore-missing", "--ignore-submodules"];
+
 /// The branch that the agent put its own worktree on, if it did.
 #[derive(Debug, Default)]
 pub(super) struct Standing {
@@ -123,6 +127,15 @@ fn has_flag(args: &[&str], letters: &str, words: &[&str]) -> bool {
     })
 }
 
+/// `-n` alone or among other letters; what follows an `e` is a pattern.
+fn has_dry_run(args: &[&str]) -> bool {
+    let is_cluster = |arg: &str| {
+        let letters = arg.strip_prefix('-').filter(|letters| !letters.starts_with('-'));
+        letters.is_some_and(|letters| letters.chars().take_while(|letter| *letter != 'e').any(|c| c == 'n'))
+    };
+    args.iter().take_while(|arg| **arg != "--").any(|arg| *arg == "--dry-run" || is_cluster(arg))
+}
+
 /// The command changes the working tree that it runs in.
 fn changes_tree(name: &str, args: &[&str]) -> bool {
     if !MOVING.contains(&name) && !CHANGING.contains(&name) {
@@ -139,6 +152,8 @@ fn changes_tree(name: &str, args: &[&str]) -> bool {
         "update-ref" => !args.contains(&"HEAD"),
         // `merge -n` leaves out the statistics, `cherry-pick -n` the commit.
         "merge" | "cherry-pick" | "revert" | "commit" | "pull" | "rebase" => args.contains(&"--dry-run"),
+        "update-index" => args.iter().all(|arg| REFRESHING.contains(arg)),
+        "add" | "clean" | "mv" | "read-tree" | "rm" => has_dry_run(args),
         _ => args.iter().any(|arg| LOOKING.contains(arg)),
     };
     !only_looks
@@ -293,7 +308,10 @@ mod tests {
 
     #[test]
     fn commands_that_write_elsewhere_are_seen() {
-        let cases: [(&str, &str, &[&str]); 16] = [
+        let cases: [(&str, &str, &[&str]); 19] = [
+            ("/p", "git -C /p clean -fd", &["checkout"]),
+            ("/p", "git -C /p clean -fde *.n", &["checkout"]),
+            ("/p", "git -C /p update-index --refresh --chmod=+x a", &["checkout"]),
             ("/p", "git -C /p commit -qam x", &["checkout"]),
             ("/p", "git -C /p checkout -q .", &["checkout"]),
             ("/p", "git -C /p stash", &["checkout"]),
@@ -334,6 +352,10 @@ mod tests {
             ("/p", "git -C /p log main"),
             ("/p", "git -C /p stash list"),
             ("/p", "git -C /p clean -n"),
+            ("/p", "git -C /p clean -nd"),
+            ("/p", "git -C /p clean -xdn"),
+            ("/p", "git -C /p add -nv ."),
+            ("/p", "git -C /p update-index -q --refresh"),
             ("/w/0", "git commit -qam x"),
             ("/w/0", "git reset --hard HEAD~1"),
             ("/w/0", "git merge main"),

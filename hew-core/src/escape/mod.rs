@@ -12,6 +12,7 @@
 //! | `trace` | git's own events, told of by agents' git |
 //! | `git_reach` | what a git command reaches for |
 //! | `tool_reach` | what a tool call reaches for |
+//! | `tar` | what a call of `tar` writes |
 //! | `script` | a shell's command line in its parts |
 //! | `keys` | settings of git's that run code |
 //! | `attribution` | whose change it is, among iterations that ran side by side |
@@ -27,6 +28,7 @@ mod git_reach;
 pub mod keys;
 mod script;
 pub mod surroundings;
+mod tar;
 mod tool_reach;
 pub mod trace;
 

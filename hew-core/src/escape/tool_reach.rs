@@ -5,76 +5,27 @@ use std::path::{Path, PathBuf};
 use super::claim::{Claim, Place};
 use super::evidence::Evidence;
 use super::script::{self, Part};
+use super::tar;
 use crate::agent::ToolReach;
 
 /// Words in the names of tools that only look.
 const LOOKING: [&str; 12] =
     ["read", "grep", "glob", "list", "ls", "search", "view", "fetch", "web", "todo", "get", "find"];
 
-/// Programs that only look at what they are given.
-const READERS: [&str; 56] = [
-    "[",
-    "[[",
-    "ag",
-    "awk",
-    "basename",
-    "bat",
-    "cat",
-    "cd",
-    "cmp",
-    "column",
-    "comm",
-    "cut",
-    "date",
-    "df",
-    "diff",
-    "dirname",
-    "du",
-    "echo",
-    "egrep",
-    "export",
-    "false",
-    "fd",
-    "fgrep",
-    "file",
-    "git",
-    "grep",
-    "head",
-    "hew",
-    "hexdump",
-    "jq",
-    "less",
-    "ls",
-    "md5sum",
-    "more",
-    "nl",
-    "od",
-    "popd",
-    "printf",
-    "ps",
-    "pushd",
-    "pwd",
-    "readlink",
-    "realpath",
-    "rg",
-    "sha256sum",
-    "sleep",
-    "sort",
-    "source",
-    "stat",
-    "strings",
-    "tail",
-    "test",
-    "tree",
-    "true",
-    "type",
-    "wc",
-];
-
-/// Programs that change what they are given, and all that lies below it.
-const WRITERS: [&str; 16] = [
-    "chmod", "chown", "dd", "install", "ln", "mkdir", "mv", "patch", "rm", "rmdir", "rsync", "shred", "tar",
-    "tee", "touch", "truncate",
+/// Programs that change what they are given, and all that lies below it, with the flags whose value they only read.
+const WRITERS: [(&str, &[&str]); 12] = [
+    ("chmod", &[]),
+    ("chown", &[]),
+    ("dd", &[]),
+    ("mkdir", &["-m", "--mode"]),
+    ("mv", &["-S", "--suffix"]),
+    ("patch", &["-i", "--input"]),
+    ("rm", &[]),
+    ("rmdir", &[]),
+    ("shred", &["-n", "-s", "--random-source"]),
+    ("tee", &[]),
+    ("touch", &["-d", "-r", "-t", "--date", "--reference"]),
+    ("truncate", &["-r", "-s", "--reference", "--size"]),
 ];
 
 /// Programs whose last path is written and whose others are read.
@@ -160,23 +111,89 @@ fn of_part(part: &Part, place: &Place, folder: &mut PathBuf, found: &mut Vec<Tou
         *folder = folder.join(to);
         return;
     }
-    let in_place =
-        args.iter().any(|arg| arg.starts_with("-i") || arg.starts_with("--in-place") || arg == "-pi");
-    let edits = matches!(program, "sed" | "perl") && in_place;
-    let deletes = program == "find" && args.iter().any(|arg| arg == "-delete" || arg.starts_with("-exec"));
-    if (READERS.contains(&program) || matches!(program, "sed" | "find")) && !edits && !deletes {
+    if program == "find" {
+        of_find(args, place, folder, found, depth);
         return;
     }
-    let below = edits || deletes || WRITERS.contains(&program) || COPIERS.contains(&program);
-    // A program that nobody knows is given words, too.
-    let is_path = |arg: &&String| !arg.starts_with('-') && (below || arg.contains('/'));
-    let paths: Vec<&String> = args.iter().filter(is_path).collect();
-    let written =
-        if COPIERS.contains(&program) { paths.last().copied().into_iter().collect() } else { paths };
-    for path in written {
-        // `dd of=FILE`
-        let path = path.strip_prefix("of=").unwrap_or(path);
-        found.push(Touch { path: folder.join(path), below });
+    let written = written(program, args);
+    found.extend(written.into_iter().map(|(path, below)| Touch { path: folder.join(path), below }));
+}
+
+/// The paths that a program changes, each with whether all that lies below it is. A program that nobody knows may as
+/// well read what it is given.
+fn written<'a>(program: &str, args: &'a [String]) -> Vec<(&'a str, bool)> {
+    let all_below = |paths: Vec<&'a str>| paths.into_iter().map(|path| (path, true)).collect();
+    let is_in_place = |arg: &String| arg.starts_with("-i") || arg.starts_with("--in-place") || arg == "-pi";
+    if matches!(program, "sed" | "perl") {
+        let edits = args.iter().any(is_in_place);
+        return if edits { all_below(paths(args, &["-e", "-f", "--file"])) } else { Vec::new() };
+    }
+    if program == "tar" {
+        return tar::written(args);
+    }
+    if COPIERS.contains(&program) {
+        return all_below(copied_to(program, args));
+    }
+    let Some((_, read)) = WRITERS.iter().find(|(name, _)| *name == program) else { return Vec::new() };
+    // `dd if=FILE of=FILE`
+    let paths = paths(args, read).into_iter().filter(|path| program != "dd" || path.starts_with("of="));
+    all_below(paths.map(|path| path.strip_prefix("of=").unwrap_or(path)).collect())
+}
+
+/// Words that are no flags, nor values of these flags.
+fn paths<'a>(args: &'a [String], valued: &[&str]) -> Vec<&'a str> {
+    let mut is_value = false;
+    let words = args.iter().map(String::as_str).filter(|arg| {
+        let skip = std::mem::replace(&mut is_value, valued.contains(arg));
+        !skip && !arg.starts_with('-')
+    });
+    words.collect()
+}
+
+/// Where a copy comes to.
+fn copied_to<'a>(program: &str, args: &'a [String]) -> Vec<&'a str> {
+    let is_into = |arg: &String| matches!(arg.as_str(), "-t" | "--target-directory");
+    let into = args.iter().position(is_into).and_then(|at| args.get(at + 1)).map(String::as_str);
+    if let Some(folder) = into.or_else(|| args.iter().find_map(|arg| arg.strip_prefix("--target-directory=")))
+    {
+        return vec![folder];
+    }
+    let paths = paths(args, &["-e", "-g", "-m", "-o", "-S"]);
+    match (program, &paths[..]) {
+        ("install", _) if args.iter().any(|arg| arg == "-d") => paths,
+        // A link of the same name, here.
+        ("ln", [only]) => only.rsplit('/').next().into_iter().collect(),
+        _ => paths.last().copied().into_iter().collect(),
+    }
+}
+
+/// What `find` does to what it finds: below the folders that it begins in.
+fn of_find(args: &[String], place: &Place, folder: &Path, found: &mut Vec<Touch>, depth: u32) {
+    let is_first = |arg: &&String| !matches!(arg.as_str(), "-H" | "-L" | "-P");
+    let is_folder = |arg: &&String| !arg.starts_with(['-', '(', '!']);
+    let mut starts: Vec<&str> =
+        args.iter().filter(is_first).take_while(is_folder).map(String::as_str).collect();
+    if starts.is_empty() {
+        starts.push(".");
+    }
+    if args.iter().any(|arg| arg == "-delete") {
+        found.extend(starts.iter().map(|start| Touch { path: folder.join(start), below: true }));
+    }
+    if depth >= MAX_DEPTH {
+        return;
+    }
+    for (at, _) in args
+        .iter()
+        .enumerate()
+        .filter(|(_, arg)| matches!(arg.as_str(), "-exec" | "-execdir" | "-ok" | "-okdir"))
+    {
+        let command = args[at + 1..].iter().take_while(|arg| !matches!(arg.as_str(), ";" | "+"));
+        let command: Vec<&String> = command.collect();
+        for start in &starts {
+            let words = command.iter().map(|word| word.replace("{}", start)).collect();
+            let part = Part { words, outputs: Vec::new() };
+            of_part(&part, place, &mut folder.to_owned(), found, depth + 1);
+        }
     }
 }
 
@@ -231,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_writes_is_evidence_for_what_it_names() {
-        let cases: [(&str, &str, &[&str]); 16] = [
+        let cases: [(&str, &str, &[&str]); 26] = [
             ("Write", "/p/a b", &["a b"]),
             ("Edit", "/h/wt/r/0/a", &[]),
             ("file_change", "add /p/new, update src/a", &["new"]),
@@ -245,7 +262,17 @@ mod tests {
             ("command_execution", "/bin/bash -lc 'cd /p && touch made'", &["made/"]),
             ("command_execution", "bash -lc \"sh -c 'echo x > /p/deep'\"", &["deep"]),
             ("Bash", "echo x > ../../../../p/up", &["up"]),
-            ("Bash", "python3 /p/gen.py", &["gen.py"]),
+            ("Bash", "find /p/src -name x -exec rm {} +", &["src/"]),
+            ("Bash", "find /p/a /p/b -type f -delete", &["a/", "b/"]),
+            ("Bash", "find . -exec sh -c 'touch /p/t' \\; -print", &["t/"]),
+            ("Bash", "tar -xzf a.tgz -C /p/out", &["out/"]),
+            ("Bash", "cd /p && tar xf /x/a.tar", &["/"]),
+            ("Bash", "tar -czf /p/all.tgz src", &["all.tgz"]),
+            ("Bash", "cp -t /p/dir a b", &["dir/"]),
+            ("Bash", "cd /p && ln -s /x/linked", &["linked/"]),
+            ("Bash", "dd if=/p/in of=/p/out", &["out/"]),
+            ("Bash", "install -m 755 a /p/bin/a", &["bin/a/"]),
+            ("Bash", "python3 gen.py > /p/made", &["made"]),
             ("Bash", "echo '#!/bin/sh' > /p/.git/hooks/pre-commit", &["Hook(\"pre-commit\")"]),
             ("mcp__fs__write_file", "/p/m", &["m"]),
         ];
@@ -266,6 +293,22 @@ mod tests {
             ("Bash", "sed -n 1,5p /p/a"),
             ("Bash", "cat <<END\nrm -rf /p\nEND"),
             ("WebFetch", "https://x/p"),
+            ("Bash", "find /p -name '*.rs' -exec grep -l x {} +"),
+            ("Bash", "find /p -type f -exec cp {} . \\;"),
+            ("Bash", "find . -exec sed -n 1p /p/a \\; -o -exec wc -l {} ';'"),
+            ("Bash", "tar -czf all.tgz /p/src"),
+            ("Bash", "tar czf all.tgz -C /p src"),
+            ("Bash", "tar -tf /p/a.tar"),
+            ("Bash", "tar -xf /p/a.tar"),
+            ("Bash", "tar -xOf a.tar -C /p"),
+            ("Bash", "python3 /p/gen.py"),
+            ("Bash", "node /p/tool.js --config=/p/c.json --root /p"),
+            ("Bash", "cargo build --manifest-path /p/Cargo.toml"),
+            ("Bash", "touch -r /p/a b"),
+            ("Bash", "patch -i /p/x.diff a"),
+            ("Bash", "sed -i -f /p/script a"),
+            ("Bash", "ln -s /p/a"),
+            ("Bash", "dd if=/p/in of=out"),
         ] {
             assert_eq!(reached(tool, detail), [""; 0], "{tool} {detail}");
         }
