@@ -135,7 +135,7 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
         settle::fail(state, FailedEnd { given_up: Some(GivenUp { bug }), ..end }, out);
     }
     if let (Some(place), false) = (place, is_cancelled) {
-        out.push(Effect::Lane(LaneJob::KeepBranch { place, work }));
+        out.push(Effect::Lane(LaneJob::KeepBranch { place, work, again: false }));
     }
 }
 
