@@ -395,3 +395,30 @@ fn workers_with_clones_merge_at_the_end_too() {
     );
     stage.assert_nothing_runs();
 }
+
+#[test]
+fn what_a_person_did_in_a_kept_branchs_worktree_is_there_after_a_resume() {
+    let stage = LoopStage::new();
+    let [a, ..] = three_branches(&stage);
+    let (mark, go_on) = (stage.path("verifying"), stage.path("go-on"));
+    let verify = format!("touch {}; test -e {} || sleep 600", mark.display(), go_on.display());
+    let flags = ["--jobs", "3", "--gate", GATE, "--verify-tests", "--verify-command", &verify];
+    killed(&stage, &flags, |_| mark.exists());
+    let kept = stage.worktrees().into_iter().find(|path| path.ends_with(format!("{}/2", stage.run_id())));
+    let kept = kept.expect("the third worker's worktree is kept");
+    std::fs::write(kept.join("same.txt"), "both").unwrap();
+    stage.repo.git_in(&kept, &["commit", "-qam", "Resolved by hand"]);
+    let theirs = stage.repo.git_in(&kept, &["rev-parse", "HEAD"]);
+    std::fs::write(kept.join("d.txt"), "by hand").unwrap();
+    std::fs::write(kept.join("new.txt"), "by hand").unwrap();
+
+    std::fs::write(&go_on, "").unwrap();
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 3, "{}", resumed.stderr);
+    assert_eq!(stage.status(&a), "closed");
+    let branch = format!("loop/{}/w2", stage.run_id());
+    assert_eq!(stage.rev(&branch), Some(theirs), "their commit is on the branch");
+    for file in ["d.txt", "new.txt"] {
+        assert_eq!(std::fs::read_to_string(kept.join(file)).unwrap(), "by hand", "{file}");
+    }
+}

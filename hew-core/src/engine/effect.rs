@@ -157,6 +157,8 @@ pub enum LaneJob {
         place: WorkPlace,
         /// The last green commit on it.
         work: CommitId,
+        /// It may be there already, and a person may have worked on it since: what hew did not make is left as it is.
+        again: bool,
     },
     /// Worktrees of the run, removed where that is safe.
     CleanUp,

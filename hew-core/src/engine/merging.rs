@@ -130,12 +130,15 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
         let bug = if at + 1 == count { bug.take() } else { None };
         let why = format!("{reason}; all of {branch} waits for a person");
         let why = if is_cancelled { reason.clone() } else { why };
-        state.given_up.insert(part.task.id.clone(), branch.clone());
+        if !is_cancelled {
+            // After a signal the branch goes; the anchor keeps its work.
+            state.given_up.insert(part.task.id.clone(), branch.clone());
+        }
         let end = FailedEnd::from(Unlanded::because(part, outcome, &why));
         settle::fail(state, FailedEnd { given_up: Some(GivenUp { bug }), ..end }, out);
     }
     if let (Some(place), false) = (place, is_cancelled) {
-        out.push(Effect::Lane(LaneJob::KeepBranch { place, work }));
+        out.push(Effect::Lane(LaneJob::KeepBranch { place, work, again: false }));
     }
 }
 

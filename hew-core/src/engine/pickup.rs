@@ -92,7 +92,7 @@ pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) {
         out.push(Effect::Lane(LaneJob::KeepConflict { task, work }));
     }
     for (place, work) in std::mem::take(&mut state.inherited.given_up) {
-        out.push(Effect::Lane(LaneJob::KeepBranch { place, work }));
+        out.push(Effect::Lane(LaneJob::KeepBranch { place, work, again: true }));
     }
     if let Some((number, after)) = state.inherited.planner.take() {
         planner::was_cut_off(number, after, state, out);

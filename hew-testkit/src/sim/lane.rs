@@ -66,7 +66,7 @@ impl World {
                 let result = self.keep_conflict(&task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::KeepBranch { place, work } => {
+            LaneJob::KeepBranch { place, work, .. } => {
                 let result = self.keep_branch(&place, &work);
                 Event::BranchKept { branch: place.branch, result }
             }

@@ -226,6 +226,8 @@ fn a_stop_merges_what_waits_and_a_signal_does_not() {
     assert_eq!(run.branches(), Vec::<String>::new());
     assert_eq!((run.state_of("a"), run.exit()), ("open".to_owned(), Some(130)));
     assert!(run.remedies()[0].starts_with("git merge refs/hew/"), "{:?}", run.remedies());
+    let left = run.left_over();
+    assert!(left.iter().all(|why| !why.contains("did not land")), "its branch is not kept: {left:?}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
-use hew_core::engine::{BranchPart, Event, LaneJob, WorkPlace};
+use hew_core::engine::{BranchPart, Event, LaneJob};
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
@@ -17,11 +17,12 @@ use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
-use hew_core::worktree::{CleanDepth, WorktreeReset, WorktreeStart, names};
+use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
 use super::gating::{GateRun, run_gate, temp_folder};
+use super::kept_branch;
 use super::seat;
 use super::set_up::{SetUp, SetUpPlace};
 use super::verifying;
@@ -109,8 +110,8 @@ impl Lane {
                 let result = keep_conflict(rig, &task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::KeepBranch { place, work } => {
-                let result = keep_branch(rig, &place, &work);
+            LaneJob::KeepBranch { place, work, again } => {
+                let result = kept_branch::keep(rig, &place, &work, again);
                 Event::BranchKept { branch: place.branch, result }
             }
             LaneJob::CleanUp => {
@@ -420,19 +421,4 @@ fn keep_conflict(rig: &Rig, task: &TaskId, work: &CommitId) -> Result<String, St
     rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
     rig.keep_folder(path.clone());
     Ok(path.display().to_string())
-}
-
-/// A worker's worktree stays as it is at the last green commit of its branch. The work is safe without it.
-fn keep_branch(rig: &Rig, place: &WorkPlace, work: &CommitId) -> Result<String, String> {
-    let path = PathBuf::from(&place.worktree);
-    let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
-    let reset = rig.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
-    if let WorktreeReset::Broken(_) = reset.map_err(|error| error.to_string())? {
-        rig.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
-    }
-    // A clone has the branch for itself.
-    rig.git.create_branch(&place.branch, work).map_err(|error| error.to_string())?;
-    rig.keep_folder(path);
-    rig.kept_branches.lock().expect("no thread panics while it holds this").insert(place.branch.clone());
-    Ok(place.worktree.clone())
 }

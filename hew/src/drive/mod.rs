@@ -10,6 +10,7 @@
 //! | `worker` | one thread a worker: prepare, plan, run, collect |
 //! | `seat` | a worker's worktree, ports and temporary folder |
 //! | `set_up` | `loop.worktree.setup` in one worktree |
+//! | `kept_branch` | a branch that did not land, and its worktree |
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `next_batch` | what an agent or the planner says is next |
 //! | `planner` | one thread: the planner's prompt and its call |
@@ -24,6 +25,7 @@
 mod cleanup;
 mod deeds;
 mod gating;
+mod kept_branch;
 mod lane;
 mod next_batch;
 mod planner;
