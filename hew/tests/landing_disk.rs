@@ -39,7 +39,8 @@ fn until_done(stage: &LoopStage, scene: &Scene) -> String {
     assert_ne!(first.code, 101, "{told}");
     stage.repo.fsck_clean();
     let is_done = |stage: &LoopStage| stage.tasks().values().all(|task| task["status"] == "closed");
-    assert_eq!(is_done(stage), first.code == 0, "{told}");
+    // Where only the delivery found no room, all is done and the code is not 0.
+    assert!(first.code != 0 || is_done(stage), "{told}");
     // It stays in place so that nobody fills the disk again.
     let ballast = stage.path("marks/ballast");
     if ballast.exists() {

@@ -242,7 +242,10 @@ fn given_up_at(stage: &LoopStage, flags: &[&str], place: &str) -> Ran {
     assert_eq!(died.code, 137, "{place}: {}", died.stderr);
     wait_until("the end of the dead run's processes", || stage.processes().is_empty());
     if place.starts_with("journal/candidate") {
-        let candidate = stage.journal_of("candidate")[0]["candidate"].as_str().unwrap().to_owned();
+        let candidate = stage.journal_of("candidate")[0]["candidate"]
+            .as_str()
+            .expect("a candidate has its commit")
+            .to_owned();
         stage.repo.git(&["update-ref", &format!("refs/heads/loop/{}/main", stage.run_id()), &candidate]);
     }
     let again = stage.run(&["--gate", "true", "--ignore-undelivered", "--force-new"]);
