@@ -64,6 +64,28 @@ fn any_beginning_of_a_journal_can_be_gone_on_with() {
 }
 
 #[test]
+fn a_landing_is_known_after_its_end_while_the_same_workers_work_waits_to_be_closed() {
+    let mut run = JournalBuilder::launch(1, 7);
+    let (change, none) = (journal::iteration(0, 1), journal::iteration(0, 2));
+    for (id, task) in [(change, "a"), (none, "n")] {
+        run.start(id, task, task, 1).spawn(id).collect(id);
+        run.push(JournalEvent::Stacked {
+            iteration: id,
+            task: task.into(),
+            branch: None,
+            from: journal::launch_commit(),
+            sha: journal::commit(1001),
+            is_change: id == change,
+            reason: String::new(),
+        });
+    }
+    run.gate(change, hew_core::exit::Exit::Code(0)).land(change, "a");
+    let before = fold(run.entries()).unwrap();
+    assert_eq!(before.open.keys().copied().collect::<Vec<_>>(), [none]);
+    assert!(before.branch_landings.contains(&(none.worker, before.tip.clone())), "{before:?}");
+}
+
+#[test]
 fn a_run_that_was_gone_on_with_can_be_gone_on_with_again() {
     let mut entries = journal::in_the_middle().entries().to_vec();
     let before = fold(&entries).unwrap();

@@ -34,7 +34,7 @@ pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) -> bool {
 /// A worker's work as one landing: the last change, with the rest.
 fn as_branch(mut stack: Vec<Landing>) -> Landing {
     let at = stack.iter().rposition(|part| part.is_change);
-    let at = at.expect("work that changes nothing waits only on top of a change");
+    let at = at.expect("work that changes nothing waits only on top of a change, after a resume too");
     let definition_changed = union(stack.iter().map(|part| part.definition_changed.as_slice()));
     let attributes_changed = stack.iter().any(|part| part.attributes_changed);
     let last = stack.remove(at);

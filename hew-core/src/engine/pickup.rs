@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use super::collected::{self, Next};
 use super::effect::{Effect, LaneJob, WorkPlace};
 use super::iteration::{begin_collecting, failed_end};
+use super::lane::Unlanded;
 use super::planner;
 use super::progress::{Iteration, Landing, PendingEnd, SettlingFrom, Slot};
 use super::settle::{self, FailedEnd};
@@ -88,6 +89,7 @@ pub(super) fn begin(state: &mut State, out: &mut Vec<Effect>) {
     for pickup in pickups {
         take_up(state, pickup, &siblings, out);
     }
+    release_without_change(state, out);
     for KeptConflict { task, work } in std::mem::take(&mut state.inherited.lost_conflicts) {
         out.push(Effect::Lane(LaneJob::KeepConflict { task, work }));
     }
@@ -137,6 +139,21 @@ fn take_up(state: &mut State, pickup: Pickup, siblings: &[(IterationId, CommitId
                 spares_attempt: ending.spares_attempt,
                 ..failed_end(*iteration, outcome, ending.reason, None)
             };
+            settle::fail(state, end, out);
+        }
+    }
+}
+
+/// Work that changes nothing and below which no change waits any more: what it saw did not land.
+fn release_without_change(state: &mut State, out: &mut Vec<Effect>) {
+    for worker in 0..state.stacks.len() {
+        let stack = &mut state.stacks[worker];
+        let above = stack.iter().position(|part| part.is_change).unwrap_or(stack.len());
+        let bottom: Vec<Landing> = stack.drain(..above).collect();
+        for part in bottom {
+            let why = "it changes nothing, and the work that it stood on did not land";
+            let end = FailedEnd::from(Unlanded::because(part, IterationOutcome::Cancelled, why));
+            let end = FailedEnd { given_up: Some(settle::GivenUp::default()), spares_attempt: true, ..end };
             settle::fail(state, end, out);
         }
     }

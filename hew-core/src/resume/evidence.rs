@@ -118,7 +118,8 @@ pub fn gather(
     Ok(evidence)
 }
 
-/// A worker's branch lands with one candidate, that of its last iteration: what else waited on it has landed with that.
+/// A worker's branch lands with one candidate, that of its last iteration: what else waited on it has landed with that,
+/// even where that iteration is over.
 fn find_branches(
     git: &dyn GitClient,
     tracker: &dyn BdClient,
@@ -129,8 +130,10 @@ fn find_branches(
         let is_known = evidence.iterations.get(&open.id).is_none_or(|found| found.landed.is_some());
         let Some(work) = open.collected.as_ref().filter(|_| !is_known) else { continue };
         let of_worker = evidence.iterations.iter().filter(|(id, _)| id.worker == open.id.worker);
-        let candidates: BTreeSet<CommitId> =
+        let mut candidates: BTreeSet<CommitId> =
             of_worker.filter_map(|(_, found)| found.landed.clone()).collect();
+        let earlier = before.branch_landings.iter().filter(|(worker, _)| *worker == open.id.worker);
+        candidates.extend(earlier.map(|(_, landed)| landed.clone()));
         for landed in candidates {
             if git.contains_all(&landed, std::slice::from_ref(&work.head))? {
                 let task = tracker.task(&open.task)?;

@@ -118,6 +118,8 @@ pub struct Unfinished {
     pub tip: CommitId,
     /// Landings.
     pub landed: u64,
+    /// Landings of workers' branches while more of the same worker's work waited: that may have landed with them.
+    pub branch_landings: BTreeSet<(WorkerId, CommitId)>,
     /// What was spent.
     pub spent: SpentBefore,
     /// What was said to be next.
@@ -167,6 +169,7 @@ impl Unfinished {
             given_up: BTreeMap::new(),
             tip: launch.clone(),
             landed: 0,
+            branch_landings: BTreeSet::new(),
             spent: SpentBefore::default(),
             batches: BatchesBefore::default(),
             seats: BTreeMap::new(),
@@ -281,6 +284,10 @@ impl Unfinished {
             }
             JournalEvent::Prepared { worktree, .. } => self.seat(id.worker, worktree),
             JournalEvent::Landed { sha, with, .. } => {
+                let waits = |open: &OpenIteration| open.id.worker == id.worker && open.stacked.is_some();
+                if self.open.values().any(waits) {
+                    self.branch_landings.insert((id.worker, sha.clone()));
+                }
                 for other in with {
                     if let Some(open) = self.open.get_mut(other) {
                         open.landed = Some(sha.clone());
