@@ -37,7 +37,7 @@ pub mod trace;
 pub use attribution::{Attribution, Verdicts};
 pub use change::{Change, Subject};
 pub use claim::{Claim, Place, Reach};
-pub use evidence::{Escape, Evidence, why_failed};
+pub use evidence::{Escape, Evidence, shows_values, why_failed};
 pub use pace::Pace;
 pub use surroundings::{Checkout, FileMark, FileState, Surroundings};
 pub use tool_reach::claims_of_tools;

@@ -6,7 +6,9 @@ use crossbeam_channel::Sender;
 use hew_core::engine::Event;
 use hew_core::escape::change::changes;
 use hew_core::escape::keys::runs_code;
-use hew_core::escape::{Attribution, Change, Claim, Escape, Pace, Subject, Surroundings, Verdicts};
+use hew_core::escape::{
+    Attribution, Change, Claim, Escape, Pace, Subject, Surroundings, Verdicts, shows_values,
+};
 use hew_core::ids::{CommitId, IterationId};
 use hew_core::worktree::{AdvanceOutcome, names};
 
@@ -63,7 +65,7 @@ impl<'a> Watcher<'a> {
         }
         let mut escapes = self.attribution.end(iteration, claims);
         for escape in &mut escapes {
-            self.mend(escape);
+            self.mend(escape, claims);
         }
         let has_escaped = !escapes.is_empty();
         if has_escaped {
@@ -159,10 +161,16 @@ impl<'a> Watcher<'a> {
     }
 
     /// What can be put back is, and what a branch was is kept, whatever becomes of it.
-    fn mend(&mut self, escape: &mut Escape) {
+    fn mend(&mut self, escape: &mut Escape, claims: &[Claim]) {
         match &escape.change.subject {
             Subject::Setting(key) if runs_code(key) => {
-                if let Some((before, after)) = self.settings.get(key).cloned() {
+                let about = claims.iter().filter(|claim| claim.covers(&escape.change, &[]));
+                let evidence = about.map(|claim| &claim.evidence);
+                // A value that the agent is not seen to have given is a person's.
+                let is_agents = |(before, after): &(KeyValues, KeyValues)| {
+                    shows_values(evidence, &before.all(), &after.all())
+                };
+                if let Some((before, after)) = self.settings.get(key).cloned().filter(is_agents) {
                     escape.put_back = self.surveyor.put_back(key, &before, &after);
                     self.settings.remove(key);
                     if let Some(last) = &mut self.last {
