@@ -8,6 +8,12 @@ use super::change::Change;
 /// Most characters of a command in the record.
 const MAX_WORDS: usize = 300;
 
+/// What stands for the rest of a command.
+const CUT: char = '…';
+
+/// Fewest bytes by which a value that was cut is known.
+const MIN_SHOWN: usize = 16;
+
 /// Most changes that a reason names.
 const MAX_IN_REASON: usize = 3;
 
@@ -58,6 +64,33 @@ impl Evidence {
         Self::ToolCall { tool: cut(tool), detail: cut(detail) }
     }
 
+    /// It shows that somebody gave a setting this value.
+    pub fn gives(&self, value: &str) -> bool {
+        let Some(text) = self.text() else { return false };
+        let value = value.split_whitespace().collect::<Vec<_>>().join(" ");
+        let ends = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=' | ';');
+        let is_whole = text.match_indices(&value).any(|(at, found)| {
+            text[..at].chars().next_back().is_none_or(ends)
+                && text[at + found.len()..].chars().next().is_none_or(ends)
+        });
+        is_whole || is_cut_within(text, &value)
+    }
+
+    /// It shows that somebody took a setting away.
+    pub fn takes_away(&self) -> bool {
+        const WORDS: [&str; 6] =
+            ["unset", "--unset", "--unset-all", "remove-section", "--remove-section", "--rename-section"];
+        self.text().is_some_and(|text| text.split_whitespace().any(|word| WORDS.contains(&word)))
+    }
+
+    fn text(&self) -> Option<&str> {
+        match self {
+            Self::Git { command, .. } => Some(command),
+            Self::ToolCall { detail, .. } => Some(detail),
+            Self::OnlyAgents => None,
+        }
+    }
+
     /// For people.
     pub fn words(&self) -> String {
         match self {
@@ -77,6 +110,34 @@ impl Escape {
     }
 }
 
+/// The values of a setting that were given since are all shown by evidence; where none was, that one was taken away.
+pub fn shows_values<'a>(
+    evidence: impl Iterator<Item = &'a Evidence> + Clone,
+    before: &[String],
+    present: &[String],
+) -> bool {
+    let mut known = before.to_vec();
+    let is_new = |value: &&String| match known.iter().position(|known| known == *value) {
+        Some(at) => {
+            known.remove(at);
+            false
+        }
+        None => true,
+    };
+    let new: Vec<&String> = present.iter().filter(is_new).collect();
+    if new.is_empty() {
+        return evidence.clone().any(Evidence::takes_away);
+    }
+    new.iter().all(|value| evidence.clone().any(|seen| seen.gives(value)))
+}
+
+/// The words were cut where they tell of this value.
+fn is_cut_within(text: &str, value: &str) -> bool {
+    let Some(text) = text.strip_suffix(CUT) else { return false };
+    let starts = text.char_indices().map(|(at, _)| at);
+    starts.filter(|at| text.len() - at >= MIN_SHOWN).any(|at| value.starts_with(&text[at..]))
+}
+
 /// Why the work of whoever did this is not landed, for people.
 pub fn why_failed(escapes: &[Escape]) -> String {
     let named: Vec<String> = escapes.iter().take(MAX_IN_REASON).map(Escape::words).collect();
@@ -88,7 +149,52 @@ pub fn why_failed(escapes: &[Escape]) -> String {
 fn cut(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(MAX_WORDS) {
-        Some((end, _)) => format!("{}…", &line[..end]),
+        Some((end, _)) => format!("{}{CUT}", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn git(line: &str) -> Evidence {
+        let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        Evidence::git(&argv, "/w/0")
+    }
+
+    fn shows(evidence: &[Evidence], before: &[&str], present: &[&str]) -> bool {
+        let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
+        shows_values(evidence.iter(), &owned(before), &owned(present))
+    }
+
+    #[test]
+    fn a_value_that_somebody_else_gave_is_not_shown() {
+        let set = [git("git config core.hooksPath /tmp/evil")];
+        assert!(shows(&set, &[], &["/tmp/evil"]));
+        assert!(shows(&set, &["hooks"], &["/tmp/evil"]));
+        assert!(!shows(&set, &[], &[".husky"]));
+        assert!(!shows(&set, &[], &["evil"]));
+        assert!(!shows(&set, &["hooks"], &[]), "it gave a value and took none away");
+        assert!(!shows(&set, &[], &["/tmp/evil", ".husky"]));
+        let written = [Evidence::tool("Bash", "echo 'hooksPath=/tmp/evil' >> /p/.git/config")];
+        assert!(shows(&written, &[], &["/tmp/evil"]));
+        assert!(!shows(&[Evidence::OnlyAgents], &[], &["x"]));
+    }
+
+    #[test]
+    fn a_setting_that_was_taken_away_is_shown_by_that_alone() {
+        let unset = [git("git config --unset-all core.hooksPath")];
+        assert!(shows(&unset, &["hooks"], &[]));
+        assert!(shows(&unset, &["a", "a"], &["a"]));
+        assert!(!shows(&unset, &["hooks"], &["mine"]));
+    }
+
+    #[test]
+    fn a_value_that_is_too_long_to_be_told_whole_is_known_by_what_is() {
+        let long = "x".repeat(2 * MAX_WORDS);
+        let set = [git(&format!("git config alias.st {long}"))];
+        assert!(shows(&set, &[], &[&long]));
+        assert!(!shows(&set, &[], &["mine"]));
     }
 }

@@ -15,6 +15,7 @@
 //! | `tar` | what a call of `tar` writes |
 //! | `script` | a shell's command line in its parts |
 //! | `keys` | settings of git's that run code |
+//! | `pace` | when a look is due |
 //! | `attribution` | whose change it is, among iterations that ran side by side |
 //!
 //! Invariants: remote refs, tags, new branches, the stash and packing are never looked at, so they are never an escape;
@@ -26,6 +27,7 @@ pub mod claim;
 pub mod evidence;
 mod git_reach;
 pub mod keys;
+pub mod pace;
 mod script;
 pub mod surroundings;
 mod tar;
@@ -35,6 +37,7 @@ pub mod trace;
 pub use attribution::{Attribution, Verdicts};
 pub use change::{Change, Subject};
 pub use claim::{Claim, Place, Reach};
-pub use evidence::{Escape, Evidence, why_failed};
+pub use evidence::{Escape, Evidence, shows_values, why_failed};
+pub use pace::Pace;
 pub use surroundings::{Checkout, FileMark, FileState, Surroundings};
 pub use tool_reach::claims_of_tools;

@@ -84,7 +84,8 @@ impl TraceReader {
             "def_repo" => command.folder = command.folder.take().or(line.worktree),
             "cmd_name" => command.name = line.name,
             "exit" => {
-                command.is_fatal = line.code >= FATAL;
+                // `config` exits with 1 to 7 where it wrote nothing; others may have done a part.
+                command.is_fatal = line.code >= FATAL || command.name == "config" && line.code != 0;
                 if let Some(command) = self.open.remove(&line.sid) {
                     self.judge(&command);
                 }
@@ -117,5 +118,44 @@ impl TraceReader {
     /// Before they are cut: a part of a secret is one, too.
     fn shown(&self, argv: &[String]) -> Vec<String> {
         argv.iter().map(|word| self.secrets.left_out_of(word).into_owned()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::escape::Reach;
+
+    fn claims(name: &str, args: &str, code: i32) -> Vec<Reach> {
+        let place = Place {
+            worktree: "/w/0".into(),
+            checkout: "/p".into(),
+            common_dir: "/p/.git".into(),
+            is_cloned: false,
+        };
+        let argv: Vec<&str> = ["git", name].into_iter().chain(args.split(' ')).collect();
+        let mut reader = TraceReader::new(place);
+        for line in [
+            serde_json::json!({"event": "start", "sid": "s", "argv": argv}),
+            serde_json::json!({"event": "def_repo", "sid": "s", "worktree": "/w/0"}),
+            serde_json::json!({"event": "cmd_name", "sid": "s", "name": name}),
+            serde_json::json!({"event": "exit", "sid": "s", "code": code}),
+        ] {
+            // Git writes the event's kind first.
+            let rest = line.as_object().unwrap().iter().filter(|(key, _)| *key != "event");
+            let rest: Vec<String> = rest.map(|(key, value)| format!("\"{key}\":{value}")).collect();
+            reader.take_line(format!("{{\"event\":{},{}}}", line["event"], rest.join(",")).as_bytes());
+        }
+        reader.finish().into_iter().map(|claim| claim.reach).collect()
+    }
+
+    #[test]
+    fn what_git_could_not_do_is_no_evidence() {
+        let unset = "--unset core.hooksPath";
+        assert_eq!(claims("config", unset, 0).last(), Some(&Reach::Setting("core.hookspath".to_owned())));
+        assert_eq!(claims("config", unset, 5), [], "there was nothing to unset");
+        let moves = "refs/heads/main HEAD";
+        assert_eq!(claims("update-ref", moves, 1), [Reach::Branch("main".to_owned())]);
+        assert_eq!(claims("update-ref", moves, 128), []);
     }
 }

@@ -116,6 +116,13 @@ impl Surveyor {
     }
 }
 
+impl KeyValues {
+    /// The values in all files.
+    pub fn all(&self) -> Vec<String> {
+        self.0.concat()
+    }
+}
+
 impl KnownSettings {
     /// A key's values.
     pub fn values_of(&self, key: &str) -> KeyValues {

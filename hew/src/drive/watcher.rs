@@ -1,24 +1,20 @@
 //! What the watch knows from look to look.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::Duration;
 
 use crossbeam_channel::Sender;
 use hew_core::engine::Event;
 use hew_core::escape::change::changes;
 use hew_core::escape::keys::runs_code;
-use hew_core::escape::{Attribution, Change, Claim, Escape, Subject, Surroundings, Verdicts};
+use hew_core::escape::{
+    Attribution, Change, Claim, Escape, Pace, Subject, Surroundings, Verdicts, shows_values,
+};
 use hew_core::ids::{CommitId, IterationId};
 use hew_core::worktree::{AdvanceOutcome, names};
 
 use super::Rig;
 use super::watch::Tips;
 use crate::adapters::surroundings::{KeyValues, KnownSettings, Surveyor};
-
-/// No look for its own sake comes sooner than this after the last one.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(3);
-/// Nor sooner than this many times what the last one took.
-const PAUSE_PER_LOOK: u32 = 20;
 
 /// Looks, and asks whose doing each change is.
 pub(super) struct Watcher<'a> {
@@ -29,8 +25,7 @@ pub(super) struct Watcher<'a> {
     attribution: Attribution,
     /// The latest look; none before the first, and after hew has changed the checkout itself.
     last: Option<Surroundings>,
-    /// When the next look for its own sake is due, on the run's clock.
-    next: Duration,
+    pace: Pace,
     /// Settings that changed: their values before and after.
     settings: BTreeMap<String, (KeyValues, KeyValues)>,
     /// An agent ran since everything was told.
@@ -48,14 +43,15 @@ impl<'a> Watcher<'a> {
             surveyor,
             attribution,
             last: None,
-            next: Duration::ZERO,
+            pace: Pace::default(),
             settings: BTreeMap::new(),
             is_open: false,
         }
     }
 
+    /// What was there before it is none of its doing, as far as a look is due.
     pub(super) fn begin(&mut self, iteration: IterationId) {
-        if self.last.is_none() {
+        if self.is_due() {
             self.look();
         }
         self.attribution.begin(iteration);
@@ -64,12 +60,12 @@ impl<'a> Watcher<'a> {
 
     /// Answers whether the iteration changed what is not its own.
     pub(super) fn end(&mut self, iteration: IterationId, claims: &[Claim]) -> bool {
-        if !claims.is_empty() || self.rig.clock.now().elapsed >= self.next {
+        if !claims.is_empty() || self.is_due() {
             self.look();
         }
         let mut escapes = self.attribution.end(iteration, claims);
         for escape in &mut escapes {
-            self.mend(escape);
+            self.mend(escape, claims);
             escape.change.leave_out(&self.rig.secrets);
         }
         let has_escaped = !escapes.is_empty();
@@ -99,6 +95,11 @@ impl<'a> Watcher<'a> {
 
     pub(super) fn forget(&mut self) {
         self.last = None;
+        self.pace = Pace::default();
+    }
+
+    fn is_due(&self) -> bool {
+        self.pace.is_due(self.rig.clock.now().elapsed)
     }
 
     fn look(&mut self) {
@@ -121,8 +122,7 @@ impl<'a> Watcher<'a> {
             seen.hooks = seen.hooks.or(before.hooks);
         }
         self.last = Some(seen);
-        let now = self.rig.clock.now().elapsed;
-        self.next = now + SHORTEST_PAUSE.max(now.saturating_sub(began) * PAUSE_PER_LOOK);
+        self.pace.looked(began, self.rig.clock.now().elapsed);
     }
 
     /// Keeps what a setting was before anybody touched it, while iterations run that may have.
@@ -162,10 +162,16 @@ impl<'a> Watcher<'a> {
     }
 
     /// What can be put back is, and what a branch was is kept, whatever becomes of it.
-    fn mend(&mut self, escape: &mut Escape) {
+    fn mend(&mut self, escape: &mut Escape, claims: &[Claim]) {
         match &escape.change.subject {
             Subject::Setting(key) if runs_code(key) => {
-                if let Some((before, after)) = self.settings.get(key).cloned() {
+                let about = claims.iter().filter(|claim| claim.covers(&escape.change, &[]));
+                let evidence = about.map(|claim| &claim.evidence);
+                // A value that the agent is not seen to have given is a person's.
+                let is_agents = |(before, after): &(KeyValues, KeyValues)| {
+                    shows_values(evidence, &before.all(), &after.all())
+                };
+                if let Some((before, after)) = self.settings.get(key).cloned().filter(is_agents) {
                     escape.put_back = self.surveyor.put_back(key, &before, &after);
                     self.settings.remove(key);
                     if let Some(last) = &mut self.last {
