@@ -11,6 +11,7 @@ use hew_core::record::IterationOutcome::{Closed, RuntimeError};
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::view::IterationView;
 use hew_core::worktree::names;
+use hew_testkit::loop_stage::LoopStage;
 use hew_testkit::run_check::{Checkout, Project, Ran, wait_for};
 use serde_json::{Value, json};
 
@@ -223,6 +224,31 @@ fn a_run_branch_that_nobody_is_seen_to_move_is_an_escape_of_the_run_and_fails_no
     assert_eq!(escapes[0].escape.evidence, [Evidence::OnlyAgents]);
     assert!(escapes[0].escape.put_back);
     assert_eq!(project.repo.rev("main"), ran.line[0]);
+}
+
+/// What hew itself did to the run branch is nobody's escape: it merged a target that a person had moved.
+#[test]
+fn a_target_that_moves_while_a_watching_run_is_idle_makes_no_escape() {
+    let stage = LoopStage::new();
+    let writes = |name: &str| format!("write {name}.txt {name}\ncommit {name}\ndone");
+    stage.task("First", &writes("first"));
+    let mut run = stage.start(&["--watch", "--no-gate"]);
+    run.wait_until("the first delivery", || stage.repo.read("first.txt").is_some());
+    run.wait_until("its record", || stage.journal_of("delivery").len() == 1);
+    stage.repo.write("mine", "mine");
+    let mine = stage.repo.commit("Mine");
+    for (name, count) in [("second", 2), ("third", 3)] {
+        stage.script("default", &writes(name));
+        stage.ok(&["task", "add", "--id-only", name]);
+        run.wait_until("the next delivery", || stage.journal_of("delivery").len() == count);
+    }
+    stage.ok(&["loop", "cancel"]);
+    let ran = run.end();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(stage.journal_of("escaped").len(), 0, "{:#?}", stage.journal_of("escaped"));
+    let files = stage.repo.git(&["ls-tree", "--name-only", "main"]);
+    assert_eq!(files, "README.md\nfirst.txt\nmine\nsecond.txt\nthird.txt");
+    stage.repo.git(&["merge-base", "--is-ancestor", mine.as_str(), "main"]);
 }
 
 /// L8: a sibling's branch.

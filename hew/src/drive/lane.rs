@@ -103,6 +103,10 @@ impl Lane {
             LaneJob::Deliver { tip } => {
                 watch.settle();
                 let delivered = self.deliver(rig, &tip, stops);
+                // A target that had moved is merged into the run branch.
+                if let Ok(DeliveredView { new_tip: Some(tip), .. }) = &delivered {
+                    watch.stands_at(tip);
+                }
                 watch.forget();
                 Event::Delivered(delivered)
             }

@@ -38,7 +38,7 @@ pub(super) struct Watch {
 pub(super) struct Tips(Arc<Mutex<RunBranch>>);
 
 struct RunBranch {
-    /// The latest tips, oldest first.
+    /// Where it may be, oldest first; the last is where hew has put it.
     tips: VecDeque<CommitId>,
     /// The lane moves it just now.
     is_moving: bool,
@@ -87,17 +87,47 @@ impl Watch {
         super::send(&self.orders, Order::Forget);
     }
 
-    /// The lane moves the run branch there.
-    pub(super) fn while_moving<T>(&self, to: &CommitId, advance: impl FnOnce() -> T) -> T {
+    /// The lane moves the run branch there. Where that failed the branch may be found there all the same, but is never
+    /// put there.
+    pub(super) fn while_moving<T, E>(
+        &self,
+        to: &CommitId,
+        advance: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         self.tips.locked().is_moving = true;
         let moved = advance();
         let mut branch = self.tips.locked();
         branch.is_moving = false;
-        branch.tips.push_back(to.clone());
-        if branch.tips.len() > TIPS {
-            branch.tips.pop_front();
+        if moved.is_ok() {
+            branch.stands_at(to);
+        } else {
+            branch.may_be_at(to);
         }
         moved
+    }
+
+    /// hew has moved the run branch there.
+    pub(super) fn stands_at(&self, tip: &CommitId) {
+        self.tips.locked().stands_at(tip);
+    }
+}
+
+impl RunBranch {
+    fn stands_at(&mut self, tip: &CommitId) {
+        self.tips.push_back(tip.clone());
+        self.let_go();
+    }
+
+    /// The latest tip stays the latest.
+    fn may_be_at(&mut self, commit: &CommitId) {
+        self.tips.insert(self.tips.len().saturating_sub(1), commit.clone());
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        if self.tips.len() > TIPS {
+            self.tips.pop_front();
+        }
     }
 }
 
@@ -130,5 +160,23 @@ pub(super) fn run(rig: &Rig, tips: &Tips, orders: &Receiver<Order>, events: &Sen
             }
             Order::Forget => watcher.forget(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_that_failed_is_expected_and_never_what_is_put_back() {
+        let (watch, _heard, tips) = Watch::new(vec![CommitId::new("1")]);
+        assert_eq!(watch.while_moving(&CommitId::new("2"), || Err::<(), _>("no")), Err("no"));
+        assert_eq!(tips.now().0, ["2", "1"].map(CommitId::new));
+        assert_eq!(watch.while_moving(&CommitId::new("3"), || Ok::<_, ()>(())), Ok(()));
+        watch.stands_at(&CommitId::new("4"));
+        assert_eq!(tips.now().0, ["2", "1", "3", "4"].map(CommitId::new));
+        assert_eq!(watch.while_moving(&CommitId::new("5"), || Err::<(), _>(())), Err(()));
+        assert_eq!(tips.now().0, ["1", "3", "5", "4"].map(CommitId::new));
+        assert!(!tips.now().1);
     }
 }
