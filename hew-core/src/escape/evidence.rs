@@ -111,11 +111,7 @@ impl Escape {
 }
 
 /// The values of a setting that were given since are all shown by evidence; where none was, that one was taken away.
-pub fn shows_values<'a>(
-    evidence: impl Iterator<Item = &'a Evidence> + Clone,
-    before: &[String],
-    present: &[String],
-) -> bool {
+pub fn shows_values(evidence: &[&Evidence], before: &[String], present: &[String]) -> bool {
     let mut known = before.to_vec();
     let is_new = |value: &&String| match known.iter().position(|known| known == *value) {
         Some(at) => {
@@ -126,9 +122,9 @@ pub fn shows_values<'a>(
     };
     let new: Vec<&String> = present.iter().filter(is_new).collect();
     if new.is_empty() {
-        return evidence.clone().any(Evidence::takes_away);
+        return evidence.iter().any(|seen| seen.takes_away());
     }
-    new.iter().all(|value| evidence.clone().any(|seen| seen.gives(value)))
+    new.iter().all(|value| evidence.iter().any(|seen| seen.gives(value)))
 }
 
 /// The words were cut where they tell of this value.
@@ -165,7 +161,7 @@ mod tests {
 
     fn shows(evidence: &[Evidence], before: &[&str], present: &[&str]) -> bool {
         let owned = |values: &[&str]| values.iter().map(|value| (*value).to_owned()).collect::<Vec<_>>();
-        shows_values(evidence.iter(), &owned(before), &owned(present))
+        shows_values(&evidence.iter().collect::<Vec<_>>(), &owned(before), &owned(present))
     }
 
     #[test]

@@ -133,10 +133,10 @@ mod tests {
             common_dir: "/p/.git".into(),
             is_cloned: false,
         };
-        let argv: Vec<&str> = ["git", name].into_iter().chain(args.split(' ')).collect();
-        let mut reader = TraceReader::new(place);
+        let words: Vec<&str> = ["git", name].into_iter().chain(args.split(' ')).collect();
+        let mut reader = TraceReader::new(place, SecretValues::default());
         for line in [
-            serde_json::json!({"event": "start", "sid": "s", "argv": argv}),
+            serde_json::json!({"event": "start", "sid": "s", "argv": words}),
             serde_json::json!({"event": "def_repo", "sid": "s", "worktree": "/w/0"}),
             serde_json::json!({"event": "cmd_name", "sid": "s", "name": name}),
             serde_json::json!({"event": "exit", "sid": "s", "code": code}),

@@ -93,7 +93,8 @@ fn what_others_hold_or_put_off_is_no_failure() {
 #[test]
 fn a_claim_of_the_runs_own_that_nobody_works_on_needs_a_person() {
     let held = json!({ "status": "in_progress", "assignee": "hew/loop-20261120T000000Z-00000007/w0/9" });
-    let mut run = Scenario::new().tasks(&["a"]).task_with("held", &[], &held).start();
+    let scenario = Scenario::new().tasks(&["a"]).task_with("held", &[], &held).unanswered_release("held");
+    let mut run = scenario.start();
     run.to_end();
     assert_eq!((run.landed(), run.exit()), (vec!["a"], Some(3)));
 }

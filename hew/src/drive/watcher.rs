@@ -7,7 +7,7 @@ use hew_core::engine::Event;
 use hew_core::escape::change::changes;
 use hew_core::escape::keys::runs_code;
 use hew_core::escape::{
-    Attribution, Change, Claim, Escape, Pace, Subject, Surroundings, Verdicts, shows_values,
+    Attribution, Change, Claim, Escape, Evidence, Pace, Subject, Surroundings, Verdicts, shows_values,
 };
 use hew_core::ids::{CommitId, IterationId};
 use hew_core::worktree::{AdvanceOutcome, names};
@@ -166,10 +166,10 @@ impl<'a> Watcher<'a> {
         match &escape.change.subject {
             Subject::Setting(key) if runs_code(key) => {
                 let about = claims.iter().filter(|claim| claim.covers(&escape.change, &[]));
-                let evidence = about.map(|claim| &claim.evidence);
+                let evidence: Vec<&Evidence> = about.map(|claim| &claim.evidence).collect();
                 // A value that the agent is not seen to have given is a person's.
                 let is_agents = |(before, after): &(KeyValues, KeyValues)| {
-                    shows_values(evidence, &before.all(), &after.all())
+                    shows_values(&evidence, &before.all(), &after.all())
                 };
                 if let Some((before, after)) = self.settings.get(key).cloned().filter(is_agents) {
                     escape.put_back = self.surveyor.put_back(key, &before, &after);
