@@ -116,7 +116,7 @@ fn what_is_safe_goes_and_all_else_stays_with_its_reason() {
         ("strange", "kept"),
     ];
     assert_eq!(outcomes(&applied), expected);
-    let anchor = format!("refs/hew/{CRASHED}/w1/iter-001");
+    let anchor = format!("refs/hew/{CRASHED}/w1/pruned-001");
     assert_eq!(applied[1].1["anchor"], Value::from(anchor.clone()));
     assert_eq!(applied[0].1["anchor"], Value::Null, "nothing was committed there");
     assert_eq!(s.repo.rev(&anchor), committed);
