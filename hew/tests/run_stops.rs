@@ -84,11 +84,11 @@ fn while_the_gate_runs_on_what_is_to_be_delivered() {
     let stage = LoopStage::new();
     stage.settings(PATIENT);
     // A person commits on the target meanwhile, so that what landed has to be merged with that.
-    let person = "git -C ${HEW_PROJECT} commit --quiet --allow-empty -m Theirs";
-    let task = stage.task("Task", &format!("write work.txt w\ncommit Work\n{person}\ndone"));
+    let person = format!("git -C {} commit --quiet --allow-empty -m Theirs", stage.repo.root().display());
+    let task = stage.task("Task", "write work.txt w\ncommit Work\ndone");
     let passed = stage.path("passed").display().to_string();
     let gate = format!(
-        "case $PWD in */land) test -e {passed} || {{ touch {passed}; exit 0; }};; esac; {}",
+        "case $PWD in */land) test -e {passed} || {{ touch {passed}; {person}; exit 0; }};; esac; {}",
         hanging(&stage)
     );
     let run = stage.start(&["--no-baseline", "--gate", &gate]);

@@ -137,7 +137,7 @@ fn flags_out_of_range() {
         (&["--max-attempts", "0"], &["--max-attempts"]),
         (&["--gate", "x", "--no-gate"], &["--gate", "--no-gate"]),
         (&["--watch", "--until-empty"], &["--watch", "--until-empty"]),
-        (&["--merge", "end"], &["--merge", "end"]),
+        (&["--merge", "sideways"], &["--merge", "sideways"]),
         (&["--task", "a", "--scope", "ready"], &["--task", "--scope"]),
         (&["--frobnicate"], &["--frobnicate"]),
         (&["--epic", "a", "--task", "b"], &["--epic", "--task"]),

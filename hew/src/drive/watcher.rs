@@ -169,7 +169,11 @@ impl<'a> Watcher<'a> {
                 let evidence: Vec<&Evidence> = about.map(|claim| &claim.evidence).collect();
                 // A value that the agent is not seen to have given is a person's.
                 let is_agents = |(before, after): &(KeyValues, KeyValues)| {
-                    shows_values(&evidence, &before.all(), &after.all())
+                    // What is kept of its commands has no secrets.
+                    let shown = |values: Vec<String>| -> Vec<String> {
+                        values.iter().map(|value| self.rig.secrets.left_out_of(value).into_owned()).collect()
+                    };
+                    shows_values(&evidence, &shown(before.all()), &shown(after.all()))
                 };
                 if let Some((before, after)) = self.settings.get(key).cloned().filter(is_agents) {
                     escape.put_back = self.surveyor.put_back(key, &before, &after);
