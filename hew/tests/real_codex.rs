@@ -31,7 +31,9 @@ fn three_tasks_are_drained_landed_and_closed_with_the_tokens_that_were_reported(
 
 #[test]
 fn it_works_where_it_may_write_little_more_than_its_clone() {
-    on_stage(CODEX, real_work::in_a_sandbox);
+    on_stage(CODEX, |real| {
+        real_work::in_a_sandbox(real);
+    });
 }
 
 #[test]

@@ -62,7 +62,8 @@ fn holder(lock: &Path, age: Duration, common_dir: &Path, trees: &[PathBuf]) -> O
         let name = fs::read_to_string(folder.join("comm")).unwrap_or_default();
         let shown = format!("process {} ({})", process.pid, name.trim());
         let (Ok(cwd), Ok(open)) = (fs::read_link(folder.join("cwd")), fs::read_dir(folder.join("fd"))) else {
-            is_unseen |= name.starts_with("git");
+            // One that ended meanwhile holds nothing.
+            is_unseen |= name.starts_with("git") && proc_tree::lives(process.pid, process.start_ticks);
             continue;
         };
         if open.flatten().any(|file| fs::read_link(file.path()).is_ok_and(|target| target == lock)) {

@@ -98,8 +98,7 @@ pub fn holder(shared_dir: &Path) -> Option<Holder> {
     if holder.host != host_name() {
         return is_locked(&path).then_some(holder);
     }
-    let process = proc_tree::stat(holder.pid)?;
-    (process.is_alive() && process.start_ticks == holder.start_ticks).then_some(holder)
+    proc_tree::lives(holder.pid, holder.start_ticks).then_some(holder)
 }
 
 fn lock_path(shared_dir: &Path) -> PathBuf {

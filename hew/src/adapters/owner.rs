@@ -32,7 +32,7 @@ pub struct Owner {
 impl Owner {
     /// The process that made them is provably gone.
     pub fn is_gone(&self) -> bool {
-        proc_tree::stat(self.pid).is_none_or(|stat| stat.start_ticks != self.start_ticks || !stat.is_alive())
+        !proc_tree::lives(self.pid, self.start_ticks)
     }
 }
 

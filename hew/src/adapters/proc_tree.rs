@@ -42,6 +42,11 @@ pub fn stat(pid: u32) -> Option<ProcStat> {
     parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
 }
 
+/// The process that had this id and began then has not ended yet.
+pub fn lives(pid: u32, start_ticks: u64) -> bool {
+    stat(pid).is_some_and(|stat| stat.start_ticks == start_ticks && stat.is_alive())
+}
+
 /// The name in parentheses may hold anything, so fields are counted from the last parenthesis.
 fn parse_stat(line: &str) -> Option<ProcStat> {
     let (pid, rest) = line.split_once(' ')?;

@@ -49,6 +49,6 @@ impl RunProcess {
 
     /// It has not ended.
     pub fn is_alive(&self) -> bool {
-        proc_tree::stat(self.pid).is_some_and(|stat| stat.start_ticks == self.start_ticks && stat.is_alive())
+        proc_tree::lives(self.pid, self.start_ticks)
     }
 }

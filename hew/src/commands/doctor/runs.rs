@@ -96,8 +96,7 @@ fn words(secs: u64) -> String {
 /// The run has ended, or its process is gone and nobody took it up again.
 fn is_over(context: &Context, run: &LedgerRun) -> bool {
     let holds = lock::holder(&context.project.shared_dir).is_some_and(|holder| holder.run_id == run.run_id);
-    let lives =
-        proc_tree::stat(run.pid).is_some_and(|stat| stat.start_ticks == run.start_ticks && stat.is_alive());
+    let lives = proc_tree::lives(run.pid, run.start_ticks);
     !holds && (run.ended.is_some() || !lives)
 }
 
