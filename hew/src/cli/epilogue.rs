@@ -291,6 +291,15 @@ that can't be read is named by its number and nothing is changed, unless --skip-
     ),
     row("manpage", &["hew manpage --out ~/.local/share/man/man1", "hew manpage loop run | man -l -"], USUAL),
     row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
+    row("skills", &["hew skills list", "hew skills show hew-plan"], USUAL),
+    row("skills list", &["hew skills list"], NEVER_ABSENT),
+    row("skills show", &["hew skills show hew-plan"], USUAL),
+    noted(
+        row("prime", &["hew prime"], NEVER_ABSENT),
+        "For Claude Code, in .claude/settings.json:
+  {\"hooks\": {\"SessionStart\": [{\"hooks\": [{\"type\": \"command\", \"command\": \"hew prime\"}]}]}}
+What it prints is added to what the session knows.",
+    ),
     row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
     row("done", &["hew done --reason 'dates are parsed'"], AGENTS),
     row("blocked", &["hew blocked --reason 'needs the key of the test server'"], AGENTS),

@@ -64,6 +64,11 @@ pub enum Command {
     Config(config_args::ConfigCommand),
     /// Set a project up: settings, state folder, tracker
     Init(InitArgs),
+    /// Texts that teach agents to work with hew
+    #[command(subcommand)]
+    Skills(SkillsCommand),
+    /// What an agent's session is to know of hew, for a hook at its start
+    Prime,
     /// Trust what this project's settings run: shows it, and remembers it
     Trust(TrustArgs),
     /// Look for what is wrong, on this machine and in this project, and say what helps
@@ -93,6 +98,23 @@ pub struct InitArgs {
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+}
+
+/// The subcommands of `hew skills`.
+#[derive(Debug, Subcommand)]
+pub enum SkillsCommand {
+    /// Their names, and when to use each
+    List,
+    /// One text, whole
+    Show(SkillArg),
+}
+
+/// Which skill.
+#[derive(Debug, Args)]
+pub struct SkillArg {
+    /// Its name, e.g. hew-plan
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// Flags of `hew trust`.
