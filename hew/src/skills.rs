@@ -3,6 +3,8 @@
 //! Each has a marker of the version that it belongs to, so that a copy installed somewhere can be told from a newer one.
 //! Skills begin with front matter: their name, and when to use them.
 
+pub mod installed;
+
 /// A text that teaches an agent one thing, and can be installed where agents look for such texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Skill {

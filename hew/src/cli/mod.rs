@@ -62,7 +62,7 @@ pub enum Command {
     /// Settings and where they come from
     #[command(subcommand)]
     Config(config_args::ConfigCommand),
-    /// Set a project up: settings, state folder, tracker
+    /// Set a project up: settings, state folder, tracker, texts for agents; run again, bring hew's own up to date
     Init(InitArgs),
     /// Texts that teach agents to work with hew
     #[command(subcommand)]
@@ -95,9 +95,34 @@ pub struct InitArgs {
     /// Runtimes to set up, the main one first
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub runtime: Vec<String>,
+    /// Where tasks live
+    #[arg(long, value_name = "KIND")]
+    pub tracker: Option<TrackerArg>,
+    /// Change settings that are there, too
+    #[arg(long)]
+    pub reconfigure: bool,
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Where tasks live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrackerArg {
+    /// In bd (beads), which has to be set up
+    Bd,
+    /// In hew's own store
+    Embedded,
+}
+
+impl TrackerArg {
+    /// The value of `tracker.kind`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bd => "bd",
+            Self::Embedded => "embedded",
+        }
+    }
 }
 
 /// The subcommands of `hew skills`.

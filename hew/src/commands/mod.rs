@@ -13,7 +13,6 @@ pub mod context;
 pub mod demo;
 pub mod doctor;
 pub mod init;
-mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
 mod loop_discard;
