@@ -45,7 +45,9 @@ impl Rules {
         let limits = &evidence.plot.config.limits;
         let holds = match reason {
             StopReason::MaxIter => limits.max_iter == Some(self.iters.len() as u64),
-            StopReason::BudgetTokens => limits.spending.tokens.is_some_and(|limit| self.spent >= limit),
+            StopReason::BudgetTokens => {
+                limits.spending.tokens.is_some_and(|limit| self.spent_so_far() >= limit)
+            }
             StopReason::BudgetUsd => limits.spending.usd.is_some(),
             StopReason::BudgetWall => limits
                 .wall

@@ -215,15 +215,15 @@ impl Rules {
         })
     }
 
-    /// What agents have told of, those that run included.
-    fn spent_so_far(&self) -> u64 {
-        self.spent
+    /// What agents have told of, those that have told of no end included.
+    pub(super) fn spent_so_far(&self) -> u64 {
+        self.spent + self.live.values().sum::<u64>()
     }
 
     /// Where a budget and its grace are spent every agent that runs has been told to end.
     pub(in super::super) fn all_are_stopped(&self, plot: &Plot) -> Verdict {
         let Some(limit) = plot.config.limits.spending.tokens else { return Ok(()) };
-        let spent = self.spent + self.live.values().sum::<u64>();
+        let spent = self.spent_so_far();
         let goes_on = self.agents.iter().find(|(_, agent)| !agent.stop_sent).map(|(id, _)| id);
         ensure(spent * 100 < limit * 110 || goes_on.is_none(), || {
             format!("budget: {spent} of {limit} are spent, and {goes_on:?} goes on")

@@ -25,6 +25,11 @@ impl Rules {
         self.precious.insert(commit.clone());
     }
 
+    /// Whoever had the right to a commit has given it up.
+    pub(in super::super) fn gave_up(&mut self, commit: &CommitId) {
+        self.precious.remove(commit);
+    }
+
     /// Somebody put this commit on the run branch.
     pub(in super::super) fn meddled(&mut self, commit: &CommitId) {
         self.precious.insert(commit.clone());
