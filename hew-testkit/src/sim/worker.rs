@@ -326,7 +326,7 @@ impl World {
                 let Some(tip) = git.resolve(&run_branch).expect("a fake answers") else { return };
                 git.delete_branch(&config.run_branch, &tip).expect("a fake answers");
                 // What another agent had put there is lost by this one's deed.
-                self.rules.gave_up(&tip);
+                self.rules.gave_up(git);
                 self.rules.meddling();
             }
             Misdeed::MovesTarget => self.move_target(&format!("agent-{}-{}", agent.task, agent.nth)),

@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use hew_core::engine::{Effect, Event, LaneJob, WorkerJob};
-use hew_core::ids::{IterationId, WorkerId};
-use hew_core::record::event::StopReason;
+use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::record::event::{IterationOutcome, StopReason};
+use hew_core::record::{JournalEntry, JournalEvent};
+use hew_core::tracker::change::TaskChange;
 
 use super::super::case::{MICROS_A_TOKEN, Plot};
 use super::super::trouble::Trouble;
@@ -15,6 +17,17 @@ use crate::fake_tracker::FakeTracker;
 
 /// Longest from a stop to the end of what it stops, the engine's own slowness included.
 const SLACK: Duration = Duration::from_secs(120);
+
+/// The tracker was told to park this task.
+fn parks(event: &JournalEvent, wanted: &TaskId) -> bool {
+    match event {
+        JournalEvent::TaskChanged { task, change: TaskChange::Parked { .. }, .. } => task == wanted,
+        JournalEvent::IterationEnded { task, outcome, .. } => {
+            task == wanted && *outcome == IterationOutcome::Blocked
+        }
+        _ => false,
+    }
+}
 
 impl Rules {
     pub(in super::super) fn agent_began(
@@ -79,7 +92,15 @@ impl Rules {
     }
 
     /// Another process goes on with what the journal says.
-    pub(in super::super) fn process_begins(&mut self, now: Duration, lived: Duration) {
+    pub(in super::super) fn process_begins(
+        &mut self,
+        now: Duration,
+        lived: Duration,
+        journal: &[JournalEntry],
+    ) {
+        // What the tracker was told and the journal was not may be tried once more.
+        let is_written = |task: &TaskId| journal.iter().any(|entry| parks(&entry.event, task));
+        self.parked.retain(is_written);
         (self.process_began, self.lived) = (now, lived);
     }
 

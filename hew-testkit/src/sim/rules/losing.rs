@@ -25,9 +25,10 @@ impl Rules {
         self.precious.insert(commit.clone());
     }
 
-    /// Whoever had the right to a commit has given it up.
-    pub(in super::super) fn gave_up(&mut self, commit: &CommitId) {
-        self.precious.remove(commit);
+    /// What is gone now is gone by an agent's own deed.
+    pub(in super::super) fn gave_up(&mut self, repo: &FakeGit) {
+        let kept = repo.kept_commits();
+        self.precious.retain(|commit| kept.contains(commit));
     }
 
     /// Somebody put this commit on the run branch.
