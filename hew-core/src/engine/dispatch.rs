@@ -11,6 +11,7 @@ use super::step::{notice, record};
 use super::{ahead, ending, failing, iteration, planning, stack, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::land::conflict::conflict_of;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
@@ -19,7 +20,7 @@ use crate::record::JournalEvent;
 use crate::record::event::AssignmentRecord;
 use crate::schedule::budget::Budget;
 use crate::schedule::dispatcher::{self, Fitness};
-use crate::tracker::{CONFLICT_OF, ClaimOutcome, ReadyQuery, Scope, Task};
+use crate::tracker::{ClaimOutcome, ReadyQuery, Scope, Task};
 
 /// What a tick decided.
 type Chosen = dispatcher::Choice<RuntimeProblem, HeldBack>;
@@ -164,7 +165,7 @@ fn leave_own_bugs(state: &mut State, ready: &[Task]) {
     let prefix = state.config.run.actor_prefix();
     let is_own = |task: &Task| {
         let by = task.record.get("created_by").and_then(|by| by.as_str());
-        task.metadata_text(CONFLICT_OF).is_some() && by.is_some_and(|by| by.starts_with(&prefix))
+        !conflict_of(task).is_empty() && by.is_some_and(|by| by.starts_with(&prefix))
     };
     for bug in ready.iter().filter(|task| is_own(task)).map(|task| &task.id) {
         state.filed.insert(bug.clone());

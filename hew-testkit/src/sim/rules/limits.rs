@@ -44,6 +44,13 @@ impl Rules {
         self.note(ensure(known, || {
             format!("journal: an agent of {} runs that is not in it", agent.iteration)
         }));
+        let is_judged = self.inherited.contains(&agent.iteration);
+        self.note(ensure(!is_judged, || {
+            format!(
+                "resume: {} began in a process that is gone, and an agent runs for it again",
+                agent.iteration
+            )
+        }));
         let prerequisites = tracker.look(|tasks| readiness::prerequisites(tasks, &agent.task));
         if let Some(head) = repo.head(&agent.worktree) {
             let verdict = self.holds_landings(&head, &prerequisites, repo);
@@ -79,6 +86,11 @@ impl Rules {
         self.claiming.clear();
         self.in_flight.clear();
         self.merging.clear();
+        self.merging_branch = None;
+        // Another process keeps them again.
+        self.kept_branches.clear();
+        self.tries.clear();
+        self.brought.clear();
         self.stop = None;
         (self.is_cleaning, self.is_ending) = (false, false);
         self.has_crashed = true;
@@ -101,6 +113,7 @@ impl Rules {
         // What the tracker was told and the journal was not may be tried once more.
         let is_written = |task: &TaskId| journal.iter().any(|entry| parks(&entry.event, task));
         self.parked.retain(is_written);
+        self.inherited = self.iters.keys().copied().collect();
         (self.process_began, self.lived) = (now, lived);
     }
 
@@ -137,7 +150,9 @@ impl Rules {
                     let used = view.report.reading.usage.total();
                     self.runtime_failed |= view.report.failure().is_some();
                     self.told.insert(*iteration, used);
+                    self.brought.insert(*iteration, used);
                 } else {
+                    self.brought.remove(iteration);
                     self.runtime_failed = true;
                 }
             }
@@ -195,6 +210,13 @@ impl Rules {
             Effect::Lane(LaneJob::Merge { iteration, tip, .. }) => {
                 ensure(*tip == self.tip, || format!("landing: {iteration} is to be merged into {tip}"))?;
                 self.merges_in_order(*iteration)
+            }
+            Effect::Lane(LaneJob::MergeBranch { branch, parts, tip, .. }) => {
+                ensure(*tip == self.tip, || format!("landing: {branch} is to be merged into {tip}"))?;
+                self.branch_may_merge(parts, evidence)
+            }
+            Effect::Work { iteration, job: WorkerJob::Prove { .. } } => {
+                ensure(!is_signalled, || format!("stop: a new gate of {iteration} after a signal"))
             }
             Effect::Lane(LaneJob::Gate { .. }) => {
                 ensure(!is_signalled, || "stop: a new gate after a signal".to_owned())
