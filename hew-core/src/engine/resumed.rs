@@ -113,10 +113,13 @@ fn take_tasks(state: &mut State, before: &Unfinished, gate_tails: &BTreeMap<Task
     }
 }
 
-/// Its attempts failed as often as they may, and the tracker could not be told to park it: it is not tried again.
+/// Its attempts failed as often as they may, or it is blocked, and the tracker could not be told to park it: it is not tried again.
 fn is_used_up(state: &State, task: &TaskBefore) -> bool {
     let failed = task.last_failure.as_ref().is_some_and(|last| last.outcome != IterationOutcome::Cancelled);
-    task.stands == Stands::Released && failed && task.attempts >= state.config.limits.max_attempts
+    let was_blocked =
+        task.last_failure.as_ref().is_some_and(|last| last.outcome == IterationOutcome::Blocked);
+    let is_last = task.attempts >= state.config.limits.max_attempts || was_blocked;
+    task.stands == Stands::Released && failed && is_last
 }
 
 fn task_state(stands: &Stands) -> TaskState {
