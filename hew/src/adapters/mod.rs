@@ -49,3 +49,4 @@ pub mod terminal_signals;
 pub mod tracker;
 pub mod trust_store;
 pub mod watch;
+pub mod webhook;
