@@ -10,6 +10,7 @@
 //! | [`plan`] | what runs, and why |
 //! | [`prompt`] | from a task to text |
 //! | [`agent`] | running an agent, and the verdict on it |
+//! | [`chat`] | what a model server is asked and answers |
 //! | [`helper`] | what small models are asked, and what counts as their answer |
 //! | [`triage`] | a failure of CI, from its event to a task |
 //! | [`worktree`] | git by meaning; names, preparing, collecting, pruning |
@@ -24,6 +25,7 @@
 //! (`clippy.toml` bans them); the engine never blocks and never fails; a journal's fold is the only view of a run.
 
 pub mod agent;
+pub mod chat;
 pub mod clock;
 pub mod engine;
 pub mod escape;

@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod lock;
 pub mod log_tail;
+pub mod model_client;
 mod npm;
 pub mod older_run;
 pub mod owner;
