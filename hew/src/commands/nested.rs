@@ -59,6 +59,7 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Init(_)
         | Command::Trust(_)
         | Command::Doctor(_)
+        | Command::Triage(_)
         | Command::Schema(_)
         | Command::Completions(_)
         | Command::Manpage(_)
