@@ -275,6 +275,25 @@ that can't be read is named by its number and nothing is changed, unless --skip-
          trusted them; a change of them has to be trusted again. HEW_TRUST=all in front of a command is\n\
          for machines where nobody can be asked.",
     ),
+    noted(
+        row(
+            "triage",
+            &[
+                "hew triage --event \"$GITHUB_EVENT_PATH\"",
+                "hew triage --signature \"$X_HUB_SIGNATURE_256\" --json < event.json",
+            ],
+            &[
+                ("0", "filed, filed before, or there is nothing to file: the answer says which"),
+                ("1", "the task can't be filed now: the error says why"),
+                ("2", "bad flags, event, signature, settings or project state; nothing was filed"),
+                BUG,
+            ],
+        ),
+        "Nothing listens: a webhook's receiver or a job of CI calls it, in a clone whose remotes name the
+event's repository. One bug task is filed for each check or workflow that failed, or timed out, at a
+commit. Where HEW_WEBHOOK_SECRET is set every event needs its signature, over the very bytes that
+GitHub sent.",
+    ),
     row("schema", &["hew schema", "hew schema config", "hew schema json-summary"], NEVER_ABSENT),
     noted(
         row(

@@ -73,6 +73,8 @@ pub enum Command {
     Trust(TrustArgs),
     /// Look for what is wrong, on this machine and in this project, and say what helps
     Doctor(DoctorArgs),
+    /// File a task for a failure of CI, from the event that GitHub sends
+    Triage(TriageArgs),
     /// JSON Schema of a file that hew reads or writes, or of what --json prints
     Schema(SchemaArgs),
     /// Completions for a shell, to be loaded by it
@@ -156,6 +158,17 @@ pub struct DoctorArgs {
     /// Mend what is provably safe: locks that nobody holds, processes and worktrees of runs that are over
     #[arg(long)]
     pub fix: bool,
+}
+
+/// Flags of `hew triage`.
+#[derive(Debug, Args)]
+pub struct TriageArgs {
+    /// The event, check_run or workflow_run in JSON; without it, or as -, it is read from standard input
+    #[arg(long, value_name = "FILE")]
+    pub event: Option<PathBuf>,
+    /// The event's header X-Hub-Signature-256, checked against $HEW_WEBHOOK_SECRET
+    #[arg(long, value_name = "SHA256=HEX", allow_hyphen_values = true)]
+    pub signature: Option<String>,
 }
 
 /// Flags of `hew schema`.

@@ -34,6 +34,7 @@ pub mod schema;
 pub mod skills;
 pub mod task;
 mod telling;
+pub mod triage;
 pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.
@@ -48,6 +49,7 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Prime => Ok(skills::prime(ui)),
         Command::Trust(args) => trust::run(&args, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
+        Command::Triage(args) => triage::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Completions(args) => Ok(completions::run(&args, ui)),
         Command::Manpage(args) => manpage::run(&args, ui),

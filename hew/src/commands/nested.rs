@@ -61,6 +61,7 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Prime
         | Command::Trust(_)
         | Command::Doctor(_)
+        | Command::Triage(_)
         | Command::Schema(_)
         | Command::Completions(_)
         | Command::Manpage(_)

@@ -22,7 +22,7 @@ use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Exported, Imported, TaskOutput, TreeNode};
 use super::{
     agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_discard, loop_explain,
-    loop_graph, loop_prune, loop_report, loop_run, manpage, skills, trust,
+    loop_graph, loop_prune, loop_report, loop_run, manpage, skills, triage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -118,6 +118,7 @@ fn outputs() -> Vec<Row> {
         output::<FileOfSettings<'_>>("a line of hew config path"),
         output::<SettingsValid<'_>>("hew config validate"),
         output::<trust::Trust<'_>>("hew trust"),
+        output::<triage::Triaged<'_>>("hew triage"),
         output::<doctor::Finding>("a line of hew doctor"),
         output::<init::Initialised<'_>>("hew init"),
         output::<skills::Skill<'_>>("a line of hew skills list"),
