@@ -1,5 +1,6 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod agent_texts;
 pub mod bd;
 mod bd_watch;
 pub mod clock;
