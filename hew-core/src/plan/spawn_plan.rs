@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::argv::plan_argv;
 use super::family::{Family, PoliteSignal, no_endpoint};
 use super::host::Host;
-use super::limits::{call_limits, plan_limits};
+use super::limits::{ELABORATE_TIMEOUT, PLANNER_TIMEOUT, call_limits, plan_limits};
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
@@ -145,6 +145,8 @@ pub enum Purpose<'a> {
     Iteration(&'a Task),
     /// To say what is next: a call without tools, in an empty folder of its own, by no task's rules.
     Planner,
+    /// To make a task of a line: such a call too.
+    Elaborate,
 }
 
 /// What is asked of [`plan_spawn`].
@@ -171,7 +173,7 @@ impl SpawnRequest<'_> {
     pub(super) fn task(&self) -> Option<&Task> {
         match self.purpose {
             Purpose::Iteration(task) => Some(task),
-            Purpose::Planner => None,
+            Purpose::Planner | Purpose::Elaborate => None,
         }
     }
 }
@@ -185,7 +187,10 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
     let limits = match request.purpose {
         Purpose::Iteration(task) => plan_limits(task, settings)?,
-        Purpose::Planner => call_limits(settings),
+        Purpose::Planner => {
+            call_limits(settings, PLANNER_TIMEOUT, "hew: what is next has to be known soon or not at all")
+        }
+        Purpose::Elaborate => call_limits(settings, ELABORATE_TIMEOUT, "hew: somebody waits for the answer"),
     };
     let argv = plan_argv(request, def, told.as_ref(), &limits)?;
     let (env, env_origins) = super::env::plan_env(request, def, family);
@@ -197,8 +202,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let mut provenance = vec![entry("runtime", choice.name.as_str(), &choice.origin)];
     provenance.extend(match request.purpose {
         Purpose::Iteration(_) => model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model),
-        Purpose::Planner => {
-            vec![entry("model", "none", "the planner asks for none; the runtime's own choice")]
+        Purpose::Planner | Purpose::Elaborate => {
+            vec![entry("model", "none", "a call asks for none; the runtime's own choice")]
         }
     });
     provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
@@ -300,7 +305,7 @@ fn place_entries(
     let zero = &def.done_on_exit_zero;
     let place = match request.purpose {
         Purpose::Iteration(_) => "the worker's worktree",
-        Purpose::Planner => "an empty folder, for this call only",
+        Purpose::Planner | Purpose::Elaborate => "an empty folder, for this call only",
     };
     vec![
         entry("cwd", &seat.worktree.display().to_string(), place),

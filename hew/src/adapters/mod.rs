@@ -14,6 +14,7 @@ pub mod gate_files;
 pub mod git;
 pub mod git_events;
 pub mod git_locks;
+pub(crate) mod helper;
 pub mod host;
 pub mod jsonl;
 pub mod launch_state;
