@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::effect::{Effect, WorkerJob};
 use super::event::Problem;
-use super::progress::{Iteration, Refusals, Slot, Stage, TaskProgress, TaskState};
+use super::progress::{Iteration, Refusals, Slot, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
 use super::{ahead, ending, failing, iteration, planning, stack, stopping, unanswered};
@@ -365,22 +365,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>
             batch,
         },
     );
-    let iteration = Iteration {
-        id,
-        task,
-        actor,
-        attempt,
-        base: base.clone(),
-        dependencies,
-        stage: Stage::Preparing,
-        choice: None,
-        retries: 0,
-        session: None,
-        resumed: false,
-        models: Vec::new(),
-        taken: None,
-        place: None,
-    };
+    let iteration = Iteration { dependencies, ..Iteration::new(id, task, actor, attempt, base.clone()) };
     state.slots[usize::from(id.worker.0)] = Slot::Busy(Box::new(iteration));
     if state.stop_level().is_some() {
         return iteration::abandon(state, id, "the run was stopped", out);

@@ -13,7 +13,7 @@ use super::config::RunConfig;
 use super::effect::WorkPlace;
 use super::escaped;
 use super::pickup::{Inherited, Landed, Pickup};
-use super::progress::{Iteration, PendingEnd, Refusals, Stage, TaskProgress, TaskState};
+use super::progress::{Iteration, PendingEnd, Refusals, TaskProgress, TaskState};
 use super::state::{Course, State, Verdict, Verified};
 use super::verifying;
 use crate::agent::IterationOutcome;
@@ -266,23 +266,9 @@ fn ending_of(iteration: &mut Iteration, verdict: VerdictRecord) -> PendingEnd {
 }
 
 fn iteration(open: &OpenIteration, task: Option<Box<Task>>) -> Iteration {
-    Iteration {
-        id: open.id,
-        task: task.unwrap_or_else(|| Box::new(deleted(&open.task, &open.title))),
-        actor: open.actor.clone(),
-        attempt: open.attempt,
-        base: open.base.clone(),
-        // Its agent does not run again.
-        dependencies: Vec::new(),
-        stage: Stage::Preparing,
-        choice: None,
-        retries: 0,
-        session: None,
-        resumed: false,
-        models: Vec::new(),
-        taken: None,
-        place: None,
-    }
+    let task = task.unwrap_or_else(|| Box::new(deleted(&open.task, &open.title)));
+    // Its agent does not run again: it needs nothing of what its dependencies landed.
+    Iteration::new(open.id, task, open.actor.clone(), open.attempt, open.base.clone())
 }
 
 /// What is known of a task that is not in the tracker any more.

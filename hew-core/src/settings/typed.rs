@@ -10,8 +10,8 @@ use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
 use super::{
-    Isolation, MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef, SandboxMode,
-    Settings, Sourced, TrackerKind,
+    Isolation, LocalSettings, MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef,
+    SandboxMode, Settings, Sourced, TrackerKind,
 };
 use crate::ids::{ModelName, RuntimeName};
 
@@ -94,7 +94,25 @@ fn typed(from: &Reader<'_>) -> Settings {
         collect_max_files: from.number("loop.collect.max_files"),
         transcript_max_bytes: from.number("loop.transcript.max_bytes"),
         shell_allow_task_commands: from.flag("loop.shell.allow_task_commands"),
+        local: local(from),
         runtime_defs: runtime_defs(from),
+    }
+}
+
+fn local(from: &Reader<'_>) -> LocalSettings {
+    LocalSettings {
+        endpoint: from.text("loop.local.endpoint"),
+        model: from.read("loop.local.model", model),
+        timeout: from.duration("loop.local.timeout"),
+        temperature: from.known("loop.local.temperature", |value| match value {
+            Value::Temperature(temperature) => Some(*temperature),
+            _ => None,
+        }),
+        max_tokens: from.number("loop.local.max_tokens"),
+        api_key_env: from.text("loop.local.api_key_env"),
+        tools: from.flag("loop.local.tools"),
+        max_turns: from.number("loop.local.max_turns"),
+        prefer_for_elaborate: from.flag("loop.local.prefer_for_elaborate"),
     }
 }
 
@@ -287,6 +305,9 @@ mod tests {
             Kind::Folders => ["['/seven']", "['~/eight']"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
             Kind::Usd => ["7", "8.50"],
+            Kind::Temperature => ["1", "0.5"],
+            Kind::Url => ["'http://seven'", "'https://eight/v1'"],
+            Kind::Variable => ["'SEVEN'", "'EIGHT'"],
             Kind::Percent => ["'7%'", "'8%'"],
             Kind::Names => ["['seven']", "['eight']"],
             Kind::Map(MapKind::Prices) => {

@@ -1,5 +1,6 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod agent_texts;
 pub mod bd;
 mod bd_watch;
 pub mod clock;
@@ -20,6 +21,7 @@ pub mod ledger;
 pub mod leftovers;
 pub mod lock;
 pub mod log_tail;
+pub mod model_client;
 mod npm;
 pub mod older_run;
 pub mod owner;
@@ -49,3 +51,4 @@ pub mod terminal_signals;
 pub mod tracker;
 pub mod trust_store;
 pub mod watch;
+pub mod webhook;
