@@ -20,6 +20,7 @@ pub mod jsonl;
 pub mod launch_state;
 pub mod ledger;
 pub mod leftovers;
+pub mod local_agent;
 pub mod lock;
 pub mod log_tail;
 pub mod model_client;
