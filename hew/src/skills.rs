@@ -18,6 +18,12 @@ pub const TRIAGE: &str = include_str!("../../skills/data/triage-prompt.md");
 /// What a model is asked that makes a task of a line.
 pub const ELABORATE: &str = include_str!("../../skills/data/elaborate-prompt.md");
 
+/// What a model is asked that chooses who does a task.
+pub const CLASSIFIER: &str = include_str!("../../skills/data/classifier-prompt.md");
+
+/// What a model is asked that sums up what an agent did.
+pub const SUMMARY: &str = include_str!("../../skills/data/summary-prompt.md");
+
 /// The version in a text's marker, `<!-- hew:version=X -->` on a line of its own.
 pub fn version_marker(text: &str) -> Option<&str> {
     text.lines().find_map(|line| line.trim().strip_prefix("<!-- hew:version=")?.strip_suffix(" -->"))
@@ -37,7 +43,7 @@ mod tests {
 
     #[test]
     fn every_text_carries_the_version_of_the_binary_and_its_body_does_not() {
-        for text in [EXECUTE, PRIMER, PLANNER, TRIAGE, ELABORATE] {
+        for text in [EXECUTE, PRIMER, PLANNER, TRIAGE, ELABORATE, CLASSIFIER, SUMMARY] {
             assert_eq!(version_marker(text), Some(env!("CARGO_PKG_VERSION")));
             assert!(body(text).starts_with("# "), "{}", body(text));
         }
