@@ -13,7 +13,7 @@ use super::config::RunConfig;
 use super::effect::WorkPlace;
 use super::escaped;
 use super::pickup::{Inherited, Landed, Pickup};
-use super::progress::{Iteration, PendingEnd, Refusals, Stage, TaskProgress, TaskState};
+use super::progress::{Iteration, PendingEnd, Refusals, TaskProgress, TaskState};
 use super::state::{Course, State, Verdict, Verified};
 use super::verifying;
 use crate::agent::IterationOutcome;
@@ -114,10 +114,13 @@ fn take_tasks(state: &mut State, before: &Unfinished, gate_tails: &BTreeMap<Task
     }
 }
 
-/// Its attempts failed as often as they may, and the tracker could not be told to park it: it is not tried again.
+/// Its attempts failed as often as they may, or it is blocked, and the tracker could not be told to park it: it is not tried again.
 fn is_used_up(state: &State, task: &TaskBefore) -> bool {
     let failed = task.last_failure.as_ref().is_some_and(|last| last.outcome != IterationOutcome::Cancelled);
-    task.stands == Stands::Released && failed && task.attempts >= state.config.limits.max_attempts
+    let was_blocked =
+        task.last_failure.as_ref().is_some_and(|last| last.outcome == IterationOutcome::Blocked);
+    let is_last = task.attempts >= state.config.limits.max_attempts || was_blocked;
+    task.stands == Stands::Released && failed && is_last
 }
 
 fn task_state(stands: &Stands) -> TaskState {
@@ -270,23 +273,9 @@ fn ending_of(iteration: &mut Iteration, verdict: VerdictRecord) -> PendingEnd {
 }
 
 fn iteration(open: &OpenIteration, task: Option<Box<Task>>) -> Iteration {
-    Iteration {
-        id: open.id,
-        task: task.unwrap_or_else(|| Box::new(deleted(&open.task, &open.title))),
-        actor: open.actor.clone(),
-        attempt: open.attempt,
-        base: open.base.clone(),
-        // Its agent does not run again.
-        dependencies: Vec::new(),
-        stage: Stage::Preparing,
-        choice: None,
-        retries: 0,
-        session: None,
-        resumed: false,
-        models: Vec::new(),
-        taken: None,
-        place: None,
-    }
+    let task = task.unwrap_or_else(|| Box::new(deleted(&open.task, &open.title)));
+    // Its agent does not run again: it needs nothing of what its dependencies landed.
+    Iteration::new(open.id, task, open.actor.clone(), open.attempt, open.base.clone())
 }
 
 /// What is known of a task that is not in the tracker any more.

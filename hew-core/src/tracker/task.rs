@@ -162,6 +162,11 @@ impl Task {
         self.metadata.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
     }
 
+    /// What it stands for elsewhere.
+    pub fn external_ref(&self) -> Option<&str> {
+        self.record.get("external_ref").and_then(Value::as_str).filter(|text| !text.is_empty())
+    }
+
     /// Has this label.
     pub fn has_label(&self, label: &str) -> bool {
         self.labels.iter().any(|l| l == label)
@@ -197,6 +202,8 @@ pub struct NewTask {
     /// Free fields.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
+    /// What it stands for elsewhere, e.g. a failing check; none where it stands for itself.
+    pub external_ref: Option<String>,
     /// Who files it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Actor>,
@@ -216,6 +223,7 @@ impl NewTask {
             parent: None,
             depends_on: Vec::new(),
             metadata: Map::new(),
+            external_ref: None,
             created_by: None,
         }
     }

@@ -8,7 +8,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hew_core::ids::RunId;
 use hew_core::record::StoreError;
@@ -102,6 +102,23 @@ impl ProjectLock {
     }
 }
 
+/// Waits for a turn among the hew processes that write to a project's tracker, no longer than `limit`. It lasts as long as
+/// the file is held.
+pub(crate) fn take_turn(path: &Path, limit: Duration) -> io::Result<File> {
+    let file = open(path.parent().unwrap_or(Path::new("/")), path)?;
+    let deadline = Instant::now() + limit;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
+                return Err(io::Error::other("another hew process holds the tracker's lock"));
+            }
+            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+        }
+    }
+}
+
 /// Who holds the project; `None` if nobody does.
 ///
 /// A holder on this machine is known by its process, so that looking never takes the lock from somebody who wants it.
@@ -118,8 +135,8 @@ fn lock_path(shared_dir: &Path) -> PathBuf {
     shared_dir.join("lock")
 }
 
-fn open(shared_dir: &Path, path: &Path) -> io::Result<File> {
-    create_private_dir(shared_dir)?;
+fn open(folder: &Path, path: &Path) -> io::Result<File> {
+    create_private_dir(folder)?;
     OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
