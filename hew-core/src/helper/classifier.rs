@@ -1,6 +1,7 @@
 //! The classifier: which model, and under `auto` which runtime, for a task that nothing else names a model for.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -62,8 +63,7 @@ pub fn question(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Str
             running: health.running_on(&runtime),
             resting: rests.or(health.out.get(&runtime).map(String::as_str)),
         };
-        text.push_str(&serde_json::to_string(&line).expect("a line has text keys"));
-        text.push('\n');
+        let _ = writeln!(text, "{}", serde_json::json!(line));
     }
     text
 }
