@@ -134,7 +134,7 @@ pub enum JournalEvent {
     /// A claim is ours and an iteration begins: on disk before anything of it exists.
     IterationStarted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its number over all workers, from 1.
         number: u64,
@@ -165,7 +165,7 @@ pub enum JournalEvent {
     /// The worktree stands at the base.
     Prepared {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its folder.
         worktree: String,
@@ -175,7 +175,7 @@ pub enum JournalEvent {
     /// What will run. On disk before it does.
     Plan {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -198,7 +198,7 @@ pub enum JournalEvent {
     /// The agent runs.
     Spawned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Process id.
         pid: u32,
@@ -208,7 +208,7 @@ pub enum JournalEvent {
     /// The agent ended.
     Exited {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// How.
         exit: Exit,
@@ -266,7 +266,7 @@ pub enum JournalEvent {
     /// Its work is anchored.
     Collected {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The commit.
         head_sha: CommitId,
@@ -289,7 +289,7 @@ pub enum JournalEvent {
     /// The gate begins on the work, in its worker's worktree (`--merge end`).
     Proving {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The work.
         sha: CommitId,
@@ -298,7 +298,7 @@ pub enum JournalEvent {
     /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
     Stacked {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -317,13 +317,13 @@ pub enum JournalEvent {
     /// The result waits for the lane; the worker is free.
     Queued {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
     },
     /// Work and tip are merged; nothing has moved yet.
     Candidate {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// First parent.
         tip: CommitId,
@@ -335,7 +335,7 @@ pub enum JournalEvent {
     /// Work and tip don't merge.
     Conflicted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The tip.
         tip: CommitId,
@@ -349,7 +349,7 @@ pub enum JournalEvent {
     /// The gate ran on the candidate's tree.
     Gated {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// What it showed.
         gate: GateRecord,
@@ -360,7 +360,7 @@ pub enum JournalEvent {
     /// The run branch moved by compare-and-swap, read back.
     Landed {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -388,7 +388,7 @@ pub enum JournalEvent {
     /// An iteration is over, with everything that belongs to it.
     IterationEnded {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its task.
         task: TaskId,
@@ -434,7 +434,7 @@ pub enum JournalEvent {
     /// A running agent told what it has used so far. What it tells at its end stands with its end.
     Used {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Tokens so far.
         usage: Usage,
@@ -448,7 +448,7 @@ pub enum JournalEvent {
     /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
     RetryPlanned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -497,7 +497,7 @@ pub enum JournalEvent {
         /// The number of the batch.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -516,7 +516,7 @@ pub enum JournalEvent {
         /// Its number in the run, from 1.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Who says so.
         source: BatchSource,
