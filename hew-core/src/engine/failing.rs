@@ -127,7 +127,7 @@ fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Eff
 const LONGEST_GIVEN: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
 /// How long to wait, where the provider said so.
-fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
+pub(super) fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
     let wait = match failure.retry_at? {
         RetryAt::After(wait) => wait,
         RetryAt::At(moment) => (moment - now.wall).to_std().unwrap_or(Duration::ZERO),
@@ -275,9 +275,11 @@ fn resume(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     iteration.stage = Stage::Planning;
     let (task, attempt, retry) = (iteration.task.clone(), iteration.attempt, iteration.retries);
     let (dependencies, resumes) = (iteration.dependencies.clone(), iteration.session.clone());
+    let suggested = iteration.suggested.clone();
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
     let ready = planning::question_for_prompt(state);
-    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready };
+    let job =
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, suggested, resumes, ready };
     out.push(Effect::Work { iteration: id, job });
 }
 

@@ -3,10 +3,11 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
-//! | [`model`] | which model, and the runtime's own name for it |
+//! | [`model`], [`Suggestion`] | which model, and the runtime's own name for it |
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
 //! | `sandbox` | what it may write |
 //! | `limits` | time and money, narrowed by the task |
+//! | [`local`] | what the runtime `local` is told of its model server |
 //! | [`spawn_plan`], [`provenance`], [`mod@line`] | the whole, and where each part came from |
 
 pub mod argv;
@@ -16,12 +17,14 @@ pub mod health;
 pub mod host;
 pub mod limits;
 pub mod line;
+pub mod local;
 pub mod model;
 pub mod priced;
 pub mod provenance;
 pub mod runtime;
 mod sandbox;
 pub mod spawn_plan;
+mod suggestion;
 
 pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
 pub use health::{Rest, RuntimeHealth};
@@ -35,3 +38,4 @@ pub use spawn_plan::{
     AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     git_events_file, outcome_file, plan_spawn, prompt_file,
 };
+pub use suggestion::Suggestion;

@@ -9,14 +9,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
-    AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, STOPPED_ON_REQUEST, ScopeRecord,
-    SettingRecord, StopReason, TrackerRecord, VerdictRecord,
+    AssignmentRecord, DeliveryRecord, GateRecord, GivenBackRecord, LeftoverRecord, STOPPED_ON_REQUEST,
+    ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerdictRecord,
 };
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::escape::{Change, Escape};
 use crate::exit::Exit;
+use crate::helper::Helper;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
@@ -25,6 +26,7 @@ pub use crate::land::verify::VerifyOutcome;
 use crate::plan::Provenance;
 pub use crate::schedule::batch_plan::{BatchSource, SkipReason};
 use crate::schedule::cost::CostSource;
+use crate::tracker::NewTask;
 pub use crate::tracker::change::TaskChange;
 use crate::usage::Usage;
 
@@ -234,6 +236,9 @@ pub enum JournalEvent {
         /// Its own summary.
         #[serde(default)]
         summary: Option<String>,
+        /// It gave none, and a model is asked for one: its answer, or that it has none, follows as `Helped`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        summary_asked: bool,
         /// The end of its standard error.
         #[serde(default)]
         stderr_tail: String,
@@ -313,6 +318,30 @@ pub enum JournalEvent {
         is_change: bool,
         /// Why the task is done, in the words of its agent.
         reason: String,
+    },
+    /// Work that waited on its worker's branch does not land, now or later (`--merge end`). Its tasks are given back one by
+    /// one, after a crash too.
+    GivenUp {
+        /// The last iteration of that work.
+        #[schemars(flatten)]
+        iteration: IterationId,
+        /// The branch.
+        branch: BranchName,
+        /// The last commit of that work.
+        sha: CommitId,
+        /// What is given back, oldest first.
+        parts: Vec<GivenBackRecord>,
+        /// How these iterations end.
+        outcome: IterationOutcome,
+        /// Somebody else has or closed the first of these tasks: that one is left to them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_first_taken: bool,
+        /// The branch is kept for a person, and this run does not begin these tasks again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_kept: bool,
+        /// The task that is filed about it, with the last of these tasks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bug: Option<Box<NewTask>>,
     },
     /// The result waits for the lane; the worker is free.
     Queued {
@@ -541,6 +570,32 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_source: Option<CostSource>,
     },
+    /// The model server has answered a helper about an iteration, or has not: then all is as without it.
+    Helped {
+        /// The iteration.
+        #[schemars(flatten)]
+        iteration: IterationId,
+        /// Which helper.
+        helper: Helper,
+        /// What it said: a summary, or the classifier's choice; absent where it said nothing that counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        /// Why it said nothing that counts, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+        /// The model that answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        /// Tokens that it used, as far as the server tells.
+        #[serde(default)]
+        usage: Usage,
+        /// Money in USD, by the listed price; 0 where the server's model has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
+    },
     /// No new iteration starts from here on.
     StopRequested {
         /// Why.
@@ -608,6 +663,7 @@ impl JournalEvent {
             | Self::Candidate { .. }
             | Self::Gated { .. }
             | Self::Stacked { .. }
+            | Self::GivenUp { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }
@@ -636,6 +692,7 @@ impl JournalEvent {
             | Self::BudgetPassed { .. }
             | Self::PlannerStarted { .. }
             | Self::BatchPlanned { .. }
+            | Self::Helped { .. }
             | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }

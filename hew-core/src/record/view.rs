@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
 };
+use crate::helper::Helper;
 use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
@@ -217,10 +218,13 @@ impl RunView {
 
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
     pub fn forget(&mut self, iteration: IterationId) {
-        self.take_ended(iteration);
+        let is_awaited = self.iterations.get(&iteration).is_some_and(|view| view.summary_asked);
+        if !is_awaited {
+            self.take_ended(iteration);
+        }
     }
 
-    /// The same, and hands them over.
+    /// Hands over the details of an ended iteration, even where a summary is yet to come: for those who don't show it.
     pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<IterationView> {
         self.counted.contains_key(&iteration).then(|| self.iterations.remove(&iteration)).flatten()
     }
@@ -304,6 +308,14 @@ impl RunView {
                     Some(PlannerView { number: *number, after: *iteration, runtime, since: moment });
             }
             JournalEvent::BatchPlanned { .. } => self.take_batch(event, moment),
+            JournalEvent::Helped { iteration, helper, answer, usage, cost_usd, cost_source, .. } => {
+                self.totals.add_help(*helper, *usage, *cost_usd, *cost_source);
+                // One that was forgotten stays so.
+                if let Some(view) = self.iterations.get_mut(iteration).filter(|_| *helper == Helper::Summary)
+                {
+                    view.sum_up(answer.as_deref());
+                }
+            }
             JournalEvent::Verifying { sha } => self.verifying = Some(sha.clone()),
             JournalEvent::Verified { sha, outcome, log, failed_tests } => {
                 self.verifying = None;
@@ -376,6 +388,11 @@ impl RunView {
         }
         match event {
             JournalEvent::IterationEnded { outcome, .. } => self.count_end(id, *outcome),
+            JournalEvent::GivenUp { parts, .. } => {
+                for part in parts {
+                    self.iterations.entry(part.iteration).and_modify(IterationView::is_given_back);
+                }
+            }
             JournalEvent::Landed { sha, with, .. } => {
                 for other in with {
                     self.lands_too(*other, sha);
@@ -528,6 +545,7 @@ fn ends_wait(event: &JournalEvent) -> bool {
         event,
         JournalEvent::Queued { .. }
             | JournalEvent::Stacked { .. }
+            | JournalEvent::GivenUp { .. }
             | JournalEvent::Landed { .. }
             | JournalEvent::IterationEnded { .. }
             | JournalEvent::Verifying { .. }
@@ -550,6 +568,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Collected { iteration, .. }
         | JournalEvent::Proving { iteration, .. }
         | JournalEvent::Stacked { iteration, .. }
+        | JournalEvent::GivenUp { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
         | JournalEvent::Conflicted { iteration, .. }
@@ -567,6 +586,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
+        | JournalEvent::Helped { .. }
         | JournalEvent::StopRequested { .. }
         | JournalEvent::BaselineStarted { .. }
         | JournalEvent::Verifying { .. }

@@ -21,7 +21,13 @@ const LONGEST_REST: Duration = Duration::from_secs(3600);
 /// The wait before a retry, numbered from 1: 5 seconds, doubling, at most 5 minutes, a fifth more or less as `chance`
 /// has it.
 pub fn wait(retry: u32, chance: u64) -> Duration {
-    let wait = doubled(FIRST_WAIT, retry.saturating_sub(1), LONGEST_WAIT);
+    jittered(FIRST_WAIT, retry, chance)
+}
+
+/// The wait before a retry, numbered from 1, that doubles from this one, at most 5 minutes, a fifth more or less as
+/// `chance` has it.
+pub fn jittered(first: Duration, retry: u32, chance: u64) -> Duration {
+    let wait = doubled(first, retry.saturating_sub(1), LONGEST_WAIT);
     let percent = 80 + u32::try_from(chance % 41).unwrap_or_default();
     (wait * percent / 100).min(LONGEST_WAIT)
 }

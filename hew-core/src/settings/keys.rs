@@ -182,6 +182,12 @@ pub const KEYS: &[KeySpec] = &[
         "Longest prompt of the planner, at three bytes a token; where it would be longer the planner is not asked; 0: never",
     ),
     unset("loop.planner.runtime", Kind::Name, "The runtime of the planner; unset: the run's own"),
+    key(
+        "loop.classifier.enabled",
+        Kind::Flag,
+        "true",
+        "The model server of `loop.local.endpoint`, where one is set, chooses among configured models for tasks that nothing else names one for, and under `auto` among `loop.runtimes`",
+    ),
     trusted(unset(
         "loop.gate.command",
         Kind::Text,
@@ -286,6 +292,52 @@ pub const KEYS: &[KeySpec] = &[
         "false",
         "The `shell` runtime may run the command that a task brings with it (`hew task add --run`)",
     )),
+    trusted(unset(
+        "loop.local.endpoint",
+        Kind::Url,
+        "A model server of your own that speaks `/v1/chat/completions` (Ollama, vLLM, LM Studio, llama.cpp), up to and with `/v1`; unset: nothing asks one",
+    )),
+    unset(
+        "loop.local.model",
+        Kind::Text,
+        "The model that the server is asked for where nothing else names one",
+    ),
+    key(
+        "loop.local.timeout",
+        TIMEOUT,
+        "60s",
+        "Longest wait for a whole answer of the server; in a stream for the first byte, and from one piece to the next",
+    ),
+    key(
+        "loop.local.temperature",
+        Kind::Temperature,
+        "0.2",
+        "How freely the server's model words its answers; 0 is sent too",
+    ),
+    key("loop.local.max_tokens", ANY_COUNT, "0", "Longest answer of the server in tokens; 0: it decides"),
+    trusted(unset(
+        "loop.local.api_key_env",
+        Kind::SecretVariable,
+        "Name of the environment variable that holds the server's key; the key itself never stands in a file",
+    )),
+    key(
+        "loop.local.tools",
+        Kind::Flag,
+        "true",
+        "Agents of the runtime `local` read and change files and run commands; `false`: their answer becomes a note on the task, and nothing is edited",
+    ),
+    key(
+        "loop.local.max_turns",
+        AT_LEAST_ONE,
+        "50",
+        "Most answers of the model in one iteration of the runtime `local`",
+    ),
+    key(
+        "loop.local.prefer_for_elaborate",
+        Kind::Flag,
+        "true",
+        "`hew task elaborate` asks this server first, where an endpoint is set",
+    ),
     trusted(unset(
         "loop.runtime_defs.<name>.command",
         Kind::Text,

@@ -6,6 +6,8 @@ use super::bytes::parse_bytes;
 use super::duration::parse_duration;
 use super::map_kind::{MapKind, is_variable_name};
 use super::price::toml_amount;
+use super::secret::is_secret_name;
+use super::temperature::Temperature;
 use super::usd::Usd;
 use super::value::Value;
 
@@ -30,6 +32,8 @@ pub enum Kind {
     Bytes,
     /// An amount of US dollars above zero.
     Usd,
+    /// A number from 0 to 2.
+    Temperature,
     /// A whole number of hundredths, written with `%`.
     Percent,
     /// Any text that is not empty.
@@ -40,6 +44,10 @@ pub enum Kind {
     Name,
     /// The first part of a branch's name.
     RefPrefix,
+    /// The address of a server, without a key in it.
+    Url,
+    /// The name of an environment variable that holds a secret, and says so.
+    SecretVariable,
     /// A folder: absolute, or below the home folder as `~/…`.
     Folder,
     /// Folders as [`Kind::Folder`] has them.
@@ -81,12 +89,17 @@ impl Kind {
             Self::Duration { zero: false } => "a duration above zero, like 45s, 90m, 1h30m or 2d".to_owned(),
             Self::Bytes => "a size like 200MiB, or a number of bytes".to_owned(),
             Self::Usd => "an amount of US dollars above zero, like 5 or 2.50".to_owned(),
+            Self::Temperature => "a number from 0 to 2, like 0.2".to_owned(),
             Self::Percent => "a percentage from 0% to 100%".to_owned(),
             Self::Text => "text that is not empty".to_owned(),
             Self::Choice([word]) => format!("`{word}`"),
             Self::Choice(words) => format!("one of {}", words.join(", ")),
             Self::Name => "a name of letters, digits, - and _".to_owned(),
             Self::RefPrefix => "the first part of a branch name".to_owned(),
+            Self::Url => "an address like http://127.0.0.1:11434/v1, without a key".to_owned(),
+            Self::SecretVariable => {
+                "the name of a variable with KEY, TOKEN, SECRET, PASSWORD or CREDENTIAL in it".to_owned()
+            }
             Self::Folder => "an absolute folder, or one below ~/".to_owned(),
             Self::Folders => "a list of folders, absolute or below ~/".to_owned(),
             Self::List => "a list of texts".to_owned(),
@@ -101,13 +114,13 @@ impl Kind {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Flag => "flag",
-            Self::Count { .. } => "number",
+            Self::Count { .. } | Self::Temperature => "number",
             Self::Duration { .. } => "duration",
             Self::Bytes => "size",
             Self::Usd => "amount",
             Self::Percent => "percentage",
             Self::Choice(_) => "choice",
-            Self::Text | Self::RefPrefix | Self::Name => "text",
+            Self::Text | Self::RefPrefix | Self::Name | Self::Url | Self::SecretVariable => "text",
             Self::Folder => "folder",
             Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => "list",
             Self::Map(_) => "map",
@@ -124,6 +137,7 @@ impl Kind {
                 Err(_) => Err(self.bad(format!("`{text}`"), count_spelled_out(text))),
             },
             Self::Usd => self.checked_usd(text, Usd::parse(text.trim()).map_err(|error| error.to_string())),
+            Self::Temperature => Temperature::parse(text).map(Value::Temperature).ok_or_else(bad),
             Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => {
                 match text.trim_start() {
                     inline if inline.starts_with('[') => self.read_inline(text),
@@ -153,6 +167,10 @@ impl Kind {
             (Self::Usd, DeValue::Integer(_) | DeValue::Float(_)) => {
                 self.checked_usd(&shown(value), toml_amount(value))
             }
+            (Self::Temperature, DeValue::Integer(_) | DeValue::Float(_)) => {
+                let read = toml_amount(value).ok().and_then(Temperature::of_millionths);
+                read.map(Value::Temperature).ok_or_else(wrong_type)
+            }
             (
                 Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables,
                 DeValue::Array(items),
@@ -177,6 +195,8 @@ impl Kind {
                 | Self::Choice(_)
                 | Self::Name
                 | Self::RefPrefix
+                | Self::Url
+                | Self::SecretVariable
                 | Self::Folder
         )
     }
@@ -209,6 +229,9 @@ impl Kind {
             Self::Name if !is_name(text) => Err(bad(None)),
             Self::RefPrefix if !is_ref_prefix(text) => Err(bad(None)),
             Self::Folder if !is_folder(text) => Err(bad(None)),
+            // Whoever mistakes one of these for the place of a key has written the key.
+            Self::Url if !is_url(text) => Err(self.bad("this text".to_owned(), None)),
+            Self::SecretVariable if !is_secret_variable(text) => Err(self.bad("this text".to_owned(), None)),
             Self::Text if text.trim().is_empty() => {
                 let (found, wanted) = ("an empty text".to_owned(), "allowed here".to_owned());
                 Err(BadValue { found, wanted, why: None })
@@ -313,6 +336,18 @@ fn is_ref_prefix(text: &str) -> bool {
     })
 }
 
+/// A server's address: nothing in it but host and path.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let fits = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '@' | '?' | '#');
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(fits))
+}
+
+/// What a shell can name, and what is kept out of records and away from gates by its name.
+fn is_secret_variable(text: &str) -> bool {
+    is_variable_name(text) && !text.starts_with(|c: char| c.is_ascii_digit()) && is_secret_name(text)
+}
+
 /// Absolute, or below the home folder.
 fn is_folder(text: &str) -> bool {
     text.starts_with('/') || text.starts_with("~/")
@@ -376,6 +411,15 @@ mod tests {
             (Kind::Percent, "101%"),
             (Kind::Percent, "-1%"),
             (Kind::Percent, "1.5%"),
+            (Kind::Temperature, "2.5"),
+            (Kind::Temperature, "-1"),
+            (Kind::Url, "127.0.0.1:11434/v1"),
+            (Kind::Url, "http:///v1"),
+            (Kind::Url, "http://key@host/v1"),
+            (Kind::Url, "http://host/v1?key=x"),
+            (Kind::SecretVariable, "sk-abc-token"),
+            (Kind::SecretVariable, "7UP_KEY"),
+            (Kind::SecretVariable, "LLM"),
             (Kind::Names, "a,b.c"),
             (Kind::Name, "a.b"),
             (Kind::Name, "-a"),

@@ -18,6 +18,7 @@ pub mod problem;
 pub mod schema;
 pub mod secret;
 pub mod secret_stream;
+pub mod temperature;
 pub mod trust;
 pub mod typed;
 pub mod usd;
@@ -34,6 +35,7 @@ pub use kind::{BadValue, Kind};
 pub use map_kind::MapKind;
 pub use price::Price;
 pub use problem::SettingsProblem;
+pub use temperature::Temperature;
 pub use usd::Usd;
 pub use value::Value;
 pub use values::Values;
@@ -232,6 +234,28 @@ pub struct RuntimeDef {
     pub models: BTreeMap<ModelName, Sourced<ModelName>>,
 }
 
+/// `loop.local`: a model server of one's own, and what is asked of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LocalSettings {
+    /// Its base URL, through `/v1`; without it nothing of this section is in use.
+    pub endpoint: Sourced<Option<String>>,
+    /// The model, where nothing else names one.
+    pub model: Sourced<Option<ModelName>>,
+    /// Longest wait for a whole answer; in a stream for the first byte and between two pieces.
+    pub timeout: Sourced<Duration>,
+    pub temperature: Sourced<Temperature>,
+    /// 0: the server decides.
+    pub max_tokens: Sourced<u64>,
+    /// Name of the variable that holds the key.
+    pub api_key_env: Sourced<Option<String>>,
+    /// The runtime's agent may read and change files and run commands.
+    pub tools: Sourced<bool>,
+    /// Most turns of the runtime's agent.
+    pub max_turns: Sourced<u32>,
+    /// Asked first where a line becomes a task.
+    pub prefer_for_elaborate: Sourced<bool>,
+}
+
 /// Everything that can be set, typed, each with its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -269,6 +293,7 @@ pub struct Settings {
     /// Of the prompt; 0 is never.
     pub planner_budget_tokens: Sourced<u64>,
     pub planner_runtime: Sourced<Option<RuntimeName>>,
+    pub classifier_enabled: Sourced<bool>,
     pub gate_command: Sourced<Option<String>>,
     pub gate_timeout: Sourced<Duration>,
     pub gate_baseline: Sourced<bool>,
@@ -292,6 +317,7 @@ pub struct Settings {
     pub collect_max_files: Sourced<u64>,
     pub transcript_max_bytes: Sourced<u64>,
     pub shell_allow_task_commands: Sourced<bool>,
+    pub local: LocalSettings,
     pub runtime_defs: BTreeMap<RuntimeName, RuntimeDef>,
 }
 

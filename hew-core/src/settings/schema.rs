@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::keys::{ANY_NAME, KEYS, KeySpec, SHORT};
 use super::kind::Kind;
 use super::map_kind::MapKind;
+use super::secret::SECRET_WORDS;
 
 const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
 /// One line without quotes or spaces around it.
@@ -24,6 +25,8 @@ const NO_REF_PREFIX: &str = r"\.\.|\.(/|$)|\.[lL][oO][cC][kK](/|$)";
 const FOLDER: &str = r"^(/|~/)[^\x00]*$";
 const INNER_PATH: &str = r"^[^/\x00][^\x00]*$";
 const NO_INNER_PATH: &str = r"(^|/)\.\.(/|$)|^\.[gG][iI][tT](/|$)";
+const URL: &str = r"^https?://[^\s@?#/\x00-\x1f\x7f-\x9f][^\s@?#\x00-\x1f\x7f-\x9f]*$";
+const ONE_VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 const VARIABLE: &str = "^[A-Za-z0-9_]+$";
 const VARIABLES: &str = r"^[A-Za-z0-9_]+\*?$";
 
@@ -94,11 +97,14 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::Usd => {
             json!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1_000_000_000_000_u64 })
         }
+        Kind::Temperature => json!({ "type": "number", "minimum": 0, "maximum": 2 }),
         Kind::Percent => text(PERCENT),
         Kind::Text => text(TEXT),
         Kind::Choice(words) => json!({ "enum": words }),
         Kind::Name => text(NAME),
         Kind::RefPrefix => text_but(REF_PREFIX, NO_REF_PREFIX),
+        Kind::Url => text(URL),
+        Kind::SecretVariable => secret_variable(),
         Kind::Folder => text(FOLDER),
         Kind::Folders => list(&text(FOLDER)),
         Kind::List => list(&text(ANY_TEXT)),
@@ -107,6 +113,15 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::Variables => list(&text(VARIABLES)),
         Kind::Map(map) => map_schema(*map),
     }
+}
+
+fn secret_variable() -> Json {
+    let mut schema = text_but(ONE_VARIABLE, "^GIT_CONFIG_");
+    let either_case =
+        |word: &str| -> String { word.chars().flat_map(|c| ['[', c.to_ascii_lowercase(), c, ']']).collect() };
+    let words = SECRET_WORDS.into_iter().map(|word| json!({ "pattern": either_case(word) }));
+    schema["anyOf"] = words.collect();
+    schema
 }
 
 fn map_schema(map: MapKind) -> Json {
@@ -254,6 +269,8 @@ mod tests {
         "17",
         "-1",
         "2.5",
+        "0.25",
+        "2",
         "0.0",
         "1e3",
         "9999999999999",
@@ -265,6 +282,14 @@ mod tests {
         "'-a'",
         "'a.b'",
         "'a_-9'",
+        "'http://127.0.0.1:1/v1'",
+        "'https://a'",
+        "'http:///v1'",
+        "'http://a@b/v1'",
+        "'http://a b'",
+        "'http://a/b?c'",
+        "'A_KEY'",
+        "'9KEY'",
         "'task'",
         "'auto'",
         "'bd'",

@@ -10,8 +10,8 @@ use super::problem::SettingsProblem;
 use super::value::Value;
 use super::values::Values;
 use super::{
-    Isolation, MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef, SandboxMode,
-    Settings, Sourced, TrackerKind,
+    Isolation, LocalSettings, MergeMode, OnGateFail, OnRed, Origin, OutputForm, PromptVia, RuntimeDef,
+    SandboxMode, Settings, Sourced, TrackerKind,
 };
 use crate::ids::{ModelName, RuntimeName};
 
@@ -71,6 +71,7 @@ fn typed(from: &Reader<'_>) -> Settings {
         planner_enabled: from.flag("loop.planner.enabled"),
         planner_budget_tokens: from.number("loop.planner.budget_tokens"),
         planner_runtime: from.read("loop.planner.runtime", |value| text(value).map(RuntimeName::new)),
+        classifier_enabled: from.flag("loop.classifier.enabled"),
         gate_command: from.text("loop.gate.command"),
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),
@@ -94,7 +95,25 @@ fn typed(from: &Reader<'_>) -> Settings {
         collect_max_files: from.number("loop.collect.max_files"),
         transcript_max_bytes: from.number("loop.transcript.max_bytes"),
         shell_allow_task_commands: from.flag("loop.shell.allow_task_commands"),
+        local: local(from),
         runtime_defs: runtime_defs(from),
+    }
+}
+
+fn local(from: &Reader<'_>) -> LocalSettings {
+    LocalSettings {
+        endpoint: from.text("loop.local.endpoint"),
+        model: from.read("loop.local.model", model),
+        timeout: from.duration("loop.local.timeout"),
+        temperature: from.known("loop.local.temperature", |value| match value {
+            Value::Temperature(temperature) => Some(*temperature),
+            _ => None,
+        }),
+        max_tokens: from.number("loop.local.max_tokens"),
+        api_key_env: from.text("loop.local.api_key_env"),
+        tools: from.flag("loop.local.tools"),
+        max_turns: from.number("loop.local.max_turns"),
+        prefer_for_elaborate: from.flag("loop.local.prefer_for_elaborate"),
     }
 }
 
@@ -287,6 +306,9 @@ mod tests {
             Kind::Folders => ["['/seven']", "['~/eight']"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
             Kind::Usd => ["7", "8.50"],
+            Kind::Temperature => ["1", "0.5"],
+            Kind::Url => ["'http://seven'", "'https://eight/v1'"],
+            Kind::SecretVariable => ["'SEVEN_KEY'", "'EIGHT_TOKEN'"],
             Kind::Percent => ["'7%'", "'8%'"],
             Kind::Names => ["['seven']", "['eight']"],
             Kind::Map(MapKind::Prices) => {
@@ -351,8 +373,8 @@ mod tests {
         assert!(done("shell") && !done("x"));
         assert_eq!(
             defs.keys().map(RuntimeName::as_str).collect::<Vec<_>>(),
-            ["claude", "codex", "shell", "x"],
-            "hew brings three along"
+            ["claude", "codex", "local", "shell", "x"],
+            "hew brings four along"
         );
 
         let layer = read_file("\nloop.runtime_defs.x.args = ['a']", "user", Path::new("/u/config.toml"));

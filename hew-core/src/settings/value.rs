@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 
 use super::price::Price;
+use super::temperature::Temperature;
 use super::usd::Usd;
 
 /// A value. What people wrote with a unit is kept as they wrote it.
@@ -32,6 +33,8 @@ pub enum Value {
     },
     /// An amount of money.
     Usd(Usd),
+    /// A temperature of a model.
+    Temperature(Temperature),
     /// Hundredths.
     Percent(u8),
     /// What a model costs.
@@ -51,6 +54,7 @@ impl Value {
             Self::Flag(flag) => json!(flag),
             Self::Count(count) => json!(count),
             Self::Usd(amount) => json!(amount.as_f64()),
+            Self::Temperature(temperature) => json!(temperature.as_f64()),
             Self::Price(price) => {
                 let parts = price.parts().into_iter();
                 parts.map(|(name, amount)| (name.to_owned(), json!(amount.as_f64()))).collect()
@@ -72,6 +76,7 @@ impl fmt::Display for Value {
             Self::Count(count) => write!(f, "{count}"),
             Self::Duration { written, .. } | Self::Bytes { written, .. } => f.write_str(written),
             Self::Usd(amount) => write!(f, "{amount}"),
+            Self::Temperature(temperature) => write!(f, "{temperature}"),
             Self::Percent(percent) => write!(f, "{percent}%"),
             Self::Price(price) => write!(f, "{price}"),
             Self::Text(text) => f.write_str(text),

@@ -66,6 +66,11 @@ impl MockModel {
         self.shared.state().add(part);
     }
 
+    /// From now on refuses requests that don't bring this key as their bearer's.
+    pub fn require_key(&self, key: &str) {
+        self.shared.state().key = Some(key.to_owned());
+    }
+
     /// Everything that it was asked so far, in order.
     pub fn asked(&self) -> Vec<Asked> {
         self.shared.state().asked.clone()
@@ -127,13 +132,16 @@ struct State {
     met: Vec<usize>,
     asked: Vec<Asked>,
     connections: Vec<TcpStream>,
+    /// The key that a request must bring.
+    key: Option<String>,
     ended: bool,
 }
 
 impl Shared {
     fn new(script: Script) -> Self {
         let met = vec![0; script.parts.len()];
-        let state = State { parts: script.parts, met, asked: vec![], connections: vec![], ended: false };
+        let state =
+            State { parts: script.parts, met, asked: vec![], connections: vec![], key: None, ended: false };
         Self { chunk_bytes: script.chunk_bytes, state: Mutex::new(state), dealt_with: unbounded() }
     }
 

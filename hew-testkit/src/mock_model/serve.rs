@@ -12,7 +12,7 @@ use super::api::Api;
 use super::asked::Asked;
 use super::http::{Request, read_request, send_json};
 use super::reply::{Reply, error, refuse};
-use super::script::{Answer, Ending, Turn};
+use super::script::{Answer, Ending, Refusal, Turn};
 use super::sse;
 
 /// What becomes of a connection after an answer.
@@ -65,6 +65,7 @@ fn answer(client: &mut &TcpStream, request: &Request, shared: &Shared) -> io::Re
     let api = Api::at(&request.method, &request.path);
     let asked = Asked::of(request, api);
     let (place, due) = shared.state().take(asked.clone());
+    let due = if has_key(request, shared) { due } else { Some(Answer::Refuse(Refusal::Unauthorized)) };
     let after = match api {
         None => answer_aside(client, request),
         Some(api) => answer_as_model(client, api, &asked, due, (place, shared)),
@@ -72,6 +73,13 @@ fn answer(client: &mut &TcpStream, request: &Request, shared: &Shared) -> io::Re
     let asked = shared.state().asked[place].clone();
     let _ = shared.dealt_with.0.send(asked);
     after
+}
+
+/// It brings the key that is required, if one is.
+fn has_key(request: &Request, shared: &Shared) -> bool {
+    let state = shared.state();
+    let brought = request.headers.get("authorization").and_then(|value| value.strip_prefix("Bearer "));
+    state.key.as_deref().is_none_or(|key| brought == Some(key))
 }
 
 fn answer_as_model(

@@ -1,5 +1,6 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod agent_texts;
 pub mod bd;
 mod bd_watch;
 pub mod clock;
@@ -13,13 +14,16 @@ pub mod gate_files;
 pub mod git;
 pub mod git_events;
 pub mod git_locks;
+pub(crate) mod helper;
 pub mod host;
 pub mod jsonl;
 pub mod launch_state;
 pub mod ledger;
 pub mod leftovers;
+pub mod local_agent;
 pub mod lock;
 pub mod log_tail;
+pub mod model_client;
 mod npm;
 pub mod older_run;
 pub mod owner;
@@ -49,3 +53,4 @@ pub mod terminal_signals;
 pub mod tracker;
 pub mod trust_store;
 pub mod watch;
+pub mod webhook;

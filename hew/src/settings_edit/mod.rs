@@ -266,6 +266,7 @@ fn toml_value(value: &Value) -> toml_edit::Value {
             Err(_) => written.into(),
         },
         Value::Usd(amount) => toml_amount(*amount),
+        Value::Temperature(temperature) => temperature.as_f64().into(),
         Value::Percent(percent) => format!("{percent}%").into(),
         Value::Price(price) => {
             let parts = price.parts().into_iter().map(|(name, amount)| (name, toml_amount(amount)));

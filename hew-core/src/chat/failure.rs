@@ -1,0 +1,172 @@
+//! What went wrong with a chat.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde_json::Value;
+
+use crate::agent::{FailureClass, RetryAt, RuntimeFailure};
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChatError {
+    /// Neither the request nor the client names a model: nothing was sent.
+    #[error("no model is named for the model server")]
+    NoModel,
+    /// Whoever asked does not want to know any more.
+    #[error("nobody waits for the model server's answer any more")]
+    Cancelled,
+    /// The server failed, or was not reached.
+    #[error("{0}")]
+    Failed(ChatFailure),
+}
+
+impl ChatError {
+    /// What the runtime is told to have failed by.
+    pub fn as_failure(&self) -> RuntimeFailure {
+        match self {
+            Self::Failed(failed) => failed.failure.clone(),
+            Self::NoModel => RuntimeFailure::new(FailureClass::BadRequest, &self.to_string(), None),
+            Self::Cancelled => RuntimeFailure::new(FailureClass::Timeout, &self.to_string(), None),
+        }
+    }
+}
+
+/// A failed request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChatFailure {
+    /// The status of the answer; none where there was none, or it failed after a good one.
+    pub status: Option<u16>,
+    /// Its class, the server's words in at most 500 characters, and when to ask again.
+    pub failure: RuntimeFailure,
+}
+
+impl fmt::Display for ChatFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RuntimeFailure { class, message, .. } = &self.failure;
+        match self.status {
+            Some(status) => write!(f, "the model server answered {status} ({}): {message}", class.as_str()),
+            None => write!(f, "the model server failed ({}): {message}", class.as_str()),
+        }
+    }
+}
+
+impl ChatFailure {
+    /// A failure with these words.
+    pub fn new(status: Option<u16>, class: FailureClass, words: &str) -> Self {
+        Self { status, failure: RuntimeFailure::new(class, words, None) }
+    }
+
+    /// A status that is none of success, with the body and the header `Retry-After` that came with it.
+    pub fn of_status(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
+        let text = String::from_utf8_lossy(body);
+        let reported = serde_json::from_slice(body).ok().and_then(|body| Self::reported_in(&body));
+        let words = if text.trim().is_empty() { "an empty answer" } else { text.trim() };
+        let class = match class_of_status(status) {
+            class @ (FailureClass::Server | FailureClass::BadRequest) => {
+                let told = reported.map(|reported| reported.failure.class);
+                told.filter(|told| *told == FailureClass::Overloaded).unwrap_or(class)
+            }
+            class => class,
+        };
+        let retry_at = retry_after.and_then(read_retry_after);
+        Self { status: Some(status), failure: RuntimeFailure::new(class, words, retry_at) }
+    }
+
+    /// The error object that a body, or a chunk of a stream, holds in place of an answer.
+    pub fn reported_in(body: &Value) -> Option<Self> {
+        let error = body.get("error").filter(|error| !error.is_null())?;
+        let words =
+            error.as_str().or(error["message"].as_str()).map_or_else(|| error.to_string(), str::to_owned);
+        let told = [&error["type"], &error["code"], &Value::from(words.as_str())];
+        let told =
+            told.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_lowercase)).join(" ");
+        let class = if told.contains("overloaded") {
+            FailureClass::Overloaded
+        } else if told.contains("rate_limit") {
+            FailureClass::RateLimit
+        } else {
+            FailureClass::Server
+        };
+        Some(Self::new(None, class, &words))
+    }
+
+    /// The same without this text, which is a secret.
+    #[must_use]
+    pub fn without(mut self, secret: &str) -> Self {
+        if !secret.is_empty() {
+            self.failure.message = self.failure.message.replace(secret, crate::settings::secret::LEFT_OUT);
+        }
+        self
+    }
+}
+
+fn class_of_status(status: u16) -> FailureClass {
+    match status {
+        401 | 403 => FailureClass::Auth,
+        402 => FailureClass::Quota,
+        408 => FailureClass::Network,
+        429 => FailureClass::RateLimit,
+        503 | 529 => FailureClass::Overloaded,
+        500.. => FailureClass::Server,
+        _ => FailureClass::BadRequest,
+    }
+}
+
+/// `Retry-After`: seconds, or an HTTP date.
+fn read_retry_after(text: &str) -> Option<RetryAt> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(RetryAt::After(std::time::Duration::from_secs(seconds)));
+    }
+    DateTime::parse_from_rfc2822(text).ok().map(|at| RetryAt::At(at.with_timezone(&Utc)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_status_has_a_class() {
+        for (status, class) in [
+            (301, FailureClass::BadRequest),
+            (400, FailureClass::BadRequest),
+            (401, FailureClass::Auth),
+            (403, FailureClass::Auth),
+            (404, FailureClass::BadRequest),
+            (408, FailureClass::Network),
+            (429, FailureClass::RateLimit),
+            (500, FailureClass::Server),
+            (502, FailureClass::Server),
+            (503, FailureClass::Overloaded),
+            (529, FailureClass::Overloaded),
+        ] {
+            let failure = ChatFailure::of_status(status, None, b"words");
+            assert_eq!((failure.status, failure.failure.class), (Some(status), class));
+        }
+        let told = ChatFailure::of_status(500, None, br#"{"error": {"type": "overloaded_error"}}"#);
+        assert_eq!(told.failure.class, FailureClass::Overloaded, "the server's own word is finer");
+    }
+
+    #[test]
+    fn retry_after_is_seconds_or_a_date() {
+        let told = |text| ChatFailure::of_status(429, Some(text), b"").failure.retry_at;
+        assert_eq!(told(" 7 "), Some(RetryAt::After(Duration::from_secs(7))));
+        let at = "2026-11-06T08:49:37Z".parse().unwrap();
+        assert_eq!(told("Fri, 06 Nov 2026 08:49:37 GMT"), Some(RetryAt::At(at)));
+        assert_eq!(told("soon"), None);
+        assert_eq!(told("-1"), None);
+    }
+
+    #[test]
+    fn a_failure_keeps_500_characters_and_no_secret() {
+        let long = "ä".repeat(2000);
+        let failure = ChatFailure::of_status(400, None, long.as_bytes());
+        assert_eq!(failure.failure.message.chars().count(), 500);
+        let failure = ChatFailure::of_status(401, None, b"bad key sk-123").without("sk-123");
+        assert_eq!(failure.to_string(), "the model server answered 401 (auth): bad key (left out)");
+        assert_eq!(failure.clone().without(""), failure);
+    }
+}
