@@ -224,11 +224,6 @@ impl RunView {
         }
     }
 
-    /// Hands over the details of an ended iteration, even where a summary is yet to come: for those who don't show it.
-    pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<IterationView> {
-        self.counted.contains_key(&iteration).then(|| self.iterations.remove(&iteration)).flatten()
-    }
-
     /// The same, and drops its task too unless it runs again: for folds that write files or narrate, whose memory must
     /// not grow with the queue. Totals and workers stay.
     pub fn forget_with_task(&mut self, iteration: IterationId) {
@@ -239,6 +234,11 @@ impl RunView {
         {
             self.tasks.remove(&task);
         }
+    }
+
+    /// Hands over the details of an ended iteration, even where a summary is yet to come: for those who don't show it.
+    pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<IterationView> {
+        self.counted.contains_key(&iteration).then(|| self.iterations.remove(&iteration)).flatten()
     }
 
     /// Drops the tasks that a batch names; who said it stays, for what is picked under it.
