@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`ids`], [`exit`], [`clock`], [`usage`] | names, how programs end, time as an argument, tokens |
+//! | [`ids`], [`exit`], [`clock`], [`usage`], [`cut`] | names, how programs end, time as an argument, tokens, short texts |
 //! | [`output`] | objects of `--json`, and JSON Schemas of what is written |
 //! | [`settings`] | the one table of keys; layers merged with origins |
 //! | [`tracker`] | tasks, where they live, and the rule that makes one ready |
@@ -11,6 +11,8 @@
 //! | [`prompt`] | from a task to text |
 //! | [`agent`] | running an agent, and the verdict on it |
 //! | [`chat`] | what a model server is asked and answers |
+//! | [`helper`] | what small models are asked, and what counts as their answer |
+//! | [`triage`] | a failure of CI, from its event to a task |
 //! | [`worktree`] | git by meaning; names, preparing, collecting, pruning |
 //! | [`escape`] | what agents change that is not theirs, and how anybody knows |
 //! | [`land`] | merge, gate, advance, deliver |
@@ -25,9 +27,11 @@
 pub mod agent;
 pub mod chat;
 pub mod clock;
+pub mod cut;
 pub mod engine;
 pub mod escape;
 pub mod exit;
+pub mod helper;
 pub mod ids;
 pub mod land;
 pub mod output;
@@ -39,5 +43,6 @@ pub mod resume;
 pub mod schedule;
 pub mod settings;
 pub mod tracker;
+pub mod triage;
 pub mod usage;
 pub mod worktree;

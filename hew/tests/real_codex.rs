@@ -2,10 +2,9 @@
 
 mod real_work;
 
-use hew_testkit::loop_stage::wait_until;
 use hew_testkit::mock_model::{Answer, Ending, Refusal};
-use hew_testkit::real_agent::{RealAgent, endless_work, on_stage, work};
-use real_work::{FAR, TRUE};
+use hew_testkit::real_agent::{RealAgent, on_stage, work};
+use real_work::TRUE;
 
 const CODEX: RealAgent = RealAgent {
     name: "codex",
@@ -57,37 +56,14 @@ fn a_stream_that_is_cut_is_asked_for_again() {
 #[test]
 fn an_agent_whose_model_never_answers_is_stopped_with_all_that_it_started() {
     on_stage(CODEX, |real| {
-        real.settings("loop.kill_grace = \"1s\"");
-        let begin = Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; echo half > half.txt");
-        let id = real.task("Hangs", &[], [begin, Answer::Hang]);
-        let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--timeout", "20s"]].concat());
-        assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
-        let work = real.stage.journal_of("collected").pop().unwrap();
-        assert_eq!(real.stage.file_at(work["head_sha"].as_str().unwrap(), "half.txt").unwrap(), "half\n");
-        real.stage.assert_left_clean();
+        real_work::a_model_that_never_answers(real);
     });
 }
 
 #[test]
 fn nothing_outlives_a_run_that_is_ended_by_a_signal_or_cancelled() {
     on_stage(CODEX, |real| {
-        real.settings("loop.stop_grace = \"0s\"\nloop.kill_grace = \"1s\"");
-        let id = real.task("Endless", &[], endless_work());
-        let run = real.start_and_wait_for_work(&TRUE);
-        run.signal("SIGTERM");
-        let ran = run.end();
-        assert_eq!(
-            (ran.code, real.stage.outcomes(&id)),
-            (143, vec!["cancelled".to_owned()]),
-            "{}",
-            ran.stderr
-        );
-        real.stage.assert_left_clean();
-        let run = real.start_and_wait_for_work(&TRUE);
-        real.stage.ok(&["loop", "cancel", "--now"]);
-        let ran = run.end();
-        assert_eq!((ran.code, real.stage.outcomes(&id)), (5, vec!["cancelled".to_owned()]), "{}", ran.stderr);
-        real.stage.assert_left_clean();
+        real_work::ended_by_a_signal_or_cancelled(real);
     });
 }
 
@@ -106,27 +82,14 @@ fn a_key_that_is_refused_ends_the_run() {
 #[test]
 fn a_used_up_allowance_ends_the_run_without_another_question() {
     on_stage(CODEX, |real| {
-        let limit = Answer::Refuse(Refusal::UsageLimit { resets_at: FAR });
-        let first = real.task("First", &[], [limit]);
-        real.task("Second", &["--dep", &first], work("second"));
-        let ran = real.run(&[&TRUE[..], &["--budget-wall", "1h"]].concat());
-        assert_eq!(ran.code, 6, "{}", ran.stderr);
-        assert!(real.stage.is_free(&first));
-        assert_eq!(real.asked(&first).len(), 1);
-        assert!(real.stage.journal_of("run_ended")[0]["stop_reason"] == "quota");
-        real.stage.assert_left_clean();
+        real_work::a_used_up_allowance(real);
     });
 }
 
 #[test]
 fn nothing_outlives_a_run_that_is_killed() {
     on_stage(CODEX, |real| {
-        let id = real.task("Endless", &[], endless_work());
-        let run = real.start_and_wait_for_work(&TRUE);
-        run.signal("SIGKILL");
-        assert_eq!(run.end().code, 137);
-        wait_until("the end of everything", || real.stage.processes().is_empty());
-        assert_eq!(real.asked(&id).len(), 1);
+        real_work::killed(real);
     });
 }
 
@@ -157,5 +120,23 @@ fn a_session_that_broke_off_goes_on_and_is_counted_once() {
         assert!(asked[2].prompt.contains("Go on with this task where you stopped"));
         assert!(asked[2].prompt.contains(&format!("# Your task: {id}\n\nBroken off")), "{}", asked[2].prompt);
         real.assert_tokens_are_those_reported();
+    });
+}
+
+#[test]
+fn the_section_that_init_writes_reaches_the_model() {
+    on_stage(CODEX, |real| {
+        real.stage.repo.write("AGENTS.md", "Rule of the house: tabs.\n");
+        real.init();
+        let id = real.task("Told", &[], work("told"));
+        let ran = real.run(&TRUE);
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        let told = real.asked(&id)[0].body.to_string();
+        for text in
+            [&["Rule of the house: tabs."][..], &[hew::skills::body(hew::skills::AGENTS_SECTION)]].concat()
+        {
+            let text = serde_json::to_string(text.trim_end()).unwrap();
+            assert!(told.contains(text.trim_matches('"')), "{text}\nis not in\n{told}");
+        }
     });
 }

@@ -127,7 +127,7 @@ fn end(state: &mut State, id: IterationId, ending: PendingEnd, out: &mut Vec<Eff
 const LONGEST_GIVEN: Duration = Duration::from_secs(8 * 24 * 60 * 60);
 
 /// How long to wait, where the provider said so.
-fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
+pub(super) fn given_wait(failure: &RuntimeFailure, now: Now) -> Option<Duration> {
     let wait = match failure.retry_at? {
         RetryAt::After(wait) => wait,
         RetryAt::At(moment) => (moment - now.wall).to_std().unwrap_or(Duration::ZERO),

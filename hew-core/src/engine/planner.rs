@@ -4,13 +4,16 @@
 //! by the newest plan in force, else by the graph; it ends with the run, or at its stop; what it has used counts, however
 //! it ended.
 
+use std::time::Duration;
+
 use super::dispatch;
 use super::effect::{Effect, PlannerJob};
 use super::event::{PlannerDraft, PlannerEnd, Problem};
+use super::failing::given_wait;
 use super::stack;
 use super::state::{Course, Listing, Moment, State};
 use super::step::{notice, record};
-use crate::agent::{SpawnError, SpawnReport, StopCause};
+use crate::agent::{RuntimeFailure, SpawnError, SpawnReport, StopCause};
 use crate::clock::Now;
 use crate::ids::{IterationId, ModelName};
 use crate::plan::priced::priced_call;
@@ -18,6 +21,7 @@ use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeProblem, SpawnPlan, choices};
 use crate::prompt::planner::most_tasks;
 use crate::record::JournalEvent;
+use crate::schedule::backoff;
 use crate::schedule::batch_plan::{BatchSource, NextBatch, SkipReason};
 use crate::schedule::cost::{self, CostSource};
 use crate::schedule::spending::Amount;
@@ -63,7 +67,8 @@ fn begin(
     if !state.config.settings.planner_enabled.value || budget_tokens == 0 {
         return Err((SkipReason::PlannerDisabled, String::new()));
     }
-    if stack::finished(state) < state.planning.not_before {
+    let is_paused = state.planning.pause.is_some_and(|(_, until)| now.elapsed < until);
+    if is_paused || stack::finished(state) < state.planning.not_before {
         return Ok(());
     }
     let choice = choose(state, now).map_err(|why| (SkipReason::RuntimeError, why))?;
@@ -283,6 +288,7 @@ pub(super) fn ended(
     state: &mut State,
     number: u32,
     result: Result<Box<PlannerEnd>, SpawnError>,
+    now: Now,
     out: &mut Vec<Effect>,
 ) {
     let Some(call) = state.planning.call.clone().filter(|call| call.number == number) else { return };
@@ -294,9 +300,10 @@ pub(super) fn ended(
         }
     };
     let reading = &report.reading;
+    state.planning.pause = report.failure().map(|failure| pause(state, failure, now));
     let (usd, source) = priced(state, &reading.usage, reading.cost_usd, reading.model_observed.as_deref());
     let spent = Some((reading.usage, usd, source));
-    match (why_failed(&report), next) {
+    match (why_failed(state, &report), next) {
         (Some(why), _) => fail(state, SkipReason::RuntimeError, why, spent, out),
         (None, None) => {
             let detail = "its answer holds no list of tasks in the form that it was asked for".to_owned();
@@ -313,22 +320,23 @@ pub(super) fn ended(
     tell_if_passed(state, out);
 }
 
+/// The pause after a call that its runtime failed: as long as the provider says, else longer with each one in a row.
+fn pause(state: &State, failure: &RuntimeFailure, now: Now) -> (u32, Duration) {
+    let in_a_row = state.planning.pause.map_or(1, |(before, _)| before.saturating_add(1));
+    let wait = given_wait(failure, now).unwrap_or_default().max(backoff::rest(in_a_row));
+    (in_a_row, now.elapsed.saturating_add(wait))
+}
+
 /// Why a planner that ran did not end well, if it did not.
-fn why_failed(report: &SpawnReport) -> Option<String> {
-    if let Some(failure) = report.failure() {
-        return Some(failure.message.clone());
-    }
+fn why_failed(state: &State, report: &SpawnReport) -> Option<String> {
     match &report.stopped {
-        Some(StopCause::Timeout) => return Some(format!("it took more than {}s", report.duration.as_secs())),
-        Some(StopCause::Requested) => return Some("the run was stopped".to_owned()),
-        Some(StopCause::Stalled(evidence)) => return Some(format!("it showed no sign of life: {evidence}")),
-        Some(StopCause::Hopeless(_)) | None => {}
+        Some(StopCause::Requested) if report.failure().is_none() => {
+            let why =
+                if state.stop.is_some() { "the run was stopped" } else { "the run came to its end first" };
+            Some(why.to_owned())
+        }
+        _ => report.why_no_answer(),
     }
-    let is_bad = !report.exit.is_success() || report.reading.ended_well == Some(false);
-    is_bad.then(|| {
-        let last = report.stderr_tail.trim().lines().next_back().unwrap_or_default();
-        format!("{}{}{last}", report.exit, if last.is_empty() { "" } else { ": " })
-    })
 }
 
 /// Nothing is going to be started any more. A run that verifies or delivers while it waits for new tasks goes on after that.

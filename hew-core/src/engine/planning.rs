@@ -6,6 +6,7 @@
 //! plan nothing.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use super::collected::FILES_IN_RECORD;
 use super::dispatch;
@@ -53,6 +54,8 @@ pub(crate) struct Planning {
     pub(super) due: Option<IterationId>,
     /// The planner is not asked before so many landings.
     pub(super) not_before: u64,
+    /// Calls in a row that its runtime failed, and until when it is not asked because of that.
+    pub(super) pause: Option<(u32, Duration)>,
     pub(super) call: Option<Call>,
     /// Of the last iterations.
     pub(super) touched: VecDeque<Touched>,

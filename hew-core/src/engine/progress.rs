@@ -40,6 +40,26 @@ pub(crate) struct Iteration {
 }
 
 impl Iteration {
+    /// One that begins, from this commit.
+    pub(crate) fn new(id: IterationId, task: Box<Task>, actor: Actor, attempt: u32, base: CommitId) -> Self {
+        Self {
+            id,
+            task,
+            actor,
+            attempt,
+            base,
+            dependencies: Vec::new(),
+            stage: Stage::Preparing,
+            choice: None,
+            retries: 0,
+            session: None,
+            resumed: false,
+            models: Vec::new(),
+            taken: None,
+            place: None,
+        }
+    }
+
     /// Its agent runs, or is about to.
     pub(crate) fn may_be_stopped(&self) -> bool {
         match self.stage {

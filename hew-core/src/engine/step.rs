@@ -55,7 +55,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::PlannerUsed { number, usage, cost_usd, model } => {
             planner::used(state, number, usage, cost_usd, model.as_deref(), &mut out);
         }
-        Event::PlannerEnded { number, result } => planner::ended(state, number, result, &mut out),
+        Event::PlannerEnded { number, result } => planner::ended(state, number, result, now, &mut out),
         Event::StopRequested { reason, detail, now: at_once, signal } => {
             stopping::requested(state, &stopping::Request { reason, detail, at_once, signal }, now, &mut out);
         }

@@ -220,6 +220,16 @@ pub fn choose_for_planner(settings: &Settings, health: &RuntimeHealth) -> Choice
     choose_among(None, &main, settings, health)
 }
 
+/// A runtime by its name, for one call without tools on behalf of a command.
+pub fn for_call(
+    name: &RuntimeName,
+    settings: &Settings,
+    origin: &str,
+) -> Result<RuntimeChoice, RuntimeProblem> {
+    let choice = RuntimeChoice { name: name.clone(), origin: origin.to_owned(), instead_of: None };
+    runnable(None, &choice, settings).map(|()| choice)
+}
+
 fn planner_word(settings: &Settings) -> Option<RuntimeChoice> {
     let Sourced { value, origin } = &settings.planner_runtime;
     let origin = format!("{origin} loop.planner.runtime");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::argv::plan_argv;
 use super::family::{Family, PoliteSignal, no_endpoint};
 use super::host::Host;
-use super::limits::{call_limits, plan_limits};
+use super::limits::{ELABORATE_TIMEOUT, PLANNER_TIMEOUT, call_limits, plan_limits};
 use super::local::plan_local;
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
@@ -148,6 +148,8 @@ pub enum Purpose<'a> {
     Iteration(&'a Task),
     /// To say what is next: a call without tools, in an empty folder of its own, by no task's rules.
     Planner,
+    /// To make a task of a line: such a call too.
+    Elaborate,
 }
 
 /// What is asked of [`plan_spawn`].
@@ -174,7 +176,7 @@ impl SpawnRequest<'_> {
     pub(super) fn task(&self) -> Option<&Task> {
         match self.purpose {
             Purpose::Iteration(task) => Some(task),
-            Purpose::Planner => None,
+            Purpose::Planner | Purpose::Elaborate => None,
         }
     }
 }
@@ -188,7 +190,10 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
     let limits = match request.purpose {
         Purpose::Iteration(task) => plan_limits(task, settings)?,
-        Purpose::Planner => call_limits(settings),
+        Purpose::Planner => {
+            call_limits(settings, PLANNER_TIMEOUT, "hew: what is next has to be known soon or not at all")
+        }
+        Purpose::Elaborate => call_limits(settings, ELABORATE_TIMEOUT, "hew: somebody waits for the answer"),
     };
     let local = plan_local(request.task(), settings, choice, told.as_ref())?;
     let argv = plan_argv(request, def, told.as_ref(), &limits, local.as_ref())?;
@@ -203,8 +208,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     provenance.extend(match request.purpose {
         _ if own_model.is_some() => Vec::new(),
         Purpose::Iteration(_) => model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model),
-        Purpose::Planner => {
-            vec![entry("model", "none", "the planner asks for none; the runtime's own choice")]
+        Purpose::Planner | Purpose::Elaborate => {
+            vec![entry("model", "none", "a call asks for none; the runtime's own choice")]
         }
     });
     let endpoint = local.as_ref().map(|local| local.endpoint.clone());
@@ -311,7 +316,7 @@ fn place_entries(
     let zero = &def.done_on_exit_zero;
     let place = match request.purpose {
         Purpose::Iteration(_) => "the worker's worktree",
-        Purpose::Planner => "an empty folder, for this call only",
+        Purpose::Planner | Purpose::Elaborate => "an empty folder, for this call only",
     };
     vec![
         entry("cwd", &seat.worktree.display().to_string(), place),

@@ -41,6 +41,7 @@ pub fn new_task(
     record.insert("created_at".to_owned(), time_text(at).into());
     set_text(&mut record, "created_by", new.created_by.as_ref().map_or("", Actor::as_str));
     record.insert("updated_at".to_owned(), time_text(at).into());
+    set_text(&mut record, "external_ref", new.external_ref.as_deref().unwrap_or_default());
     if !new.metadata.is_empty() {
         record.insert("metadata".to_owned(), new.metadata.clone().into());
     }

@@ -319,6 +319,7 @@ enum PlannerEnds {
     Badly,
     Missing,
     TooLate,
+    Refused,
 }
 
 impl PlannerCall {
@@ -347,6 +348,11 @@ impl PlannerCall {
         Self { ends: PlannerEnds::TooLate, ..Self::default() }
     }
 
+    /// Its provider has no room for it now, and says not for how long.
+    pub fn refused() -> Self {
+        Self { ends: PlannerEnds::Refused, ..Self::default() }
+    }
+
     /// It uses so many tokens, and tells of them while it runs.
     #[must_use]
     pub fn using(self, tokens: u64) -> Self {
@@ -357,11 +363,13 @@ impl PlannerCall {
         let run = match self.ends {
             _ if is_stopped => FakeRun::hangs(),
             PlannerEnds::Well => FakeRun::exits(Exit::Code(0)),
-            PlannerEnds::Badly => FakeRun::exits(Exit::Code(3)),
+            PlannerEnds::Badly | PlannerEnds::Refused => FakeRun::exits(Exit::Code(3)),
             PlannerEnds::Missing => FakeRun::missing(),
             PlannerEnds::TooLate => FakeRun::is_stopped(StopCause::Timeout, Exit::Signal(15)),
         };
-        let reading = AgentReading { usage: self.usage, ..AgentReading::default() };
+        let is_refused = matches!(self.ends, PlannerEnds::Refused);
+        let failure = is_refused.then(|| RuntimeFailure::new(FailureClass::RateLimit, "429", None));
+        let reading = AgentReading { usage: self.usage, failure, ..AgentReading::default() };
         let run = run.reading(reading).printing(self.answer);
         if self.tells { run.telling(self.usage, None) } else { run }
     }

@@ -291,6 +291,7 @@ fn every_failure_of_the_planner_is_told_and_the_graph_goes_on() {
         (PlannerCall::failing().using(70), SkipReason::RuntimeError),
         (PlannerCall::missing(), SkipReason::RuntimeError),
         (PlannerCall::too_late(), SkipReason::RuntimeError),
+        (PlannerCall::refused(), SkipReason::RuntimeError),
     ] {
         let mut run = two_at_work(Attempt::done()).planner([call]).start();
         run.settle();
@@ -353,6 +354,26 @@ fn a_planner_that_hangs_idles_nobody_and_ends_with_the_run() {
     assert_eq!((run.landed().len(), run.exit()), (8, Some(0)));
     assert!(run.effects.contains(&Effect::StopPlanner));
     assert_eq!(batches(&run), ["1 skipped runtime_error"]);
+}
+
+#[test]
+fn a_planner_that_was_refused_is_asked_again_after_a_rest() {
+    let calls = [PlannerCall::refused(), PlannerCall::refused(), PlannerCall::naming(&["h"])];
+    let mut run = two_at_work(Attempt::done()).planner(calls).start();
+    let asked =
+        |run: &World| run.effects.iter().filter(|effect| matches!(effect, Effect::RunPlanner { .. })).count();
+    run.settle();
+    let_end(&mut run, &["a", "b"]);
+    assert_eq!(asked(&run), 1, "one landing after the other, and its provider has no room");
+    run.pass(61);
+    let_end(&mut run, &["c"]);
+    assert_eq!(asked(&run), 2);
+    run.pass(61);
+    let_end(&mut run, &["d"]);
+    assert_eq!(asked(&run), 2, "it rests longer with each time in a row");
+    run.pass(61);
+    let_end(&mut run, &["e"]);
+    assert_eq!(asked(&run), 3);
 }
 
 #[test]

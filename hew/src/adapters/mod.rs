@@ -1,5 +1,6 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod agent_texts;
 pub mod bd;
 mod bd_watch;
 pub mod clock;
@@ -13,6 +14,7 @@ pub mod gate_files;
 pub mod git;
 pub mod git_events;
 pub mod git_locks;
+pub(crate) mod helper;
 pub mod host;
 pub mod jsonl;
 pub mod launch_state;
@@ -51,3 +53,4 @@ pub mod terminal_signals;
 pub mod tracker;
 pub mod trust_store;
 pub mod watch;
+pub mod webhook;

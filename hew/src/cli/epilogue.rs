@@ -189,6 +189,24 @@ folders and its ports.",
         ],
         USUAL,
     ),
+    noted(
+        row(
+            "task elaborate",
+            &[
+                "hew task elaborate 'dates with fractions are not parsed'",
+                "hew task elaborate 'print dates too, after app-1a2b' --add",
+            ],
+            &[
+                DONE,
+                ("1", "nobody made a task of it: the error says why each did not"),
+                ("2", "bad flags, text, settings or project state; nothing was changed"),
+                BUG,
+            ],
+        ),
+        "Asked are, each only after the one before failed, and each for 30 seconds at most: the model\n\
+         server of loop.local.endpoint, where one is set and loop.local.prefer_for_elaborate is not\n\
+         false; claude; codex. The last two run once, without tools, in an empty folder.",
+    ),
     row(
         "task list",
         &[
@@ -275,6 +293,25 @@ that can't be read is named by its number and nothing is changed, unless --skip-
          trusted them; a change of them has to be trusted again. HEW_TRUST=all in front of a command is\n\
          for machines where nobody can be asked.",
     ),
+    noted(
+        row(
+            "triage",
+            &[
+                "hew triage --event \"$GITHUB_EVENT_PATH\"",
+                "hew triage --signature \"$X_HUB_SIGNATURE_256\" --json < event.json",
+            ],
+            &[
+                ("0", "filed, filed before, or there is nothing to file: the answer says which"),
+                ("1", "the task can't be filed now: the error says why"),
+                ("2", "bad flags, event, signature, settings or project state; nothing was filed"),
+                BUG,
+            ],
+        ),
+        "Nothing listens: a webhook's receiver or a job of CI calls it, in a clone whose remotes name the
+event's repository. One bug task is filed for each check or workflow that failed, or timed out, at a
+commit. Where HEW_WEBHOOK_SECRET is set every event needs its signature, over the very bytes that
+GitHub sent.",
+    ),
     row("schema", &["hew schema", "hew schema config", "hew schema json-summary"], NEVER_ABSENT),
     noted(
         row(
@@ -290,7 +327,29 @@ that can't be read is named by its number and nothing is changed, unless --skip-
   powershell  hew completions powershell | Out-String | Invoke-Expression, in $PROFILE",
     ),
     row("manpage", &["hew manpage --out ~/.local/share/man/man1", "hew manpage loop run | man -l -"], USUAL),
-    row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
+    noted(
+        row(
+            "init",
+            &[
+                "hew init",
+                "hew init --runtime claude,codex --yes",
+                "hew init --reconfigure --runtime codex --tracker embedded",
+            ],
+            NEVER_ABSENT,
+        ),
+        "claude gets .claude/skills/hew-*/SKILL.md, codex a marked section of AGENTS.md. What somebody else\n\
+         wrote stays: around the section, and in a copy *.before-hew where one of hew's own texts was changed.\n\
+         Settings that are there change only with --reconfigure, after a question or with --yes.",
+    ),
+    row("skills", &["hew skills list", "hew skills show hew-plan"], USUAL),
+    row("skills list", &["hew skills list"], NEVER_ABSENT),
+    row("skills show", &["hew skills show hew-plan"], USUAL),
+    noted(
+        row("prime", &["hew prime"], NEVER_ABSENT),
+        "For Claude Code, in .claude/settings.json:
+  {\"hooks\": {\"SessionStart\": [{\"hooks\": [{\"type\": \"command\", \"command\": \"hew prime\"}]}]}}
+What it prints is added to what the session knows.",
+    ),
     row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
     row("done", &["hew done --reason 'dates are parsed'"], AGENTS),
     row("blocked", &["hew blocked --reason 'needs the key of the test server'"], AGENTS),

@@ -12,6 +12,7 @@ use hew_core::render::status::{self, Seen};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::past_runs::{self, unreadable};
+use super::telling;
 use crate::adapters::jsonl::JsonLines;
 use crate::adapters::project::Project;
 use crate::adapters::run_index::{self, RunEntry};
@@ -77,7 +78,6 @@ fn watch(project: &Project, entry: RunEntry, ui: &Ui) -> Result<u8, Failure> {
         entry,
         screen,
         is_held: false,
-        is_away: false,
         ui,
     };
     watching.go(&changed, &news)
@@ -93,8 +93,6 @@ struct Watching<'a> {
     /// Its process lived before the journal was read last. It is asked for before, so that a run which ends meanwhile has not
     /// crashed.
     is_held: bool,
-    /// The process has been told to stop or to end: nothing is drawn before it goes on.
-    is_away: bool,
     ui: &'a Ui,
 }
 
@@ -129,7 +127,7 @@ impl Watching<'_> {
             }
             select! {
                 recv(changed) -> _ => {}
-                recv(news) -> news => if let Ok(news) = news { self.hear(news) },
+                recv(news) -> news => if let Ok(news) = news { telling::hear(self.screen.as_mut(), news) },
                 default(TICK) => {}
             }
         }
@@ -160,7 +158,7 @@ impl Watching<'_> {
     }
 
     fn draw(&mut self, state: RunState) {
-        let Some(screen) = self.screen.as_mut().filter(|_| !self.is_away) else { return };
+        let Some(screen) = self.screen.as_mut().filter(|screen| !screen.is_away()) else { return };
         if let Some(size) = Stream::Stdout.size() {
             screen.resize(size);
         }
@@ -172,23 +170,5 @@ impl Watching<'_> {
             lines.truncate(room.rows);
         }
         screen.show(&[], &lines);
-    }
-
-    fn hear(&mut self, news: TerminalNews) {
-        let Some(screen) = &mut self.screen else { return };
-        match news {
-            // Every frame looks how wide it may be.
-            TerminalNews::Resized => {}
-            TerminalNews::Leaving(answer) => {
-                screen.clear();
-                self.is_away = true;
-                // Nobody waits any more if this took too long.
-                let _ = answer.send(());
-            }
-            TerminalNews::Back => {
-                screen.begin_anew();
-                self.is_away = false;
-            }
-        }
     }
 }

@@ -13,7 +13,6 @@ pub mod context;
 pub mod demo;
 pub mod doctor;
 pub mod init;
-mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
 mod loop_discard;
@@ -30,10 +29,13 @@ pub mod loop_summary;
 pub mod manpage;
 mod named_file;
 pub mod nested;
+mod one_call;
 pub mod past_runs;
 pub mod schema;
+pub mod skills;
 pub mod task;
 mod telling;
+pub mod triage;
 pub mod trust;
 
 /// Runs one command; the answer is the process's exit code.
@@ -44,8 +46,11 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Task(command) => task::run(command, ui),
         Command::Config(command) => config::run(command, ui),
         Command::Init(args) => init::run(&args, ui),
+        Command::Skills(command) => skills::run(&command, ui),
+        Command::Prime => Ok(skills::prime(ui)),
         Command::Trust(args) => trust::run(&args, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
+        Command::Triage(args) => triage::run(&args, ui),
         Command::Schema(args) => schema::run(&args, ui),
         Command::Completions(args) => Ok(completions::run(&args, ui)),
         Command::Manpage(args) => manpage::run(&args, ui),

@@ -57,8 +57,11 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Loop(_)
         | Command::Config(_)
         | Command::Init(_)
+        | Command::Skills(_)
+        | Command::Prime
         | Command::Trust(_)
         | Command::Doctor(_)
+        | Command::Triage(_)
         | Command::Schema(_)
         | Command::Completions(_)
         | Command::Manpage(_)

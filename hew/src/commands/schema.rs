@@ -19,10 +19,10 @@ use super::config::{FileOfSettings, Setting, SettingKey, SettingsValid};
 use super::config_write::{SettingRemoved, SettingWritten, SettingsEdited};
 use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
-use super::task::{Exported, Imported, TaskOutput, TreeNode};
+use super::task::{Elaboration, Exported, Imported, TaskOutput, TreeNode};
 use super::{
     agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_discard, loop_explain,
-    loop_graph, loop_prune, loop_report, loop_run, manpage, trust,
+    loop_graph, loop_prune, loop_report, loop_run, manpage, skills, triage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -107,6 +107,7 @@ fn outputs() -> Vec<Row> {
         output::<TaskOutput<'_>>(
             "a task: hew task add, list, show, ready, claim, close, reopen, update, plan …",
         ),
+        output::<Elaboration<'_>>("hew task elaborate"),
         output::<TreeNode<'_>>("a line of hew task dep tree"),
         output::<Imported<'_>>("hew task import"),
         output::<Exported<'_>>("hew task export FILE"),
@@ -118,8 +119,12 @@ fn outputs() -> Vec<Row> {
         output::<FileOfSettings<'_>>("a line of hew config path"),
         output::<SettingsValid<'_>>("hew config validate"),
         output::<trust::Trust<'_>>("hew trust"),
+        output::<triage::Triaged<'_>>("hew triage"),
         output::<doctor::Finding>("a line of hew doctor"),
         output::<init::Initialised<'_>>("hew init"),
+        output::<skills::Skill<'_>>("a line of hew skills list"),
+        output::<skills::SkillText<'_>>("hew skills show"),
+        output::<skills::Primer<'_>>("hew prime"),
         output::<demo::Demo<'_>>("the last line of hew demo"),
         output::<agent_words::Recorded<'_>>("hew done, blocked and fail"),
         output::<SchemaName<'_>>("a line of hew schema"),

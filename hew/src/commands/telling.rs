@@ -62,7 +62,6 @@ impl Telling {
                 signs: SignReader::new(run),
                 told,
                 screen,
-                is_away: false,
             };
             telling.spawn("narration", move |wake| narrator.run(&wake, &news))?;
         }
@@ -164,6 +163,21 @@ struct Round {
     is_whole: bool,
 }
 
+/// Does what the terminal asks for.
+pub(super) fn hear(screen: Option<&mut Screen>, news: TerminalNews) {
+    let Some(screen) = screen else { return };
+    match news {
+        // Every frame looks how wide it may be.
+        TerminalNews::Resized => {}
+        TerminalNews::Leaving(answer) => {
+            screen.step_away();
+            // Nobody waits any more if this took too long.
+            let _ = answer.send(());
+        }
+        TerminalNews::Back => screen.come_back(),
+    }
+}
+
 /// Tells people: a line an event, and on a terminal what goes on just now.
 struct Narrator {
     ui: Ui,
@@ -173,18 +187,15 @@ struct Narrator {
     /// Entries up to this number were told before.
     told: u64,
     screen: Option<Screen>,
-    /// The process has been told to stop: nothing is drawn before it goes on.
-    is_away: bool,
 }
 
 impl Narrator {
     fn run(mut self, wake: &Receiver<()>, news: &Receiver<TerminalNews>) {
         let mut is_last = false;
         loop {
-            if self.is_away && is_last {
+            if self.is_away() && is_last {
                 // Nobody may come back to draw: what is left is told in plain lines.
                 self.screen = None;
-                self.is_away = false;
             }
             match self.read() {
                 Ok(round) => {
@@ -201,10 +212,10 @@ impl Narrator {
                     return;
                 }
             }
-            let ticks = self.screen.is_some() && !self.is_away && self.view.is_at_work();
+            let ticks = self.screen.is_some() && !self.is_away() && self.view.is_at_work();
             select! {
                 recv(wake) -> woken => is_last = woken.is_err(),
-                recv(news) -> news => if let Ok(news) = news { self.hear(news) },
+                recv(news) -> news => if let Ok(news) = news { hear(self.screen.as_mut(), news) },
                 recv(if ticks { after(TICK) } else { never() }) -> _ => {}
             }
             if self.screen.is_some() && !is_last {
@@ -216,7 +227,7 @@ impl Narrator {
     /// What the next entries say. While nothing can be shown nothing is read: it stays on disk.
     fn read(&mut self) -> Result<Round, StoreError> {
         let mut told = Vec::new();
-        if self.is_away {
+        if self.is_away() {
             return Ok(Round { told, is_whole: true });
         }
         for _ in 0..ROUND {
@@ -239,7 +250,7 @@ impl Narrator {
     fn show(&mut self, told: &[String]) {
         match &mut self.screen {
             None => told.iter().for_each(|line| self.ui.say(line)),
-            Some(_) if self.is_away => {}
+            Some(screen) if screen.is_away() => {}
             Some(screen) => {
                 if let Some(size) = Stream::Stderr.size() {
                     screen.resize(size);
@@ -254,21 +265,8 @@ impl Narrator {
         }
     }
 
-    fn hear(&mut self, news: TerminalNews) {
-        let Some(screen) = &mut self.screen else { return };
-        match news {
-            // Every frame looks how wide it may be.
-            TerminalNews::Resized => {}
-            TerminalNews::Leaving(answer) => {
-                screen.clear();
-                self.is_away = true;
-                // Nobody waits any more if this took too long.
-                let _ = answer.send(());
-            }
-            TerminalNews::Back => {
-                screen.begin_anew();
-                self.is_away = false;
-            }
-        }
+    /// The process has been told to stop: nothing is drawn before it goes on.
+    fn is_away(&self) -> bool {
+        self.screen.as_ref().is_some_and(Screen::is_away)
     }
 }

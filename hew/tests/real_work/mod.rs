@@ -1,13 +1,14 @@
 //! What every real agent is tested with in the same way.
 
-use hew_testkit::mock_model::Answer;
-use hew_testkit::real_agent::{RealStage, work};
+use hew_testkit::loop_stage::wait_until;
+use hew_testkit::mock_model::{Answer, Refusal};
+use hew_testkit::real_agent::{RealStage, endless_work, work};
 
 /// A gate that is green.
 pub(crate) const TRUE: [&str; 2] = ["--gate", "true"];
 
 /// The first moment of the year 2100: longer than any run waits.
-pub(crate) const FAR: i64 = 4_102_444_800;
+const FAR: i64 = 4_102_444_800;
 
 /// Two workers drain three tasks.
 pub(crate) fn three_tasks(real: &RealStage) {
@@ -57,4 +58,60 @@ pub(crate) fn in_a_sandbox(real: &RealStage) {
     assert!(!outside.exists());
     real.assert_tokens_are_those_reported();
     real.stage.assert_left_clean();
+}
+
+/// A model that never answers: its agent is stopped with all that it started.
+pub(crate) fn a_model_that_never_answers(real: &RealStage) {
+    real.settings("loop.kill_grace = \"1s\"");
+    let begin = Answer::shell("setsid -f tail -f /dev/null >/dev/null 2>&1; echo half > half.txt");
+    let id = real.task("Hangs", &[], [begin, Answer::Hang]);
+    let ran = real.run(&[&TRUE[..], &["--max-attempts", "1", "--timeout", "20s"]].concat());
+    assert_eq!((ran.code, real.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
+    let work = real.stage.journal_of("collected").pop().expect("it was collected");
+    assert_eq!(
+        real.stage
+            .file_at(work["head_sha"].as_str().expect("a commit"), "half.txt")
+            .expect("it is in the commit"),
+        "half\n"
+    );
+    real.stage.assert_left_clean();
+}
+
+/// Nothing outlives a run that is ended by a signal or cancelled.
+pub(crate) fn ended_by_a_signal_or_cancelled(real: &RealStage) {
+    real.settings("loop.stop_grace = \"0s\"\nloop.kill_grace = \"1s\"");
+    let id = real.task("Endless", &[], endless_work());
+    let run = real.start_and_wait_for_work(&TRUE);
+    run.signal("SIGTERM");
+    let ran = run.end();
+    assert_eq!((ran.code, real.stage.outcomes(&id)), (143, vec!["cancelled".to_owned()]), "{}", ran.stderr);
+    real.stage.assert_left_clean();
+    let run = real.start_and_wait_for_work(&TRUE);
+    real.stage.ok(&["loop", "cancel", "--now"]);
+    let ran = run.end();
+    assert_eq!((ran.code, real.stage.outcomes(&id)), (5, vec!["cancelled".to_owned()]), "{}", ran.stderr);
+    real.stage.assert_left_clean();
+}
+
+/// A used up allowance ends the run without another question.
+pub(crate) fn a_used_up_allowance(real: &RealStage) {
+    let limit = Answer::Refuse(Refusal::UsageLimit { resets_at: FAR });
+    let first = real.task("First", &[], [limit]);
+    real.task("Second", &["--dep", &first], work("second"));
+    let ran = real.run(&[&TRUE[..], &["--budget-wall", "1h"]].concat());
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert!(real.stage.is_free(&first));
+    assert_eq!(real.asked(&first).len(), 1);
+    assert!(real.stage.journal_of("run_ended")[0]["stop_reason"] == "quota");
+    real.stage.assert_left_clean();
+}
+
+/// Nothing outlives a run that is killed.
+pub(crate) fn killed(real: &RealStage) {
+    let id = real.task("Endless", &[], endless_work());
+    let run = real.start_and_wait_for_work(&TRUE);
+    run.signal("SIGKILL");
+    assert_eq!(run.end().code, 137);
+    wait_until("the end of everything", || real.stage.processes().is_empty());
+    assert_eq!(real.asked(&id).len(), 1);
 }

@@ -25,6 +25,7 @@ pub(super) fn a_new_task_has_what_it_was_given(tracker: &Stage<'_>) {
         parent: Some(epic.to_string()),
         depends_on: vec![first.to_string()],
         metadata: json!({"hew.run": "true", "n": [1]}).as_object().unwrap().clone(),
+        external_ref: Some("github:acme/widgets:abc, \"x\":lint".to_owned()),
         created_by: Some(Actor::from("me")),
     };
     let id = tracker.create(&new).unwrap();
@@ -36,6 +37,7 @@ pub(super) fn a_new_task_has_what_it_was_given(tracker: &Stage<'_>) {
     assert_eq!((made.parent, made.status, made.assignee), (Some(epic.clone()), Status::Open, None));
     assert!(made.dependencies.iter().any(|d| d.on == first && d.kind == DependencyKind::Blocks));
     assert_eq!(made.record["created_by"], "me");
+    assert_eq!(made.record["external_ref"].as_str(), new.external_ref.as_deref());
     assert_eq!(id.as_str(), format!("{epic}.1"), "children are numbered after their parent");
     assert!(tracker.task(&TaskId::from("nothing")).unwrap().is_none());
     for title in [String::new(), "x".repeat(501)] {

@@ -38,6 +38,7 @@ pub(super) fn new_task(task: &NewTask) -> Vec<String> {
     if !task.metadata.is_empty() {
         flags.push(flag("metadata", &Value::Object(task.metadata.clone()).to_string()));
     }
+    flags.extend(task.external_ref.as_ref().map(|of| flag("external-ref", of)));
     if let Some(author) = &task.created_by {
         flags.push(flag("actor", author.as_str()));
     }

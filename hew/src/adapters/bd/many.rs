@@ -53,6 +53,9 @@ impl BdTracker {
             if made.metadata != new.metadata {
                 flags.push(format!("--metadata={}", Value::Object(new.metadata.clone())));
             }
+            if let Some(of) = new.external_ref.as_deref().filter(|of| made.external_ref() != Some(*of)) {
+                flags.push(format!("--external-ref={of}"));
+            }
             if !flags.is_empty() {
                 let call = self.program.call(&["update", id.as_str(), "--json"]).flags(flags);
                 call.run()?.done()?;

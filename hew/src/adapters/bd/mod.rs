@@ -26,12 +26,11 @@ mod version;
 mod view;
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hew_core::clock::Clock;
 use hew_core::ids::{Actor, TaskId};
@@ -44,13 +43,10 @@ pub use self::call::{LIMIT, Program, agent_env};
 use self::known::Known;
 pub use self::version::{OLDEST, Version};
 use self::view::View;
-use super::files::create_private_dir;
+use super::lock::take_turn;
 
 /// Pauses before a question that failed is asked again: bd's engine may be busy with somebody else.
 const PAUSES: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(1500)];
-
-/// Pause before a lock that somebody else holds is tried again.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Lists hide these kinds of records unless told otherwise.
 const ALL_KINDS: [&str; 5] =
@@ -191,25 +187,8 @@ impl BdTracker {
     /// Waits for the other hew processes of the project, no longer than for a call: one that is suspended may hold the
     /// lock for ever.
     fn lock(&self) -> Result<File, TrackerError> {
-        let trouble = |reason: &str| self.trouble(format!("{}: {reason}", self.lock_file.display()));
-        let file = self.open_lock_file().map_err(|error| trouble(&error.to_string()))?;
-        let deadline = Instant::now() + self.program.limit;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(error)) => return Err(trouble(&error.to_string())),
-                Err(TryLockError::WouldBlock) if Instant::now() >= deadline => {
-                    return Err(trouble("another hew process holds the tracker's lock"));
-                }
-                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-            }
-        }
-    }
-
-    fn open_lock_file(&self) -> std::io::Result<File> {
-        create_private_dir(self.lock_file.parent().unwrap_or(Path::new("/")))?;
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false).mode(0o600).open(&self.lock_file)
+        take_turn(&self.lock_file, self.program.limit)
+            .map_err(|error| self.trouble(format!("{}: {error}", self.lock_file.display())))
     }
 
     fn claimed(&self) -> MutexGuard<'_, BTreeMap<TaskId, Actor>> {

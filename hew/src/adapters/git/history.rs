@@ -1,6 +1,7 @@
 //! Questions about commits.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::time::{Duration, Instant};
 
 use hew_core::ids::{CommitId, TreeId};
 use hew_core::worktree::{FileChange, GitError, MAX_SYMBOLS};
@@ -28,6 +29,25 @@ pub(super) fn read_file(git: &RepoGit, commit: &CommitId, path: &str) -> Result<
         return Ok(None);
     }
     Ok(Some(git.on_repository().args(["cat-file", "blob", &object]).run()?.success()?.stdout))
+}
+
+/// The last commits that led to one, or to `HEAD` where it is not here, one line each.
+pub(super) fn last_commits(
+    git: &RepoGit,
+    commit: &CommitId,
+    count: usize,
+    limit: Duration,
+) -> Result<String, GitError> {
+    let deadline = Instant::now() + limit;
+    let call = |start: &str| {
+        let count = format!("--max-count={count}");
+        let args =
+            ["log", &count, "--no-show-signature", "--no-color", "--format=%h %as %an: %s", start, "--"];
+        git.on_repository().args(args).timeout(deadline.saturating_duration_since(Instant::now())).run()
+    };
+    let there = call(commit.as_str())?;
+    let answer = if there.exit.is_success() { there } else { call("HEAD")?.success()? };
+    Ok(String::from_utf8_lossy(&answer.stdout).into_owned())
 }
 
 /// Every one of `ancestors` is reachable from `descendant`.

@@ -41,6 +41,7 @@ mod worktrees;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, RwLock};
+use std::time::Duration;
 
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
@@ -161,6 +162,24 @@ impl RepoGit {
     pub fn remotes(&self) -> Result<Vec<String>, GitError> {
         let answer = self.on_repository().arg("remote").run()?.success()?;
         Ok(answer.line()?.lines().map(str::to_owned).collect())
+    }
+
+    /// Every address from which the repository's remotes are fetched, as git understands it.
+    pub fn remote_urls(&self) -> Result<Vec<String>, GitError> {
+        let mut urls = Vec::new();
+        for name in self.remotes()? {
+            // A remote may have no address; git says so by its exit code.
+            let answer = self.on_repository().args(["remote", "get-url", "--all", "--", &name]).run()?;
+            if answer.exit.is_success() {
+                urls.extend(answer.line()?.lines().map(str::to_owned));
+            }
+        }
+        Ok(urls)
+    }
+
+    /// The last commits that led to one, or to `HEAD` where it is not here, one line each. Takes `limit` at most.
+    pub fn last_commits(&self, commit: &CommitId, count: usize, limit: Duration) -> Result<String, GitError> {
+        history::last_commits(self, commit, count, limit)
     }
 
     /// Number of files and bytes of a commit's tree.

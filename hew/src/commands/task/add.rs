@@ -39,6 +39,7 @@ fn new_task(args: AddArgs) -> Result<NewTask, Failure> {
         parent: args.parent,
         depends_on: args.deps,
         metadata: input::metadata(runtime.as_ref(), args.run.as_deref()),
+        external_ref: None,
         created_by: Some(actor(&ActorArg { actor: None })),
     })
 }

@@ -116,6 +116,7 @@ fn new_task(task: PlanTask) -> NewTask {
         parent: task.parent,
         depends_on: task.depends_on,
         metadata,
+        external_ref: None,
         created_by: Some(actor(&ActorArg { actor: None })),
     }
 }

@@ -41,6 +41,8 @@ pub struct Screen {
     /// What is drawn, as it is shown.
     frame: Vec<String>,
     size: Size,
+    /// The process has been told to stop or to end: nothing is to be drawn before it goes on.
+    is_away: bool,
 }
 
 impl Screen {
@@ -53,12 +55,29 @@ impl Screen {
         let style = ProgressStyle::with_template("{msg}").expect("the template is well formed");
         let bar =
             ProgressBar::with_draw_target(None, target(&glass)).with_style(style).with_message(rows(&[]));
-        Self { stream, glass, bar, frame: Vec::new(), size }
+        Self { stream, glass, bar, frame: Vec::new(), size, is_away: false }
     }
 
     /// Room for lines of a frame: a row is the cursor's, and the last column stays free, in which a terminal would wrap.
     pub fn room(&self) -> Size {
         Size { columns: self.size.columns.saturating_sub(1), rows: self.size.rows.saturating_sub(1) }
+    }
+
+    /// The process has been told to stop or to end: nothing is to be drawn before it goes on.
+    pub fn is_away(&self) -> bool {
+        self.is_away
+    }
+
+    /// Takes away what is drawn until the process goes on.
+    pub fn step_away(&mut self) {
+        self.clear();
+        self.is_away = true;
+    }
+
+    /// The process goes on, on a terminal on which others have written.
+    pub fn come_back(&mut self) {
+        self.begin_anew();
+        self.is_away = false;
     }
 
     /// Lets lines scroll away, and draws the frame below them.
@@ -99,14 +118,14 @@ impl Screen {
     }
 
     /// Takes the lines away; the cursor is where they began.
-    pub fn clear(&mut self) {
+    fn clear(&mut self) {
         self.glass.put(&glass::wipe(self.frame.len()));
         self.begin_anew();
         self.commit();
     }
 
     /// Somebody else has written: the lines are left where they are, and the next ones begin at the cursor.
-    pub fn begin_anew(&mut self) {
+    fn begin_anew(&mut self) {
         self.frame.clear();
         self.glass.resize(self.size);
         self.bar.set_draw_target(ProgressDrawTarget::hidden());
