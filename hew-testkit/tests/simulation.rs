@@ -29,8 +29,9 @@ const FOUND: [(u64, &str); 8] = [
 ];
 
 /// Things that a range of runs has to have played.
-const PLAYED: [&str; 30] = [
+const PLAYED: [&str; 31] = [
     "landings",
+    "branches kept",
     "conflicts",
     "gates red",
     "gates timed out",

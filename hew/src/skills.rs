@@ -32,6 +32,12 @@ pub const PRIMER: &str = include_str!("../../skills/data/primer.md");
 /// What the planner is asked.
 pub const PLANNER: &str = include_str!("../../skills/data/planner-prompt.md");
 
+/// What a model is asked about a failure of CI.
+pub const TRIAGE: &str = include_str!("../../skills/data/triage-prompt.md");
+
+/// What a model is asked that makes a task of a line.
+pub const ELABORATE: &str = include_str!("../../skills/data/elaborate-prompt.md");
+
 /// What stands in a project's `AGENTS.md`.
 pub const AGENTS_SECTION: &str = include_str!("../../skills/data/agents-section.md");
 
@@ -71,7 +77,9 @@ mod tests {
 
     #[test]
     fn every_text_carries_the_version_of_the_binary_and_its_body_does_not() {
-        for text in SKILLS.iter().map(|skill| skill.text).chain([PRIMER, PLANNER, AGENTS_SECTION]) {
+        for text in
+            SKILLS.iter().map(|skill| skill.text).chain([PRIMER, PLANNER, TRIAGE, ELABORATE, AGENTS_SECTION])
+        {
             assert_eq!(version_marker(text), Some(env!("CARGO_PKG_VERSION")), "{text}");
             assert!(body(text).trim_start_matches('#').starts_with(' '), "{}", body(text));
             assert_eq!(version_marker(body(text)), None);

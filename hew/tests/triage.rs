@@ -8,6 +8,7 @@ use std::process::{Output, Stdio};
 use std::thread;
 
 use hew_testkit::bd;
+use hew_testkit::mock_model::{Answer, MockModel, Part, Refusal, Script};
 use hew_testkit::run_check::Project;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
@@ -244,4 +245,61 @@ fn an_agent_files_no_failures() {
     let output = command.env("HEW_RUN_ID", "loop-1").output().unwrap();
     let (code, _, stderr) = told(&output);
     assert_eq!((code, stderr.contains("not for agents")), (2, true), "{stderr}");
+}
+
+fn server(answers: Vec<Answer>) -> MockModel {
+    MockModel::start(Script { parts: vec![Part { when: String::new(), answers }], chunk_bytes: None })
+}
+
+fn with_server(project: &Project, server: &MockModel) {
+    let keys = format!("endpoint = \"{}/v1\"\nmodel = \"small\"\ntimeout = \"2s\"\n", server.url());
+    project.settings(&format!("[loop.local]\n{keys}"));
+}
+
+#[test]
+fn a_model_says_how_to_look_into_a_failure() {
+    let (project, server) =
+        (project(), server(vec![Answer::text("<think>hm</think>Look at src/dates.rs.\n")]));
+    with_server(&project, &server);
+    project.repo.write("AGENTS.md", &format!("Run `make test`.\n{}", "x".repeat(9000)));
+    project.repo.commit("Parse dates with fractions");
+    let made = answer(&project, CHECK);
+    assert_eq!((&made["plan"], made["tokens"]["output"].is_u64()), (&json!("model"), true));
+    let tasks = project.tasks();
+    let text = tasks[0]["description"].as_str().unwrap();
+    assert!(text.starts_with("A CI failure has been detected"), "{text}");
+    assert!(text.ends_with("/job/31415926535\n\nLook at src/dates.rs."), "{text}");
+    let asked = server.asked();
+    let told = asked[0].body["messages"][1]["content"].as_str().unwrap();
+    assert!(told.contains("Check/Workflow: lint\n") && told.contains("Conclusion: failure\n"), "{told}");
+    assert!(told.contains("Parse dates with fractions") && told.contains("Run `make test`."), "{told}");
+    assert!(told.len() < 6000, "the guide is told in part");
+    // What is known already, or nobody's failure, is not asked about.
+    answer(&project, CHECK);
+    answer(&project, &with(WORKFLOW, &[("/workflow_run/conclusion", json!("success"))]));
+    assert_eq!(server.asked().len(), 1);
+}
+
+#[test]
+fn a_model_that_fails_leaves_the_task_as_it_is_without_one() {
+    let plain = project();
+    answer(&plain, CHECK);
+    let wanted = plain.tasks()[0]["description"].clone();
+    for broken in [
+        Answer::Refuse(Refusal::ServerError),
+        Answer::text("  \n"),
+        Answer::text("<think>without an end"),
+        Answer::Close,
+        Answer::Hang,
+    ] {
+        let (project, server) = (project(), server(vec![broken.clone()]));
+        with_server(&project, &server);
+        let made = answer(&project, CHECK);
+        assert_eq!(
+            (&made["outcome"], &made["plan"], server.asked().len()),
+            (&json!("filed"), &json!("steps"), 1),
+            "{broken:?}"
+        );
+        assert_eq!(project.tasks()[0]["description"], wanted, "{broken:?}");
+    }
 }

@@ -125,6 +125,28 @@ impl SpawnReport {
             Some(StopCause::Requested | StopCause::Timeout | StopCause::Stalled(_)) | None => None,
         })
     }
+
+    /// Why one that was only asked something has no answer, if it has none.
+    pub fn why_no_answer(&self) -> Option<String> {
+        if let Some(failure) = self.failure() {
+            return Some(failure.message.clone());
+        }
+        match &self.stopped {
+            Some(StopCause::Timeout) => {
+                return Some(format!("it took more than {}s", self.duration.as_secs()));
+            }
+            Some(StopCause::Requested) => return Some("it was stopped".to_owned()),
+            Some(StopCause::Stalled(evidence)) => {
+                return Some(format!("it showed no sign of life: {evidence}"));
+            }
+            Some(StopCause::Hopeless(_)) | None => {}
+        }
+        let is_bad = !self.exit.is_success() || self.reading.ended_well == Some(false);
+        is_bad.then(|| {
+            let last = self.stderr_tail.trim().lines().next_back().unwrap_or_default();
+            format!("{}{}{last}", self.exit, if last.is_empty() { "" } else { ": " })
+        })
+    }
 }
 
 /// An agent that never ran, or of whose run nothing could be kept. Its folder may hold work all the same.

@@ -62,6 +62,11 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
     if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
         return;
     }
+    if state.inherited.is_merging {
+        // As without the crash: what is ready since the branches were merged is left to the next run.
+        (state.queue.nothing_ready, state.queue.stale) = (true, false);
+        return;
+    }
     if state.spending.room() == 0 || planning::holds(state) {
         // What runs may yet take less than was set aside for it, or end and let the plan go on.
         return;

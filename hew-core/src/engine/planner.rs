@@ -329,24 +329,14 @@ fn pause(state: &State, failure: &RuntimeFailure, now: Now) -> (u32, Duration) {
 
 /// Why a planner that ran did not end well, if it did not.
 fn why_failed(state: &State, report: &SpawnReport) -> Option<String> {
-    if let Some(failure) = report.failure() {
-        return Some(failure.message.clone());
-    }
     match &report.stopped {
-        Some(StopCause::Timeout) => return Some(format!("it took more than {}s", report.duration.as_secs())),
-        Some(StopCause::Requested) => {
+        Some(StopCause::Requested) if report.failure().is_none() => {
             let why =
                 if state.stop.is_some() { "the run was stopped" } else { "the run came to its end first" };
-            return Some(why.to_owned());
+            Some(why.to_owned())
         }
-        Some(StopCause::Stalled(evidence)) => return Some(format!("it showed no sign of life: {evidence}")),
-        Some(StopCause::Hopeless(_)) | None => {}
+        _ => report.why_no_answer(),
     }
-    let is_bad = !report.exit.is_success() || report.reading.ended_well == Some(false);
-    is_bad.then(|| {
-        let last = report.stderr_tail.trim().lines().next_back().unwrap_or_default();
-        format!("{}{}{last}", report.exit, if last.is_empty() { "" } else { ": " })
-    })
 }
 
 /// Nothing is going to be started any more. A run that verifies or delivers while it waits for new tasks goes on after that.

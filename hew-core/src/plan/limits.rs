@@ -27,17 +27,19 @@ pub(super) struct Limits {
 /// How long the planner may take.
 pub const PLANNER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How long a runtime may take to make a task of a line.
+pub const ELABORATE_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// The limits of a call that only asks something.
-pub(super) fn call_limits(settings: &Settings) -> Limits {
+pub(super) fn call_limits(settings: &Settings, timeout: Duration, origin: &str) -> Limits {
     let spawn = SpawnLimits {
-        timeout: PLANNER_TIMEOUT,
+        timeout,
         stall_timeout: settings.stall_timeout.value,
         kill_grace: settings.kill_grace.value,
         transcript_max_bytes: settings.transcript_max_bytes.value,
         budget_usd: None,
     };
-    let timeout = "hew: what is next has to be known soon or not at all";
-    let provenance = provenance(&spawn, settings, timeout, "a call has none of its own");
+    let provenance = provenance(&spawn, settings, origin, "a call has none of its own");
     Limits { spawn, provenance }
 }
 

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::argv::plan_argv;
 use super::family::{Family, PoliteSignal, no_endpoint};
 use super::host::Host;
-use super::limits::{call_limits, plan_limits};
+use super::limits::{ELABORATE_TIMEOUT, PLANNER_TIMEOUT, call_limits, plan_limits};
+use super::local::plan_local;
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
@@ -74,6 +75,8 @@ pub struct SpawnPlan {
     pub model: Option<ModelName>,
     /// The same as the runtime is told; none where it is told none.
     pub model_told: Option<ModelName>,
+    /// The model server that it asks; none where it goes to one of its own choice.
+    pub endpoint: Option<String>,
     /// Program and arguments; never through a shell unless the program is one.
     pub argv: Vec<String>,
     /// The whole environment.
@@ -145,6 +148,8 @@ pub enum Purpose<'a> {
     Iteration(&'a Task),
     /// To say what is next: a call without tools, in an empty folder of its own, by no task's rules.
     Planner,
+    /// To make a task of a line: such a call too.
+    Elaborate,
 }
 
 /// What is asked of [`plan_spawn`].
@@ -171,7 +176,7 @@ impl SpawnRequest<'_> {
     pub(super) fn task(&self) -> Option<&Task> {
         match self.purpose {
             Purpose::Iteration(task) => Some(task),
-            Purpose::Planner => None,
+            Purpose::Planner | Purpose::Elaborate => None,
         }
     }
 }
@@ -185,9 +190,13 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
     let limits = match request.purpose {
         Purpose::Iteration(task) => plan_limits(task, settings)?,
-        Purpose::Planner => call_limits(settings),
+        Purpose::Planner => {
+            call_limits(settings, PLANNER_TIMEOUT, "hew: what is next has to be known soon or not at all")
+        }
+        Purpose::Elaborate => call_limits(settings, ELABORATE_TIMEOUT, "hew: somebody waits for the answer"),
     };
-    let argv = plan_argv(request, def, told.as_ref(), &limits)?;
+    let local = plan_local(request.task(), settings, choice, told.as_ref())?;
+    let argv = plan_argv(request, def, told.as_ref(), &limits, local.as_ref())?;
     let (env, env_origins) = super::env::plan_env(request, def, family);
     let (sandbox, sandbox_origins) = plan_sandbox(request, family, &env);
     let stdin = match def.prompt.value {
@@ -195,13 +204,19 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         PromptVia::File => AgentStdin::Null,
     };
     let mut provenance = vec![entry("runtime", choice.name.as_str(), &choice.origin)];
+    let own_model = local.as_ref().and_then(|local| local.model.clone());
     provenance.extend(match request.purpose {
+        _ if own_model.is_some() => Vec::new(),
         Purpose::Iteration(_) => model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model),
-        Purpose::Planner => {
-            vec![entry("model", "none", "the planner asks for none; the runtime's own choice")]
+        Purpose::Planner | Purpose::Elaborate => {
+            vec![entry("model", "none", "a call asks for none; the runtime's own choice")]
         }
     });
-    provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
+    let endpoint = local.as_ref().map(|local| local.endpoint.clone());
+    match local {
+        Some(local) => provenance.extend(local.provenance),
+        None => provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name))),
+    }
     provenance.extend(argv.provenance);
     if let Some(session) = &argv.resumes {
         provenance.push(entry("session", &session.id, "the try before this one, which broke off"));
@@ -214,7 +229,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     Ok(SpawnPlan {
         runtime: choice.name.clone(),
         model: told.as_ref().and(asked).map(|asked| asked.name),
-        model_told: told.filter(|_| argv.names_model).map(|told| told.name),
+        model_told: told.filter(|_| argv.names_model).map(|told| told.name).or(own_model),
+        endpoint,
         argv: argv.words,
         env,
         cwd: seat.worktree.clone(),
@@ -300,7 +316,7 @@ fn place_entries(
     let zero = &def.done_on_exit_zero;
     let place = match request.purpose {
         Purpose::Iteration(_) => "the worker's worktree",
-        Purpose::Planner => "an empty folder, for this call only",
+        Purpose::Planner | Purpose::Elaborate => "an empty folder, for this call only",
     };
     vec![
         entry("cwd", &seat.worktree.display().to_string(), place),

@@ -6,7 +6,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::text::{visible, visible_line};
 use crate::ids::{Actor, TaskId};
-use crate::tracker::{LeftoverReason, Status, Task, TaskLine};
+use crate::tracker::{LeftoverReason, NewTask, Status, Task, TaskLine};
 
 /// One line a task: id, priority, what is unusual about it (status, type, holder), title, labels.
 pub fn task_lines(tasks: &[TaskLine]) -> String {
@@ -72,6 +72,27 @@ pub fn task_page(task: &Task, why: Option<&LeftoverReason>) -> String {
         out.push_str(&section(name, text));
     }
     out
+}
+
+/// A task that is not filed yet.
+pub fn new_task_page(task: &NewTask) -> String {
+    let mut out = format!("{}\n", visible_line(&task.title));
+    let metadata = task
+        .metadata
+        .iter()
+        .map(|(key, value)| (key.as_str(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    let fields = [
+        ("priority", task.priority.to_string()),
+        ("type", task.issue_type.clone()),
+        ("labels", task.labels.join(", ")),
+        ("waits for", task.depends_on.join(", ")),
+    ];
+    for (name, text) in fields.into_iter().chain(metadata).filter(|(_, text)| !text.is_empty()) {
+        writeln!(out, "  {:<13} {}", format!("{name}:"), visible(&text))
+            .expect("writing to a text can't fail");
+    }
+    out + &section("description", &task.description)
+        + &section("acceptance criteria", &task.acceptance_criteria)
 }
 
 fn status_text(task: &Task, why: Option<&LeftoverReason>) -> String {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+use crate::cut::beginning;
 use crate::helper::words::one_line;
 use crate::ids::CommitId;
 
@@ -178,7 +179,7 @@ impl CiFailure {
             text
         });
         let room = MAX_REF.saturating_sub(start.len() + hash.len() + 1);
-        format!("{start}{}#{hash}", &self.check[..self.check.floor_char_boundary(room)])
+        format!("{start}{}#{hash}", beginning(&self.check, room))
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a model is asked about a failure.
 
+use std::fmt::Write as _;
+
 use super::CiFailure;
 use super::task::header;
 
@@ -18,7 +20,7 @@ pub fn question(failure: &CiFailure, commits: &str, guide: Option<&str>) -> Stri
     let mut push = |heading: &str, body: &str| {
         let body = body.trim();
         if !body.is_empty() {
-            text.push_str(&format!("\n## {heading}\n\n{body}\n"));
+            let _ = write!(text, "\n## {heading}\n\n{body}\n");
         }
     };
     push("Last commits", commits);

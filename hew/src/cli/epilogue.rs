@@ -189,6 +189,24 @@ folders and its ports.",
         ],
         USUAL,
     ),
+    noted(
+        row(
+            "task elaborate",
+            &[
+                "hew task elaborate 'dates with fractions are not parsed'",
+                "hew task elaborate 'print dates too, after app-1a2b' --add",
+            ],
+            &[
+                DONE,
+                ("1", "nobody made a task of it: the error says why each did not"),
+                ("2", "bad flags, text, settings or project state; nothing was changed"),
+                BUG,
+            ],
+        ),
+        "Asked are, each only after the one before failed, and each for 30 seconds at most: the model\n\
+         server of loop.local.endpoint, where one is set and loop.local.prefer_for_elaborate is not\n\
+         false; claude; codex. The last two run once, without tools, in an empty folder.",
+    ),
     row(
         "task list",
         &[

@@ -163,11 +163,16 @@ pub struct DoctorArgs {
 /// Flags of `hew triage`.
 #[derive(Debug, Args)]
 pub struct TriageArgs {
-    /// The event, check_run or workflow_run in JSON; without it, or as -, it is read from standard input
+    /// The event of a check run or a workflow run in JSON; without it, or as -, it is read from standard input
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
-    /// The event's header X-Hub-Signature-256, checked against $HEW_WEBHOOK_SECRET
-    #[arg(long, value_name = "SHA256=HEX", allow_hyphen_values = true)]
+    /// The signature that came with the event.
+    #[arg(
+        long,
+        value_name = "SHA256=HEX",
+        allow_hyphen_values = true,
+        help = "The event's header X-Hub-Signature-256, checked against $HEW_WEBHOOK_SECRET"
+    )]
     pub signature: Option<String>,
 }
 

@@ -11,6 +11,8 @@ use super::task_file_args::{ExportArgs, ImportArgs, PlanArgs};
 pub enum TaskCommand {
     /// File a task
     Add(Box<AddArgs>),
+    /// Make a task of a line, with a model's help; it is shown, or with --add filed
+    Elaborate(ElaborateArgs),
     /// Tasks that are not closed, most urgent first
     List(ListArgs),
     /// One task, whole
@@ -103,6 +105,17 @@ pub struct AddArgs {
     /// Print the new id and nothing else
     #[arg(long)]
     pub id_only: bool,
+}
+
+/// Flags of `hew task elaborate`.
+#[derive(Debug, Args)]
+pub struct ElaborateArgs {
+    /// The line; after -- it may begin with a dash
+    #[arg(value_name = "TEXT")]
+    pub text: String,
+    /// File the task, and keep the line with it
+    #[arg(long)]
+    pub add: bool,
 }
 
 /// Flags of `hew task list`.

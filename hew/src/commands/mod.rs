@@ -29,6 +29,7 @@ pub mod loop_summary;
 pub mod manpage;
 mod named_file;
 pub mod nested;
+mod one_call;
 pub mod past_runs;
 pub mod schema;
 pub mod skills;

@@ -19,7 +19,7 @@ use super::config::{FileOfSettings, Setting, SettingKey, SettingsValid};
 use super::config_write::{SettingRemoved, SettingWritten, SettingsEdited};
 use super::loop_list::ListedRun;
 use super::loop_logs_transcript::TranscriptRecord;
-use super::task::{Exported, Imported, TaskOutput, TreeNode};
+use super::task::{Elaboration, Exported, Imported, TaskOutput, TreeNode};
 use super::{
     agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_discard, loop_explain,
     loop_graph, loop_prune, loop_report, loop_run, manpage, skills, triage, trust,
@@ -107,6 +107,7 @@ fn outputs() -> Vec<Row> {
         output::<TaskOutput<'_>>(
             "a task: hew task add, list, show, ready, claim, close, reopen, update, plan …",
         ),
+        output::<Elaboration<'_>>("hew task elaborate"),
         output::<TreeNode<'_>>("a line of hew task dep tree"),
         output::<Imported<'_>>("hew task import"),
         output::<Exported<'_>>("hew task export FILE"),

@@ -55,6 +55,7 @@ use hew_core::record::{JournalEntry, JournalEvent, Store, StoreError};
 pub(crate) use lane::deliver_once;
 pub use rig::Rig;
 pub(crate) use seat::SHARED_TEMP;
+pub(crate) use worker::new_session;
 
 /// Who is told what was written to the journal: the screen, the files made from it.
 pub type OnRecord<'a> = &'a mut dyn FnMut(&[JournalEntry]);

@@ -26,7 +26,7 @@ use crate::adapters::spawner::ProcessSpawner;
 use crate::commands::context::Context;
 
 /// The program that runs, as it was started: another version that is put in its place meanwhile speaks otherwise to shims.
-const RUNNING_PROGRAM: &str = "/proc/self/exe";
+pub(crate) const RUNNING_PROGRAM: &str = "/proc/self/exe";
 
 /// Which run, and where it is.
 #[derive(Debug, Clone)]

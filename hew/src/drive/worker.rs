@@ -244,7 +244,7 @@ fn ready_now(rig: &Rig, query: &ReadyQuery) -> Option<ReadyNow> {
 }
 
 /// A name for a runtime's session.
-pub(super) fn new_session() -> Result<String, String> {
+pub(crate) fn new_session() -> Result<String, String> {
     let half = || getrandom::u64().map(u128::from).map_err(|error| format!("no random numbers: {error}"));
     Ok(uuid4(half()? << 64 | half()?))
 }

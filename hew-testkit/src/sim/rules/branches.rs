@@ -3,8 +3,10 @@
 
 use hew_core::engine::BranchPart;
 use hew_core::ids::{BranchName, CommitId, IterationId};
+use hew_core::record::event::IterationOutcome;
 use hew_core::worktree::GitClient;
 
+use super::super::trouble::Trouble;
 use super::{Evidence, Rules, Verdict, ensure};
 
 impl Rules {
@@ -45,8 +47,35 @@ impl Rules {
         self.kept_branches.insert(branch.clone(), work.clone());
     }
 
+    /// Work that waited on a branch and did not land is on one that is kept.
+    fn given_up_is_kept(&self, evidence: &Evidence<'_>) -> Verdict {
+        if evidence.plot.has(Trouble::Git) {
+            return Ok(());
+        }
+        let prefix = format!("{}w", self.run_branch.as_str().trim_end_matches("main"));
+        let refs = evidence.repo.refs();
+        let branches = refs.iter().filter(|(name, _)| name.as_str().starts_with(&prefix));
+        let kept: Vec<&CommitId> = branches.map(|(_, commit)| commit).collect();
+        for (id, iter) in self.iters.iter().filter(|(_, iter)| iter.stacked == Some(true)) {
+            let is_for_a_person = matches!(
+                iter.outcome,
+                Some(
+                    IterationOutcome::Conflict
+                        | IterationOutcome::BackpressureFail
+                        | IterationOutcome::RuntimeError
+                )
+            );
+            let Some(work) = iter.work.as_ref().filter(|_| is_for_a_person) else { continue };
+            let holds = |at: &&CommitId| evidence.repo.contains_all(at, std::slice::from_ref(work));
+            let is_kept = kept.iter().any(|at| holds(at).unwrap_or(false));
+            ensure(is_kept, || format!("branch: the work of {id} did not land, and no branch has it"))?;
+        }
+        Ok(())
+    }
+
     /// Branches that were kept are there at the end, each in a worktree of its own.
     pub(super) fn branches_are_there(&self, evidence: &Evidence<'_>) -> Verdict {
+        self.given_up_is_kept(evidence)?;
         for (branch, work) in &self.kept_branches {
             let at = evidence.repo.resolve(&branch.to_ref()).expect("a fake answers");
             ensure(at.as_ref() == Some(work), || {

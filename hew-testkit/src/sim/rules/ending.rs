@@ -21,6 +21,9 @@ impl Rules {
         self.line_is_landed(evidence.repo, &evidence.plot.config.launch)?;
         self.branch_is_there(evidence)?;
         self.branches_are_there(evidence)?;
+        ensure(!self.owes_escape, || {
+            "escape: somebody moved the run branch, and nobody was told".to_owned()
+        })?;
         let Some((reason, code)) = self.ended else {
             return Err("journal: the run ended and the journal does not".to_owned());
         };

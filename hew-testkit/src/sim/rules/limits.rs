@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hew_core::engine::{Effect, Event, LaneJob, WorkerJob};
-use hew_core::ids::{IterationId, TaskId, WorkerId};
+use hew_core::ids::{BranchName, IterationId, TaskId, WorkerId};
 use hew_core::record::event::{IterationOutcome, StopReason};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
@@ -87,6 +87,7 @@ impl Rules {
         self.in_flight.clear();
         self.merging.clear();
         self.merging_branch = None;
+        self.owes_escape = false;
         // Another process keeps them again.
         self.kept_branches.clear();
         self.tries.clear();
@@ -164,6 +165,10 @@ impl Rules {
                 self.tracker_failed |= result.is_err();
             }
             Event::Settled { result, .. } => self.tracker_failed |= result.is_err(),
+            Event::Advanced(Ok(moved)) => {
+                let branch = BranchName::new(self.run_branch.as_str());
+                self.owes_escape |= moved.foreign_change(&branch, &self.tip).is_some();
+            }
             Event::BaselineEnded(_) => self.is_baseline_over = true,
             _ => {}
         }

@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hew_core::ids::{BranchName, CommitId, IterationId, RefName, TaskId, TreeId, WorkerId};
-use hew_core::record::event::StopReason;
+use hew_core::record::event::{IterationOutcome, StopReason};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::{Status, TaskEditor, TaskFilter};
 
@@ -75,6 +75,8 @@ pub(super) struct Iter {
     stacked: Option<bool>,
     /// Somebody else had its task when its work was about to be merged.
     was_taken: bool,
+    /// How it ended, once it is over.
+    outcome: Option<IterationOutcome>,
     is_over: bool,
 }
 
@@ -90,6 +92,8 @@ pub(super) struct Rules {
     made_by: Vec<(IterationId, CommitId)>,
     uncommitted: Vec<Uncommitted>,
     is_meddled: bool,
+    /// The engine knows that somebody had moved the run branch, and nobody was told.
+    owes_escape: bool,
     proven: BTreeSet<TreeId>,
     verified: BTreeMap<CommitId, Option<bool>>,
     // Tasks.
@@ -122,6 +126,8 @@ pub(super) struct Rules {
     inherited: BTreeSet<IterationId>,
     /// Agents begun for an iteration by this process.
     tries: BTreeMap<IterationId, u32>,
+    /// Number of the last retry of each iteration.
+    retried: BTreeMap<IterationId, u32>,
     collected: Vec<IterationId>,
     // Limits.
     spent: u64,
@@ -188,6 +194,7 @@ impl Rules {
             made_by: Vec::new(),
             uncommitted: Vec::new(),
             is_meddled: false,
+            owes_escape: false,
             proven: BTreeSet::new(),
             verified: BTreeMap::new(),
             listed: [settled.clone(), settled.clone()],
@@ -211,6 +218,7 @@ impl Rules {
             kept_branches: BTreeMap::new(),
             inherited: BTreeSet::new(),
             tries: BTreeMap::new(),
+            retried: BTreeMap::new(),
             collected: Vec::new(),
             spent: 0,
             told: BTreeMap::new(),

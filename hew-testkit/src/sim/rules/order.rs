@@ -38,6 +38,7 @@ impl Rules {
         self.faults.clear();
         self.collected.clear();
         self.live.clear();
+        self.retried.clear();
         (self.spent, self.ended) = (0, None);
         for entry in journal {
             let verdict = self.judge(&entry.event, plot);
@@ -72,6 +73,7 @@ impl Rules {
                     work: None,
                     stacked: None,
                     was_taken: false,
+                    outcome: None,
                     is_over: false,
                 };
                 let known = self.remembered.remove(iteration).filter(|known| known.task == *task);
@@ -84,6 +86,14 @@ impl Rules {
                 self.iters.insert(*iteration, iter);
                 let count = self.iters.len() as u64;
                 ensure(*number == count, || format!("numbers: {iteration} is number {number}, not {count}"))
+            }
+            JournalEvent::RetryPlanned { iteration, retry, .. } => {
+                let last = self.retried.insert(*iteration, *retry).unwrap_or(0);
+                ensure(*retry == last + 1, || format!("retries: {iteration} has retry {retry} after {last}"))
+            }
+            JournalEvent::Escaped { .. } => {
+                self.owes_escape = false;
+                Ok(())
             }
             JournalEvent::Queued { iteration } => {
                 self.leaves(*iteration);
@@ -136,6 +146,7 @@ impl Rules {
                 };
                 ensure(!iter.is_over, || format!("journal: {iteration} ends twice"))?;
                 iter.is_over = true;
+                iter.outcome = Some(*outcome);
                 Ok(())
             }
             JournalEvent::Verified { sha, outcome: VerifyOutcome::Skipped { reason }, .. } => {

@@ -3,6 +3,7 @@
 mod add;
 mod change;
 mod dep;
+mod elaborate;
 mod exchange;
 mod input;
 mod look;
@@ -20,6 +21,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 pub(super) use self::dep::TreeNode;
+pub(super) use self::elaborate::Elaboration;
 pub(super) use self::exchange::{Exported, Imported};
 use super::context::Context;
 use crate::adapters::tracker::Opened;
@@ -36,10 +38,12 @@ struct Desk<'a> {
 
 /// Runs one command; the answer is the process's exit code.
 pub fn run(command: TaskCommand, ui: &Ui) -> Result<u8, Failure> {
-    let Opened { tasks, in_use, .. } = Context::open()?.open_tracker_in_use()?;
+    let context = Context::open()?;
+    let Opened { tasks, in_use, .. } = context.open_tracker_in_use()?;
     let desk = Desk { tracker: tasks, in_use, ui };
     match command {
         TaskCommand::Add(args) => add::run(&desk, *args),
+        TaskCommand::Elaborate(args) => elaborate::run(&desk, &context, &args),
         TaskCommand::List(args) => look::list(&desk, args),
         TaskCommand::Show(args) => look::show(&desk, &args),
         TaskCommand::Ready(args) => look::ready(&desk, &args),
