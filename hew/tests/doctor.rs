@@ -266,9 +266,7 @@ fn whether_agents_are_signed_in_is_told_as_far_as_it_can_be_seen() {
         let set = [("PATH", path.as_str()), ("HOME", home.as_str())];
         let (_, findings) = doctor(&stage, &[], &set);
         let note = expect(&findings, "sign-in", "note", &format!("runtime {name}: no key is set"));
-        assert!(
-            note["command"].as_str().unwrap().contains(key.split('_').next().unwrap()) || name == "codex"
-        );
+        assert!(note["command"].as_str().unwrap().contains("login"), "{note}");
         let (_, findings) = doctor(&stage, &[], &[&set[..], &[(key, "a-dummy-key")]].concat());
         expect(&findings, "sign-in", "ok", &format!("runtime {name}: a key is set in {key}"));
         assert!(!format!("{findings:?}").contains("a-dummy-key"));
