@@ -3,7 +3,7 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
-//! | [`model`] | which model, and the runtime's own name for it |
+//! | [`model`], [`Suggestion`] | which model, and the runtime's own name for it |
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
 //! | `sandbox` | what it may write |
 //! | `limits` | time and money, narrowed by the task |
@@ -25,6 +25,7 @@ pub mod runtime;
 mod sandbox;
 mod sign_in;
 pub mod spawn_plan;
+mod suggestion;
 
 pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
 pub use health::{Rest, RuntimeHealth};
@@ -39,3 +40,4 @@ pub use spawn_plan::{
     AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     git_events_file, outcome_file, plan_spawn, prompt_file,
 };
+pub use suggestion::Suggestion;

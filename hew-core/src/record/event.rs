@@ -17,6 +17,7 @@ pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::escape::{Change, Escape};
 use crate::exit::Exit;
+use crate::helper::Helper;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
@@ -235,6 +236,9 @@ pub enum JournalEvent {
         /// Its own summary.
         #[serde(default)]
         summary: Option<String>,
+        /// It gave none, and a model is asked for one: its answer, or that it has none, follows as `Helped`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        summary_asked: bool,
         /// The end of its standard error.
         #[serde(default)]
         stderr_tail: String,
@@ -566,6 +570,32 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_source: Option<CostSource>,
     },
+    /// The model server has answered a helper about an iteration, or has not: then all is as without it.
+    Helped {
+        /// The iteration.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// Which helper.
+        helper: Helper,
+        /// What it said: a summary, or the classifier's choice; absent where it said nothing that counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        /// Why it said nothing that counts, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+        /// The model that answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        /// Tokens that it used, as far as the server tells.
+        #[serde(default)]
+        usage: Usage,
+        /// Money in USD, by the listed price; 0 where the server's model has none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
+    },
     /// No new iteration starts from here on.
     StopRequested {
         /// Why.
@@ -662,6 +692,7 @@ impl JournalEvent {
             | Self::BudgetPassed { .. }
             | Self::PlannerStarted { .. }
             | Self::BatchPlanned { .. }
+            | Self::Helped { .. }
             | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }

@@ -25,6 +25,7 @@ use chrono::{DateTime, Utc};
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
 };
+use crate::helper::Helper;
 use crate::ids::{CommitId, IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId};
 use crate::tracker::change::TaskChange;
 pub use agent::{AgentView, ExitView};
@@ -217,7 +218,8 @@ impl RunView {
 
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
     pub fn forget(&mut self, iteration: IterationId) {
-        if self.counted.contains_key(&iteration) {
+        let is_awaited = self.iterations.get(&iteration).is_some_and(|view| view.summary_asked);
+        if self.counted.contains_key(&iteration) && !is_awaited {
             self.iterations.remove(&iteration);
         }
     }
@@ -301,6 +303,14 @@ impl RunView {
                     Some(PlannerView { number: *number, after: *iteration, runtime, since: moment });
             }
             JournalEvent::BatchPlanned { .. } => self.take_batch(event, moment),
+            JournalEvent::Helped { iteration, helper, answer, usage, cost_usd, cost_source, .. } => {
+                self.totals.add_help(*helper, *usage, *cost_usd, *cost_source);
+                // One that was forgotten stays so.
+                if let Some(view) = self.iterations.get_mut(iteration).filter(|_| *helper == Helper::Summary)
+                {
+                    view.sum_up(answer.as_deref());
+                }
+            }
             JournalEvent::Verifying { sha } => self.verifying = Some(sha.clone()),
             JournalEvent::Verified { sha, outcome, log, failed_tests } => {
                 self.verifying = None;
@@ -571,6 +581,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::AwaitingRuntime { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::BatchPlanned { .. }
+        | JournalEvent::Helped { .. }
         | JournalEvent::StopRequested { .. }
         | JournalEvent::BaselineStarted { .. }
         | JournalEvent::Verifying { .. }
