@@ -11,7 +11,7 @@ use crate::settings::Settings;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SignIn {
     /// The variable that holds a key or a token for it; none where none does.
-    pub variable: Option<&'static str>,
+    pub variable: Option<String>,
     /// The file in which it keeps a login, there or not; none where its home is not known.
     pub login: Option<PathBuf>,
 }
@@ -27,13 +27,15 @@ pub fn sign_in(
     let file = match family {
         Family::Claude => ".credentials.json",
         Family::Codex => "auth.json",
-        Family::Other => return None,
+        // A model server can be asked itself; of any other program nothing is known.
+        Family::Local | Family::Other => return None,
     };
     let mut env = ambient.clone();
     env.extend(def.env.iter().map(|(name, found)| (name.clone(), found.value.clone())));
-    let is_set = |name: &&str| env.get(*name).is_some_and(|value| !value.trim().is_empty());
-    let keys = family.own_variables().iter().copied().filter(|name| !name.ends_with("_BASE_URL"));
-    let variable = keys.into_iter().find(is_set);
+    let is_key = |name: &String| {
+        !name.ends_with("_BASE_URL") && env.get(name).is_some_and(|value| !value.trim().is_empty())
+    };
+    let variable = family.own_variables(settings).into_iter().find(is_key);
     let login = family.state(&env).0.first().map(|folder| folder.join(file));
     Some(SignIn { variable, login })
 }
