@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use super::words::beginning;
+
 /// Most bytes of an answer that are looked at: no helper asks for as much.
 const MAX_LOOKED_AT: usize = 256 * 1024;
 
 /// The first balanced JSON object of a text, whatever stands around it: words, a fence, another object.
 pub fn first_object(text: &str) -> Option<Map<String, Value>> {
-    let text = &text[..text.floor_char_boundary(MAX_LOOKED_AT)];
+    let text = beginning(text, MAX_LOOKED_AT);
     let mut from = 0;
     loop {
         let start = from + text[from..].find('{')?;

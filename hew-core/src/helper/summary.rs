@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::words::plain_words;
+use super::words::{ending, plain_words};
 
 /// Most bytes of the agent's words that are told.
 const MAX_TOLD: usize = 16 * 1024;
@@ -41,13 +41,11 @@ fn text_of(content: &Value) -> String {
 /// The end of a text, from the beginning of a line.
 fn tail(text: &str) -> Option<String> {
     let text = text.trim();
-    let kept = match text.len().checked_sub(MAX_TOLD).filter(|cut| *cut > 0) {
-        Some(cut) => {
-            let end = &text[text.ceil_char_boundary(cut)..];
-            // A line that is longer than all that is told is told in part.
-            end.split_once('\n').map_or(end, |(_, rest)| rest)
-        }
-        None => text,
+    let end = ending(text, MAX_TOLD);
+    let kept = match end.split_once('\n') {
+        Some((_, rest)) if end.len() < text.len() => rest,
+        // All of it; or a line that is longer than all that is told, which is told in part.
+        _ => end,
     };
     (!kept.trim().is_empty()).then(|| kept.to_owned())
 }

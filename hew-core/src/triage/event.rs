@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::helper::words::one_line;
+use crate::helper::words::{beginning, one_line};
 use crate::ids::CommitId;
 
 /// Most characters of a name that are kept.
@@ -178,7 +178,7 @@ impl CiFailure {
             text
         });
         let room = MAX_REF.saturating_sub(start.len() + hash.len() + 1);
-        format!("{start}{}#{hash}", &self.check[..self.check.floor_char_boundary(room)])
+        format!("{start}{}#{hash}", beginning(&self.check, room))
     }
 }
 

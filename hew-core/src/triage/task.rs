@@ -1,6 +1,7 @@
 //! The task for a failure of CI.
 
 use super::CiFailure;
+use crate::helper::words::beginning;
 use crate::ids::Actor;
 use crate::tracker::NewTask;
 
@@ -50,9 +51,8 @@ pub fn header(failure: &CiFailure) -> String {
 fn title(failure: &CiFailure) -> String {
     let branch = failure.branch.as_deref().map(|branch| format!(" on {branch}")).unwrap_or_default();
     let at = format!(" at {}", failure.commit.short());
-    let mut start = format!("CI failure: {}{branch}", failure.check);
-    start.truncate(start.floor_char_boundary(MAX_TITLE - at.len()));
-    start + &at
+    let start = format!("CI failure: {}{branch}", failure.check);
+    format!("{}{at}", beginning(&start, MAX_TITLE - at.len()))
 }
 
 #[cfg(test)]
