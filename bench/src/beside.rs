@@ -10,7 +10,7 @@ use hew::adapters::spawner::ProcessSpawner;
 use hew_core::settings::secret::SecretValues;
 
 use crate::Problem;
-use crate::printer::{Crowd, Form, into_files, plan_of, run, take_by_spawner};
+use crate::printer::{Crowd, Form, Sink, into, plan_of, run, take_by_spawner};
 
 /// From the beginning of one short agent to that of the next at the least.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -52,7 +52,7 @@ pub(crate) fn play(mut words: impl Iterator<Item = String>) -> Result<(), Proble
     let taken = std::thread::scope(|scope| {
         let printing = scope.spawn(|| {
             let done = match side {
-                Side::Files => into_files(crowd).map(drop),
+                Side::Files => into(Sink::File, crowd).map(drop),
                 Side::Spawner => take_by_spawner(crowd, &spawner).map(drop),
             };
             over.store(true, Ordering::Relaxed);

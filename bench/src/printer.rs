@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
@@ -107,30 +107,45 @@ fn argv(form: Form, megabytes: usize) -> Result<Vec<String>, Problem> {
     Ok(vec![own.display().to_string(), "print".to_owned(), form.name().to_owned(), megabytes.to_string()])
 }
 
-/// The floor: all of them into files of their own. Answers what one of them printed, in bytes.
-pub(crate) fn into_files(crowd: Crowd<'_>) -> Result<u64, Problem> {
+/// Where the output of a floor's agents goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sink {
+    /// Straight into a file.
+    File,
+    /// Into a pipe, from which `cat` writes it into a file: the least that reads what is printed.
+    Pipe,
+}
+
+/// A floor: all of them into files of their own. Answers what one of them printed, in bytes.
+pub(crate) fn into(sink: Sink, crowd: Crowd<'_>) -> Result<u64, Problem> {
     let argv = argv(crowd.form, crowd.megabytes)?;
-    let words = |error: std::io::Error| error.to_string();
     let file = |number| crowd.folder.join(format!("out-{number}"));
     let mut children = Vec::new();
     for number in 0..crowd.agents {
-        let out = File::create(file(number)).map_err(words)?;
-        children.push(
-            Command::new(&argv[0])
-                .args(&argv[1..])
-                .stdin(Stdio::null())
-                .stdout(out)
-                .spawn()
-                .map_err(words)?,
-        );
-    }
-    for mut child in children {
-        let status = child.wait().map_err(words)?;
-        if !status.success() {
-            return Err(format!("void run: an agent ended with {status}"));
+        let out = File::create(file(number)).map_err(|error| error.to_string())?;
+        match sink {
+            Sink::File => children.push(start(&argv, Stdio::null(), out.into())?),
+            Sink::Pipe => {
+                let mut agent = start(&argv, Stdio::null(), Stdio::piped())?;
+                let printed = agent.stdout.take().ok_or("an agent without output")?;
+                children.push(start(&["cat".to_owned()], printed.into(), out.into())?);
+                children.push(agent);
+            }
         }
     }
-    std::fs::metadata(file(0)).map(|file| file.len()).map_err(words)
+    for mut child in children {
+        let status = child.wait().map_err(|error| error.to_string())?;
+        if !status.success() {
+            return Err(format!("void run: an agent or its cat ended with {status}"));
+        }
+    }
+    std::fs::metadata(file(0)).map(|file| file.len()).map_err(|error| error.to_string())
+}
+
+fn start(argv: &[String], stdin: Stdio, stdout: Stdio) -> Result<Child, Problem> {
+    let (program, words) = argv.split_first().ok_or("nothing to start")?;
+    let started = Command::new(program).args(words).stdin(stdin).stdout(stdout).spawn();
+    started.map_err(|error| format!("{program}: {error}"))
 }
 
 /// What taking their output took.

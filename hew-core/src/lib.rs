@@ -2,7 +2,7 @@
 //!
 //! | module | holds |
 //! | --- | --- |
-//! | [`ids`], [`exit`], [`clock`], [`usage`] | names, how programs end, time as an argument, tokens |
+//! | [`ids`], [`exit`], [`clock`], [`usage`], [`cut`] | names, how programs end, time as an argument, tokens, short texts |
 //! | [`output`] | objects of `--json`, and JSON Schemas of what is written |
 //! | [`settings`] | the one table of keys; layers merged with origins |
 //! | [`tracker`] | tasks, where they live, and the rule that makes one ready |
@@ -27,6 +27,7 @@
 pub mod agent;
 pub mod chat;
 pub mod clock;
+pub mod cut;
 pub mod engine;
 pub mod escape;
 pub mod exit;

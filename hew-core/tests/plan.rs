@@ -138,7 +138,7 @@ fn the_first_word_on_the_runtime_counts() {
     let Choice::Unusable(problem) = local else { panic!("{local:?}") };
     assert_eq!(
         problem.to_string(),
-        "runtime `local` (label runtime:local) is not defined; defined: claude, codex, shell"
+        "runtime `local` (label runtime:local) asks a model server, and loop.local.endpoint is not set"
     );
 }
 
@@ -505,4 +505,67 @@ fn a_session_goes_on_where_the_runtimes_arguments_can_say_so() {
     );
     let own = plan_on("own");
     assert_eq!((&own.argv[1..], &own.resumes), (&["--as".to_owned(), uuid4(7)][..], &None));
+}
+
+const SERVER: &str = "loop.local.endpoint = 'http://127.0.0.1:9/v1'\nloop.local.model = 'small'\n";
+
+#[test]
+fn no_endpoint_for_claude_executor() {
+    for runtime in ["claude", "codex"] {
+        let with = plan(&plain(), &settings(&format!("{SERVER}loop.runtime = '{runtime}'")));
+        let without = plan(&plain(), &settings(&format!("\n\nloop.runtime = '{runtime}'")));
+        assert_eq!(with.endpoint, None);
+        assert_eq!(with, without, "a model server changes nothing for {runtime}");
+        assert_eq!(origin(&with, "endpoint"), format!("{runtime} handles its own"));
+    }
+}
+
+#[test]
+fn the_runtime_local_is_hew_itself_and_told_of_its_server() {
+    let text = format!(
+        "{SERVER}loop.runtime = 'local'\nloop.local.temperature = 0.7\nloop.local.max_tokens = 900\n\
+         loop.local.timeout = '5s'\nloop.local.max_turns = 9\nloop.local.api_key_env = 'MY_KEY'"
+    );
+    let found = plan(&plain(), &settings(&text));
+    assert_eq!(found.endpoint.as_deref(), Some("http://127.0.0.1:9/v1"));
+    assert_eq!(origin(&found, "endpoint"), "project .hew.toml:1 loop.local.endpoint");
+    assert_eq!(origin(&found, "model"), "project .hew.toml:2 loop.local.model");
+    assert_eq!(found.model_told, Some(ModelName::from("small")));
+    let argv = found.argv[1..].join(" ");
+    for words in [
+        "__local-agent --session ",
+        " --endpoint http://127.0.0.1:9/v1 --model small --temperature 0.7 --answer-tokens 900",
+        " --wait 5000ms --turns 9 --bearer MY_KEY --offer-tools true",
+    ] {
+        assert!(argv.contains(words), "{words} is not in {argv}");
+    }
+    let asked = plan(&task(&json!({"labels": ["model:large"]})), &settings(&text));
+    assert!(asked.argv.join(" ").contains(" --model large "));
+    let task = task(&json!({"metadata": {"hew.temperature": "0", "hew.max_tokens": 50}}));
+    let narrowed = plan(&task, &settings(&text)).argv.join(" ");
+    assert!(narrowed.contains(" --temperature 0 --answer-tokens 50 "), "{narrowed}");
+    let bare =
+        plan(&plain(), &settings(&format!("{SERVER}loop.runtime = 'local'\nloop.local.tools = false")));
+    let bare = bare.argv.join(" ");
+    assert!(
+        !bare.contains("--offer-tools") && !bare.contains("--bearer") && !bare.contains("--answer-tokens")
+    );
+}
+
+#[test]
+fn the_key_of_the_server_reaches_the_runtime_local_alone() {
+    let text = format!("{SERVER}loop.local.api_key_env = 'MY_KEY'\nloop.runtime = ");
+    let env = BTreeMap::from([("MY_KEY".to_owned(), "s3cret".to_owned())]);
+    let around = || Around { host: Host { env: env.clone(), ..Host::default() }, ..Around::default() };
+    let local = plan_in(&plain(), &settings(&format!("{text}'local'")), &around()).unwrap();
+    assert_eq!(local.env.get("MY_KEY").map(String::as_str), Some("s3cret"));
+    let claude = plan_in(&plain(), &settings(&format!("{text}'claude'")), &around()).unwrap();
+    assert_eq!(claude.env.get("MY_KEY"), None);
+}
+
+#[test]
+fn without_any_model_the_runtime_local_can_not_run() {
+    let settings = settings("loop.local.endpoint = 'http://127.0.0.1:9/v1'\nloop.runtime = 'local'");
+    let problem = plan_in(&plain(), &settings, &Around::default()).unwrap_err();
+    assert!(problem.to_string().contains("needs a model"), "{problem}");
 }

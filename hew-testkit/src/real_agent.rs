@@ -98,6 +98,12 @@ impl RealStage {
         self.server.asked_about(&heading(task))
     }
 
+    /// Sets the project up for the agent, and commits what that made.
+    pub fn init(&self) {
+        self.stage.ok(&["init", "--runtime", self.agent.name, "--yes"]);
+        self.stage.repo.commit("Set up for hew");
+    }
+
     /// Runs the queue to its end.
     pub fn run(&self, flags: &[&str]) -> Ran {
         ran(self.command(flags))

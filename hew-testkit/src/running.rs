@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 pub struct Ran {
     /// Its exit code; 128+n if a signal ended it.
     pub code: i32,
+    /// A signal ended it: it had no say in that.
+    pub by_signal: bool,
     /// What it printed.
     pub stdout: String,
     /// What it told.
@@ -87,6 +89,7 @@ impl Running {
         let status = self.child.wait().expect("it has ended");
         Ran {
             code: code(status),
+            by_signal: status.code().is_none(),
             stdout: stdout.join().expect("the reader does not panic"),
             stderr: stderr.join().expect("the reader does not panic"),
         }
@@ -125,6 +128,7 @@ impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         Self {
             code: code(output.status),
+            by_signal: output.status.code().is_none(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }

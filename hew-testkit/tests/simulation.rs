@@ -11,7 +11,13 @@ use hew_testkit::sim::{Case, Tally, play, replay};
 const SEEDS: u64 = 600;
 
 /// Seeds that found a fault of hew, and what it was.
-const FOUND: [(u64, &str); 5] = [
+const FOUND: [(u64, &str); 8] = [
+    (14624, "a run dispatched a bug that it had filed itself, where the tracker's answer was lost"),
+    (14656, "a blocked task was tried again after a crash, where the tracker could not be told"),
+    (
+        23241,
+        "what an agent had put on the run branch was taken for the merge of a delivery that a crash cut off",
+    ),
     (
         7733,
         "a task whose attempts were used up was tried again after a crash, where the tracker could not be told",
@@ -23,8 +29,9 @@ const FOUND: [(u64, &str); 5] = [
 ];
 
 /// Things that a range of runs has to have played.
-const PLAYED: [&str; 30] = [
+const PLAYED: [&str; 31] = [
     "landings",
+    "branches kept",
     "conflicts",
     "gates red",
     "gates timed out",

@@ -7,7 +7,8 @@ use hew::cli::{Cli, epilogue};
 use hew::{adapters, commands, ui};
 
 fn main() -> ExitCode {
-    if let Some(code) = adapters::shim::intercept(std::env::args_os()) {
+    let hidden = adapters::shim::intercept(std::env::args_os());
+    if let Some(code) = hidden.or_else(|| adapters::local_agent::intercept(std::env::args_os())) {
         return ExitCode::from(code);
     }
     ui::panic::install();

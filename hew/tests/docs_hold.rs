@@ -1,16 +1,18 @@
-//! What README and docs name exists: commands, flags, settings, and the files that they link to.
+//! What README, docs and skills name exists: commands, flags, settings, and the files that they link to.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command as Process;
 
-use clap::{Command, CommandFactory as _};
+use clap::{Command, CommandFactory as _, Parser as _};
 use hew_core::settings::keys::KEYS;
 
-/// README and the pages that are written by hand.
+/// README, the pages that are written by hand, and the texts for agents.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let docs = fs::read_dir(root.join("docs")).expect("docs/ is there");
-    let mut paths: Vec<_> = docs.map(|entry| entry.expect("docs/ can be read").path()).collect();
+    let folders = ["docs", "skills/core", "skills/data"].map(|name| root.join(name));
+    let files = folders.iter().flat_map(|folder| fs::read_dir(folder).expect("the folder is there"));
+    let mut paths: Vec<_> = files.map(|entry| entry.expect("the folder can be read").path()).collect();
     paths.retain(|path| path.extension().is_some_and(|end| end == "md") && !path.ends_with("config.md"));
     paths.push(root.join("README.md"));
     let text = |path: &PathBuf| fs::read_to_string(path).expect("a page can be read");
@@ -86,6 +88,34 @@ fn commands_and_flags_exist() {
                 None => None,
             })
             .collect()
+    });
+}
+
+/// Lines of hew in blocks of commands.
+fn code_lines(text: &str) -> impl Iterator<Item = &str> {
+    let blocks = text.split("```").skip(1).step_by(2).filter(|block| block.starts_with("sh\n"));
+    blocks.flat_map(str::lines).filter(|line| line.starts_with("hew "))
+}
+
+/// What the parser says against a command line as a shell would pass it, if anything. What is behind a `>`, `|` or `#` is
+/// not hew's.
+fn parser_refuses(line: &str) -> Option<String> {
+    let line = [" > ", " | ", "  #"].iter().fold(line, |all, end| all.split(end).next().unwrap_or(all));
+    let script = format!("hew() {{ printf '%s\\0' \"$@\"; }}; {line}");
+    let output = Process::new("sh").args(["-c", &script]).output().expect("there is a shell");
+    let words = String::from_utf8(output.stdout).expect("a page is text");
+    let words = words.split_terminator('\0');
+    let refused = hew::cli::Cli::try_parse_from(std::iter::once("hew").chain(words)).err()?;
+    Some(format!("`{line}`: {refused}"))
+}
+
+#[test]
+fn command_lines_are_taken_by_the_parser() {
+    check_all("hew ", |path, text| {
+        // An agent runs what it reads, word by word; people's pages leave out parts with "…".
+        let is_for_agents = path.components().any(|part| part.as_os_str() == "skills");
+        let spans = code_spans(text).into_iter().filter(|span| is_for_agents && span.starts_with("hew "));
+        code_lines(text).chain(spans).filter_map(parser_refuses).collect()
     });
 }
 

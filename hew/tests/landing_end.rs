@@ -1,6 +1,6 @@
 //! `--merge end`: work waits on its worker's branch, the branches are merged once, at the end.
 
-use hew_testkit::loop_stage::{LoopStage, wait_until};
+use hew_testkit::loop_stage::{LoopStage, Running, wait_until};
 use hew_testkit::run_check::check;
 use serde_json::{Value, json};
 
@@ -345,6 +345,35 @@ fn a_killed_run_goes_on_with_what_waits_on_its_workers_branches() {
     for file in ["one.txt", "two.txt", "whole.txt"] {
         assert!(stage.repo.read(file).is_some(), "{file}");
     }
+    stage.assert_left_clean();
+}
+
+#[test]
+fn what_a_signal_gave_back_does_not_land_with_the_rest_of_its_branch_after_a_kill() {
+    let stage = LoopStage::new();
+    stage.settings("loop.stop_grace = \"0s\"\nloop.kill_grace = \"1s\"");
+    let one = stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let two = stage.task("Two", "write two.txt 2\ncommit Two\ndone");
+    let hangs = stage.task("Hangs", "hang");
+    // The first task that is given back of the branch is the second that ends.
+    let mut command = stage.repo.hew(&["loop", "run", "--scope", "ready", "--merge", "end", "--gate", GATE]);
+    command.env("HEW_FAIL_AT", "journal/iteration_ended:2");
+    let mut run = Running::spawn(command);
+    run.wait_until("the last agent", || {
+        stage.has_event(|entry| entry["kind"] == "spawned" && entry["iter"] == 3)
+    });
+    run.signal("SIGINT");
+    assert_eq!(run.end().code, 137);
+    wait_until("the end of its processes", || stage.processes().is_empty());
+    assert_eq!(stage.outcomes(&one), ["cancelled"]);
+    stage.script(&hangs, "write three.txt 3\ncommit Three\ndone");
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    for task in [&one, &two, &hangs] {
+        assert_eq!(stage.outcomes(task), ["cancelled", "closed"], "{task}: done once more, all of them");
+    }
+    let begun = stage.journal_of("iteration_started");
+    assert_eq!(begun[3]["base_sha"], begun[0]["base_sha"], "it begins where the first one did");
     stage.assert_left_clean();
 }
 

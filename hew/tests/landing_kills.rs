@@ -4,7 +4,9 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use hew_testkit::kills::{Kill, Outcome, Scene, every_end, ride, work_that_stays_behind};
+use hew_testkit::kills::{
+    Kill, Outcome, Scene, branches_that_do_not_land, every_end, ride, work_that_stays_behind,
+};
 
 /// Rides that go on side by side: more than cores, for each waits for its agents now and then.
 const SIDE_BY_SIDE: usize = 3;
@@ -24,7 +26,10 @@ fn undisturbed(scene: &Scene) -> Outcome {
 
 /// Rides until a run survives its kill. Answers how many did not.
 fn at_each(scene: &Scene, kills_of: impl Fn(u64) -> Vec<Kill> + Sync) -> u64 {
-    let calm = undisturbed(scene);
+    at_each_against(&undisturbed(scene), scene, kills_of)
+}
+
+fn at_each_against(calm: &Outcome, scene: &Scene, kills_of: impl Fn(u64) -> Vec<Kill> + Sync) -> u64 {
     let (next, survived) = (AtomicU64::new(1), Mutex::new(u64::MAX));
     thread::scope(|scope| {
         for _ in 0..SIDE_BY_SIDE {
@@ -40,7 +45,7 @@ fn at_each(scene: &Scene, kills_of: impl Fn(u64) -> Vec<Kill> + Sync) -> u64 {
                         let mut least = survived.lock().expect(WHOLE);
                         *least = number.min(*least);
                     }
-                    ridden.assert_sound(scene, &calm);
+                    ridden.assert_sound(scene, calm);
                 }
             });
         }
@@ -124,4 +129,28 @@ fn killed_after_each_event_of_a_resume_it_comes_to_the_same_end() {
     let first = || at("journal/landed:1");
     let killed = at_each(&scene, |number| vec![first(), at(format!("journal:{number}"))]);
     assert!(killed > 5, "only {killed} events");
+}
+
+/// What passes these places has all its work done, and merges the branches.
+const MERGING: [&str; 9] = [
+    "journal/candidate",
+    "journal/landed",
+    "journal/conflicted",
+    "journal/given_up",
+    "journal/task_changed",
+    "journal/iteration_ended",
+    "torn/task_changed",
+    "tracker/release",
+    "tracker/close",
+];
+
+#[test]
+fn killed_while_branches_are_cut_and_given_up_nothing_of_them_lands_and_nothing_begins_again() {
+    let scene = branches_that_do_not_land();
+    let calm = undisturbed(&scene);
+    assert_eq!((calm.landed.len(), calm.filed.len()), (1, 1), "{calm:?}");
+    for place in MERGING {
+        let killed = at_each_against(&calm, &scene, |number| vec![at(format!("{place}:{number}"))]);
+        assert!(killed > 0, "{place} is never passed");
+    }
 }

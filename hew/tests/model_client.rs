@@ -42,7 +42,7 @@ fn stream(server: &MockModel) -> (Result<ChatAnswer, ChatError>, Vec<String>) {
 }
 
 fn class(answer: Result<ChatAnswer, ChatError>) -> FailureClass {
-    answer.unwrap_err().as_failure().class
+    answer.expect_err("it failed").as_failure().class
 }
 
 fn refused(status: u16, headers: &[(&str, &str)], body: serde_json::Value) -> Answer {

@@ -125,3 +125,19 @@ fn a_session_that_broke_off_goes_on_and_is_counted_once() {
         real.assert_tokens_are_those_reported();
     });
 }
+
+#[test]
+fn skills_that_init_installs_are_offered_to_the_model() {
+    on_stage(CLAUDE, |real| {
+        real.init();
+        let id = real.task("Skilled", &[], work("skilled"));
+        let ran = real.run(&TRUE);
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        let told = real.asked(&id)[0].body.to_string();
+        for skill in hew::skills::SKILLS {
+            let description = serde_json::to_string(skill.description()).unwrap();
+            assert!(told.contains(&format!("- {}: ", skill.name)), "{} is not offered", skill.name);
+            assert!(told.contains(description.trim_matches('"')), "{} is cut", skill.name);
+        }
+    });
+}

@@ -122,3 +122,21 @@ fn a_session_that_broke_off_goes_on_and_is_counted_once() {
         real.assert_tokens_are_those_reported();
     });
 }
+
+#[test]
+fn the_section_that_init_writes_reaches_the_model() {
+    on_stage(CODEX, |real| {
+        real.stage.repo.write("AGENTS.md", "Rule of the house: tabs.\n");
+        real.init();
+        let id = real.task("Told", &[], work("told"));
+        let ran = real.run(&TRUE);
+        assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+        let told = real.asked(&id)[0].body.to_string();
+        for text in
+            [&["Rule of the house: tabs."][..], &[hew::skills::body(hew::skills::AGENTS_SECTION)]].concat()
+        {
+            let text = serde_json::to_string(text.trim_end()).unwrap();
+            assert!(told.contains(text.trim_matches('"')), "{text}\nis not in\n{told}");
+        }
+    });
+}

@@ -310,7 +310,9 @@ fn explaining_writes_nothing_and_tells_what_can_not_run() {
     let refused = stage.hew(&["loop", "explain", &odd]);
     assert_eq!(refused.code, 1);
     assert!(
-        refused.stderr.contains("runtime `local` (label runtime:local) is not defined"),
+        refused.stderr.contains(
+            "runtime `local` (label runtime:local) asks a model server, and loop.local.endpoint is not set"
+        ),
         "{}",
         refused.stderr
     );

@@ -282,6 +282,9 @@ fn what_every_command_prints_for_programs_is_of_its_schema() {
         trial.prints(kind, args);
     }
     trial.prints("finding", &["doctor"]);
+    trial.prints("skill", &["skills", "list"]);
+    trial.prints("skill_text", &["skills", "show", "hew-loop"]);
+    trial.prints("primer", &["prime"]);
     trial.prints("demo", &["demo", "--dir", trial.stage.path("demo").to_str().unwrap()]);
     let mut all = BTreeSet::new();
     commands(&hew::cli::Cli::command(), "", &mut all);

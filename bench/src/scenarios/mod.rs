@@ -35,7 +35,7 @@ pub(crate) enum Scenario {
     /// Views of recorded runs, against reading the journal and printing a line an iteration
     #[value(alias = "p5")]
     P5,
-    /// Agents that print much, four at once, against the same into files
+    /// Agents that print much, four at once, against the same through a pipe and into files
     #[value(alias = "p6")]
     P6,
     /// Kills: P1 killed at a random moment and resumed, against P1 undisturbed

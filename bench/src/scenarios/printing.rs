@@ -5,7 +5,7 @@ use crate::Problem;
 use crate::beside::{Side, short_agent_ms};
 use crate::measure::{Sample, timed};
 use crate::pairs::{cpu, wall};
-use crate::printer::{Crowd, Form, into_files, take_in_child};
+use crate::printer::{Crowd, Form, Sink, Taken, into, take_in_child};
 use crate::report::{Table, ratio, seconds};
 use crate::stats::{median, range};
 
@@ -24,11 +24,13 @@ pub(crate) fn by_size(bench: &Bench<'_>) -> Result<bool, Problem> {
         "form",
         "MB each",
         "hew s",
-        "floor s",
-        "ratio",
+        "pipe s",
+        "file s",
+        "of pipe",
         "of pairs",
+        "of file",
         "hew cpu s",
-        "floor cpu s",
+        "pipe cpu s",
         "peak MB",
         "of",
     ];
@@ -66,6 +68,53 @@ fn beside(bench: &Bench<'_>, pairs: usize) -> Result<bool, Problem> {
     Ok(table.print())
 }
 
+/// What agents took that were measured in turn, both floors first.
+#[derive(Debug, Default)]
+struct Rounds {
+    file: Vec<Sample>,
+    pipe: Vec<Sample>,
+    hew: Vec<Sample>,
+    peak_kib: u64,
+}
+
+impl Rounds {
+    fn play(&mut self, bench: &Bench<'_>, form: Form, megabytes: usize) -> Result<(), Problem> {
+        let (printed, file) = floor(bench, Sink::File, form, megabytes)?;
+        let (piped, pipe) = floor(bench, Sink::Pipe, form, megabytes)?;
+        let (taken, taking) =
+            in_folder(bench, form, megabytes, |crowd| timed(|| take_in_child(crowd, &bench.ground.program)))?;
+        let Taken { bytes, seconds, peak_kib } = taken;
+        if (piped, bytes) != (printed, printed) {
+            return Err(format!("void run: {printed} bytes were printed, {piped} piped, {bytes} taken"));
+        }
+        self.file.push(file);
+        self.pipe.push(pipe);
+        self.hew.push(Sample { wall: seconds, ..taking });
+        self.peak_kib = self.peak_kib.max(peak_kib);
+        Ok(())
+    }
+
+    fn ratios(&self, floor: &[Sample]) -> Vec<f64> {
+        self.hew.iter().zip(floor).map(|(hew, floor)| hew.wall / floor.wall).collect()
+    }
+}
+
+fn floor(bench: &Bench<'_>, sink: Sink, form: Form, megabytes: usize) -> Result<(u64, Sample), Problem> {
+    in_folder(bench, form, megabytes, |crowd| timed(|| into(sink, crowd)))
+}
+
+/// Each in a folder of its own, gone before the next begins: what one wrote must not cost another.
+fn in_folder<T>(
+    bench: &Bench<'_>,
+    form: Form,
+    megabytes: usize,
+    work: impl FnOnce(Crowd<'_>) -> Result<T, Problem>,
+) -> Result<T, Problem> {
+    let folder = tempfile::tempdir_in(bench.ground.place).map_err(|error| error.to_string())?;
+    work(Crowd { form, megabytes, agents: AGENTS, folder: folder.path() })
+}
+
+/// Held against the pipe: whoever reads what an agent prints has that between them.
 fn one(
     bench: &Bench<'_>,
     form: Form,
@@ -74,36 +123,29 @@ fn one(
     pairs: usize,
     table: &mut Table,
 ) -> Result<(), Problem> {
-    let (mut floor, mut hew, mut ratios, mut peak_kib) = (Vec::new(), Vec::new(), Vec::new(), 0);
+    let mut rounds = Rounds::default();
     for _ in 0..pairs {
-        let folder = tempfile::tempdir_in(bench.ground.place).map_err(|error| error.to_string())?;
-        let crowd = Crowd { form, megabytes, agents: AGENTS, folder: folder.path() };
-        let (printed, sample) = timed(|| into_files(crowd))?;
-        let (taken, taking) = timed(|| take_in_child(crowd, &bench.ground.program))?;
-        if taken.bytes != printed {
-            return Err(format!("void run: {printed} bytes were printed, and {} were taken", taken.bytes));
-        }
-        floor.push(sample);
-        hew.push(Sample { wall: taken.seconds, ..taking });
-        ratios.push(taken.seconds / sample.wall);
-        peak_kib = peak_kib.max(taken.peak_kib);
+        rounds.play(bench, form, megabytes)?;
     }
-    let (low, high) = range(&ratios);
-    let peak = f64::from(u32::try_from(peak_kib).unwrap_or(u32::MAX)) / 1024.0;
+    let (of_pipe, of_file) = (rounds.ratios(&rounds.pipe), rounds.ratios(&rounds.file));
+    let (low, high) = range(&of_pipe);
+    let peak = f64::from(u32::try_from(rounds.peak_kib).unwrap_or(u32::MAX)) / 1024.0;
     let cells = vec![
         form.name().to_owned(),
         megabytes.to_string(),
-        seconds(wall(&hew)),
-        seconds(wall(&floor)),
-        ratio(median(&ratios)),
+        seconds(wall(&rounds.hew)),
+        seconds(wall(&rounds.pipe)),
+        seconds(wall(&rounds.file)),
+        ratio(median(&of_pipe)),
         format!("{low:.2}..{high:.2}"),
-        seconds(cpu(&hew)),
-        seconds(cpu(&floor)),
+        ratio(median(&of_file)),
+        seconds(cpu(&rounds.hew)),
+        seconds(cpu(&rounds.pipe)),
         format!("{peak:.0}"),
     ];
     let row = |of: &str| [cells.clone(), vec![of.to_owned()]].concat();
     if megabytes >= LEAST_COMPARED {
-        table.row(row("ratio"), median(&ratios), target);
+        table.row(row("of pipe"), median(&of_pipe), target);
     }
     table.row(row("peak MB"), peak, MEMORY_TARGET_MB);
     Ok(())

@@ -18,18 +18,47 @@ pub enum SseItem {
 
 /// Finds events in a stream.
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about where the stream stands")]
 pub struct SseDecoder {
-    line: Vec<u8>,
-    /// The line is too long: the rest of it is passed over.
-    is_skipping: bool,
+    /// The line so far; none where it is too long, and the rest of it is passed over.
+    line: Held,
     /// The last byte was a CR, behind which an LF means nothing.
     after_cr: bool,
     has_begun: bool,
     /// The `data` lines of the event so far, joined.
-    data: Option<Vec<u8>>,
-    /// The event is too long: it is passed over.
-    drops_event: bool,
+    data: Held,
     found: Vec<SseItem>,
+}
+
+/// What is held of a line or an event.
+#[derive(Debug, Default)]
+enum Held {
+    /// Nothing has come.
+    #[default]
+    Nothing,
+    /// This much.
+    Bytes(Vec<u8>),
+    /// It is too long, and is passed over.
+    TooLong,
+}
+
+impl Held {
+    /// Makes it longer; `false` where it is too long now.
+    fn lengthen(&mut self, between: &[u8], more: &[u8]) -> bool {
+        match self {
+            Self::TooLong => {}
+            Self::Nothing if more.len() <= LONGEST_LINE => *self = Self::Bytes(more.to_owned()),
+            Self::Bytes(bytes) if bytes.len() + between.len() + more.len() <= LONGEST_LINE => {
+                bytes.extend_from_slice(between);
+                bytes.extend_from_slice(more);
+            }
+            Self::Nothing | Self::Bytes(_) => {
+                *self = Self::TooLong;
+                return false;
+            }
+        }
+        true
+    }
 }
 
 impl SseDecoder {
@@ -54,56 +83,33 @@ impl SseDecoder {
     }
 
     fn lengthen(&mut self, part: &[u8]) {
-        if self.is_skipping {
-            return;
-        }
-        if self.line.len() + part.len() > LONGEST_LINE {
-            self.is_skipping = true;
-            self.line = Vec::new();
+        if !self.line.lengthen(b"", part) {
             self.found.push(SseItem::TooLong);
-            return;
         }
-        self.line.extend_from_slice(part);
     }
 
     fn end_line(&mut self) {
-        let line = std::mem::take(&mut self.line);
         let is_first = !std::mem::replace(&mut self.has_begun, true);
-        if std::mem::take(&mut self.is_skipping) {
-            return;
-        }
+        let line = match std::mem::take(&mut self.line) {
+            Held::Bytes(line) => line,
+            Held::Nothing => Vec::new(),
+            Held::TooLong => return,
+        };
         let mark: &[u8] = if is_first { b"\xef\xbb\xbf" } else { b"" };
         let line = line.strip_prefix(mark).unwrap_or(&line);
         if line.is_empty() {
             self.end_event();
-        } else if let Some(data) = data_of(line) {
-            self.add_data(data);
-        }
-    }
-
-    fn add_data(&mut self, more: &[u8]) {
-        if self.drops_event {
-            return;
-        }
-        let held = self.data.as_ref().map_or(0, Vec::len);
-        if held + more.len() > LONGEST_LINE {
-            self.data = None;
-            self.drops_event = true;
+        } else if let Some(data) = data_of(line)
+            && !self.data.lengthen(b"\n", data)
+        {
             self.found.push(SseItem::TooLong);
-            return;
-        }
-        match &mut self.data {
-            Some(data) => {
-                data.push(b'\n');
-                data.extend_from_slice(more);
-            }
-            None => self.data = Some(more.to_owned()),
         }
     }
 
     fn end_event(&mut self) {
-        self.drops_event = false;
-        if let Some(data) = self.data.take().filter(|data| !data.is_empty()) {
+        if let Held::Bytes(data) = std::mem::take(&mut self.data)
+            && !data.is_empty()
+        {
             self.found.push(SseItem::Data(String::from_utf8_lossy(&data).into_owned()));
         }
     }

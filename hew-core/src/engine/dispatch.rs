@@ -11,6 +11,7 @@ use super::step::{notice, record};
 use super::{ahead, ending, failing, helping, iteration, planning, stack, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
+use crate::land::conflict::conflict_of;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
@@ -59,6 +60,11 @@ pub(super) fn fill_slots(state: &mut State, now: Now, out: &mut Vec<Effect>) {
         return;
     }
     if stopping::stop_if_exhausted(state, reserved(state), now.elapsed, out) {
+        return;
+    }
+    if state.inherited.is_merging {
+        // As without the crash: what is ready since the branches were merged is left to the next run.
+        (state.queue.nothing_ready, state.queue.stale) = (true, false);
         return;
     }
     if state.spending.room() == 0 || planning::holds(state) {
@@ -141,6 +147,7 @@ pub(super) fn ready_listed(
         Err(problem) => return unanswered::list_failed(state, &problem, now, out),
     };
     unanswered::list_answered(state, out);
+    leave_own_bugs(state, &ready);
     let ready: Vec<Task> = ready.into_iter().filter(|task| !state.excluded.contains(&task.id)).collect();
     if state.stop.is_none() && planning::asks_again(state, ready.is_empty()) {
         return;
@@ -156,6 +163,21 @@ pub(super) fn ready_listed(
         return super::baseline::open(state, !ready.is_empty(), out);
     }
     assign(state, ready, asked, now, out);
+}
+
+/// A bug about a conflict of this run is for the next one, even where the tracker filed it and its answer was lost.
+fn leave_own_bugs(state: &mut State, ready: &[Task]) {
+    let prefix = state.config.run.actor_prefix();
+    let is_own = |task: &Task| {
+        let by = task.record.get("created_by").and_then(|by| by.as_str());
+        !conflict_of(task).is_empty() && by.is_some_and(|by| by.starts_with(&prefix))
+    };
+    for bug in ready.iter().filter(|task| is_own(task)).map(|task| &task.id) {
+        state.filed.insert(bug.clone());
+        state.unsettled.insert(bug.clone());
+        // What was asked for may have been all that the limit let through.
+        state.queue.stale |= state.excluded.insert(bug.clone());
+    }
 }
 
 fn assign(state: &mut State, mut ready: Vec<Task>, asked: Listing, now: Now, out: &mut Vec<Effect>) {

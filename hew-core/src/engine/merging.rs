@@ -11,11 +11,14 @@ use super::lane_queue;
 use super::progress::Landing;
 use super::settle::{self, FailedEnd, GivenUp};
 use super::state::{Course, State};
-use super::step::notice;
+use super::step::{notice, record};
 use crate::agent::IterationOutcome;
 use crate::ids::{BranchName, IterationId, TaskId};
 use crate::land::conflict::{self, FailedBranch};
+use crate::record::JournalEvent;
+use crate::record::event::GivenBackRecord;
 use crate::settings::MergeMode;
+use crate::tracker::NewTask;
 use crate::worktree::names;
 
 /// Begins to merge what waits on workers' branches; false where nothing does.
@@ -71,19 +74,20 @@ pub(super) fn branch_of(landing: &Landing, state: &State) -> BranchName {
 /// Somebody closed or took a task of the branch: its work does not land, nor does what stands on it.
 pub(super) fn cut(state: &mut State, taken: IterationId, why: &str, out: &mut Vec<Effect>) {
     let Some((landing, _)) = state.lane.current.take() else { return };
+    let branch = branch_of(&landing, state);
     let mut below = in_order(landing);
     let at = below.iter().position(|part| part.iteration == taken).unwrap_or(below.len());
-    let mut above = below.split_off(at).into_iter();
-    if let Some(part) = above.next() {
-        notice(out, Some(taken), lane::taken_words(why, &part));
-        let end = Unlanded::because(part, IterationOutcome::Cancelled, why);
-        settle::fail(state, FailedEnd::from(Unlanded { keep_closed: true, ..end }), out);
+    let above = below.split_off(at);
+    if let Some(part) = above.first() {
+        notice(out, Some(taken), lane::taken_words(why, part));
     }
-    for part in above {
-        let why = format!("it builds on work that does not land: {why}");
-        let end = FailedEnd::from(Unlanded::because(part, IterationOutcome::Cancelled, &why));
-        settle::fail(state, FailedEnd { given_up: Some(GivenUp::default()), ..end }, out);
-    }
+    let reason_of = |part: &Landing| {
+        let is_it = part.iteration == taken;
+        if is_it { why.to_owned() } else { format!("it builds on work that does not land: {why}") }
+    };
+    let how =
+        GivingBack { outcome: IterationOutcome::Cancelled, is_first_taken: true, is_kept: false, bug: None };
+    give_back(state, &branch, with_reasons(above, reason_of), how, out);
     if !below.is_empty() {
         state.lane.queue.push_front(as_branch(below));
     }
@@ -107,7 +111,7 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
         state.findings.remedies.push(format!("git merge {branch}   # {named}: {reason}"));
     }
     let is_judged = matches!(outcome, IterationOutcome::Conflict | IterationOutcome::BackpressureFail);
-    let mut bug = is_judged
+    let bug = is_judged
         .then(|| {
             let last = parts.last().expect("a branch has work on it");
             conflict::branch_bug_task(&FailedBranch {
@@ -125,20 +129,69 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
             })
         })
         .flatten();
-    let count = parts.len();
-    for (at, part) in parts.into_iter().enumerate() {
-        let bug = if at + 1 == count { bug.take() } else { None };
-        let why = format!("{reason}; all of {branch} waits for a person");
-        let why = if is_cancelled { reason.clone() } else { why };
-        if !is_cancelled {
-            // After a signal the branch goes; the anchor keeps its work.
-            state.given_up.insert(part.task.id.clone(), branch.clone());
-        }
-        let end = FailedEnd::from(Unlanded::because(part, outcome, &why));
-        settle::fail(state, FailedEnd { given_up: Some(GivenUp { bug }), ..end }, out);
+    let why = format!("{reason}; all of {branch} waits for a person");
+    let why = if is_cancelled { reason } else { why };
+    if !is_cancelled {
+        // After a signal the branch goes; the anchor keeps its work.
+        state.given_up.extend(parts.iter().map(|part| (part.task.id.clone(), branch.clone())));
     }
+    let how = GivingBack { outcome, is_first_taken: false, is_kept: !is_cancelled, bug };
+    give_back(state, &branch, with_reasons(parts, |_| why.clone()), how, out);
     if let (Some(place), false) = (place, is_cancelled) {
         out.push(Effect::Lane(LaneJob::KeepBranch { place, work, again: false }));
+    }
+}
+
+/// How work that does not land is given back.
+struct GivingBack {
+    outcome: IterationOutcome,
+    is_first_taken: bool,
+    is_kept: bool,
+    bug: Option<NewTask>,
+}
+
+fn with_reasons(parts: Vec<Landing>, reason_of: impl Fn(&Landing) -> String) -> Vec<(Landing, String)> {
+    let with_reason = |part| {
+        let reason = reason_of(&part);
+        (part, reason)
+    };
+    parts.into_iter().map(with_reason).collect()
+}
+
+/// Gives work back, task by task. The journal has all of it first: of what is left after a crash nothing lands.
+fn give_back(
+    state: &mut State,
+    branch: &BranchName,
+    parts: Vec<(Landing, String)>,
+    how: GivingBack,
+    out: &mut Vec<Effect>,
+) {
+    let Some((last, _)) = parts.last() else { return };
+    let GivingBack { outcome, is_first_taken, is_kept, mut bug } = how;
+    let as_record = |(part, reason): &(Landing, String)| GivenBackRecord {
+        iteration: part.iteration,
+        task: part.task.id.clone(),
+        reason: reason.clone(),
+    };
+    record(
+        out,
+        JournalEvent::GivenUp {
+            iteration: last.iteration,
+            branch: branch.clone(),
+            sha: last.work.clone(),
+            parts: parts.iter().map(as_record).collect(),
+            outcome,
+            is_first_taken,
+            is_kept,
+            bug: bug.clone().map(Box::new),
+        },
+    );
+    let count = parts.len();
+    for (at, (part, reason)) in parts.into_iter().enumerate() {
+        let bug = if at + 1 == count { bug.take() } else { None };
+        let unlanded = Unlanded::because(part, outcome, &reason);
+        let end = FailedEnd::from(Unlanded { keep_closed: is_first_taken && at == 0, ..unlanded });
+        settle::fail(state, FailedEnd { given_up: Some(GivenUp { bug }), ..end }, out);
     }
 }
 

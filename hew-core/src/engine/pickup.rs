@@ -22,7 +22,7 @@ use crate::ids::{CommitId, IterationId, RefName, TaskId};
 use crate::land::close::CloseRequest;
 use crate::land::verify::VerifyNote;
 use crate::record::JournalEvent;
-use crate::resume::KeptConflict;
+use crate::resume::{GivenBack, KeptConflict};
 use crate::settings::MergeMode;
 use crate::worktree::collect::CollectedWork;
 
@@ -40,6 +40,8 @@ pub(crate) struct Inherited {
     pub(super) verify_note: Option<VerifyNote>,
     /// Workers' branches that did not land, each with its last commit: they are kept.
     pub(super) given_up: Vec<(WorkPlace, CommitId)>,
+    /// The workers' branches were being merged: nothing is begun any more.
+    pub(super) is_merging: bool,
     /// Work that did not merge, and that no worktree shows any more.
     pub(super) lost_conflicts: Vec<KeptConflict>,
 }
@@ -61,6 +63,8 @@ pub(super) enum Pickup {
     Landed { iteration: Box<Iteration>, landed: Landed },
     /// Its work waits on its worker's branch for the end of the run.
     Stacked { landing: Box<Landing> },
+    /// Its work was given up with its worker's branch.
+    GivenBack { iteration: Box<Iteration>, given_back: GivenBack, anchor: Option<RefName> },
     /// Its work is anchored: it goes on from there.
     Collected { iteration: Box<Iteration>, ending: PendingEnd, work: CollectedWork, anchor: RefName },
     /// Its work lies in its worktree.
@@ -124,6 +128,12 @@ fn take_up(state: &mut State, pickup: Pickup, siblings: &[(IterationId, CommitId
             let worker = usize::from(landing.iteration.worker.0);
             state.stacks[worker].push(*landing);
             state.stacks[worker].sort_by_key(|landing| landing.iteration.iter);
+        }
+        Pickup::GivenBack { iteration, given_back, anchor } => {
+            let GivenBack { outcome, reason, is_taken: _, bug } = given_back;
+            let end = failed_end(*iteration, outcome, reason, anchor);
+            let given_up = Some(settle::GivenUp { bug: bug.map(|bug| *bug) });
+            settle::fail(state, FailedEnd { given_up, ..end }, out);
         }
         Pickup::Collected { iteration, ending, work, anchor } => {
             go_on(state, *iteration, ending, &work, anchor, out);

@@ -89,6 +89,7 @@ impl State {
             guard: before.guard,
             verify_note,
             lost_conflicts,
+            is_merging: before.is_merging,
         };
         state
     }
@@ -113,10 +114,13 @@ fn take_tasks(state: &mut State, before: &Unfinished, gate_tails: &BTreeMap<Task
     }
 }
 
-/// Its attempts failed as often as they may, and the tracker could not be told to park it: it is not tried again.
+/// Its attempts failed as often as they may, or it is blocked, and the tracker could not be told to park it: it is not tried again.
 fn is_used_up(state: &State, task: &TaskBefore) -> bool {
     let failed = task.last_failure.as_ref().is_some_and(|last| last.outcome != IterationOutcome::Cancelled);
-    task.stands == Stands::Released && failed && task.attempts >= state.config.limits.max_attempts
+    let was_blocked =
+        task.last_failure.as_ref().is_some_and(|last| last.outcome == IterationOutcome::Blocked);
+    let is_last = task.attempts >= state.config.limits.max_attempts || was_blocked;
+    task.stands == Stands::Released && failed && is_last
 }
 
 fn task_state(stands: &Stands) -> TaskState {
@@ -196,6 +200,7 @@ fn given_up(state: &mut State, branches: impl Iterator<Item = GivenUpBefore>) ->
         state.findings.needs_person = true;
         let named = tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
         state.findings.remedies.push(format!("git merge {}   # {named}: it did not land", place.branch));
+        state.excluded.extend(tasks.iter().cloned());
         state.given_up.extend(tasks.into_iter().map(|task| (task, place.branch.clone())));
         kept.push((place, work));
     }
@@ -217,6 +222,11 @@ fn pickup(state: &State, open: OpenIteration, found: IterationEvidence) -> Picku
     let IterationEvidence { task, taken, work, broken, landed, resolves } = found;
     let mut iteration = Box::new(iteration(&open, task));
     iteration.place = place(state, &open);
+    if let Some(given_back) = open.given_back {
+        iteration.taken = taken.or_else(|| given_back.is_taken.then(|| given_back.reason.clone()));
+        let anchor = open.collected.map(|work| work.anchor);
+        return Pickup::GivenBack { iteration, given_back, anchor };
+    }
     if let Some(sha) = landed {
         let reason = open.verdict.map(|verdict| verdict.reason);
         // The landing of a worker's branch is its last iteration's.

@@ -409,6 +409,8 @@ impl State {
                 self.unsettled.remove(task);
                 self.excluded.remove(task);
             }
+            // What waits on a branch that is kept for a person is not begun again by this run.
+            TaskState::Released if self.given_up.contains_key(task) => {}
             TaskState::Released => {
                 self.excluded.remove(task);
             }

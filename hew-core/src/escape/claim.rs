@@ -87,6 +87,11 @@ impl Place {
         // Something above the checkout.
         (below && self.checkout.starts_with(&path)).then(|| Reach::Below(String::new()))
     }
+
+    /// The path is the checkout's own folder.
+    pub(super) fn is_checkout(&self, path: &Path) -> bool {
+        plain(&self.worktree.join(path)) == self.checkout
+    }
 }
 
 fn of_git_folder(inner: &Path) -> Option<Reach> {

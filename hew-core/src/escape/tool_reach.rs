@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::claim::{Claim, Place};
+use super::claim::{Claim, Place, Reach};
 use super::evidence::Evidence;
 use super::script::{self, Part};
 use super::tar;
@@ -13,12 +13,11 @@ const LOOKING: [&str; 12] =
     ["read", "grep", "glob", "list", "ls", "search", "view", "fetch", "web", "todo", "get", "find"];
 
 /// Programs that change what they are given, and all that lies below it, with the flags whose value they only read.
-const WRITERS: [(&str, &[&str]); 12] = [
+const WRITERS: [(&str, &[&str]); 11] = [
     ("chmod", &[]),
     ("chown", &[]),
     ("dd", &[]),
     ("mkdir", &["-m", "--mode"]),
-    ("mv", &["-S", "--suffix"]),
     ("patch", &["-i", "--input"]),
     ("rm", &[]),
     ("rmdir", &[]),
@@ -28,8 +27,8 @@ const WRITERS: [(&str, &[&str]); 12] = [
     ("truncate", &["-r", "-s", "--reference", "--size"]),
 ];
 
-/// Programs whose last path is written and whose others are read.
-const COPIERS: [&str; 5] = ["cp", "install", "ln", "rsync", "scp"];
+/// Programs whose last path is written; `mv` takes the others away, and they only read them otherwise.
+const COPIERS: [&str; 6] = ["cp", "install", "ln", "mv", "rsync", "scp"];
 
 /// Words before a program that are no program of interest themselves.
 const WRAPPERS: [&str; 10] =
@@ -63,7 +62,7 @@ fn of_call(call: &ToolReach, place: &Place) -> Vec<Claim> {
     }
     let mut found = Vec::new();
     of_script(&detail, place, &mut place.worktree.clone(), &mut found, 0);
-    let reached = found.into_iter().filter_map(|touch| place.reach_of(&touch.path, touch.below));
+    let reached = found.into_iter().filter_map(|touch| touch.reach(place));
     reached.map(claim).collect()
 }
 
@@ -87,7 +86,26 @@ fn expanded(text: &str, place: &Place) -> String {
 /// A path that a command changes, or may change.
 struct Touch {
     path: PathBuf,
-    below: bool,
+    extent: Extent,
+}
+
+/// What of a path is changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// The file.
+    File,
+    /// All that lies below it, too.
+    Below,
+    /// All of it if it is made anew. A folder that is there is none of it: what comes into it has a name of its own.
+    IfNew,
+}
+
+impl Touch {
+    fn reach(&self, place: &Place) -> Option<Reach> {
+        // That the checkout is there is known; of another folder it is not.
+        let is_there = self.extent == Extent::IfNew && place.is_checkout(&self.path);
+        if is_there { None } else { place.reach_of(&self.path, self.extent != Extent::File) }
+    }
 }
 
 fn of_script(text: &str, place: &Place, folder: &mut PathBuf, found: &mut Vec<Touch>, depth: u32) {
@@ -97,7 +115,7 @@ fn of_script(text: &str, place: &Place, folder: &mut PathBuf, found: &mut Vec<To
 }
 
 fn of_part(part: &Part, place: &Place, folder: &mut PathBuf, found: &mut Vec<Touch>, depth: u32) {
-    found.extend(part.outputs.iter().map(|path| Touch { path: folder.join(path), below: false }));
+    found.extend(part.outputs.iter().map(|path| Touch { path: folder.join(path), extent: Extent::File }));
     let words = without_wrappers(&part.words);
     let Some((program, args)) = words.split_first() else { return };
     let program = program.rsplit('/').next().unwrap_or(program);
@@ -116,23 +134,23 @@ fn of_part(part: &Part, place: &Place, folder: &mut PathBuf, found: &mut Vec<Tou
         return;
     }
     let written = written(program, args);
-    found.extend(written.into_iter().map(|(path, below)| Touch { path: folder.join(path), below }));
+    found.extend(written.into_iter().map(|(path, extent)| Touch { path: folder.join(path), extent }));
 }
 
-/// The paths that a program changes, each with whether all that lies below it is. A program that nobody knows may as
-/// well read what it is given.
-fn written<'a>(program: &str, args: &'a [String]) -> Vec<(&'a str, bool)> {
-    let all_below = |paths: Vec<&'a str>| paths.into_iter().map(|path| (path, true)).collect();
+/// The paths that a program changes. A program that nobody knows may as well read what it is given.
+fn written(program: &str, args: &[String]) -> Vec<(PathBuf, Extent)> {
+    let all_below = |paths: Vec<&str>| paths.into_iter().map(below).collect();
     let is_in_place = |arg: &String| arg.starts_with("-i") || arg.starts_with("--in-place") || arg == "-pi";
     if matches!(program, "sed" | "perl") {
         let edits = args.iter().any(is_in_place);
         return if edits { all_below(paths(args, &["-e", "-f", "--file"])) } else { Vec::new() };
     }
     if program == "tar" {
-        return tar::written(args);
+        let extent = |below| if below { Extent::Below } else { Extent::File };
+        return tar::written(args).into_iter().map(|(path, below)| (path.into(), extent(below))).collect();
     }
     if COPIERS.contains(&program) {
-        return all_below(copied_to(program, args));
+        return copied(program, args);
     }
     let Some((_, read)) = WRITERS.iter().find(|(name, _)| *name == program) else { return Vec::new() };
     // `dd if=FILE of=FILE`
@@ -150,21 +168,47 @@ fn paths<'a>(args: &'a [String], valued: &[&str]) -> Vec<&'a str> {
     words.collect()
 }
 
-/// Where a copy comes to.
-fn copied_to<'a>(program: &str, args: &'a [String]) -> Vec<&'a str> {
+fn below(path: &str) -> (PathBuf, Extent) {
+    (path.into(), Extent::Below)
+}
+
+/// Where copies come to: into a folder under their own names, or in place of what is named last.
+fn copied(program: &str, args: &[String]) -> Vec<(PathBuf, Extent)> {
     let is_into = |arg: &String| matches!(arg.as_str(), "-t" | "--target-directory");
     let into = args.iter().position(is_into).and_then(|at| args.get(at + 1)).map(String::as_str);
-    if let Some(folder) = into.or_else(|| args.iter().find_map(|arg| arg.strip_prefix("--target-directory=")))
-    {
-        return vec![folder];
+    let into = into.or_else(|| args.iter().find_map(|arg| arg.strip_prefix("--target-directory=")));
+    let mut paths = paths(args, &["-e", "-g", "-m", "-o", "-S", "--suffix"]);
+    if program == "install" && args.iter().any(|arg| arg == "-d") {
+        return paths.into_iter().map(below).collect();
     }
-    let paths = paths(args, &["-e", "-g", "-m", "-o", "-S"]);
-    match (program, &paths[..]) {
-        ("install", _) if args.iter().any(|arg| arg == "-d") => paths,
-        // A link of the same name, here.
-        ("ln", [only]) => only.rsplit('/').next().into_iter().collect(),
-        _ => paths.last().copied().into_iter().collect(),
+    // A link of the same name, here.
+    let into = into.or((program == "ln" && paths.len() == 1).then_some("."));
+    let to = match into {
+        Some(folder) => {
+            paths.retain(|path| *path != folder);
+            folder
+        }
+        None => match paths.pop() {
+            Some(last) => last,
+            None => return Vec::new(),
+        },
+    };
+    let mut touched: Vec<_> = paths.iter().map(|from| below_as(to, from)).collect();
+    if into.is_none() && !matches!(to, "." | "..") {
+        touched.push((to.into(), Extent::IfNew));
     }
+    if program == "mv" {
+        touched.extend(paths.iter().map(|from| below(from)));
+    }
+    touched
+}
+
+/// What comes into a folder of something that is named like this: all of it, where that names no name of its own.
+fn below_as(folder: &str, from: &str) -> (PathBuf, Extent) {
+    // `rsync a/ /p`, `cp -r a/. /p` and `cp *.rs /p` bring names that stand nowhere.
+    let name = from.rsplit('/').next().unwrap_or_default();
+    let is_named = !matches!(name, "" | "." | "..") && !name.contains(['*', '?', '[', '{', '$', '`']);
+    (if is_named { Path::new(folder).join(name) } else { folder.into() }, Extent::Below)
 }
 
 /// What `find` does to what it finds: below the folders that it begins in.
@@ -177,7 +221,7 @@ fn of_find(args: &[String], place: &Place, folder: &Path, found: &mut Vec<Touch>
         starts.push(".");
     }
     if args.iter().any(|arg| arg == "-delete") {
-        found.extend(starts.iter().map(|start| Touch { path: folder.join(start), below: true }));
+        found.extend(starts.iter().map(|start| Touch { path: folder.join(start), extent: Extent::Below }));
     }
     if depth >= MAX_DEPTH {
         return;
@@ -228,7 +272,6 @@ fn shell_script<'a>(program: &str, args: &'a [String]) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::escape::claim::Reach;
 
     fn reached(tool: &str, detail: &str) -> Vec<String> {
         let place = Place {
@@ -248,7 +291,7 @@ mod tests {
 
     #[test]
     fn what_writes_is_evidence_for_what_it_names() {
-        let cases: [(&str, &str, &[&str]); 26] = [
+        let cases: [(&str, &str, &[&str]); 34] = [
             ("Write", "/p/a b", &["a b"]),
             ("Edit", "/h/wt/r/0/a", &[]),
             ("file_change", "add /p/new, update src/a", &["new"]),
@@ -256,7 +299,15 @@ mod tests {
             ("Bash", "cd /p && echo hi >> README.md", &["README.md"]),
             ("Bash", "cd /p/src; rm -rf gen", &["src/gen/"]),
             ("Bash", "echo x > \"$HEW_PROJECT/x\"", &["x"]),
-            ("Bash", "cp /p/a . && cp a /p/b", &["b/"]),
+            ("Bash", "cp /p/a . && cp a /p/b", &["b/a/", "b/"]),
+            ("Bash", "cp src/a /p", &["a/"]),
+            ("Bash", "cp src/a b /p/", &["a/", "b/"]),
+            ("Bash", "cd /p && cp -r /x/gen .", &["gen/"]),
+            ("Bash", "cp -r gen/. /p", &["/"]),
+            ("Bash", "cp *.rs /p", &["/"]),
+            ("Bash", "rsync -a out/ /p", &["/"]),
+            ("Bash", "mv a /p", &["a/"]),
+            ("Bash", "mv /p/a .", &["a/"]),
             ("Bash", "sed -i s/a/b/ /p/a", &["a/"]),
             ("Bash", "FOO=1 sudo -n tee /p/t < in", &["t/"]),
             ("command_execution", "/bin/bash -lc 'cd /p && touch made'", &["made/"]),
@@ -268,10 +319,10 @@ mod tests {
             ("Bash", "tar -xzf a.tgz -C /p/out", &["out/"]),
             ("Bash", "cd /p && tar xf /x/a.tar", &["/"]),
             ("Bash", "tar -czf /p/all.tgz src", &["all.tgz"]),
-            ("Bash", "cp -t /p/dir a b", &["dir/"]),
+            ("Bash", "cp -t /p/dir a b", &["dir/a/", "dir/b/"]),
             ("Bash", "cd /p && ln -s /x/linked", &["linked/"]),
             ("Bash", "dd if=/p/in of=/p/out", &["out/"]),
-            ("Bash", "install -m 755 a /p/bin/a", &["bin/a/"]),
+            ("Bash", "install -m 755 a /p/bin/a", &["bin/a/a/", "bin/a/"]),
             ("Bash", "python3 gen.py > /p/made", &["made"]),
             ("Bash", "echo '#!/bin/sh' > /p/.git/hooks/pre-commit", &["Hook(\"pre-commit\")"]),
             ("mcp__fs__write_file", "/p/m", &["m"]),

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::json::first_object;
-use super::words::{beginning, one_line};
+use super::words::one_line;
+use crate::cut::beginning;
 use crate::ids::{ModelName, RuntimeName};
 use crate::plan::runtime::offered;
 use crate::plan::{RuntimeHealth, Suggestion, model};

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::words::beginning;
+use crate::cut::beginning;
 
 /// Most bytes of an answer that are looked at: no helper asks for as much.
 const MAX_LOOKED_AT: usize = 256 * 1024;

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::words::{ending, plain_words};
+use super::words::plain_words;
+use crate::cut::ending;
 
 /// Most bytes of the agent's words that are told.
 const MAX_TOLD: usize = 16 * 1024;

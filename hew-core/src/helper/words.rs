@@ -36,18 +36,6 @@ fn harmless(text: &str) -> String {
     text.replace("<!--", "<! --")
 }
 
-/// The first `max` bytes of a text, or a little less where these end within a character.
-pub fn beginning(text: &str, max: usize) -> &str {
-    let end = (0..=max.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
-    &text[..end.unwrap_or_default()]
-}
-
-/// The last `max` bytes of a text, or a little less where these begin within a character.
-pub fn ending(text: &str, max: usize) -> &str {
-    let start = (text.len().saturating_sub(max)..=text.len()).find(|at| text.is_char_boundary(*at));
-    &text[start.unwrap_or_default()..]
-}
-
 /// Text on one line, at most `max` characters: blanks and control characters are one blank each.
 pub fn one_line(text: &str, max: usize) -> String {
     let spaced = text.replace(char::is_control, " ");
@@ -72,15 +60,6 @@ mod tests {
             assert_eq!(plain_words(answer, 1000).as_deref(), words, "{answer:?}");
         }
         assert_eq!(plain_words("ééé", 5).as_deref(), Some("éé"));
-    }
-
-    #[test]
-    fn a_cut_is_no_longer_than_it_may_be_and_between_characters() {
-        for (max, first, last) in
-            [(0, "", ""), (1, "", ""), (2, "é", "ü"), (3, "éa", "aü"), (4, "éa", "aü"), (9, "éaü", "éaü")]
-        {
-            assert_eq!((beginning("éaü", max), ending("éaü", max)), (first, last), "{max}");
-        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::merge_back::one_line;
+use crate::cut::shortened;
 use crate::ids::{Actor, BranchName, CommitId, IterationId, RefName, RunId, TaskId, WorkerId};
 use crate::prompt::FailedMerge;
 use crate::tracker::{CONFLICT_OF, NewTask, Task};
@@ -121,13 +122,7 @@ fn branch_description(failed: &FailedBranch<'_>) -> String {
 }
 
 fn title(task: &TaskId, title: &str) -> String {
-    let mut text = format!("[merge-conflict] {task} {title}");
-    if text.len() > 500 {
-        let end = (0..=497).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    shortened(&format!("[merge-conflict] {task} {title}"), 500)
 }
 
 fn description(task: &TaskId, run: &RunId, iteration: IterationId, conflict: &FailedMerge) -> String {

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::cut::shortened;
 use crate::escape::{Change, Subject};
 use crate::ids::{BranchName, CommitId, IterationId, RefName, RunId, TaskId, TreeId};
 use crate::worktree::{AdvanceOutcome, CleanDepth, GitClient, GitError, MergeOutcome, MergeRequest, names};
@@ -148,7 +149,7 @@ pub fn branch_message<'a>(
     parts: impl Iterator<Item = (&'a TaskId, &'a str, IterationId)> + Clone,
 ) -> String {
     let ids = parts.clone().map(|(task, ..)| task.as_str()).collect::<Vec<_>>().join(", ");
-    let subject = shortened(one_line(&format!("Merge {branch}: {ids}")));
+    let subject = shortened(&one_line(&format!("Merge {branch}: {ids}")), 200);
     let tasks: Vec<String> = parts.clone().map(|(task, title, _)| self::subject(task, title)).collect();
     let trailers = parts
         .map(|(task, _, iteration)| format!("Hew-Task: {}\nHew-Iter: {iteration}", one_line(task.as_str())));
@@ -159,16 +160,7 @@ pub fn branch_message<'a>(
 
 /// `<task-id>: <title>` in one line of at most 200 bytes.
 pub fn subject(task: &TaskId, title: &str) -> String {
-    shortened(one_line(&format!("{task}: {title}")))
-}
-
-fn shortened(mut subject: String) -> String {
-    if subject.len() > 200 {
-        let end = (0..=197).rev().find(|&at| subject.is_char_boundary(at)).unwrap_or(0);
-        subject.truncate(end);
-        subject.push('…');
-    }
-    subject
+    shortened(&one_line(&format!("{task}: {title}")), 200)
 }
 
 /// Text without line breaks and control characters.

@@ -13,16 +13,18 @@
 //! | `{outcome_folder}` | the folder that `hew done` and its kin write to | |
 //! | `{codex_sandbox}` | what codex calls its sandbox; inside hew's, where its own can't start, that it has none | |
 //! | `{push_rule}` | claude's name for the tool that pushes | where agents may push |
+//! | `{local_endpoint}` and its kin | for the runtime `local` alone: what [`super::local`] says | where it is not set |
 //!
 //! An argument whose placeholder is empty is left out, together with the flag before it.
 
 use super::limits::Limits;
+use super::local::LocalPlan;
 use super::model::ModelForRuntime;
 use super::runtime::{self, RuntimeProblem, SHELL};
 use super::spawn_plan::{ResumedSession, SpawnRequest, prompt_file};
 use super::{Provenance, provenance::entry};
-use crate::settings::RuntimeDef;
 use crate::settings::secret::shown_args;
+use crate::settings::{Origin, RuntimeDef};
 
 /// Claude's name for a tool that agents are kept from.
 const PUSH_RULE: &str = "Bash(git push *)";
@@ -49,6 +51,7 @@ pub(super) fn plan_argv(
     def: &RuntimeDef,
     model: Option<&ModelForRuntime>,
     limits: &Limits,
+    local: Option<&LocalPlan>,
 ) -> Result<Argv, RuntimeProblem> {
     let SpawnRequest { settings, choice, .. } = *request;
     if choice.name.as_str() == SHELL {
@@ -64,6 +67,10 @@ pub(super) fn plan_argv(
     let start = format!("loop.runtime_defs.{}", choice.name);
     let command_origin = format!("{} {start}.command", def.command.origin);
     let (program, command_origin) = match request.host.wrapped.get(command) {
+        _ if local.is_some() && def.command.origin == Origin::BuiltIn => {
+            let own = request.seat.hew_folder.join(command);
+            (own.display().to_string(), "hew's own program".to_owned())
+        }
         Some(behind) => (
             behind.display().to_string(),
             format!("{command_origin}; `{command}` is a wrapper around this program"),
@@ -74,7 +81,7 @@ pub(super) fn plan_argv(
     let (form, key) = if is_call { (&def.call_args, "call_args") } else { (&def.args, "args") };
     let names = |placeholder: &str| form.value.iter().any(|arg| arg.contains(placeholder));
     let resumes = request.resumes.filter(|_| names(RESUMED));
-    let args = fill(&form.value, &placeholders(request, model, limits, resumes));
+    let args = fill(&form.value, &placeholders(request, model, limits, resumes, local));
     let provenance = vec![
         entry("program", &program, &command_origin),
         entry("argv", &shown_args(&args).join(" "), &format!("{} {start}.{key}", form.origin)),
@@ -89,13 +96,16 @@ fn placeholders(
     model: Option<&ModelForRuntime>,
     limits: &Limits,
     resumes: Option<&ResumedSession>,
+    local: Option<&LocalPlan>,
 ) -> Vec<(&'static str, String)> {
     let SpawnRequest { settings, seat, .. } = *request;
     let path = |path: &std::path::Path| path.display().to_string();
     let push_rule = if settings.env_allow_push.value { "" } else { PUSH_RULE };
-    vec![
+    let own_model = local.and_then(|local| local.model.as_ref());
+    let model = model.map(|model| &model.name).or(own_model);
+    let mut values = vec![
         ("{prompt_file}", path(&prompt_file(seat))),
-        (MODEL, model.map(|model| model.name.to_string()).unwrap_or_default()),
+        (MODEL, model.map(ToString::to_string).unwrap_or_default()),
         ("{session_id}", if resumes.is_none() { seat.session.clone() } else { String::new() }),
         (RESUMED, resumes.map(|session| session.id.clone()).unwrap_or_default()),
         ("{resume}", resumes.map(|_| "resume".to_owned()).unwrap_or_default()),
@@ -109,7 +119,9 @@ fn placeholders(
             if settings.is_sandboxed() { "danger-full-access" } else { "workspace-write" }.to_owned(),
         ),
         ("{push_rule}", push_rule.to_owned()),
-    ]
+    ];
+    values.extend(local.into_iter().flat_map(LocalPlan::placeholders));
+    values
 }
 
 /// Fills placeholders in one pass: what is filled in is not looked at again.

@@ -51,7 +51,7 @@ pub(super) fn plan_env(
 ) -> (BTreeMap<String, String>, Vec<Provenance>) {
     let SpawnRequest { settings, host, seat, choice, .. } = *request;
     let mut sources = Sources::default();
-    let own = family.own_variables().iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let own = family.own_variables(settings);
     sources.put(passed(&host.env, &own), &format!("what {} logs in with", family.word()));
     let pass_origin = format!("{} loop.env.pass", settings.env_pass.origin);
     let mut env = passed(&host.env, &settings.env_pass.value);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::local::is_local;
 use super::runtime::SHELL;
 use crate::ids::RuntimeName;
 use crate::settings::{OutputForm, RuntimeDef, Settings};
@@ -31,6 +32,8 @@ impl PoliteSignal {
 pub(super) enum Family {
     Claude,
     Codex,
+    /// hew's own.
+    Local,
     Other,
 }
 
@@ -38,6 +41,7 @@ impl Family {
     /// By the runtime's name, or by the form of its output: under whatever name it is defined, the program is the same.
     pub(super) fn of(name: &RuntimeName, def: &RuntimeDef) -> Self {
         match (name.as_str(), def.output.value) {
+            _ if is_local(name) => Self::Local,
             ("claude", _) | (_, OutputForm::ClaudeStream) => Self::Claude,
             ("codex", _) | (_, OutputForm::CodexJsonl) => Self::Codex,
             _ => Self::Other,
@@ -49,13 +53,14 @@ impl Family {
         match self {
             Self::Claude => "claude",
             Self::Codex => "codex",
+            Self::Local => "local",
             Self::Other => "other",
         }
     }
 
     /// Variables that log it in and lead it to its server: given to it, and to no other agent.
-    pub(super) fn own_variables(self) -> &'static [&'static str] {
-        match self {
+    pub(super) fn own_variables(self, settings: &Settings) -> Vec<String> {
+        let names: &[&str] = match self {
             Self::Claude => &[
                 "ANTHROPIC_API_KEY",
                 "ANTHROPIC_AUTH_TOKEN",
@@ -63,8 +68,10 @@ impl Family {
                 "CLAUDE_CODE_OAUTH_TOKEN",
             ],
             Self::Codex => &["CODEX_API_KEY", "OPENAI_API_KEY", "OPENAI_BASE_URL"],
+            Self::Local => return settings.local.api_key_env.value.iter().cloned().collect(),
             Self::Other => &[],
-        }
+        };
+        names.iter().map(|name| (*name).to_owned()).collect()
     }
 
     /// Folders and files in which it keeps its own state, by its environment.
@@ -82,14 +89,14 @@ impl Family {
             Self::Codex => {
                 (set("CODEX_HOME").or_else(|| below_home(".codex")).into_iter().collect(), Vec::new())
             }
-            Self::Other => (Vec::new(), Vec::new()),
+            Self::Local | Self::Other => (Vec::new(), Vec::new()),
         }
     }
 
     /// How it is asked to end.
     pub(super) fn polite_signal(self) -> PoliteSignal {
         match self {
-            Self::Claude | Self::Codex => PoliteSignal::Interrupt,
+            Self::Claude | Self::Codex | Self::Local => PoliteSignal::Interrupt,
             Self::Other => PoliteSignal::Terminate,
         }
     }
@@ -102,6 +109,14 @@ pub fn how_to_sign_in(name: &RuntimeName, settings: &Settings) -> Option<String>
     let (command, keys) = match Family::of(name, def) {
         Family::Claude => (format!("{program}   # type /login there"), "ANTHROPIC_API_KEY"),
         Family::Codex => (format!("{program} login"), "OPENAI_API_KEY"),
+        Family::Local => {
+            let key = settings.local.api_key_env.value.as_ref();
+            return Some(match key {
+                Some(name) => format!("set {name} to a key that the server takes; then hew loop run"),
+                None => "hew config set loop.local.api_key_env NAME, and that variable to the server's key"
+                    .to_owned(),
+            });
+        }
         Family::Other => return None,
     };
     let start = if command.contains('#') { ";" } else { "   #" };

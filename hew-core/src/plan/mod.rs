@@ -7,6 +7,7 @@
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
 //! | `sandbox` | what it may write |
 //! | `limits` | time and money, narrowed by the task |
+//! | [`local`] | what the runtime `local` is told of its model server |
 //! | [`spawn_plan`], [`provenance`], [`mod@line`] | the whole, and where each part came from |
 
 pub mod argv;
@@ -16,6 +17,7 @@ pub mod health;
 pub mod host;
 pub mod limits;
 pub mod line;
+pub mod local;
 pub mod model;
 pub mod priced;
 pub mod provenance;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::Suggestion;
 use super::health::RuntimeHealth;
 use super::limits::{can_be_kept, plan_limits};
+use super::local::{self, is_local};
 use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
@@ -66,6 +67,18 @@ pub enum RuntimeProblem {
         origin: String,
         /// Runtimes that are.
         known: Vec<String>,
+    },
+    /// The runtime `local` has no server to ask.
+    #[error("runtime `local` ({origin}) asks a model server, and loop.local.endpoint is not set")]
+    NoEndpoint {
+        /// Where the choice came from.
+        origin: String,
+    },
+    /// The runtime `local` has no model to ask its server for.
+    #[error("runtime `local` ({origin}) needs a model: neither the task nor the settings name one")]
+    NoModel {
+        /// Where the choice came from.
+        origin: String,
     },
     /// It has no command.
     #[error("runtime `{name}` ({origin}) has no command; set {key}")]
@@ -139,6 +152,10 @@ impl RuntimeProblem {
             Self::Undefined { name, .. } => {
                 format!("hew config set loop.runtime_defs.{name}.command PROGRAM")
             }
+            Self::NoEndpoint { .. } => {
+                "hew config set loop.local.endpoint http://127.0.0.1:11434/v1".to_owned()
+            }
+            Self::NoModel { .. } => "hew config set loop.local.model NAME".to_owned(),
             Self::NoCommand { key, .. } => format!("hew config set {key} PROGRAM"),
             Self::Unpriced { model: Some(model), .. } => {
                 format!("hew config set loop.prices.{model} INPUT/OUTPUT   # USD per million tokens")
@@ -394,9 +411,18 @@ fn runnable(task: Option<&Task>, choice: &RuntimeChoice, settings: &Settings) ->
     } else if def.command.value.is_none() {
         return Err(no_command(choice));
     }
+    has_endpoint(choice, settings)?;
     let Some(task) = task else { return may_be_asked(choice, def, settings) };
     plan_limits(task, settings)?;
     can_be_kept(task, choice, def)
+}
+
+/// The runtime `local` has a server to ask; every other goes to one of its own choice.
+pub fn has_endpoint(choice: &RuntimeChoice, settings: &Settings) -> Result<(), RuntimeProblem> {
+    if is_local(&choice.name) {
+        local::endpoint(&settings.local, choice)?;
+    }
+    Ok(())
 }
 
 /// A call needs no tools: what has no arguments for that would do work, and is asked only where a person names it.

@@ -8,6 +8,7 @@ use super::argv::plan_argv;
 use super::family::{Family, PoliteSignal, no_endpoint};
 use super::host::Host;
 use super::limits::{ELABORATE_TIMEOUT, PLANNER_TIMEOUT, call_limits, plan_limits};
+use super::local::plan_local;
 use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
@@ -75,6 +76,8 @@ pub struct SpawnPlan {
     pub model: Option<ModelName>,
     /// The same as the runtime is told; none where it is told none.
     pub model_told: Option<ModelName>,
+    /// The model server that it asks; none where it goes to one of its own choice.
+    pub endpoint: Option<String>,
     /// Program and arguments; never through a shell unless the program is one.
     pub argv: Vec<String>,
     /// The whole environment.
@@ -196,7 +199,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         }
         Purpose::Elaborate => call_limits(settings, ELABORATE_TIMEOUT, "hew: somebody waits for the answer"),
     };
-    let argv = plan_argv(request, def, told.as_ref(), &limits)?;
+    let local = plan_local(request.task(), settings, choice, told.as_ref())?;
+    let argv = plan_argv(request, def, told.as_ref(), &limits, local.as_ref())?;
     let (env, env_origins) = super::env::plan_env(request, def, family);
     let (sandbox, sandbox_origins) = plan_sandbox(request, family, &env);
     let stdin = match def.prompt.value {
@@ -204,13 +208,19 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
         PromptVia::File => AgentStdin::Null,
     };
     let mut provenance = vec![entry("runtime", choice.name.as_str(), &choice.origin)];
+    let own_model = local.as_ref().and_then(|local| local.model.clone());
     provenance.extend(match request.purpose {
+        _ if own_model.is_some() => Vec::new(),
         Purpose::Iteration(_) => model_entries(asked.as_ref(), told.as_ref(), choice, argv.names_model),
         Purpose::Planner | Purpose::Elaborate => {
             vec![entry("model", "none", "a call asks for none; the runtime's own choice")]
         }
     });
-    provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name)));
+    let endpoint = local.as_ref().map(|local| local.endpoint.clone());
+    match local {
+        Some(local) => provenance.extend(local.provenance),
+        None => provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name))),
+    }
     provenance.extend(argv.provenance);
     if let Some(session) = &argv.resumes {
         provenance.push(entry("session", &session.id, "the try before this one, which broke off"));
@@ -223,7 +233,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     Ok(SpawnPlan {
         runtime: choice.name.clone(),
         model: told.as_ref().and(asked).map(|asked| asked.name),
-        model_told: told.filter(|_| argv.names_model).map(|told| told.name),
+        model_told: told.filter(|_| argv.names_model).map(|told| told.name).or(own_model),
+        endpoint,
         argv: argv.words,
         env,
         cwd: seat.worktree.clone(),

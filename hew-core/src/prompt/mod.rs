@@ -11,4 +11,4 @@ pub mod tail;
 pub use planner::{Draft, Touched, draft};
 pub use prefix::PromptPrefix;
 pub use resumed::render_resumed;
-pub use tail::{DependencyLanding, FailedAttempt, FailedMerge, ReadyNow, TailRequest, render_tail};
+pub use tail::{DependencyLanding, FailedAttempt, FailedMerge, ReadyNow, TailRequest, render_tail, split};

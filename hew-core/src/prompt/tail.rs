@@ -73,7 +73,7 @@ pub struct ReadyNow {
 /// The tail of one iteration's prompt.
 pub fn render_tail(request: &TailRequest<'_>) -> String {
     let task = request.task;
-    let mut out = format!("# Your task: {}\n\n{}\n", task.id, task.title);
+    let mut out = format!("{}\n{}\n", heading(&task.id), task.title);
     section(&mut out, "Description", &task.description);
     section(&mut out, "Acceptance criteria", &task.acceptance_criteria);
     section(&mut out, "Design", &task.design);
@@ -88,6 +88,17 @@ pub fn render_tail(request: &TailRequest<'_>) -> String {
     }
     push_how_to_end(&mut out, &task.id, request.gate);
     out
+}
+
+/// What a tail begins with.
+fn heading(task: &TaskId) -> String {
+    format!("# Your task: {task}\n")
+}
+
+/// Prefix and tail of a whole prompt; none where it is not about this task.
+pub fn split<'a>(prompt: &'a str, task: &TaskId) -> Option<(&'a str, &'a str)> {
+    let at = prompt.find(&format!("\n{}", heading(task)))?;
+    Some((&prompt[..at], &prompt[at + 1..]))
 }
 
 fn section(out: &mut String, heading: &str, text: &str) {

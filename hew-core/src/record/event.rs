@@ -9,8 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::parts::{
-    AssignmentRecord, DeliveryRecord, GateRecord, LeftoverRecord, STOPPED_ON_REQUEST, ScopeRecord,
-    SettingRecord, StopReason, TrackerRecord, VerdictRecord,
+    AssignmentRecord, DeliveryRecord, GateRecord, GivenBackRecord, LeftoverRecord, STOPPED_ON_REQUEST,
+    ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerdictRecord,
 };
 pub use super::runtime_change::{BudgetMark, RuntimeChange};
 pub use crate::agent::IterationOutcome;
@@ -26,6 +26,7 @@ pub use crate::land::verify::VerifyOutcome;
 use crate::plan::Provenance;
 pub use crate::schedule::batch_plan::{BatchSource, SkipReason};
 use crate::schedule::cost::CostSource;
+use crate::tracker::NewTask;
 pub use crate::tracker::change::TaskChange;
 use crate::usage::Usage;
 
@@ -317,6 +318,30 @@ pub enum JournalEvent {
         is_change: bool,
         /// Why the task is done, in the words of its agent.
         reason: String,
+    },
+    /// Work that waited on its worker's branch does not land, now or later (`--merge end`). Its tasks are given back one by
+    /// one, after a crash too.
+    GivenUp {
+        /// The last iteration of that work.
+        #[serde(flatten)]
+        iteration: IterationId,
+        /// The branch.
+        branch: BranchName,
+        /// The last commit of that work.
+        sha: CommitId,
+        /// What is given back, oldest first.
+        parts: Vec<GivenBackRecord>,
+        /// How these iterations end.
+        outcome: IterationOutcome,
+        /// Somebody else has or closed the first of these tasks: that one is left to them.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_first_taken: bool,
+        /// The branch is kept for a person, and this run does not begin these tasks again.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_kept: bool,
+        /// The task that is filed about it, with the last of these tasks.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        bug: Option<Box<NewTask>>,
     },
     /// The result waits for the lane; the worker is free.
     Queued {
@@ -638,6 +663,7 @@ impl JournalEvent {
             | Self::Candidate { .. }
             | Self::Gated { .. }
             | Self::Stacked { .. }
+            | Self::GivenUp { .. }
             | Self::Landed { .. }
             | Self::TaskChanged { .. }
             | Self::IterationEnded { .. }

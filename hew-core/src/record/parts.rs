@@ -173,6 +173,18 @@ pub struct AssignmentRecord {
     pub task: TaskId,
 }
 
+/// A task that is given back with the branch that it was done on, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct GivenBackRecord {
+    /// The iteration.
+    #[serde(flatten)]
+    pub iteration: IterationId,
+    /// Its task.
+    pub task: TaskId,
+    /// Why, as the end of the iteration says it.
+    pub reason: String,
+}
+
 /// A task that a run leaves over, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftoverRecord {

@@ -71,7 +71,7 @@ impl<'a> PlanFile<'a> {
             runtime: &plan.runtime,
             model: plan.model.as_ref(),
             model_told: plan.model_told.as_ref(),
-            endpoint: None,
+            endpoint: plan.endpoint.as_deref(),
             argv: shown_args(&plan.argv),
             cwd: plan.cwd.to_string_lossy(),
             stdin: match &plan.stdin {

@@ -383,6 +383,11 @@ impl RunView {
         }
         match event {
             JournalEvent::IterationEnded { outcome, .. } => self.count_end(id, *outcome),
+            JournalEvent::GivenUp { parts, .. } => {
+                for part in parts {
+                    self.iterations.entry(part.iteration).and_modify(IterationView::is_given_back);
+                }
+            }
             JournalEvent::Landed { sha, with, .. } => {
                 for other in with {
                     self.lands_too(*other, sha);
@@ -535,6 +540,7 @@ fn ends_wait(event: &JournalEvent) -> bool {
         event,
         JournalEvent::Queued { .. }
             | JournalEvent::Stacked { .. }
+            | JournalEvent::GivenUp { .. }
             | JournalEvent::Landed { .. }
             | JournalEvent::IterationEnded { .. }
             | JournalEvent::Verifying { .. }
@@ -557,6 +563,7 @@ pub fn iteration_of(event: &JournalEvent) -> Option<IterationId> {
         | JournalEvent::Collected { iteration, .. }
         | JournalEvent::Proving { iteration, .. }
         | JournalEvent::Stacked { iteration, .. }
+        | JournalEvent::GivenUp { iteration, .. }
         | JournalEvent::Queued { iteration }
         | JournalEvent::Candidate { iteration, .. }
         | JournalEvent::Conflicted { iteration, .. }

@@ -99,6 +99,8 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::Used { .. }
         | JournalEvent::Collected { .. }
         | JournalEvent::Proving { .. }
+        // Told by what made it so, and by the end of each task of it.
+        | JournalEvent::GivenUp { .. }
         | JournalEvent::Queued { .. }
         | JournalEvent::Candidate { .. }
         | JournalEvent::Delivering { .. } => return None,

@@ -88,6 +88,10 @@ fn user(record: &Value) -> Option<String> {
 }
 
 fn assistant(record: &Value) -> Option<String> {
+    // It comes whole in a later record.
+    if record["delta"].as_bool() == Some(true) {
+        return None;
+    }
     let parts = record["message"]["content"].as_array()?;
     let shown: Vec<String> = parts.iter().filter_map(part).collect();
     if shown.is_empty() {

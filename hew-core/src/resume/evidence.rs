@@ -79,7 +79,7 @@ pub struct Evidence {
     pub unclosed: Vec<UnclosedEvidence>,
     /// Claims to be given back.
     pub strays: Vec<Stray>,
-    /// Where a delivery that was under way has brought the run branch: a target that had moved is merged into it.
+    /// Where a delivery that was under way has brought run branch and target: a target that had moved is merged into it.
     pub merged_tip: Option<CommitId>,
     /// The end of what a task's red gate printed, by task: for the next attempt. The caller adds it from the gates' logs.
     pub gate_tails: BTreeMap<TaskId, String>,
@@ -112,10 +112,21 @@ pub fn gather(
         && branch != before.tip
         && *sent == before.tip
         && git.contains_all(&branch, std::slice::from_ref(sent))?
+        && target_holds(git, before, &branch)?
     {
         evidence.merged_tip = Some(branch);
     }
     Ok(evidence)
+}
+
+/// What a delivery merges goes to the target at once. Where the target does not have it, it is merged anew: the branch may
+/// as well have been moved by somebody else.
+fn target_holds(git: &dyn GitClient, before: &Unfinished, branch: &CommitId) -> Result<bool, GitError> {
+    let Some(target) = &before.header.target_branch else { return Ok(false) };
+    match git.resolve(&target.to_ref())? {
+        Some(at) => git.contains_all(&at, std::slice::from_ref(branch)),
+        None => Ok(false),
+    }
 }
 
 /// A worker's branch lands with one candidate, that of its last iteration: what else waited on it has landed with that,

@@ -30,7 +30,7 @@ pub use evidence::{
     Evidence, EvidenceError, IterationEvidence, KeptConflict, Stray, UnclosedEvidence, contains, gather,
     give_back,
 };
-pub use open::{CollectedBefore, OpenIteration};
+pub use open::{CollectedBefore, GivenBack, OpenIteration};
 pub use spent::{Priced, SpentBefore};
 pub use touched::{FailureBefore, Stands, TaskBefore};
 pub use unfinished::{

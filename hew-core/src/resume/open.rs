@@ -5,6 +5,7 @@ use crate::ids::{Actor, CommitId, IterationId, RefName, TaskId};
 use crate::prompt::FailedMerge;
 use crate::record::JournalEvent;
 use crate::record::event::{IterationOutcome, VerdictRecord};
+use crate::tracker::NewTask;
 use crate::tracker::change::TaskChange;
 
 /// Work that is anchored.
@@ -16,6 +17,19 @@ pub struct CollectedBefore {
     pub anchor: RefName,
     /// Number of the journal's line that says so: results land in this order.
     pub seq: u64,
+}
+
+/// How an iteration ends whose work was given up with its worker's branch (`--merge end`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenBack {
+    /// Its outcome.
+    pub outcome: IterationOutcome,
+    /// Why.
+    pub reason: String,
+    /// Somebody else has or closed its task, which is left to them.
+    pub is_taken: bool,
+    /// The task that is filed about the branch together with its end.
+    pub bug: Option<Box<NewTask>>,
 }
 
 /// How far an iteration had come.
@@ -43,6 +57,8 @@ pub struct OpenIteration {
     pub collected: Option<CollectedBefore>,
     /// Its work, where that waited on its worker's branch for the end of the run (`--merge end`).
     pub stacked: Option<CommitId>,
+    /// That work was given up: it does not land any more.
+    pub given_back: Option<GivenBack>,
     /// Its result waited for the lane, or was in it.
     pub is_queued: bool,
     /// The latest merge of its work into the run branch.
@@ -77,6 +93,7 @@ impl OpenIteration {
             verdict: None,
             collected: None,
             stacked: None,
+            given_back: None,
             is_queued: false,
             candidate: None,
             is_proven: false,

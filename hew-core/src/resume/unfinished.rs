@@ -9,12 +9,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::batches::BatchesBefore;
-use super::open::OpenIteration;
+use super::open::{GivenBack, OpenIteration};
 use super::spent::SpentBefore;
 use super::touched::{End, Stands, TaskBefore};
 use crate::escape::Escape;
 use crate::ids::{BranchName, CommitId, IterationId, RunId, TaskId, WorkerId};
-use crate::record::event::{DeliveryRecord, IterationOutcome, StopReason, VerifyOutcome};
+use crate::record::event::{DeliveryRecord, StopReason, VerifyOutcome};
 use crate::record::view::{RunHeader, iteration_of};
 use crate::record::{JournalEntry, JournalEvent, RunView};
 use crate::tracker::change::TaskChange;
@@ -112,6 +112,10 @@ pub struct Unfinished {
     pub filed: BTreeSet<TaskId>,
     /// Work that did not merge, of tasks that were parked for it: a worktree shows it to a person.
     pub conflicts: BTreeMap<TaskId, CommitId>,
+    /// The workers' branches were being merged at the end of the run (`--merge end`): nothing was begun any more.
+    pub is_merging: bool,
+    /// A signal had asked its latest process to stop.
+    is_signalled: bool,
     /// Branches of workers that did not land: they are kept for a person.
     pub given_up: BTreeMap<WorkerId, GivenUpBefore>,
     /// The last landing: what the run branch has to be at.
@@ -166,6 +170,8 @@ impl Unfinished {
             unclosed_others: BTreeSet::new(),
             filed: BTreeSet::new(),
             conflicts: BTreeMap::new(),
+            is_merging: false,
+            is_signalled: false,
             given_up: BTreeMap::new(),
             tip: launch.clone(),
             landed: 0,
@@ -199,13 +205,20 @@ impl Unfinished {
 
     fn apply_run(&mut self, event: &JournalEvent) {
         match event {
-            JournalEvent::RunResumed { .. } => self.resumes += 1,
+            JournalEvent::RunResumed { .. } => {
+                self.resumes += 1;
+                self.is_signalled = false;
+            }
             JournalEvent::Baseline { gate } => {
                 self.is_baseline_green = gate.is_green() && gate.tampered.is_none();
             }
             // Before anything began it is the launch commit's gate, which is run again.
             JournalEvent::StopRequested { reason: StopReason::GuardTrip, detail, .. } if self.started > 0 => {
                 self.guard = Some(detail.clone());
+            }
+            // What it gives back is begun again.
+            JournalEvent::StopRequested { reason: StopReason::Signal, .. } => {
+                (self.is_signalled, self.is_merging) = (true, false);
             }
             JournalEvent::MadeAhead { worker, worktree } => self.seat(*worker, worktree),
             JournalEvent::Escaped { about, escapes, .. } => {
@@ -268,6 +281,7 @@ impl Unfinished {
     }
 
     fn apply_iteration(&mut self, id: IterationId, event: &JournalEvent, seq: u64) {
+        self.note_merging(id, event);
         match event {
             JournalEvent::IterationStarted { number, task, title, attempt, .. } => {
                 let last = self.iters.entry(id.worker).or_default();
@@ -295,6 +309,7 @@ impl Unfinished {
                     }
                 }
             }
+            JournalEvent::GivenUp { .. } => self.give_up(id.worker, event),
             JournalEvent::TaskChanged { task, change, .. } => self.change(id, task, change),
             JournalEvent::IterationEnded { .. } => return self.end(id, event),
             _ => {}
@@ -327,17 +342,40 @@ impl Unfinished {
         }
     }
 
-    fn give_up(&mut self, open: &OpenIteration) {
-        let (Some(worktree), Some(work)) = (&open.worktree, &open.collected) else { return };
-        if let Some(seat) = self.seats.get_mut(&open.id.worker) {
+    /// What lands, or does not, after it waited on a worker's branch does so when nothing is begun any more.
+    fn note_merging(&mut self, id: IterationId, event: &JournalEvent) {
+        let is_stacked = self.open.get(&id).is_some_and(|open| open.stacked.is_some());
+        match event {
+            JournalEvent::IterationStarted { .. } => self.is_merging = false,
+            JournalEvent::Candidate { .. }
+            | JournalEvent::Conflicted { .. }
+            | JournalEvent::Landed { .. }
+            | JournalEvent::GivenUp { .. } => self.is_merging |= is_stacked && !self.is_signalled,
+            _ => {}
+        }
+    }
+
+    fn give_up(&mut self, worker: WorkerId, event: &JournalEvent) {
+        let JournalEvent::GivenUp { sha, parts, outcome, is_first_taken, is_kept, bug, .. } = event else {
+            return;
+        };
+        let mut worktree = None;
+        for (at, part) in parts.iter().enumerate() {
+            let Some(open) = self.open.get_mut(&part.iteration) else { continue };
+            open.given_back = Some(GivenBack {
+                outcome: *outcome,
+                reason: part.reason.clone(),
+                is_taken: *is_first_taken && at == 0,
+                bug: bug.clone().filter(|_| at + 1 == parts.len()),
+            });
+            worktree = open.worktree.clone().or(worktree);
+        }
+        let Some(worktree) = worktree.filter(|_| *is_kept) else { return };
+        if let Some(seat) = self.seats.get_mut(&worker) {
             seat.is_left = true;
         }
-        let fresh =
-            || GivenUpBefore { worktree: worktree.clone(), work: work.head.clone(), tasks: Vec::new() };
-        let branch = self.given_up.entry(open.id.worker).or_insert_with(fresh);
-        // They end in the order in which they were done.
-        branch.work = work.head.clone();
-        branch.tasks.push(open.task.clone());
+        let tasks = parts.iter().map(|part| part.task.clone()).collect();
+        self.given_up.insert(worker, GivenUpBefore { worktree, work: sha.clone(), tasks });
     }
 
     fn end(&mut self, id: IterationId, event: &JournalEvent) {
@@ -346,11 +384,6 @@ impl Unfinished {
             return;
         };
         let Some(open) = self.open.remove(&id) else { return };
-        if open.stacked.is_some()
-            && !matches!(outcome, IterationOutcome::Closed | IterationOutcome::Cancelled)
-        {
-            self.give_up(&open);
-        }
         if open.has_begun && open.collected.is_none() {
             // Its work could not be made a commit.
             if let Some(seat) = self.seats.get_mut(&id.worker) {

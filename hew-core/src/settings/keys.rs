@@ -317,7 +317,7 @@ pub const KEYS: &[KeySpec] = &[
     key("loop.local.max_tokens", ANY_COUNT, "0", "Longest answer of the server in tokens; 0: it decides"),
     trusted(unset(
         "loop.local.api_key_env",
-        Kind::Variable,
+        Kind::SecretVariable,
         "Name of the environment variable that holds the server's key; the key itself never stands in a file",
     )),
     key(

@@ -6,6 +6,7 @@ use super::bytes::parse_bytes;
 use super::duration::parse_duration;
 use super::map_kind::{MapKind, is_variable_name};
 use super::price::toml_amount;
+use super::secret::is_secret_name;
 use super::temperature::Temperature;
 use super::usd::Usd;
 use super::value::Value;
@@ -45,8 +46,8 @@ pub enum Kind {
     RefPrefix,
     /// The address of a server, without a key in it.
     Url,
-    /// The name of an environment variable.
-    Variable,
+    /// The name of an environment variable that holds a secret, and says so.
+    SecretVariable,
     /// A folder: absolute, or below the home folder as `~/…`.
     Folder,
     /// Folders as [`Kind::Folder`] has them.
@@ -96,7 +97,9 @@ impl Kind {
             Self::Name => "a name of letters, digits, - and _".to_owned(),
             Self::RefPrefix => "the first part of a branch name".to_owned(),
             Self::Url => "an address like http://127.0.0.1:11434/v1, without a key".to_owned(),
-            Self::Variable => "the name of an environment variable".to_owned(),
+            Self::SecretVariable => {
+                "the name of a variable with KEY, TOKEN, SECRET, PASSWORD or CREDENTIAL in it".to_owned()
+            }
             Self::Folder => "an absolute folder, or one below ~/".to_owned(),
             Self::Folders => "a list of folders, absolute or below ~/".to_owned(),
             Self::List => "a list of texts".to_owned(),
@@ -117,7 +120,7 @@ impl Kind {
             Self::Usd => "amount",
             Self::Percent => "percentage",
             Self::Choice(_) => "choice",
-            Self::Text | Self::RefPrefix | Self::Name | Self::Url | Self::Variable => "text",
+            Self::Text | Self::RefPrefix | Self::Name | Self::Url | Self::SecretVariable => "text",
             Self::Folder => "folder",
             Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => "list",
             Self::Map(_) => "map",
@@ -193,7 +196,7 @@ impl Kind {
                 | Self::Name
                 | Self::RefPrefix
                 | Self::Url
-                | Self::Variable
+                | Self::SecretVariable
                 | Self::Folder
         )
     }
@@ -228,7 +231,7 @@ impl Kind {
             Self::Folder if !is_folder(text) => Err(bad(None)),
             // Whoever mistakes one of these for the place of a key has written the key.
             Self::Url if !is_url(text) => Err(self.bad("this text".to_owned(), None)),
-            Self::Variable if !is_variable(text) => Err(self.bad("this text".to_owned(), None)),
+            Self::SecretVariable if !is_secret_variable(text) => Err(self.bad("this text".to_owned(), None)),
             Self::Text if text.trim().is_empty() => {
                 let (found, wanted) = ("an empty text".to_owned(), "allowed here".to_owned());
                 Err(BadValue { found, wanted, why: None })
@@ -340,9 +343,9 @@ fn is_url(text: &str) -> bool {
     rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/') && rest.chars().all(fits))
 }
 
-/// What a shell can name.
-fn is_variable(text: &str) -> bool {
-    is_variable_name(text) && !text.starts_with(|c: char| c.is_ascii_digit())
+/// What a shell can name, and what is kept out of records and away from gates by its name.
+fn is_secret_variable(text: &str) -> bool {
+    is_variable_name(text) && !text.starts_with(|c: char| c.is_ascii_digit()) && is_secret_name(text)
 }
 
 /// Absolute, or below the home folder.
@@ -414,8 +417,9 @@ mod tests {
             (Kind::Url, "http:///v1"),
             (Kind::Url, "http://key@host/v1"),
             (Kind::Url, "http://host/v1?key=x"),
-            (Kind::Variable, "sk-abc"),
-            (Kind::Variable, "7UP"),
+            (Kind::SecretVariable, "sk-abc-token"),
+            (Kind::SecretVariable, "7UP_KEY"),
+            (Kind::SecretVariable, "LLM"),
             (Kind::Names, "a,b.c"),
             (Kind::Name, "a.b"),
             (Kind::Name, "-a"),

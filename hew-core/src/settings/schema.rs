@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::keys::{ANY_NAME, KEYS, KeySpec, SHORT};
 use super::kind::Kind;
 use super::map_kind::MapKind;
+use super::secret::SECRET_WORDS;
 
 const NAME: &str = "^[A-Za-z0-9_][A-Za-z0-9_-]*$";
 /// One line without quotes or spaces around it.
@@ -103,7 +104,7 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::Name => text(NAME),
         Kind::RefPrefix => text_but(REF_PREFIX, NO_REF_PREFIX),
         Kind::Url => text(URL),
-        Kind::Variable => text(ONE_VARIABLE),
+        Kind::SecretVariable => secret_variable(),
         Kind::Folder => text(FOLDER),
         Kind::Folders => list(&text(FOLDER)),
         Kind::List => list(&text(ANY_TEXT)),
@@ -112,6 +113,15 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::Variables => list(&text(VARIABLES)),
         Kind::Map(map) => map_schema(*map),
     }
+}
+
+fn secret_variable() -> Json {
+    let mut schema = text_but(ONE_VARIABLE, "^GIT_CONFIG_");
+    let either_case =
+        |word: &str| -> String { word.chars().flat_map(|c| ['[', c.to_ascii_lowercase(), c, ']']).collect() };
+    let words = SECRET_WORDS.into_iter().map(|word| json!({ "pattern": either_case(word) }));
+    schema["anyOf"] = words.collect();
+    schema
 }
 
 fn map_schema(map: MapKind) -> Json {

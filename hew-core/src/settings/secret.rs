@@ -12,7 +12,7 @@ use super::value::Value;
 pub const LEFT_OUT: &str = "(left out)";
 
 /// Words in a variable's name that make its value a secret.
-const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
+pub(super) const SECRET_WORDS: [&str; 6] = ["KEY", "TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL"];
 
 /// A secret of fewer characters is too much like an ordinary word to be looked for in text.
 const SHORTEST: usize = 8;

@@ -28,7 +28,7 @@ impl Temperature {
     /// The same number, read as an amount.
     pub(super) fn of_millionths(amount: Usd) -> Option<Self> {
         let thousandths = amount.micros() / STEP;
-        let is_exact = amount.micros() % STEP == 0 && thousandths <= MOST;
+        let is_exact = amount.micros().is_multiple_of(STEP) && thousandths <= MOST;
         u16::try_from(thousandths).ok().filter(|_| is_exact).map(Self)
     }
 }

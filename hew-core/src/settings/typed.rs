@@ -308,7 +308,7 @@ mod tests {
             Kind::Usd => ["7", "8.50"],
             Kind::Temperature => ["1", "0.5"],
             Kind::Url => ["'http://seven'", "'https://eight/v1'"],
-            Kind::Variable => ["'SEVEN'", "'EIGHT'"],
+            Kind::SecretVariable => ["'SEVEN_KEY'", "'EIGHT_TOKEN'"],
             Kind::Percent => ["'7%'", "'8%'"],
             Kind::Names => ["['seven']", "['eight']"],
             Kind::Map(MapKind::Prices) => {
@@ -373,8 +373,8 @@ mod tests {
         assert!(done("shell") && !done("x"));
         assert_eq!(
             defs.keys().map(RuntimeName::as_str).collect::<Vec<_>>(),
-            ["claude", "codex", "shell", "x"],
-            "hew brings three along"
+            ["claude", "codex", "local", "shell", "x"],
+            "hew brings four along"
         );
 
         let layer = read_file("\nloop.runtime_defs.x.args = ['a']", "user", Path::new("/u/config.toml"));

@@ -1,6 +1,8 @@
 //! A task as hew sees it: the whole beads record, with names for the fields that decide something.
 
 use chrono::{DateTime, Utc};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::ids::{Actor, TaskId};
@@ -172,31 +174,38 @@ impl Task {
 }
 
 /// A task to be filed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NewTask {
     /// A name by which other tasks of the same list refer to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_name: Option<String>,
     /// 1 to 500 bytes.
     pub title: String,
     /// What is to be done.
     pub description: String,
     /// How to tell that it is done.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub acceptance_criteria: String,
     /// Any word; `task` where nothing was said.
     pub issue_type: String,
     /// 0 to 4; 2 where nothing was said.
     pub priority: u8,
     /// Labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
     /// Id or local name of the parent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
     /// Ids or local names of tasks that must be settled first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub depends_on: Vec<String>,
     /// Free fields.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
     /// What it stands for elsewhere, e.g. a failing check; none where it stands for itself.
     pub external_ref: Option<String>,
     /// Who files it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<Actor>,
 }
 

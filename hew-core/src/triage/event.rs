@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::helper::words::{beginning, one_line};
+use crate::cut::beginning;
+use crate::helper::words::one_line;
 use crate::ids::CommitId;
 
 /// Most characters of a name that are kept.

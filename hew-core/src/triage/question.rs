@@ -1,5 +1,7 @@
 //! What a model is asked about a failure.
 
+use std::fmt::Write as _;
+
 use super::CiFailure;
 use super::task::header;
 
@@ -15,12 +17,13 @@ pub const MAX_PLAN: usize = 8 * 1024;
 /// The facts, what was committed lately, and how the project describes itself.
 pub fn question(failure: &CiFailure, commits: &str, guide: Option<&str>) -> String {
     let mut text = format!("{}\nConclusion: {}\n", header(failure), failure.conclusion);
-    text += &section("Last commits", commits);
-    text += &section("What the project says of itself", guide.unwrap_or_default());
+    let mut push = |heading: &str, body: &str| {
+        let body = body.trim();
+        if !body.is_empty() {
+            let _ = write!(text, "\n## {heading}\n\n{body}\n");
+        }
+    };
+    push("Last commits", commits);
+    push("What the project says of itself", guide.unwrap_or_default());
     text
-}
-
-fn section(heading: &str, body: &str) -> String {
-    let body = body.trim();
-    if body.is_empty() { String::new() } else { format!("\n## {heading}\n\n{body}\n") }
 }

@@ -1,7 +1,7 @@
 //! The task for a failure of CI.
 
 use super::CiFailure;
-use crate::helper::words::beginning;
+use crate::cut::beginning;
 use crate::ids::Actor;
 use crate::tracker::NewTask;
 
@@ -52,7 +52,7 @@ fn title(failure: &CiFailure) -> String {
     let branch = failure.branch.as_deref().map(|branch| format!(" on {branch}")).unwrap_or_default();
     let at = format!(" at {}", failure.commit.short());
     let start = format!("CI failure: {}{branch}", failure.check);
-    format!("{}{at}", beginning(&start, MAX_TITLE - at.len()))
+    beginning(&start, MAX_TITLE - at.len()).to_owned() + &at
 }
 
 #[cfg(test)]

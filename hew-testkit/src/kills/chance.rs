@@ -74,12 +74,18 @@ pub fn random_scene(chance: &mut Chance) -> Scene {
     let count = 3 + chance.below(8);
     let mut tasks: Vec<TaskSpec> = Vec::new();
     let mut joined = 0;
+    let is_gated = chance.percent(70);
     for number in 0..count {
         let name = format!("k-{number}");
         let behaviour = chance.below(10);
         // More than two that write one file might use up their attempts.
         joined += u64::from(behaviour == 9);
-        let behaviour = if joined > 2 { behaviour.min(8) } else { behaviour };
+        let behaviour = match behaviour {
+            9 if joined > 2 => 8,
+            // What a gate does not refuse at first is there at the end, or not if it was cut off.
+            2 if !is_gated => 8,
+            other => other,
+        };
         let mut task = TaskSpec::new(&name, &command(&name, behaviour, chance.below(80)));
         for earlier in &tasks {
             if task.needs.len() < 3 && chance.percent(15) {
@@ -91,7 +97,7 @@ pub fn random_scene(chance: &mut Chance) -> Scene {
     }
     let mut flags = vec!["--jobs".to_owned(), (1 + chance.below(4)).to_string()];
     flags.extend(["--max-attempts", "3"].map(str::to_owned));
-    if chance.percent(70) {
+    if is_gated {
         flags.extend(["--gate", "test ! -e bad.txt"].map(str::to_owned));
     } else {
         flags.push("--no-gate".to_owned());

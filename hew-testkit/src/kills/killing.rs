@@ -77,7 +77,8 @@ pub fn ride(scene: &Scene, kills: &[Kill]) -> Ride {
         }
         ride.took.1 += took;
         ride.said.push(format!("hew {}: {}\n{}", words.join(" "), ran.code, ran.stderr));
-        if ran.code == KILLED {
+        // One that TERM ended before it listened to signals is as one that was killed.
+        if ran.code == KILLED || ran.by_signal && !ride.was_stopped_by_signal() {
             ride.kills += 1;
             continue;
         }

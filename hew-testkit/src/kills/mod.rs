@@ -15,4 +15,4 @@ pub use chance::{Chance, random_kills, random_scene};
 pub use killing::{Kill, Ride, ride};
 pub use outcome::{Outcome, differences};
 pub use scene::{Scene, TaskSpec};
-pub use scenes::{every_end, work_that_stays_behind};
+pub use scenes::{branches_that_do_not_land, every_end, work_that_stays_behind};

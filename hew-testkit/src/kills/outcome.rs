@@ -1,6 +1,7 @@
 //! What came of a scene, in words that are the same for every run of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use hew_core::tracker::PARKED_LABEL;
 use serde_json::Value;
@@ -14,7 +15,7 @@ pub struct Outcome {
     pub landed: Vec<String>,
     /// The state of every task that the scene names: closed, open or parked.
     pub tasks: BTreeMap<String, String>,
-    /// Titles of tasks that were filed meanwhile.
+    /// Titles of tasks that were filed meanwhile, without the ids of runs.
     pub filed: Vec<String>,
     /// Files of the target, with their content's names.
     pub tree: BTreeSet<String>,
@@ -31,16 +32,22 @@ impl Outcome {
             stage.repo.git(&log).lines().filter(|line| !line.is_empty()).map(str::to_owned).collect();
         landed.sort();
         let (mut tasks, mut filed) = (BTreeMap::new(), Vec::new());
+        let runs: Vec<String> = stage.run_folders().iter().filter_map(|folder| run_of(folder)).collect();
         for (id, task) in stage.tasks() {
             if names.contains(&id) {
                 tasks.insert(id, state(&task));
             } else {
-                filed.push(task["title"].as_str().unwrap_or_default().to_owned());
+                let title = task["title"].as_str().unwrap_or_default().to_owned();
+                filed.push(runs.iter().fold(title, |title, run| title.replace(run, "RUN")));
             }
         }
         let tree = stage.repo.git(&["ls-tree", "-r", "main"]).lines().map(str::to_owned).collect();
         Self { landed, tasks, filed, tree }
     }
+}
+
+fn run_of(folder: &Path) -> Option<String> {
+    folder.file_name().map(|name| name.to_string_lossy().into_owned())
 }
 
 fn state(task: &Value) -> String {

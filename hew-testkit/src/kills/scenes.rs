@@ -54,3 +54,24 @@ pub fn work_that_stays_behind() -> Scene {
     let flags = ["--jobs", "2", "--max-attempts", "1", "--no-gate"];
     Scene { tasks, flags: flags.map(str::to_owned).to_vec(), either: vec!["k-behind".to_owned()] }
 }
+
+/// `--merge end`, and only one branch lands. The second worker's is cut where a person has closed a task of it; what is left
+/// of it does not merge with the first one's. `k-freed` could begin once that has landed, and is left to the next run.
+pub fn branches_that_do_not_land() -> Scene {
+    let close =
+        "(cd \"$HEW_PROJECT\" && HEW_ALLOW_NESTED=1 hew task close k-taken --actor ann --reason 'by hand')";
+    let writes = |name: &str, file: &str| format!("echo {name} > {file}.txt; {COMMIT}");
+    let tasks = vec![
+        TaskSpec::new("k-ahead", &format!("{}; {}", writes("ahead", "place"), wait("done"))),
+        TaskSpec::new("k-behind", &writes("behind", "place")),
+        TaskSpec::new("k-more", &writes("more", "more")),
+        TaskSpec::new("k-taken", &writes("taken", "taken")),
+        TaskSpec::new(
+            "k-above",
+            &format!("{} && {close} && touch \"$STAGE/done\"", writes("above", "above")),
+        ),
+        TaskSpec::new("k-freed", &writes("freed", "freed")).after(&["k-ahead"]),
+    ];
+    let flags = ["--merge", "end", "--jobs", "2", "--no-gate"];
+    Scene { tasks, flags: flags.map(str::to_owned).to_vec(), either: Vec::new() }
+}

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hew_core::engine::{BranchPart, Effect, Event, LaneJob, RunConfig, VerifyPlan, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
-use hew_core::record::event::{BatchSource, VerifyOutcome};
+use hew_core::record::event::{BatchSource, GivenBackRecord, VerifyOutcome};
 use hew_core::record::{JournalEvent, StopReason};
 use hew_core::schedule::spending::SpendingLimits;
 use hew_core::settings::OnRed;
@@ -60,6 +60,8 @@ pub(crate) struct Rules {
     /// Where iterations began, and green work on workers' branches.
     bases: BTreeMap<IterationId, CommitId>,
     stacked: BTreeMap<IterationId, CommitId>,
+    /// Green work that does not land.
+    given_up: BTreeSet<IterationId>,
     /// The worker whose branch was merged last.
     merged_last: Option<WorkerId>,
     launch: CommitId,
@@ -114,6 +116,7 @@ impl Rules {
             lane: LaneStep::Idle,
             bases: BTreeMap::new(),
             stacked: BTreeMap::new(),
+            given_up: BTreeSet::new(),
             merged_last: None,
             launch: config.launch.clone(),
             verify: config.verify,
@@ -279,6 +282,7 @@ impl Rules {
             ensure(is_open && self.stacked.contains_key(&id), || {
                 format!("{id} is merged, and was not green")
             })?;
+            ensure(!self.given_up.contains(&id), || format!("{id} is merged after it was given up"))?;
         }
         let holds = parts.iter().any(|part| self.stacked.get(&part.iteration) == Some(work));
         ensure(holds, || format!("{work} is merged, and is no work of its branch"))
@@ -292,6 +296,16 @@ impl Rules {
         let below = below.map_or(&self.launch, |(_, sha)| sha);
         ensure(from == below, || format!("{id} stands on {from}, its branch is at {below}"))?;
         self.stacked.insert(id, sha.clone());
+        Ok(())
+    }
+
+    /// What is given up waited on the branch, and none of it is given back yet.
+    fn gives_up(&mut self, parts: &[GivenBackRecord]) -> Verdict {
+        for GivenBackRecord { iteration: id, task, .. } in parts {
+            let waits = self.open.get(id) == Some(task) && self.stacked.contains_key(id);
+            ensure(waits, || format!("{id} of {task} is given up, and did not wait on its branch"))?;
+            ensure(self.given_up.insert(*id), || format!("{id} is given up twice"))?;
+        }
         Ok(())
     }
 
@@ -355,6 +369,7 @@ impl Rules {
                 self.is_open(*iteration, event)?;
                 self.stacks(*iteration, from, sha)
             }
+            JournalEvent::GivenUp { parts, .. } => self.gives_up(parts),
             JournalEvent::Queued { iteration } => {
                 self.queued.insert(*iteration);
                 let (waiting, room) = (self.queued.len(), usize::from(self.jobs) * 2);

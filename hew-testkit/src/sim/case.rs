@@ -104,7 +104,11 @@ pub(super) fn plot(case: &Case, launch: &CommitId) -> Plot {
     };
     let max_attempts =
         if whole { u32::try_from(count).expect("few tasks") + 3 } else { chance.one_of(&[1, 2, 3, 3]) };
-    let tasks = tasks(count, whole, &mut Chance::of(case.seed, "tasks"));
+    let mut tasks = tasks(count, whole, &mut Chance::of(case.seed, "tasks"));
+    if whole && merge_of(case.seed) == MergeMode::End {
+        // What waits for a task that lands at the end is for the next run.
+        tasks.iter_mut().for_each(keep_parents_only);
+    }
     let manners = Manners {
         trouble: if has(Trouble::Agents) { chance.one_of(&[100, 250, 500]) } else { 0 },
         conflicts: has(Trouble::Conflicts),
@@ -125,6 +129,18 @@ pub(super) fn plot(case: &Case, launch: &CommitId) -> Plot {
     Plot { config, tasks, scripts, tempo, troubles, whole, refusals, tokens: limits.tokens_each }
 }
 
+/// Every fourth run lands at its end.
+fn merge_of(seed: u64) -> MergeMode {
+    if seed % 4 == 3 { MergeMode::End } else { MergeMode::Task }
+}
+
+/// Drops what a task waits for.
+fn keep_parents_only(task: &mut Value) {
+    if let Some(edges) = task.get_mut("dependencies").and_then(Value::as_array_mut) {
+        edges.retain(|edge| edge["type"] == "parent-child");
+    }
+}
+
 /// Trouble of a case. Where every task has to land in the end, nothing may keep one from it for good.
 fn troubles(case: &Case, whole: bool) -> BTreeSet<Trouble> {
     let often = |trouble| match trouble {
@@ -135,6 +151,7 @@ fn troubles(case: &Case, whole: bool) -> BTreeSet<Trouble> {
         Trouble::Misdeeds | Trouble::Clock => 15,
         _ => 25,
     };
+    let is_end = merge_of(case.seed) == MergeMode::End;
     let lasting = |trouble| {
         matches!(
             trouble,
@@ -148,11 +165,13 @@ fn troubles(case: &Case, whole: bool) -> BTreeSet<Trouble> {
                 | Trouble::Verify
                 | Trouble::Misdeeds
                 | Trouble::Watch
-        )
+        ) || (is_end && trouble == Trouble::Conflicts)
     };
     let is_in = |trouble: &Trouble| {
         let drawn = Chance::of(case.seed, &format!("has {trouble}")).percent(often(*trouble));
-        drawn && !(whole && lasting(*trouble)) && !case.without.contains(trouble)
+        // `loop run` refuses to watch where everything lands at the end.
+        let is_refused = is_end && *trouble == Trouble::Watch;
+        drawn && !is_refused && !(whole && lasting(*trouble)) && !case.without.contains(trouble)
     };
     Trouble::ALL.into_iter().filter(is_in).collect()
 }
@@ -262,7 +281,7 @@ fn config(
             spending: limits.spending,
             stop_grace: Duration::from_secs(30),
         },
-        merge: MergeMode::Task,
+        merge: merge_of(seed),
         deliver: chance.percent(90),
         watch: has(Trouble::Watch),
         model: None,

@@ -186,7 +186,7 @@ impl World {
         evidence.lost_conflicts = self.conflicts_without_folder(&before);
         let lived = before.lived;
         self.clock.begin_process(lived);
-        self.rules.process_begins(self.clock.world(), lived);
+        self.rules.process_begins(self.clock.world(), lived, &self.journal);
         let kept = self.folders_to_keep(&before);
         let seats = self.seats_of(&before);
         let state = State::resumed(self.plot.config.clone(), *before, evidence);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
-use hew_core::engine::{BranchPart, Event, LaneJob, WorkPlace};
+use hew_core::engine::{Event, LaneJob};
 use hew_core::exit::Exit;
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RefName, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
@@ -16,7 +16,7 @@ use hew_core::land::merge_back::{self, Candidate, CandidateRequest, Keep};
 use hew_core::land::verify::VerifyRun;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::tracker::{BdClient, Task};
-use hew_core::worktree::{Alteration, CleanDepth, GitClient, WorktreeReset, WorktreeStart, names};
+use hew_core::worktree::{Alteration, CleanDepth, GitClient, WorktreeStart, names};
 
 use super::project;
 use super::trouble::Trouble;
@@ -66,8 +66,8 @@ impl World {
                 let result = self.keep_conflict(&task, &work);
                 Event::ConflictKept { task, result }
             }
-            LaneJob::KeepBranch { place, work, .. } => {
-                let result = self.keep_branch(&place, &work);
+            LaneJob::KeepBranch { place, work, again } => {
+                let result = self.keep_branch(&place, &work, again);
                 Event::BranchKept { branch: place.branch, result }
             }
             LaneJob::CleanUp => Event::CleanedUp(self.clean_up()),
@@ -101,9 +101,7 @@ impl World {
         tip: &CommitId,
         work: &CommitId,
     ) -> Result<MergeView, String> {
-        let truly = self.tracker.store.task(&task.id).expect("a fake answers");
-        let is_taken = truly.is_none_or(|task| owner_after(&task, actor) != Owner::Ours);
-        self.rules.merge_begins(iteration, is_taken);
+        self.note_owner(iteration, &task.id, actor);
         if let Some(why) = self.taken(&task.id, actor)? {
             return Ok(MergeView::Taken(why));
         }
@@ -113,29 +111,7 @@ impl World {
         Ok(MergeView::Candidate { candidate, resolves })
     }
 
-    fn merge_branch(
-        &mut self,
-        branch: &BranchName,
-        parts: &[BranchPart],
-        tip: &CommitId,
-        work: &CommitId,
-    ) -> Result<MergeView, String> {
-        for BranchPart { iteration, task, actor } in parts {
-            if let Some(why) = self.taken(&task.id, actor)? {
-                return Ok(MergeView::PartTaken { iteration: *iteration, why });
-            }
-        }
-        let named = parts.iter().map(|part| (&part.task.id, part.task.title.as_str(), part.iteration));
-        let message = merge_back::branch_message(branch, &self.plot.config.run, named);
-        let candidate = self.candidate(tip, work, message)?;
-        let mut resolves = Vec::new();
-        for part in parts {
-            resolves.extend(self.resolved(&candidate, part.iteration, &part.task)?);
-        }
-        Ok(MergeView::Candidate { candidate, resolves })
-    }
-
-    fn resolved(
+    pub(super) fn resolved(
         &self,
         candidate: &Candidate,
         iteration: IterationId,
@@ -146,7 +122,12 @@ impl World {
         Ok(originals.into_iter().map(|original| (iteration, original)).collect())
     }
 
-    fn candidate(&mut self, tip: &CommitId, work: &CommitId, message: String) -> Result<Candidate, String> {
+    pub(super) fn candidate(
+        &mut self,
+        tip: &CommitId,
+        work: &CommitId,
+        message: String,
+    ) -> Result<Candidate, String> {
         self.stand_at(tip)?;
         let request = CandidateRequest {
             lane: self.lane_path(),
@@ -162,6 +143,13 @@ impl World {
             self.lane_is_at(commit);
         }
         Ok(candidate)
+    }
+
+    /// Whose the task truly is when its work is about to be merged.
+    pub(super) fn note_owner(&mut self, iteration: IterationId, task: &TaskId, actor: &Actor) {
+        let truly = self.tracker.store.task(task).expect("a fake answers");
+        let is_taken = truly.is_none_or(|task| owner_after(&task, actor) != Owner::Ours);
+        self.rules.merge_begins(iteration, is_taken);
     }
 
     pub(super) fn taken(&self, task: &TaskId, actor: &Actor) -> Result<Option<String>, String> {
@@ -298,17 +286,6 @@ impl World {
         Ok(path.display().to_string())
     }
 
-    fn keep_branch(&mut self, place: &WorkPlace, work: &CommitId) -> Result<String, String> {
-        let path = PathBuf::from(&place.worktree);
-        let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
-        let reset = self.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);
-        if let WorktreeReset::Broken(_) = reset.map_err(|error| error.to_string())? {
-            self.git.add_worktree(&path, &start).map_err(|error| error.to_string())?;
-        }
-        self.process_mut().kept_folders.insert(path);
-        Ok(place.worktree.clone())
-    }
-
     /// As the binary does it: folders that were put aside stay, branches go where their commits are kept.
     fn clean_up(&mut self) -> Vec<String> {
         let mut notes = Vec::new();
@@ -333,8 +310,9 @@ impl World {
         kept.push(config.launch.clone());
         let run_branch = config.run_branch.to_ref();
         let tip = self.git.resolve(&run_branch)?;
-        let used: Vec<BranchName> =
+        let mut used: Vec<BranchName> =
             self.git.list_worktrees()?.into_iter().filter_map(|entry| entry.branch).collect();
+        used.extend(self.process.as_ref().into_iter().flat_map(|process| process.kept_branches.clone()));
         for (name, commit) in self.git.refs_under(run_branch.as_str().trim_end_matches("main"))? {
             let has_landed = || {
                 let holds = |tip: &CommitId| self.git.contains_all(tip, std::slice::from_ref(&commit));

@@ -11,7 +11,7 @@
 //! | `case`, `script` | what there is in a case: tasks, limits, how agents go |
 //! | `git`, `tracker` | the fakes, watched and troubled |
 //! | `world`, `hand` | who does what next; threads as queues in virtual time |
-//! | `worker`, `lane`, `desk` | the jobs of the threads, as the binary does them |
+//! | `worker`, `lane`, `branches`, `desk` | the jobs of the threads, as the binary does them |
 //! | `people` | what people do meanwhile |
 //! | `crash` | ends of the process, and another that goes on |
 //! | `project` | what agents write, and what is red |
@@ -20,6 +20,7 @@
 //! | `shrink` | a smaller case that breaks the same rule |
 //! | `deliberate` | faults that are put into hew on purpose, to be found |
 
+mod branches;
 mod case;
 mod chance;
 mod clock;

@@ -325,7 +325,10 @@ impl World {
             }
             Misdeed::DeletesRunBranch => {
                 let Some(tip) = git.resolve(&run_branch).expect("a fake answers") else { return };
+                let kept = git.kept_commits();
                 git.delete_branch(&config.run_branch, &tip).expect("a fake answers");
+                // What another agent had put there is lost by this one's deed.
+                self.rules.gave_up(&kept, git);
                 self.rules.meddling();
             }
             Misdeed::MovesTarget => self.move_target(&format!("agent-{}-{}", agent.task, agent.nth)),

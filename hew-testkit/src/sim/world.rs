@@ -14,7 +14,7 @@ use hew_core::agent::{StopCause, StopRequest};
 use hew_core::clock::Clock;
 use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
 use hew_core::exit::Exit;
-use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId};
+use hew_core::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::TaskEditor;
 
@@ -102,6 +102,7 @@ pub(super) struct Process {
     pub(super) seats: Vec<SimSeat>,
     pub(super) lane_place: LanePlace,
     pub(super) kept_folders: BTreeSet<PathBuf>,
+    pub(super) kept_branches: BTreeSet<BranchName>,
 }
 
 impl Process {
@@ -120,6 +121,7 @@ impl Process {
             seats: (0..jobs).map(|worker| SimSeat::new(WorkerId(worker))).collect(),
             lane_place: LanePlace::default(),
             kept_folders: BTreeSet::new(),
+            kept_branches: BTreeSet::new(),
         }
     }
 
@@ -446,7 +448,7 @@ impl World {
         let must_sync = records.iter().any(JournalEvent::must_outlive_power);
         for event in records {
             self.story.line(|| format!("    {}", super::story::record(&event)));
-            self.rules.recorded(&event, &self.plot);
+            self.rules.recorded(&event, &self.plot, &self.git.repo);
             self.tally.count_record(&event);
             let seq = self.journal.len() as u64 + 1;
             let elapsed_ms = u64::try_from(now.elapsed.as_millis()).unwrap_or(u64::MAX);
@@ -489,10 +491,13 @@ impl World {
         let hand = &mut self.process_mut().workers[index];
         let Some(doing) = &mut hand.doing else { return };
         doing.stop = Some(how);
+        let is_gate = matches!(doing.job, Some(Labour::Phase(_, WorkerJob::Prove { .. })));
         let is_agent = self.process_mut().agents[index].is_some();
         let after = self.chances.pace.duration(time_to_end(how), 0.5);
         if is_agent {
             self.rules.agent_is_stopped(worker);
+        }
+        if is_agent || is_gate {
             let token = self.token();
             self.process_mut().workers[index].token = token;
             self.plan_due(after, Due::Worker(worker.0), token);
@@ -640,8 +645,10 @@ impl World {
                 }
             }
             other => {
+                let tempo = self.plot.tempo;
+                let is_gate = matches!(other, Labour::Phase(_, WorkerJob::Prove { .. }));
                 doing.job = Some(other);
-                self.chances.pace.duration(self.plot.tempo.lane, 0.8)
+                self.chances.pace.duration(if is_gate { tempo.gate } else { tempo.lane }, 0.8)
             }
         };
         let hand = &mut self.process_mut().workers[index];

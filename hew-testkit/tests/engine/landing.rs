@@ -1,5 +1,6 @@
 //! The lane: gate, conflict, meddling, what is said to the tracker.
 
+use hew_core::ids::{IterationId, WorkerId};
 use hew_core::record::StopReason;
 use hew_core::settings::OnGateFail;
 use hew_core::tracker::CONFLICT_OF;
@@ -90,6 +91,25 @@ fn a_conflict_is_tried_again_on_the_new_tip_then_filed_once() {
     assert_eq!(run.lane_jobs().iter().filter(|job| **job == "keep").count(), 1);
     assert_eq!(run.left_over(), ["a: parked", "t-1: filed by this run; ready"]);
     assert_eq!(run.exit(), Some(3));
+}
+
+#[test]
+fn a_bug_of_this_run_is_left_to_the_next_though_nobody_learned_that_it_was_filed() {
+    let mut actor = None;
+    let id = IterationId { worker: WorkerId(0), iter: 1 };
+    let scenario = Scenario::new().with(|config| actor = Some(config.run.actor(id)));
+    let own = actor.unwrap();
+    let of_task = json!({ "metadata": { "hew.conflict_of": "x" }, "created_by": own.as_str() });
+    let of_branch = json!({ "metadata": { "hew.conflict_of": ["x", "y"] }, "created_by": own.as_str() });
+    let anothers = json!({ "metadata": { "hew.conflict_of": "z" }, "created_by": "hew/another/w0/1" });
+    let mut run = scenario
+        .task_with("of-task", &[], &of_task)
+        .task_with("of-branch", &[], &of_branch)
+        .task_with("anothers", &[], &anothers)
+        .start();
+    run.to_end();
+    assert_eq!(run.claimed(), ["anothers"]);
+    assert_eq!(run.left_over(), ["of-task: filed by this run; ready", "of-branch: filed by this run; ready"]);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod ending;
 mod landing;
 mod merging;
 mod planning;
+mod resuming;
 mod runtimes;
 mod stopping;
 mod verifying;

@@ -21,6 +21,10 @@ use super::proc_tree;
 const LOOKS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(10);
 
+/// How often a lock is tried whose holder is gone: a process that it had just forked holds its files until it becomes
+/// another program, which takes a while where the machine is busy.
+const TRIES: u32 = 1000;
+
 /// Who holds a project.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
@@ -66,12 +70,21 @@ impl Drop for ProjectLock {
 impl ProjectLock {
     /// Takes the project for a run, or names who holds it.
     pub fn acquire(shared_dir: &Path, run: &RunId) -> Result<Self, LockError> {
+        Self::acquire_pausing(shared_dir, run, || thread::sleep(PAUSE))
+    }
+
+    fn acquire_pausing(shared_dir: &Path, run: &RunId, mut pause: impl FnMut()) -> Result<Self, LockError> {
         let path = lock_path(shared_dir);
         let file = open(shared_dir, &path).map_err(|error| store_error(&path, error))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(held(&path)),
-            Err(TryLockError::Error(error)) => return Err(store_error(&path, error).into()),
+        let mut tries = 1;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if tries < TRIES && is_holder_gone(&path) => pause(),
+                Err(TryLockError::WouldBlock) => return Err(held(&path)),
+                Err(TryLockError::Error(error)) => return Err(store_error(&path, error).into()),
+            }
+            tries += 1;
         }
         let mut lock = Self { file };
         lock.sign(run).map_err(|error| store_error(&path, error))?;
@@ -137,6 +150,12 @@ fn held(path: &Path) -> LockError {
     LockError::Held { run_id: "unknown".to_owned(), pid: 0 }
 }
 
+/// Whoever signed the lock ran on this machine, and is no more.
+fn is_holder_gone(path: &Path) -> bool {
+    read_holder(path)
+        .is_some_and(|holder| holder.host == host_name() && !proc_tree::lives(holder.pid, holder.start_ticks))
+}
+
 fn read_holder(path: &Path) -> Option<Holder> {
     serde_json::from_str(&fs::read_to_string(path).ok()?).ok()
 }
@@ -148,4 +167,30 @@ fn is_locked(path: &Path) -> bool {
 
 fn host_name() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::Utc;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_that_outlives_its_holder_for_a_moment_is_waited_for() {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        let path = lock_path(folder.path());
+        let (dead, next) = (RunId::new(Utc::now(), 1), RunId::new(Utc::now(), 2));
+        let gone = Holder { run_id: dead, pid: u32::MAX, start_ticks: 1, host: host_name() };
+        fs::write(&path, serde_json::to_string(&gone).expect("it is plain"))
+            .expect("the file can be written");
+        let inherited = File::open(&path).expect("it was written");
+        inherited.try_lock().expect("nobody has it");
+        let (mut inherited, mut pauses) = (Some(inherited), 0);
+        let had = ProjectLock::acquire_pausing(folder.path(), &next, || {
+            pauses += 1;
+            drop(inherited.take());
+        });
+        assert!(had.is_ok(), "{had:?}");
+        assert_eq!(pauses, 1);
+    }
 }

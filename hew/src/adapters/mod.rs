@@ -1,5 +1,6 @@
 //! The only users of processes, files, environment, time and network.
 
+pub mod agent_texts;
 pub mod bd;
 mod bd_watch;
 pub mod clock;
@@ -19,6 +20,7 @@ pub mod jsonl;
 pub mod launch_state;
 pub mod ledger;
 pub mod leftovers;
+pub mod local_agent;
 pub mod lock;
 pub mod log_tail;
 pub mod model_client;

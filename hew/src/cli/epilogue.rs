@@ -327,7 +327,29 @@ GitHub sent.",
   powershell  hew completions powershell | Out-String | Invoke-Expression, in $PROFILE",
     ),
     row("manpage", &["hew manpage --out ~/.local/share/man/man1", "hew manpage loop run | man -l -"], USUAL),
-    row("init", &["hew init", "hew init --runtime shell --yes"], NEVER_ABSENT),
+    noted(
+        row(
+            "init",
+            &[
+                "hew init",
+                "hew init --runtime claude,codex --yes",
+                "hew init --reconfigure --runtime codex --tracker embedded",
+            ],
+            NEVER_ABSENT,
+        ),
+        "claude gets .claude/skills/hew-*/SKILL.md, codex a marked section of AGENTS.md. What somebody else\n\
+         wrote stays: around the section, and in a copy *.before-hew where one of hew's own texts was changed.\n\
+         Settings that are there change only with --reconfigure, after a question or with --yes.",
+    ),
+    row("skills", &["hew skills list", "hew skills show hew-plan"], USUAL),
+    row("skills list", &["hew skills list"], NEVER_ABSENT),
+    row("skills show", &["hew skills show hew-plan"], USUAL),
+    noted(
+        row("prime", &["hew prime"], NEVER_ABSENT),
+        "For Claude Code, in .claude/settings.json:
+  {\"hooks\": {\"SessionStart\": [{\"hooks\": [{\"type\": \"command\", \"command\": \"hew prime\"}]}]}}
+What it prints is added to what the session knows.",
+    ),
     row("demo", &["hew demo", "hew demo --dir my-demo --jobs 2"], RUN),
     row("done", &["hew done --reason 'dates are parsed'"], AGENTS),
     row("blocked", &["hew blocked --reason 'needs the key of the test server'"], AGENTS),

@@ -62,8 +62,13 @@ pub enum Command {
     /// Settings and where they come from
     #[command(subcommand)]
     Config(config_args::ConfigCommand),
-    /// Set a project up: settings, state folder, tracker
+    /// Set a project up: settings, state folder, tracker, texts for agents; run again, bring hew's own up to date
     Init(InitArgs),
+    /// Texts that teach agents to work with hew
+    #[command(subcommand)]
+    Skills(SkillsCommand),
+    /// What an agent's session is to know of hew, for a hook at its start
+    Prime,
     /// Trust what this project's settings run: shows it, and remembers it
     Trust(TrustArgs),
     /// Look for what is wrong, on this machine and in this project, and say what helps
@@ -92,9 +97,51 @@ pub struct InitArgs {
     /// Runtimes to set up, the main one first
     #[arg(long, value_name = "NAME", value_delimiter = ',')]
     pub runtime: Vec<String>,
+    /// Where tasks live
+    #[arg(long, value_name = "KIND")]
+    pub tracker: Option<TrackerArg>,
+    /// Change settings that are there, too
+    #[arg(long)]
+    pub reconfigure: bool,
     /// Ask nothing
     #[arg(long)]
     pub yes: bool,
+}
+
+/// Where tasks live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TrackerArg {
+    /// In bd (beads), which has to be set up
+    Bd,
+    /// In hew's own store
+    Embedded,
+}
+
+impl TrackerArg {
+    /// The value of `tracker.kind`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Bd => "bd",
+            Self::Embedded => "embedded",
+        }
+    }
+}
+
+/// The subcommands of `hew skills`.
+#[derive(Debug, Subcommand)]
+pub enum SkillsCommand {
+    /// Their names, and when to use each
+    List,
+    /// One text, whole
+    Show(SkillArg),
+}
+
+/// Which skill.
+#[derive(Debug, Args)]
+pub struct SkillArg {
+    /// Its name, e.g. hew-plan
+    #[arg(value_name = "NAME")]
+    pub name: String,
 }
 
 /// Flags of `hew trust`.
@@ -116,11 +163,16 @@ pub struct DoctorArgs {
 /// Flags of `hew triage`.
 #[derive(Debug, Args)]
 pub struct TriageArgs {
-    /// The event, check_run or workflow_run in JSON; without it, or as -, it is read from standard input
+    /// The event of a check run or a workflow run in JSON; without it, or as -, it is read from standard input
     #[arg(long, value_name = "FILE")]
     pub event: Option<PathBuf>,
-    /// The event's header X-Hub-Signature-256, checked against $HEW_WEBHOOK_SECRET
-    #[arg(long, value_name = "SHA256=HEX", allow_hyphen_values = true)]
+    /// The signature that came with the event.
+    #[arg(
+        long,
+        value_name = "SHA256=HEX",
+        allow_hyphen_values = true,
+        help = "The event's header X-Hub-Signature-256, checked against $HEW_WEBHOOK_SECRET"
+    )]
     pub signature: Option<String>,
 }
 

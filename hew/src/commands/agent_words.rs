@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::ui::Ui;
 
 /// Where hew waits for the word.
-const OUTCOME_FILE: &str = "HEW_OUTCOME_FILE";
+pub(crate) const OUTCOME_FILE: &str = "HEW_OUTCOME_FILE";
 
 /// An agent's word, as it was left for the orchestrator.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -64,7 +64,7 @@ fn say(word: SignalWord, reason: Option<String>, ui: &Ui) -> Result<u8, Failure>
 }
 
 /// A reader finds the old word or the new one, never a part.
-fn record(file: &Path, signal: &AgentSignal) -> std::io::Result<()> {
+pub(crate) fn record(file: &Path, signal: &AgentSignal) -> std::io::Result<()> {
     let folder = file.parent().unwrap_or(Path::new("/"));
     let mut partial = NamedTempFile::new_in(folder)?;
     partial.write_all(serde_json::to_string(signal)?.as_bytes())?;

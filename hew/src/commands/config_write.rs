@@ -167,7 +167,8 @@ fn tell_edited(file: &SettingsFile, changed: bool, ui: &Ui) {
     }
 }
 
-fn write(file: &SettingsFile, before: &str, after: &str, ui: &Ui) -> Result<(), Failure> {
+/// Writes a settings file whose text was this before; trust follows.
+pub(super) fn write(file: &SettingsFile, before: &str, after: &str, ui: &Ui) -> Result<(), Failure> {
     let change = Change::of(file, before)?;
     file.write(after)?;
     change.settle(after, ui)

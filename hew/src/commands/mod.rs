@@ -13,7 +13,6 @@ pub mod context;
 pub mod demo;
 pub mod doctor;
 pub mod init;
-mod init_template;
 pub mod loop_cancel;
 pub mod loop_deliver;
 mod loop_discard;
@@ -33,6 +32,7 @@ pub mod nested;
 mod one_call;
 pub mod past_runs;
 pub mod schema;
+pub mod skills;
 pub mod task;
 mod telling;
 pub mod triage;
@@ -46,6 +46,8 @@ pub fn run(command: Command, ui: &Ui) -> Result<u8, Failure> {
         Command::Task(command) => task::run(command, ui),
         Command::Config(command) => config::run(command, ui),
         Command::Init(args) => init::run(&args, ui),
+        Command::Skills(command) => skills::run(&command, ui),
+        Command::Prime => Ok(skills::prime(ui)),
         Command::Trust(args) => trust::run(&args, ui),
         Command::Doctor(args) => doctor::run(&args, ui),
         Command::Triage(args) => triage::run(&args, ui),

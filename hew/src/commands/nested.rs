@@ -57,6 +57,8 @@ fn settle_inside(command: Command, own_task: Option<&str>) -> Option<Command> {
         | Command::Loop(_)
         | Command::Config(_)
         | Command::Init(_)
+        | Command::Skills(_)
+        | Command::Prime
         | Command::Trust(_)
         | Command::Doctor(_)
         | Command::Triage(_)

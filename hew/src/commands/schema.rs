@@ -22,7 +22,7 @@ use super::loop_logs_transcript::TranscriptRecord;
 use super::task::{Elaboration, Exported, Imported, TaskOutput, TreeNode};
 use super::{
     agent_words, completions, demo, doctor, init, loop_cancel, loop_deliver, loop_discard, loop_explain,
-    loop_graph, loop_prune, loop_report, loop_run, manpage, triage, trust,
+    loop_graph, loop_prune, loop_report, loop_run, manpage, skills, triage, trust,
 };
 use crate::adapters::owner::Owner;
 use crate::cli::SchemaArgs;
@@ -122,6 +122,9 @@ fn outputs() -> Vec<Row> {
         output::<triage::Triaged<'_>>("hew triage"),
         output::<doctor::Finding>("a line of hew doctor"),
         output::<init::Initialised<'_>>("hew init"),
+        output::<skills::Skill<'_>>("a line of hew skills list"),
+        output::<skills::SkillText<'_>>("hew skills show"),
+        output::<skills::Primer<'_>>("hew prime"),
         output::<demo::Demo<'_>>("the last line of hew demo"),
         output::<agent_words::Recorded<'_>>("hew done, blocked and fail"),
         output::<SchemaName<'_>>("a line of hew schema"),

@@ -64,6 +64,7 @@ impl Stage {
         SpawnPlan {
             runtime: "stub".into(),
             model: None,
+            endpoint: None,
             model_told: None,
             argv: argv.iter().map(|&arg| arg.to_owned()).collect(),
             env: self.env(),

@@ -23,6 +23,12 @@ pub(super) struct Event<'a> {
     pub(super) api_key_source: Option<Cow<'a, str>>,
     #[serde(borrow, deserialize_with = "object")]
     pub(super) message: Option<Message<'a>>,
+    /// A piece of a text that comes whole later, in an event that is marked as consolidated.
+    #[serde(deserialize_with = "lenient")]
+    pub(super) delta: Option<bool>,
+    /// Its text came in pieces before, and its counts are those of the whole message.
+    #[serde(deserialize_with = "lenient")]
+    pub(super) consolidated: Option<bool>,
     /// Not null: a subagent's.
     #[serde(borrow, deserialize_with = "text")]
     pub(super) parent_tool_use_id: Option<Cow<'a, str>>,

@@ -18,6 +18,9 @@ use super::{AgentReading, FailureClass, RuntimeFailure, Usage};
 /// The model that claude names where it made a message itself.
 const SYNTHETIC: &str = "<synthetic>";
 
+/// Bytes of an unfinished text that are kept.
+const MOST_PIECES: usize = 64 * 1024;
+
 /// A stream of claude's being read.
 #[derive(Debug, Default)]
 pub(super) struct ClaudeStream {
@@ -28,6 +31,8 @@ pub(super) struct ClaudeStream {
     session_id: Option<String>,
     model: Option<String>,
     last_text: Option<String>,
+    /// Pieces of a text that has not come whole.
+    pieces: String,
     hopeless: Option<RuntimeFailure>,
     is_login: bool,
 }
@@ -101,6 +106,14 @@ impl ClaudeStream {
         }
         self.evidence.retry = None;
         let Some(message) = &event.message else { return };
+        if event.delta == Some(true) {
+            self.take_pieces(message);
+            return;
+        }
+        let is_whole = event.consolidated == Some(true);
+        if is_whole {
+            self.pieces.clear();
+        }
         if let Some(error) = &event.error {
             keep(&mut self.evidence.error, error);
             self.take_rate_limit(event.api_error_params.and_then(RateLimit::within));
@@ -109,8 +122,9 @@ impl ClaudeStream {
             return;
         }
         if let (Some(id), Some(counts)) = (&message.id, &message.usage) {
-            // The output that stands here is that of the answer's beginning.
-            self.spent.saw_message(id, Usage { output: 0, ..counts.usage() });
+            // Else the output that stands here is that of the answer's beginning.
+            let used = counts.usage();
+            self.spent.saw_message(id, if is_whole { used } else { Usage { output: 0, ..used } });
         }
         let is_main = event.parent_tool_use_id.is_none();
         if let Some(model) = message.model.as_deref().filter(|_| is_main) {
@@ -118,6 +132,17 @@ impl ClaudeStream {
         }
         for block in &message.content {
             self.take_block(block, is_main);
+        }
+    }
+
+    /// Kept until the whole text comes, in bounded memory: of one that never does, its end is read.
+    fn take_pieces(&mut self, message: &Message<'_>) {
+        let texts = message.content.iter().filter_map(|block| block.text.as_deref());
+        texts.for_each(|text| self.pieces.push_str(text));
+        if self.pieces.len() > 2 * MOST_PIECES {
+            let from = self.pieces.len() - MOST_PIECES;
+            let cut = (from..=self.pieces.len()).find(|at| self.pieces.is_char_boundary(*at)).unwrap_or(from);
+            self.pieces.drain(..cut);
         }
     }
 
@@ -202,7 +227,11 @@ impl ClaudeStream {
         self.hopeless.as_ref()
     }
 
-    pub(super) fn finish(self, end: &StreamEnd<'_>) -> (AgentReading, TextFindings) {
+    pub(super) fn finish(mut self, end: &StreamEnd<'_>) -> (AgentReading, TextFindings) {
+        let unfinished = std::mem::take(&mut self.pieces);
+        if !unfinished.is_empty() {
+            self.take_text(&unfinished);
+        }
         let (usage, cost_usd) = self.used();
         let ended_well = self.evidence.is_well();
         let why = || self.hopeless.or_else(|| failure::classify(&self.evidence, end));

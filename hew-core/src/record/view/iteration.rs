@@ -299,6 +299,11 @@ impl IterationView {
         }
     }
 
+    /// It does not wait for its branch's landing any more.
+    pub(super) fn is_given_back(&mut self) {
+        self.reach(Phase::Settling);
+    }
+
     /// What an agent had told of whose end nobody saw: all that is known of what it used.
     pub(super) fn take_live(&mut self) -> Option<Spent> {
         let told = std::mem::take(&mut self.live);

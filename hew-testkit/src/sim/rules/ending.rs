@@ -1,5 +1,7 @@
 //! The end: exit code, reason and leftovers agree with the tracker, git and what happened; the views agree with both.
 
+use std::collections::BTreeSet;
+
 use hew_core::ids::TaskId;
 use hew_core::record::event::{DeliveryRecord, StopReason};
 use hew_core::record::{JournalEvent, RunView};
@@ -18,6 +20,10 @@ impl Rules {
         self.open_though_settled(evidence)?;
         self.line_is_landed(evidence.repo, &evidence.plot.config.launch)?;
         self.branch_is_there(evidence)?;
+        self.branches_are_there(evidence)?;
+        ensure(!self.owes_escape, || {
+            "escape: somebody moved the run branch, and nobody was told".to_owned()
+        })?;
         let Some((reason, code)) = self.ended else {
             return Err("journal: the run ended and the journal does not".to_owned());
         };
@@ -45,7 +51,9 @@ impl Rules {
         let limits = &evidence.plot.config.limits;
         let holds = match reason {
             StopReason::MaxIter => limits.max_iter == Some(self.iters.len() as u64),
-            StopReason::BudgetTokens => limits.spending.tokens.is_some_and(|limit| self.spent >= limit),
+            StopReason::BudgetTokens => {
+                limits.spending.tokens.is_some_and(|limit| self.spent_so_far() >= limit)
+            }
             StopReason::BudgetUsd => limits.spending.usd.is_some(),
             StopReason::BudgetWall => limits
                 .wall
@@ -153,8 +161,13 @@ impl Rules {
         ensure(begun == self.iters.len() as u64, || {
             format!("views: {begun} of {} iterations", self.iters.len())
         })?;
-        let of_tasks = self.landings.iter().filter(|(_, task)| task.is_some()).count() as u64;
-        ensure(landed == of_tasks, || format!("views: {landed} of {of_tasks} landings"))?;
+        let of_tasks = self.landings.iter().filter_map(|(sha, task)| Some((sha, task.as_ref()?)));
+        // A worker's branch is one landing with all its tasks.
+        let merges = of_tasks.clone().map(|(sha, _)| sha).collect::<BTreeSet<_>>().len();
+        ensure(landed == merges as u64, || format!("views: {landed} of {merges} landings"))?;
+        let tasks = of_tasks.map(|(_, task)| task).collect::<BTreeSet<_>>().len();
+        let told = view.landed_tasks();
+        ensure(told == tasks, || format!("views: {told} of {tasks} tasks landed"))?;
         ensure(view.in_flight().next().is_none(), || "views: something is under way at the end".to_owned())?;
         let parked = view.tasks.values().filter(|task| task.parked.is_some()).count();
         ensure(self.has_crashed || self.tracker_failed || parked == self.parked.len(), || {

@@ -7,7 +7,7 @@ use hew_core::worktree::GitClient;
 
 use super::super::git::RefMove;
 use super::super::project;
-use super::{Rules, Verdict, announces, ensure};
+use super::{Broken, Rules, Verdict, announces, ensure};
 use crate::fake_git::FakeGit;
 
 impl Rules {
@@ -95,28 +95,68 @@ impl Rules {
             let red = repo.names_in(to).and_then(|names| project::why_red(&names));
             ensure(red.is_none(), || format!("gate: {to} is red: {red:?}"))?;
         }
-        let message = repo.message(to);
-        let task = message.lines().find_map(|line| line.strip_prefix("Hew-Task: ")).map(TaskId::new);
-        if let Some(task) = &task {
+        let named = self.named_in(&repo.message(to))?;
+        for (task, id) in &named {
             ensure(announces(synced, to), || {
                 format!("journal: {to} landed and no candidate was written down")
             })?;
             let twice = self.landings.iter().any(|(_, landed)| landed.as_ref() == Some(task));
             let by_people = self.by_people.contains(task);
             ensure(!twice || by_people, || format!("twice: {task} landed again as {to}"))?;
-            self.is_work_of(second, task)?;
+            self.is_work_of(second, task, *id, repo)?;
+        }
+        if !named.is_empty() {
+            self.is_nothing_else(second, &named, repo)?;
         }
         self.tip = to.clone();
         self.is_meddled = false;
-        self.landings.push((to.clone(), task));
+        let is_change = |id: &IterationId| self.iters[id].stacked != Some(false);
+        let changed: Vec<_> =
+            named.into_iter().filter(|(_, id)| is_change(id)).map(|(task, _)| Some(task)).collect();
+        let tasks = if changed.is_empty() { vec![None] } else { changed };
+        self.landings.extend(tasks.into_iter().map(|task| (to.clone(), task)));
         Ok(())
     }
 
-    fn is_work_of(&self, work: &CommitId, task: &TaskId) -> Verdict {
-        let made = self.iters.values().find(|iter| iter.work.as_ref() == Some(work));
-        let Some(iter) = made else { return Err(format!("landing: {work} is nobody's collected work")) };
+    /// The tasks whose work a merge says that it brings, each with its iteration.
+    fn named_in(&self, message: &str) -> Result<Vec<(TaskId, IterationId)>, Broken> {
+        let of = |key: &'static str| message.lines().filter_map(move |line| line.strip_prefix(key));
+        let find = |text: &str| {
+            let found = self.iters.keys().find(|id| id.to_string() == text).copied();
+            found.ok_or_else(|| format!("landing: {text} lands, and is not in the journal"))
+        };
+        of("Hew-Task: ")
+            .map(TaskId::new)
+            .zip(of("Hew-Iter: "))
+            .map(|(task, id)| Ok((task, find(id)?)))
+            .collect()
+    }
+
+    /// What is merged has the iteration's collected work, for its own task, which nobody had taken.
+    fn is_work_of(&self, merged: &CommitId, task: &TaskId, id: IterationId, repo: &FakeGit) -> Verdict {
+        let iter = &self.iters[&id];
         ensure(iter.task == *task, || format!("landing: the work of {} landed for {task}", iter.task))?;
-        ensure(!iter.was_taken, || format!("person: {task} was somebody else's, and its work landed"))
+        ensure(!iter.was_taken, || format!("person: {task} was somebody else's, and its work landed"))?;
+        let Some(work) = &iter.work else { return Err(format!("landing: {id} has no collected work")) };
+        let holds = repo.contains_all(merged, std::slice::from_ref(work)).unwrap_or(false);
+        ensure(holds, || format!("landing: {merged} was merged for {task}, without its work {work}"))
+    }
+
+    /// What is merged ends with the work of one of the iterations, and brings that of no other of their worker.
+    fn is_nothing_else(&self, merged: &CommitId, named: &[(TaskId, IterationId)], repo: &FakeGit) -> Verdict {
+        let works: Vec<_> = named.iter().filter_map(|(_, id)| self.iters[id].work.as_ref()).collect();
+        ensure(works.contains(&merged), || format!("landing: {merged} is nobody's collected work"))?;
+        let holds = |whole: &CommitId, work: &CommitId| {
+            repo.contains_all(whole, std::slice::from_ref(work)).unwrap_or(false)
+        };
+        let worker = named.first().map(|(_, id)| id.worker);
+        let others = self.iters.iter().filter(|(id, _)| Some(id.worker) == worker);
+        for (id, iter) in others.filter(|(id, _)| named.iter().all(|(_, one)| one != *id)) {
+            let Some(work) = iter.work.as_ref().filter(|work| !works.contains(work)) else { continue };
+            let comes_along = holds(merged, work) && !holds(&self.tip, work);
+            ensure(!comes_along, || format!("landing: {merged} brings the work of {id}, too"))?;
+        }
+        Ok(())
     }
 
     /// The journal says that something landed: it has.
@@ -143,9 +183,12 @@ impl Rules {
     /// Every commit of the run branch's first-parent line is a landing.
     pub(super) fn line_is_landed(&self, repo: &FakeGit, launch: &CommitId) -> Verdict {
         let mut at = self.tip.clone();
-        let mut landings = self.landings.iter().rev();
+        let mut landings: Vec<&CommitId> = self.landings.iter().map(|(landed, _)| landed).collect();
+        // A worker's branch lands with several tasks.
+        landings.dedup();
+        let mut landings = landings.into_iter().rev();
         while at != *launch {
-            ensure(landings.next().is_some_and(|(landed, _)| *landed == at), || {
+            ensure(landings.next().is_some_and(|landed| *landed == at), || {
                 format!("line: {at} is on the run branch and did not land")
             })?;
             at = repo.parents(&at).first().cloned().unwrap_or_else(|| launch.clone());

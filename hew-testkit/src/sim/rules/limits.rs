@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use hew_core::engine::{Effect, Event, LaneJob, WorkerJob};
-use hew_core::ids::{IterationId, WorkerId};
-use hew_core::record::event::StopReason;
+use hew_core::ids::{BranchName, IterationId, TaskId, WorkerId};
+use hew_core::record::event::{IterationOutcome, StopReason};
+use hew_core::record::{JournalEntry, JournalEvent};
+use hew_core::tracker::change::TaskChange;
 
 use super::super::case::{MICROS_A_TOKEN, Plot};
 use super::super::trouble::Trouble;
@@ -15,6 +17,17 @@ use crate::fake_tracker::FakeTracker;
 
 /// Longest from a stop to the end of what it stops, the engine's own slowness included.
 const SLACK: Duration = Duration::from_secs(120);
+
+/// The tracker was told to park this task.
+fn parks(event: &JournalEvent, wanted: &TaskId) -> bool {
+    match event {
+        JournalEvent::TaskChanged { task, change: TaskChange::Parked { .. }, .. } => task == wanted,
+        JournalEvent::IterationEnded { task, outcome, .. } => {
+            task == wanted && *outcome == IterationOutcome::Blocked
+        }
+        _ => false,
+    }
+}
 
 impl Rules {
     pub(in super::super) fn agent_began(
@@ -30,6 +43,13 @@ impl Rules {
         let known = self.iters.get(&agent.iteration).is_some_and(|iter| !iter.is_over);
         self.note(ensure(known, || {
             format!("journal: an agent of {} runs that is not in it", agent.iteration)
+        }));
+        let is_judged = self.inherited.contains(&agent.iteration);
+        self.note(ensure(!is_judged, || {
+            format!(
+                "resume: {} began in a process that is gone, and an agent runs for it again",
+                agent.iteration
+            )
         }));
         let prerequisites = tracker.look(|tasks| readiness::prerequisites(tasks, &agent.task));
         if let Some(head) = repo.head(&agent.worktree) {
@@ -66,6 +86,12 @@ impl Rules {
         self.claiming.clear();
         self.in_flight.clear();
         self.merging.clear();
+        self.merging_branch = None;
+        self.owes_escape = false;
+        // Another process keeps them again.
+        self.kept_branches.clear();
+        self.tries.clear();
+        self.brought.clear();
         self.stop = None;
         (self.is_cleaning, self.is_ending) = (false, false);
         self.has_crashed = true;
@@ -79,7 +105,16 @@ impl Rules {
     }
 
     /// Another process goes on with what the journal says.
-    pub(in super::super) fn process_begins(&mut self, now: Duration, lived: Duration) {
+    pub(in super::super) fn process_begins(
+        &mut self,
+        now: Duration,
+        lived: Duration,
+        journal: &[JournalEntry],
+    ) {
+        // What the tracker was told and the journal was not may be tried once more.
+        let is_written = |task: &TaskId| journal.iter().any(|entry| parks(&entry.event, task));
+        self.parked.retain(is_written);
+        self.inherited = self.iters.keys().copied().collect();
         (self.process_began, self.lived) = (now, lived);
     }
 
@@ -116,7 +151,9 @@ impl Rules {
                     let used = view.report.reading.usage.total();
                     self.runtime_failed |= view.report.failure().is_some();
                     self.told.insert(*iteration, used);
+                    self.brought.insert(*iteration, used);
                 } else {
+                    self.brought.remove(iteration);
                     self.runtime_failed = true;
                 }
             }
@@ -128,6 +165,10 @@ impl Rules {
                 self.tracker_failed |= result.is_err();
             }
             Event::Settled { result, .. } => self.tracker_failed |= result.is_err(),
+            Event::Advanced(Ok(moved)) => {
+                let branch = BranchName::new(self.run_branch.as_str());
+                self.owes_escape |= moved.foreign_change(&branch, &self.tip).is_some();
+            }
             Event::BaselineEnded(_) => self.is_baseline_over = true,
             _ => {}
         }
@@ -175,6 +216,13 @@ impl Rules {
                 ensure(*tip == self.tip, || format!("landing: {iteration} is to be merged into {tip}"))?;
                 self.merges_in_order(*iteration)
             }
+            Effect::Lane(LaneJob::MergeBranch { branch, parts, tip, .. }) => {
+                ensure(*tip == self.tip, || format!("landing: {branch} is to be merged into {tip}"))?;
+                self.branch_may_merge(parts, evidence)
+            }
+            Effect::Work { iteration, job: WorkerJob::Prove { .. } } => {
+                ensure(!is_signalled, || format!("stop: a new gate of {iteration} after a signal"))
+            }
             Effect::Lane(LaneJob::Gate { .. }) => {
                 ensure(!is_signalled, || "stop: a new gate after a signal".to_owned())
             }
@@ -215,15 +263,15 @@ impl Rules {
         })
     }
 
-    /// What agents have told of, those that run included.
-    fn spent_so_far(&self) -> u64 {
-        self.spent
+    /// What agents have told of, those that have told of no end included.
+    pub(super) fn spent_so_far(&self) -> u64 {
+        self.spent + self.live.values().sum::<u64>()
     }
 
     /// Where a budget and its grace are spent every agent that runs has been told to end.
     pub(in super::super) fn all_are_stopped(&self, plot: &Plot) -> Verdict {
         let Some(limit) = plot.config.limits.spending.tokens else { return Ok(()) };
-        let spent = self.spent + self.live.values().sum::<u64>();
+        let spent = self.spent_so_far();
         let goes_on = self.agents.iter().find(|(_, agent)| !agent.stop_sent).map(|(id, _)| id);
         ensure(spent * 100 < limit * 110 || goes_on.is_none(), || {
             format!("budget: {spent} of {limit} are spent, and {goes_on:?} goes on")

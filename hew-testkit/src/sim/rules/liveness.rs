@@ -21,6 +21,10 @@ impl Rules {
         if waits || !evidence.is_quiet || self.stop.is_some() || !has_begun || !self.reasons.is_empty() {
             return Ok(());
         }
+        if self.merging_branch.is_some() {
+            // What waited for the branches is for the next run.
+            return Ok(());
+        }
         let config = &plot.config;
         let free = usize::from(config.jobs).saturating_sub(self.occupied().len());
         if free == 0 || self.is_ending || self.ended.is_some() || evidence.busy == 0 {

@@ -1,6 +1,7 @@
 //! Nothing is lost: every commit that an agent or a person made is kept by a ref or a worktree, every file that was left
 //! uncommitted lies in a worktree or in a commit that is kept.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use hew_core::ids::{CommitId, IterationId};
@@ -23,6 +24,12 @@ impl Rules {
 
     pub(in super::super) fn person_committed(&mut self, commit: &CommitId) {
         self.precious.insert(commit.clone());
+    }
+
+    /// What was kept before an agent's deed and is not kept any more is gone by that deed.
+    pub(in super::super) fn gave_up(&mut self, before: &BTreeSet<CommitId>, repo: &FakeGit) {
+        let kept = repo.kept_commits();
+        self.precious.retain(|commit| kept.contains(commit) || !before.contains(commit));
     }
 
     /// Somebody put this commit on the run branch.

@@ -4,13 +4,14 @@
 //! | file | promise |
 //! | --- | --- |
 //! | `losing` | nothing is lost |
-//! | `landing` | done means landed and proven |
+//! | `landing`, `branches` | done means landed and proven |
 //! | `tasks` | who may be claimed, closed, parked |
 //! | `limits` | limits hold |
 //! | `order` | the journal's own order, and explanations |
 //! | `liveness` | the run goes on, and ends |
 //! | `ending` | exit code, reason, leftovers agree with the world |
 
+mod branches;
 mod ending;
 mod landing;
 mod limits;
@@ -24,8 +25,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hew_core::ids::{CommitId, IterationId, RefName, TaskId, TreeId, WorkerId};
-use hew_core::record::event::StopReason;
+use hew_core::ids::{BranchName, CommitId, IterationId, RefName, TaskId, TreeId, WorkerId};
+use hew_core::record::event::{IterationOutcome, StopReason};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::{Status, TaskEditor, TaskFilter};
 
@@ -70,8 +71,12 @@ pub(super) struct Iter {
     /// Its agent came to its own end, or its time was up.
     ran_out: bool,
     work: Option<CommitId>,
+    /// Green on its worker's branch, and whether it changes anything there (`--merge end`).
+    stacked: Option<bool>,
     /// Somebody else had its task when its work was about to be merged.
     was_taken: bool,
+    /// How it ended, once it is over.
+    outcome: Option<IterationOutcome>,
     is_over: bool,
 }
 
@@ -87,6 +92,8 @@ pub(super) struct Rules {
     made_by: Vec<(IterationId, CommitId)>,
     uncommitted: Vec<Uncommitted>,
     is_meddled: bool,
+    /// The engine knows that somebody had moved the run branch, and nobody was told.
+    owes_escape: bool,
     proven: BTreeSet<TreeId>,
     verified: BTreeMap<CommitId, Option<bool>>,
     // Tasks.
@@ -98,6 +105,7 @@ pub(super) struct Rules {
     by_people: BTreeSet<TaskId>,
     parked: BTreeSet<TaskId>,
     filed: BTreeSet<TaskId>,
+    closed: BTreeSet<TaskId>,
     /// Closes that the tracker would not make.
     refused: BTreeSet<TaskId>,
     noted: BTreeMap<TaskId, Vec<String>>,
@@ -110,10 +118,22 @@ pub(super) struct Rules {
     claiming: BTreeMap<IterationId, TaskId>,
     agents: BTreeMap<IterationId, AgentSeen>,
     merging: Vec<IterationId>,
+    /// The worker whose branch came to the lane last (`--merge end`).
+    merging_branch: Option<WorkerId>,
+    /// Branches that did not land, each with its work.
+    kept_branches: BTreeMap<BranchName, CommitId>,
+    /// Iterations of processes that are gone: no agent is begun for them.
+    inherited: BTreeSet<IterationId>,
+    /// Agents begun for an iteration by this process.
+    tries: BTreeMap<IterationId, u32>,
+    /// Number of the last retry of each iteration.
+    retried: BTreeMap<IterationId, u32>,
     collected: Vec<IterationId>,
     // Limits.
     spent: u64,
     told: BTreeMap<IterationId, u64>,
+    /// What the last agent of an iteration brought, as the engine was told.
+    brought: BTreeMap<IterationId, u64>,
     /// What agents that run have told of.
     live: BTreeMap<IterationId, u64>,
     in_flight: BTreeSet<IterationId>,
@@ -174,6 +194,7 @@ impl Rules {
             made_by: Vec::new(),
             uncommitted: Vec::new(),
             is_meddled: false,
+            owes_escape: false,
             proven: BTreeSet::new(),
             verified: BTreeMap::new(),
             listed: [settled.clone(), settled.clone()],
@@ -183,6 +204,7 @@ impl Rules {
             by_people: BTreeSet::new(),
             parked: BTreeSet::new(),
             filed: BTreeSet::new(),
+            closed: BTreeSet::new(),
             refused: BTreeSet::new(),
             noted: BTreeMap::new(),
             faults: BTreeMap::new(),
@@ -192,9 +214,15 @@ impl Rules {
             claiming: BTreeMap::new(),
             agents: BTreeMap::new(),
             merging: Vec::new(),
+            merging_branch: None,
+            kept_branches: BTreeMap::new(),
+            inherited: BTreeSet::new(),
+            tries: BTreeMap::new(),
+            retried: BTreeMap::new(),
             collected: Vec::new(),
             spent: 0,
             told: BTreeMap::new(),
+            brought: BTreeMap::new(),
             live: BTreeMap::new(),
             in_flight: BTreeSet::new(),
             lived: Duration::ZERO,

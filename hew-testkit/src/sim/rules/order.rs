@@ -3,16 +3,32 @@
 use hew_core::record::event::{IterationOutcome, VerifyOutcome};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
+use hew_core::worktree::GitClient;
 
 use super::super::case::Plot;
 use super::super::script::Ends;
 use super::{Iter, Rules, Verdict, ensure};
+use crate::fake_git::FakeGit;
 
 impl Rules {
     /// A line of the journal, on disk now.
-    pub(in super::super) fn recorded(&mut self, event: &JournalEvent, plot: &Plot) {
+    pub(in super::super) fn recorded(&mut self, event: &JournalEvent, plot: &Plot, repo: &FakeGit) {
         let verdict = self.judge(event, plot);
         self.note(verdict);
+        self.note(is_anchored(event, repo));
+        self.note(self.is_what_it_brought(event));
+    }
+
+    /// What is written down of an agent's tokens is what it brought.
+    fn is_what_it_brought(&self, event: &JournalEvent) -> Verdict {
+        let JournalEvent::Exited { iteration, usage, .. } = event else { return Ok(()) };
+        let Some(brought) = self.brought.get(iteration) else { return Ok(()) };
+        ensure(usage.total() == *brought, || {
+            format!(
+                "budget: an agent of {iteration} brought {brought} tokens, {} are written down",
+                usage.total()
+            )
+        })
     }
 
     /// A loss of power took the journal's end: what is known from it is known anew.
@@ -22,6 +38,7 @@ impl Rules {
         self.faults.clear();
         self.collected.clear();
         self.live.clear();
+        self.retried.clear();
         (self.spent, self.ended) = (0, None);
         for entry in journal {
             let verdict = self.judge(&entry.event, plot);
@@ -54,7 +71,9 @@ impl Rules {
                     script: None,
                     ran_out: false,
                     work: None,
+                    stacked: None,
                     was_taken: false,
+                    outcome: None,
                     is_over: false,
                 };
                 let known = self.remembered.remove(iteration).filter(|known| known.task == *task);
@@ -68,11 +87,30 @@ impl Rules {
                 let count = self.iters.len() as u64;
                 ensure(*number == count, || format!("numbers: {iteration} is number {number}, not {count}"))
             }
+            JournalEvent::RetryPlanned { iteration, retry, .. } => {
+                let last = self.retried.insert(*iteration, *retry).unwrap_or(0);
+                ensure(*retry == last + 1, || format!("retries: {iteration} has retry {retry} after {last}"))
+            }
+            JournalEvent::Escaped { .. } => {
+                self.owes_escape = false;
+                Ok(())
+            }
             JournalEvent::Queued { iteration } => {
                 self.leaves(*iteration);
                 Ok(())
             }
-            JournalEvent::Landed { task, sha, .. } => self.says_landed(sha, task),
+            JournalEvent::Stacked { iteration, is_change, .. } => {
+                self.leaves(*iteration);
+                if let Some(iter) = self.iteration_mut(*iteration) {
+                    iter.stacked = Some(*is_change);
+                }
+                Ok(())
+            }
+            JournalEvent::Landed { task, sha, with, .. } => {
+                self.says_landed(sha, task)?;
+                let others = with.iter().filter_map(|id| self.iters.get(id));
+                others.map(|iter| self.says_landed(sha, &iter.task)).collect()
+            }
             JournalEvent::Used { iteration, usage, .. } => {
                 self.told.insert(*iteration, usage.total());
                 self.live.insert(*iteration, usage.total());
@@ -108,6 +146,7 @@ impl Rules {
                 };
                 ensure(!iter.is_over, || format!("journal: {iteration} ends twice"))?;
                 iter.is_over = true;
+                iter.outcome = Some(*outcome);
                 Ok(())
             }
             JournalEvent::Verified { sha, outcome: VerifyOutcome::Skipped { reason }, .. } => {
@@ -189,4 +228,13 @@ impl Rules {
             format!("explained: {id} gave {task} back without a note")
         })
     }
+}
+
+/// Work that is written down is kept by its own ref.
+fn is_anchored(event: &JournalEvent, repo: &FakeGit) -> Verdict {
+    let JournalEvent::Collected { iteration, head_sha, anchor, .. } = event else { return Ok(()) };
+    let kept = repo.resolve(anchor).expect("a fake answers");
+    ensure(kept.as_ref() == Some(head_sha), || {
+        format!("lost: the work of {iteration} is {head_sha}, and {anchor} keeps {kept:?}")
+    })
 }

@@ -64,6 +64,11 @@ pub(super) fn is_work(task: &Task) -> bool {
 }
 
 impl Rules {
+    /// An iteration of it has begun and not ended.
+    fn is_under_way(&self, id: &TaskId) -> bool {
+        self.iters.values().any(|iter| iter.task == *id && !iter.is_over)
+    }
+
     /// Nothing that this run is to wait for stands open.
     pub(super) fn is_settled(&self, tasks: &Tasks, id: &TaskId) -> bool {
         let Some(task) = tasks.get(id) else { return true };
@@ -90,6 +95,7 @@ impl Rules {
                 && (with_parked || !task.has_label(PARKED_LABEL))
                 && !self.parked.contains(&task.id)
                 && !self.filed.contains(&task.id)
+                && !self.is_under_way(&task.id)
                 && !task.has_label("runtime:nobody")
                 && !is_deferred(task)
                 && prerequisites(tasks, &task.id).iter().all(|on| self.is_settled(tasks, on))

@@ -2,6 +2,7 @@
 //! up its attempts, gives back with a note, leaves people's closes and claims alone.
 
 use hew_core::ids::{CommitId, IterationId, TaskId};
+use hew_core::land::conflict::{CONFLICT_ANCHOR, conflict_of};
 use hew_core::tracker::{BdClient, Status};
 use hew_core::worktree::GitClient;
 
@@ -10,6 +11,9 @@ use super::super::tracker::Deed;
 use super::{Evidence, Rules, Verdict, ensure, readiness};
 use crate::fake_git::FakeGit;
 use crate::fake_tracker::FakeTracker;
+
+/// Agents that one iteration begins at most: a failure of the runtime is tried again three times.
+const MOST_TRIES: u32 = 4;
 
 impl Rules {
     /// The queue is asked: what is settled now may be known to whoever picks from the answer.
@@ -34,6 +38,10 @@ impl Rules {
     }
 
     pub(in super::super) fn script_of(&mut self, id: IterationId, script: &Script) {
+        let tries = self.tries.entry(id).or_default();
+        *tries += 1;
+        let verdict = ensure(*tries <= MOST_TRIES, || format!("retries: {id} has begun {tries} agents"));
+        self.note(verdict);
         if let Some(iter) = self.iteration_mut(id) {
             iter.script = Some(script.clone());
         }
@@ -77,11 +85,15 @@ impl Rules {
             Deed::Closed { reason } => {
                 self.may_close(task, reason, repo, tracker)?;
                 self.settled.insert(task.clone());
-                Ok(())
+                let is_first = self.closed.insert(task.clone());
+                let may_be_repeated =
+                    self.has_crashed || self.tracker_failed || self.by_people.contains(task);
+                ensure(is_first || may_be_repeated, || format!("twice: {task} is closed again"))
             }
             Deed::Reopened => {
                 let was_agent_s = self.agent_closed.contains(task);
                 self.settled.remove(task);
+                self.closed.remove(task);
                 ensure(was_agent_s || self.by_people.contains(task), || {
                     format!("person: {task} is reopened, and no agent had closed it")
                 })
@@ -99,8 +111,16 @@ impl Rules {
                 })
             }
             Deed::Filed => {
+                let about = |bug: &TaskId| {
+                    let bug = tracker.task(bug).expect("a fake answers")?;
+                    Some((conflict_of(&bug), bug.metadata_text(CONFLICT_ANCHOR)?.to_owned()))
+                };
+                let this = about(task);
+                let other = self.filed.iter().find(|bug| this.is_some() && about(bug) == this);
+                let verdict =
+                    ensure(other.is_none(), || format!("twice: {task} is about the same as {other:?}"));
                 self.filed.insert(task.clone());
-                Ok(())
+                verdict
             }
         }
     }
@@ -115,19 +135,20 @@ impl Rules {
         let words = reason.split([' ', ':']).collect::<Vec<_>>();
         if let ["landed", sha, ..] = words.as_slice() {
             let sha = CommitId::new(*sha);
-            let of_this = self.landings.iter().find(|(landed, _)| *landed == sha);
-            let Some((_, landed)) = of_this else {
-                return Err(format!("close: {task} is closed by {sha}, which has not landed"));
-            };
+            let of_this = self.landings.iter().filter(|(landed, _)| *landed == sha);
+            let landed: Vec<&TaskId> = of_this.clone().filter_map(|(_, task)| task.as_ref()).collect();
+            ensure(of_this.count() > 0, || {
+                format!("close: {task} is closed by {sha}, which has not landed")
+            })?;
             let holds = repo.contains_all(&self.tip, std::slice::from_ref(&sha)).unwrap_or(false);
             ensure(holds, || {
                 format!("close: {task} is closed by {sha}, which the run branch does not hold")
             })?;
-            let resolves = || {
-                let by = landed.as_ref().and_then(|by| tracker.task(by).expect("a fake answers"));
-                by.is_some_and(|by| by.metadata_text("hew.conflict_of") == Some(task.as_str()))
+            let resolves = |by: &&TaskId| {
+                let by = tracker.task(by).expect("a fake answers");
+                by.is_some_and(|by| conflict_of(&by).contains(task))
             };
-            return ensure(landed.as_ref() == Some(task) || resolves(), || {
+            return ensure(landed.contains(&task) || landed.iter().any(resolves), || {
                 format!("close: {task} is closed by {sha} of {landed:?}")
             });
         }

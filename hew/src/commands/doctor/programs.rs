@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hew_core::plan::how_to_find_program;
+use hew_core::plan::local::LOCAL;
 use hew_core::plan::runtime;
 use hew_core::settings::Settings;
 
@@ -22,7 +23,7 @@ pub(super) fn runtimes(settings: &Settings) -> Vec<Finding> {
     chosen.extend(runtime::of_planner(settings).into_iter().map(|choice| choice.name));
     let mut findings = Vec::new();
     for (name, def) in &settings.runtime_defs {
-        let Some(command) = def.command.value.as_deref().filter(|_| name.as_str() != runtime::SHELL) else {
+        let Some(command) = def.command.value.as_deref().filter(|_| !is_part_of_hew(name.as_str())) else {
             continue;
         };
         let help = || how_to_find_program(name, settings).unwrap_or_else(|| format!("install {command}"));
@@ -46,6 +47,11 @@ pub(super) fn runtimes(settings: &Settings) -> Vec<Finding> {
         });
     }
     findings
+}
+
+/// It starts no program of its own.
+fn is_part_of_hew(runtime: &str) -> bool {
+    [runtime::SHELL, LOCAL].contains(&runtime)
 }
 
 /// The program that the gate's command begins with, where that is told by its first word.

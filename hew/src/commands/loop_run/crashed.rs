@@ -143,6 +143,9 @@ impl Landings {
             JournalEvent::Stacked { iteration, sha, .. } => {
                 self.stacked.insert(*iteration, sha.clone());
             }
+            JournalEvent::GivenUp { parts, .. } => {
+                self.stacked.retain(|id, _| parts.iter().all(|part| part.iteration != *id));
+            }
             JournalEvent::Landed { iteration, sha, with, .. } => {
                 let all = with.iter().chain([iteration]);
                 self.candidates.extend(all.map(|id| (*id, (sha.clone(), true))));

@@ -76,7 +76,7 @@ pub(super) fn launch(
 pub(super) fn prefix(tracker: &dyn TaskEditor, settings: &Settings) -> Result<PromptPrefix, Failure> {
     let memories = tracker.memories().map_err(|error| tracker_failure(&error))?;
     let is_parallel = settings.jobs.value > 1;
-    Ok(PromptPrefix::new(skills::body(skills::EXECUTE), skills::PRIMER, &memories, is_parallel))
+    Ok(PromptPrefix::new(skills::body(skills::EXECUTE), skills::body(skills::PRIMER), &memories, is_parallel))
 }
 
 fn new_run_id() -> Result<RunId, Failure> {

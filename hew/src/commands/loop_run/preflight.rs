@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::{BranchName, CommitId};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::how_to_find_program;
+use hew_core::plan::local::LOCAL;
 use hew_core::plan::priced::unpriced_of_run;
 use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
-use hew_core::settings::{MergeMode, SandboxMode, Settings, SettingsProblem};
+use hew_core::settings::{MergeMode, Origin, SandboxMode, Settings, SettingsProblem};
 use hew_core::tracker::{Scope, TaskEditor};
 use hew_core::worktree::prune::quoted;
 use nix::sys::statvfs::statvfs;
@@ -16,6 +17,7 @@ use nix::sys::statvfs::statvfs;
 use super::flags;
 use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::launch_state::{self, Head, LaunchState};
+use crate::adapters::model_client::ModelClient;
 use crate::adapters::project::Project;
 use crate::adapters::{gate_files, host, sandbox, settings_files};
 use crate::cli::loop_args::RunArgs;
@@ -150,6 +152,7 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     let program = match (&def.command.value, choice.name.as_str()) {
         (_, SHELL) if settings.shell_allow_task_commands.value => "sh",
         (Some(_), SHELL) => "sh",
+        (Some(_), LOCAL) if def.command.origin == Origin::BuiltIn => return local_problem(choice, settings),
         (Some(command), _) => command,
         (None, _) => return Some(runtime_can_not(&runtime::no_command(choice))),
     };
@@ -157,6 +160,16 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
         what: format!("runtime `{}` ({}): {what}", choice.name, choice.origin),
         hint: how_to_find_program(&choice.name, settings).unwrap_or_else(|| format!("install {program}")),
     })
+}
+
+/// The runtime `local` takes a server, and its key where it has one.
+fn local_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Problem> {
+    if let Err(problem) = runtime::has_endpoint(choice, settings) {
+        return Some(runtime_can_not(&problem));
+    }
+    let missing = ModelClient::of_settings(&settings.local, &host::environment()).err()?;
+    let hint = format!("export {}=…, or: hew config unset loop.local.api_key_env", missing.name);
+    Some(Problem { what: format!("runtime `{}` ({}): {missing}", choice.name, choice.origin), hint })
 }
 
 fn runtime_can_not(problem: &RuntimeProblem) -> Problem {

@@ -1,5 +1,7 @@
 //! The settings file that `hew init` writes: sparse, with every line that people often want as a comment.
 
+use super::Wanted;
+
 const HEAD: &str = "\
 # Settings of hew for this project; commit this file. What is absent here inherits from the user's
 # settings and from hew itself. `hew config keys` lists every key, `hew config list --show-origin`
@@ -8,12 +10,14 @@ const HEAD: &str = "\
 [loop]
 ";
 
-const REST: &str = "\
+const LIMITS: &str = "\
 # jobs = 3                      # workers, each with a worktree of its own
 # max_attempts = 3              # attempts at one task before it is parked
 # timeout = \"60m\"               # longest one agent may take
 # stall_timeout = \"15m\"         # longest one agent may show no sign of life
+";
 
+const REST: &str = "
 [loop.gate]
 # command = \"make test\"         # decides whether a tree is good; absent: detected from the project
 # timeout = \"30m\"
@@ -26,16 +30,21 @@ const REST: &str = "\
 # copy = [\".env\"]               # ignored files that each worktree gets a copy of
 # link = [\"node_modules\"]       # ignored folders that each worktree links to
 # setup = \"npm ci\"              # run once in each worktree
+
+[tracker]
 ";
 
-/// The file's text: the main runtime, and a definition for each runtime that has none yet.
-pub(super) fn settings_text(runtime: Option<&str>, undefined: &[&str]) -> String {
-    let main = match runtime {
-        Some(name) => format!("runtime = \"{name}\"{}# which agent does the tasks\n", pad(name)),
-        None => "# runtime = \"claude\"            # which agent does the tasks\n".to_owned(),
-    };
-    let mut text = format!("{HEAD}{main}");
+/// The file's text: what is wanted, and a definition for each runtime that has none yet.
+pub(super) fn settings_text(wanted: &Wanted, undefined: &[&str]) -> String {
+    let runtime = wanted.runtimes.first().map(String::as_str);
+    let mut text = HEAD.to_owned();
+    text.push_str(&setting("runtime", runtime, "claude", "which agent does the tasks"));
+    text.push_str(LIMITS);
+    let sandbox = "what agents may write: anything (off), or their own clone";
+    text.push_str(&setting("sandbox", wanted.sandbox, "worktree", sandbox));
     text.push_str(REST);
+    let tracker = "where tasks live: bd, embedded, or auto: bd where it is set up";
+    text.push_str(&setting("kind", wanted.tracker, "auto", tracker));
     for name in undefined {
         text.push('\n');
         text.push_str(&definition(name));
@@ -47,9 +56,11 @@ pub(super) fn settings_text(runtime: Option<&str>, undefined: &[&str]) -> String
     text
 }
 
-/// Spaces up to the column of the comments.
-fn pad(name: &str) -> String {
-    " ".repeat(20_usize.saturating_sub(name.len()).max(1))
+/// A line with what is wanted, or with a proposal as a comment; the column of the comments is the same for all.
+fn setting(key: &str, wanted: Option<&str>, proposal: &str, meaning: &str) -> String {
+    let sign = if wanted.is_some() { "" } else { "# " };
+    let line = format!("{sign}{key} = \"{}\"", wanted.unwrap_or(proposal));
+    format!("{line:<31} # {meaning}\n")
 }
 
 const CHANGES: &str = "\
@@ -65,7 +76,8 @@ const SHELL: &str = "\
 # command = \"./do-task.sh\"
 ";
 
-fn definition(name: &str) -> String {
+/// A part that says how to start a runtime, to be completed.
+pub(super) fn definition(name: &str) -> String {
     match name {
         "shell" => SHELL.to_owned(),
         other => commented(&format!(
@@ -115,15 +127,18 @@ mod tests {
 
     #[test]
     fn every_text_is_valid_as_it_is_and_with_all_its_proposals() {
-        for (runtime, undefined) in [
-            (None, vec![]),
-            (Some("claude"), vec![]),
-            (Some("codex"), vec!["shell", "other"]),
-            (Some("mine"), vec!["mine"]),
+        for (runtime, undefined, sandbox, tracker) in [
+            (None, vec![], None, None),
+            (Some("claude"), vec![], Some("worktree"), Some("embedded")),
+            (Some("codex"), vec!["shell", "other"], Some("off"), None),
+            (Some("mine"), vec!["mine"], None, Some("bd")),
         ] {
-            let text = settings_text(runtime, &undefined);
+            let runtimes = runtime.iter().map(ToString::to_string).collect();
+            let text = settings_text(&Wanted { runtimes, tracker, sandbox }, &undefined);
             let found = settings(&text);
             assert_eq!(found.runtime.value.as_str(), runtime.unwrap_or("claude"));
+            assert_eq!(found.tracker_kind.value.as_str(), tracker.unwrap_or("auto"));
+            assert_eq!(found.sandbox.value.as_str(), sandbox.unwrap_or("off"));
             let all = settings(&uncommented(&text));
             assert_eq!(all.budget_iterations.value, Some(100));
             for name in undefined {

@@ -1,0 +1,503 @@
+//! The runtime `local`: whole runs of the real binary against a model server on loopback.
+
+use std::fs;
+use std::process::Command;
+
+use hew_core::agent::Usage;
+use hew_testkit::loop_stage::{LoopStage, Ran, ran};
+use hew_testkit::mock_model::{Answer, Asked, Call, MockModel, Refusal, Script, Turn};
+use serde_json::{Value, json};
+
+/// A gate that is green.
+const TRUE: [&str; 2] = ["--gate", "true"];
+
+/// The project and its model server.
+struct LocalStage {
+    stage: LoopStage,
+    server: MockModel,
+}
+
+impl LocalStage {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    /// With these lines of settings besides the server's address and its model.
+    fn with(more: &str) -> Self {
+        let local = Self { stage: LoopStage::new(), server: MockModel::start(Script::default()) };
+        local.settings(more);
+        local
+    }
+
+    fn settings(&self, more: &str) {
+        let url = self.server.url();
+        self.stage
+            .settings(&format!("loop.local.endpoint = \"{url}/v1/\"\nloop.local.model = \"small\"\n{more}"));
+    }
+
+    /// Files a task that the model does in these answers.
+    fn task(&self, title: &str, answers: impl IntoIterator<Item = Answer>) -> String {
+        self.task_with(title, &[], answers)
+    }
+
+    fn task_with(&self, title: &str, flags: &[&str], answers: impl IntoIterator<Item = Answer>) -> String {
+        let id = self.stage.task_with(title, flags, "");
+        self.server.add(&heading(&id), answers);
+        id
+    }
+
+    fn command(&self, flags: &[&str]) -> Command {
+        let args = ["loop", "run", "--scope", "ready", "--runtime", "local"];
+        self.stage.repo.hew(&[&args[..], flags].concat())
+    }
+
+    fn run(&self, flags: &[&str]) -> Ran {
+        ran(self.command(&[&TRUE[..], flags].concat()))
+    }
+
+    /// Runs the queue once, each task at most once; answers what came of this one.
+    fn run_once(&self, task: &str) -> (Ran, String) {
+        let ran = self.run(&["--max-attempts", "1"]);
+        let outcome = self.stage.outcomes(task).join(" ");
+        (ran, outcome)
+    }
+
+    fn asked(&self, task: &str) -> Vec<Asked> {
+        self.server.asked_about(&heading(task))
+    }
+
+    /// What the tools answered in the course of a task.
+    fn tools_answered(&self, task: &str) -> Vec<String> {
+        self.asked(task).last().map(Asked::tools_answered).unwrap_or_default()
+    }
+
+    fn transcript(&self, task: &str) -> Vec<Value> {
+        let file = self.stage.iteration_folder(task, 1).join("transcript.jsonl");
+        let text = fs::read_to_string(file).expect("the attempt has one");
+        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
+    }
+
+    fn summary(&self) -> Value {
+        serde_json::from_str(&self.stage.ok(&["--json", "loop", "summary"])).expect("hew prints JSON")
+    }
+}
+
+fn heading(task: &str) -> String {
+    format!("# Your task: {task}\n")
+}
+
+fn tool(name: &str, input: Value) -> Call {
+    Call::Tool { name: name.to_owned(), input }
+}
+
+fn calls(calls: Vec<Call>) -> Answer {
+    Answer::Turn(Turn { text: "I go on.".to_owned(), calls, ..Turn::default() })
+}
+
+fn done() -> Answer {
+    let text = "It is there.\nDECISION: a plain file, for it is short.\n\n## Summary\n\nA file was added.";
+    let call = tool("done", json!({"reason": "the file is there"}));
+    Answer::Turn(Turn { text: text.to_owned(), calls: vec![call], ..Turn::default() })
+}
+
+#[test]
+fn three_tasks_are_drained_by_tool_calls_that_edit_real_files() {
+    let local = LocalStage::new();
+    let work = |name: &str| {
+        let file = format!("{name}.txt");
+        vec![
+            calls(vec![tool("list_files", json!({})), tool("read_file", json!({"path": "README.md"}))]),
+            calls(vec![tool("write_file", json!({"path": format!("out/{file}"), "content": "one\ntwo\n"}))]),
+            calls(vec![tool(
+                "edit_file",
+                json!({"path": format!("out/{file}"), "old": "two", "new": format!("two of {name}")}),
+            )]),
+            calls(vec![
+                tool("search", json!({"text": "two of"})),
+                Call::Shell(format!("cat out/{file} && git add -A && git commit -qm {name}")),
+            ]),
+            done(),
+        ]
+    };
+    let first = local.task("First", work("first"));
+    let second = local.task("Second", work("second"));
+    let third = local.task_with("Third", &["--dep", &first], work("third"));
+    let ran = local.run(&["--jobs", "2"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for (id, name) in [(&first, "first"), (&second, "second"), (&third, "third")] {
+        assert_eq!(
+            (local.stage.status(id).as_str(), local.stage.outcomes(id)),
+            ("closed", vec!["closed".to_owned()])
+        );
+        let text = local.stage.repo.read(&format!("out/{name}.txt")).expect("it was delivered");
+        assert_eq!(text, format!("one\ntwo of {name}\n"));
+        let answered = local.tools_answered(id);
+        assert!(answered[0].contains("README.md") && answered[1] == "A project.\n", "{answered:?}");
+        assert!(answered[4].contains(&format!("out/{name}.txt:2:two of {name}")), "{answered:?}");
+        assert_eq!(answered[5], format!("one\ntwo of {name}\n"));
+    }
+    // The prompt's prefix is the system's word, the rest the user's, and together they are the prompt.
+    let asked = &local.asked(&first)[0];
+    let messages = asked.body["messages"].as_array().unwrap();
+    let [system, user] = &messages[..] else { panic!("{messages:?}") };
+    assert_eq!((&system["role"], &user["role"]), (&json!("system"), &json!("user")));
+    let text = |message: &Value| message["content"].as_str().unwrap().to_owned();
+    assert!(text(system).contains("# Do one task") && text(user).starts_with(&heading(&first)));
+    assert_eq!(format!("{}\n{}", text(system), text(user)), local.stage.prompt(&first, 1));
+    assert_eq!(asked.model.as_deref(), Some("small"));
+    // What was used is what the server reported, and it costs nothing.
+    let summary = local.summary();
+    let tokens: Usage = serde_json::from_value(summary["tokens"].clone()).unwrap();
+    assert_eq!(tokens, local.server.reported());
+    let iteration = fs::read_to_string(local.stage.run_folder().join("run.json")).unwrap();
+    assert!(iteration.contains("\"small\""), "the model that answered is recorded");
+    local.stage.assert_left_clean();
+}
+
+#[test]
+fn the_transcript_has_pieces_the_whole_and_a_result() {
+    let local = LocalStage::new();
+    let id = local.task("Talk", [calls(vec![Call::Shell("echo hi > hi.txt".to_owned())]), done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    let lines = local.transcript(&id);
+    let of = |mark: &str| lines.iter().filter(|line| line[mark] == true).collect::<Vec<_>>();
+    let text = |line: &&Value| line["message"]["content"][0]["text"].as_str().unwrap_or_default().to_owned();
+    let pieces: String = of("delta").iter().map(text).collect();
+    let whole: Vec<String> = of("consolidated").iter().map(text).collect();
+    assert_eq!(pieces, whole.concat());
+    assert!(of("delta").len() > whole.len() && of("delta").iter().all(|line| !text(line).is_empty()));
+    let results: Vec<&Value> =
+        lines.iter().filter(|line| line["type"] == "result" && line["num_turns"] == 2).collect();
+    let [result] = results[..] else { panic!("{results:?}") };
+    assert_eq!(
+        (&result["subtype"], &result["is_error"], &result["total_cost_usd"]),
+        (&json!("success"), &json!(false), &json!(0.0))
+    );
+    assert!(result["usage"]["output_tokens"].as_u64().unwrap() > 0);
+    // Readers take the whole text and each call once.
+    let page = local.stage.ok(&["loop", "logs", "--transcript"]);
+    assert_eq!(page.matches("It is there.").count(), 1, "{page}");
+    let summary = local.stage.ok(&["loop", "summary"]);
+    assert!(summary.contains("A file was added.") || page.contains("A file was added."));
+    let record =
+        fs::read_to_string(local.stage.iteration_folder(&id, 1).with_extension("json")).unwrap_or_default();
+    assert!(record.is_empty() || record.contains("a plain file, for it is short"), "{record}");
+}
+
+#[test]
+fn tools_open_nothing_outside_of_the_worktree() {
+    let local = LocalStage::new();
+    let secret = local.stage.path("secret.txt");
+    fs::write(&secret, "not for agents\n").unwrap();
+    let read = |path: &str| tool("read_file", json!({"path": path}));
+    let write = |path: &str| tool("write_file", json!({"path": path, "content": "x"}));
+    let edit = |path: &str| tool("edit_file", json!({"path": path, "old": "not", "new": "now"}));
+    let link = format!(
+        "ln -s {0} out-file; ln -s {1} out-folder; ln -s README.md in-file; ln -s {1}/new dangling; ln -s .git g",
+        secret.display(),
+        local.stage.path("").display()
+    );
+    let bad = vec![
+        read(&secret.display().to_string()),
+        write(&secret.display().to_string()),
+        read("../secret.txt"),
+        read("a/../../secret.txt"),
+        read("out-file"),
+        edit("out-file"),
+        write("out-file"),
+        read("out-folder/secret.txt"),
+        write("out-folder/new.txt"),
+        write("dangling"),
+        tool("list_files", json!({"path": "out-folder"})),
+        tool("list_files", json!({"path": "/"})),
+        tool("search", json!({"text": "agents", "path": "../"})),
+        read(".git"),
+        read(".GIT"),
+        write(".Git/config"),
+        write("sub/.git/config"),
+        read("g"),
+        read(""),
+        read("nothing"),
+        read("large.txt"),
+        read("binary"),
+        write("binary"),
+        tool("write_file", json!({"path": "nul", "content": "a\u{0}b"})),
+        tool("write_file", json!({"path": "too-large", "content": "x".repeat((1 << 20) + 1)})),
+        tool("edit_file", json!({"path": "README.md", "old": "nowhere", "new": "x"})),
+        tool("edit_file", json!({"path": "README.md", "old": "o", "new": "0"})),
+        tool("read_file", json!({"pth": "README.md"})),
+        tool("fly", json!({})),
+        read("pipe"),
+    ];
+    let count = bad.len();
+    let make = "head -c 1048577 /dev/zero | tr '\\0' x > large.txt; printf 'a\\000b' > binary; mkfifo pipe";
+    let id = local.task(
+        "Tries",
+        [
+            calls(vec![Call::Shell(link), Call::Shell(make.to_owned())]),
+            calls(bad),
+            calls(vec![read("in-file")]),
+            calls(vec![Call::Shell(
+                "rm -f out-file out-folder dangling g pipe large.txt binary in-file".to_owned(),
+            )]),
+            calls(vec![write("fine.txt")]),
+            done(),
+        ],
+    );
+    let (ran, outcome) = local.run_once(&id);
+    let answered = local.tools_answered(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{} {answered:#?}", ran.stderr);
+    let refused = &answered[2..2 + count];
+    for (at, answer) in refused.iter().enumerate() {
+        assert!(answer.starts_with("error: "), "call {at}: {answer}");
+        assert!(!answer.contains("not for agents"), "call {at}: {answer}");
+    }
+    assert_eq!(answered[2 + count], "A project.\n", "a link that stays inside is followed");
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "not for agents\n");
+    assert!(!local.stage.path("new.txt").exists() && !local.stage.path("new").exists());
+    assert!(!local.stage.path("-").exists());
+    assert_eq!(local.stage.repo.read("fine.txt").unwrap(), "x");
+}
+
+#[test]
+fn a_command_has_a_limit_of_time_bounded_output_and_no_key() {
+    let local = LocalStage::with(
+        "loop.local.api_key_env = \"SERVER_KEY\"\nloop.env.pass = [\"PATH\", \"HOME\", \"OTHER_TOKEN\"]",
+    );
+    local.server.require_key("a-key-of-the-server");
+    let slow = tool(
+        "run",
+        json!({"command": "echo begun; sleep 1000 & echo $! > ../pid; sleep 1000", "seconds": 1}),
+    );
+    let id = local.task(
+        "Runs",
+        [
+            calls(vec![slow]),
+            calls(vec![Call::Shell("env".to_owned()), Call::Shell("seq 1 100000".to_owned())]),
+            calls(vec![
+                Call::Shell("echo wrong >&2; exit 3".to_owned()),
+                Call::Shell("echo x > x.txt".to_owned()),
+            ]),
+            done(),
+        ],
+    );
+    let mut command = local.command(&[&TRUE[..], &["--max-attempts", "1"]].concat());
+    command.env("SERVER_KEY", "a-key-of-the-server").env("OTHER_TOKEN", "another-secret");
+    let ran = ran(command);
+    assert_eq!((ran.code, local.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    let answered = local.tools_answered(&id);
+    assert!(answered[0].contains("ended after 1 s") && answered[0].contains("begun"), "{}", answered[0]);
+    assert!(answered[1].contains("HEW_TASK_ID=") && !answered[1].contains("SERVER_KEY"), "{}", answered[1]);
+    assert!(!answered[1].contains("OTHER_TOKEN"), "{}", answered[1]);
+    assert!(
+        answered[2].len() < 40_000
+            && answered[2].contains("bytes left out")
+            && answered[2].ends_with("100000\n")
+    );
+    assert_eq!(answered[3], "error: exit code 3\nwrong\n");
+    local.stage.assert_nothing_runs();
+    // The key was taken by the server, and stands nowhere.
+    let mut folders =
+        vec![local.stage.repo.hew_home(), local.stage.run_folder(), local.stage.path("project")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if let Ok(bytes) = fs::read(entry.path()) {
+                let text = String::from_utf8_lossy(&bytes);
+                assert!(!text.contains("a-key-of-the-server"), "{}", entry.path().display());
+            }
+        }
+    }
+    assert!(!ran.stderr.contains("a-key-of-the-server") && !ran.stdout.contains("a-key-of-the-server"));
+}
+
+#[test]
+fn a_word_that_it_is_blocked_parks_the_task() {
+    let local = LocalStage::new();
+    let id =
+        local.task("Blocked", [calls(vec![tool("blocked", json!({"reason": "no keys for the attic"}))])]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (1, "blocked"), "{}", ran.stderr);
+    assert!(ran.stdout.contains("no keys for the attic") || ran.stderr.contains("no keys for the attic"));
+}
+
+#[test]
+fn who_says_no_word_has_not_done_it() {
+    let local = LocalStage::new();
+    let id = local.task("Silent", [Answer::text("I have no idea.")]);
+    let (_, outcome) = local.run_once(&id);
+    assert_eq!(outcome, "no_close");
+}
+
+#[test]
+fn turns_have_a_limit() {
+    let local = LocalStage::with("loop.local.max_turns = 3");
+    let id = local.task("Endless", [calls(vec![tool("list_files", json!({}))])]);
+    let (_, outcome) = local.run_once(&id);
+    assert_eq!((outcome.as_str(), local.asked(&id).len()), ("runtime_error", 3));
+    let result = local.transcript(&id).into_iter().find(|line| line["subtype"] == "error_max_turns").unwrap();
+    assert!(result["result"].as_str().unwrap().contains("after 3 answers"));
+}
+
+#[test]
+fn without_tools_the_answer_is_a_note_and_nothing_is_edited() {
+    let local = LocalStage::with("loop.local.tools = false");
+    let id = local.task("Explain", [Answer::text("It is a project with one file.")]);
+    let before = local.stage.rev("main");
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    assert_eq!(local.stage.rev("main"), before);
+    let task = local.stage.show(&id);
+    assert!(task["notes"].as_str().unwrap().contains("It is a project with one file."), "{task}");
+    assert_eq!(local.asked(&id)[0].tools, [""; 0]);
+    let cut = Turn { text: "It is a".to_owned(), finish: Some("length".to_owned()), ..Turn::default() };
+    let long = local.task("Long", [Answer::Turn(cut)]);
+    let (_, outcome) = local.run_once(&long);
+    assert_eq!(outcome, "no_close");
+    let task = local.stage.show(&long);
+    assert!(!task["notes"].as_str().unwrap_or_default().contains("It is a"), "{task}");
+}
+
+#[test]
+fn a_server_that_takes_no_tools_is_asked_without() {
+    let local = LocalStage::new();
+    let refusal = Refusal::Status {
+        status: 400,
+        headers: [].into(),
+        body: json!({"error": {"message": "small does not support tools"}}),
+    };
+    let id = local.task("Explain", [Answer::Refuse(refusal), Answer::text("Here it is.")]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    let tools: Vec<usize> = local.asked(&id).iter().map(|asked| asked.tools.len()).collect();
+    assert_eq!(tools, [8, 0]);
+    assert!(local.stage.show(&id)["notes"].as_str().unwrap().contains("Here it is."));
+}
+
+#[test]
+fn too_many_requests_and_no_room_are_waited_out_within_one_iteration() {
+    let local = LocalStage::new();
+    let busy = Answer::Refuse(Refusal::Overloaded { retry_after: Some(1) });
+    let write = calls(vec![tool("write_file", json!({"path": "a.txt", "content": "a\n"}))]);
+    let id = local.task("Waits", [Answer::rate_limit(1), busy, write, done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    assert_eq!(local.asked(&id).len(), 4);
+}
+
+#[test]
+fn a_refused_key_ends_the_run() {
+    let local = LocalStage::with("loop.local.api_key_env = \"SERVER_KEY\"");
+    local.server.require_key("the-right-one");
+    let id = local.task("Refused", [done()]);
+    let mut command = local.command(&TRUE);
+    command.env("SERVER_KEY", "the-wrong-one");
+    let ran = ran(command);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert!(local.stage.is_free(&id));
+    assert_eq!(local.asked(&id).len(), 1);
+}
+
+#[test]
+fn a_server_that_wants_a_long_wait_rests_the_runtime() {
+    let local = LocalStage::new();
+    let id = local.task("Waits", [Answer::rate_limit(7200)]);
+    let ran = local.run(&["--budget-wall", "1h"]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert!(local.stage.is_free(&id));
+    assert_eq!(local.asked(&id).len(), 1);
+}
+
+#[test]
+fn without_an_endpoint_nothing_is_started() {
+    let stage = LoopStage::new();
+    stage.task("Work", "done");
+    let ran = stage.run(&["--runtime", "local"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("loop.local.endpoint is not set"), "{}", ran.stderr);
+    assert!(stage.run_folders().is_empty());
+}
+
+#[test]
+fn a_key_is_named_by_its_variable_and_stands_in_no_file() {
+    let local = LocalStage::with("loop.local.api_key_env = \"SERVER_KEY\"");
+    local.task("Work", [done()]);
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("the variable SERVER_KEY") && ran.stderr.contains("is not set"),
+        "{}",
+        ran.stderr
+    );
+    for (line, words) in [
+        ("loop.local.api_key = \"sk-123456\"", "loop.local.api_key"),
+        ("loop.local.api_key_env = \"sk-123456\"", "the name of a variable"),
+        ("loop.local.timeout = \"0s\"", "loop.local.timeout"),
+    ] {
+        local.settings(line);
+        let ran = local.run(&[]);
+        assert_eq!(ran.code, 2, "{line}: {}", ran.stderr);
+        assert!(ran.stderr.contains(words) && !ran.stderr.contains("sk-123456"), "{line}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn what_settings_and_tasks_say_reaches_the_server() {
+    let local = LocalStage::with(
+        "loop.local.temperature = 0\nloop.local.max_tokens = 900\nloop.model.by_type = { bug = \"large\" }",
+    );
+    let common = local.task("Plain", [done()]);
+    let bug = local.task_with("Bug", &["-t", "bug"], [done()]);
+    let plan = local.stage.path("plan.toml");
+    fs::write(
+        &plan,
+        "[[task]]\ntitle = \"Own\"\nmetadata = { \"hew.temperature\" = \"1.5\", \"hew.max_tokens\" = \"70\" }\n",
+    )
+    .unwrap();
+    local.stage.ok(&["task", "plan", &plan.display().to_string()]);
+    let own = local.stage.tasks().into_iter().find(|(_, task)| task["title"] == "Own").unwrap().0;
+    local.server.add(&heading(&own), [done()]);
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    for (id, model, temperature, most) in
+        [(common, "small", 0.0, 900), (bug, "large", 0.0, 900), (own, "small", 1.5, 70)]
+    {
+        let asked = &local.asked(&id)[0];
+        let body = &asked.body;
+        assert_eq!(
+            (asked.model.as_deref(), body["temperature"].as_f64(), body["max_tokens"].as_u64()),
+            (Some(model), Some(temperature), Some(most))
+        );
+    }
+}
+
+#[test]
+fn in_a_sandbox_it_works_and_writes_nothing_else() {
+    if let Some(why) = hew::adapters::sandbox::kernel_problem() {
+        eprintln!("SKIPPED: needs Landlock: {why}");
+        return;
+    }
+    let local = LocalStage::with("loop.sandbox.mode = \"worktree\"");
+    let outside = local.stage.path("home/outside");
+    let touch = Call::Shell(format!("touch {} 2>refused; echo tried >> refused", outside.display()));
+    let id = local.task("Inside", [calls(vec![touch]), done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    let refused = local.stage.repo.read("refused").expect("it was committed");
+    assert!(refused.contains("denied") && refused.contains("tried"), "{refused}");
+    assert!(!outside.exists());
+}
+
+#[test]
+fn the_planner_is_asked_without_tools() {
+    let local = LocalStage::with("loop.planner.enabled = true\nloop.jobs = 2");
+    local.server.add("", [Answer::text("{\"tasks\": []}")]);
+    for title in ["One", "Two", "Three", "Four"] {
+        let id = local.stage.task_with(title, &[], "");
+        local.server.add(&heading(&id), [done()]);
+    }
+    let ran = local.run(&["--dry-run"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+}
