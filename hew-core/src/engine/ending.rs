@@ -275,6 +275,7 @@ pub(super) fn cleaned_up(state: &mut State, kept: Vec<String>, out: &mut Vec<Eff
 /// Nothing is under way any more, and nothing is awaited.
 pub(super) fn end(state: &mut State, out: &mut Vec<Effect>) {
     state.course = Course::Ended;
+    state.helping.holds_end = false;
     planner::close_off(state, out);
     let exit_code = exit_code(state);
     let mut remedies = std::mem::take(&mut state.findings.remedies);

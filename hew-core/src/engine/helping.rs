@@ -74,6 +74,13 @@ pub(super) fn holds_end(state: &mut State) -> bool {
     state.helping.holds_end
 }
 
+/// A signal came while the run's end waited for summaries: it waits no more.
+pub(super) fn let_go(state: &mut State, out: &mut Vec<Effect>) {
+    if state.helping.holds_end && state.is_signalled() {
+        ending::end(state, out);
+    }
+}
+
 /// The server has answered, or has not.
 pub(super) fn helped(
     state: &mut State,

@@ -1,10 +1,8 @@
 //! The classifier: which model, and under `auto` which runtime, for a task that nothing else names a model for.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
-use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::json::first_object;
 use super::words::one_line;
@@ -20,16 +18,6 @@ const MAX_DESCRIPTION: usize = 8 * 1024;
 
 /// Most characters of a reason that are kept.
 const MAX_REASON: usize = 120;
-
-/// How one runtime fares.
-#[derive(Serialize)]
-struct RuntimeLine<'a> {
-    runtime: &'a RuntimeName,
-    /// Iterations that it is busy with.
-    running: u32,
-    /// Why it rests or is out; null where it is fit.
-    resting: Option<&'a str>,
-}
 
 /// The classifier is to be asked about a task: a server is set, nothing names a model, and there is something to choose.
 pub fn is_wanted(task: &Task, settings: &Settings, run: Option<&ModelName>) -> bool {
@@ -50,7 +38,8 @@ fn models(settings: &Settings) -> BTreeSet<&ModelName> {
 /// What the classifier is told.
 pub fn question(task: &Task, settings: &Settings, health: &RuntimeHealth) -> String {
     let description = beginning(&task.description, MAX_DESCRIPTION);
-    let models = serde_json::json!(models(settings));
+    let models: Vec<&str> = models(settings).into_iter().map(ModelName::as_str).collect();
+    let models = json!(models);
     let mut text = format!(
         "Title: {}\n\nDescription:\n{}\n\nModels: {models}\n\nRuntimes:\n",
         one_line(&task.title, MAX_DESCRIPTION),
@@ -58,12 +47,11 @@ pub fn question(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Str
     );
     for runtime in offered(task, settings) {
         let rests = health.resting.get(&runtime).map(|rest| rest.why.as_str());
-        let line = RuntimeLine {
-            runtime: &runtime,
-            running: health.running_on(&runtime),
-            resting: rests.or(health.out.get(&runtime).map(String::as_str)),
-        };
-        let _ = writeln!(text, "{}", serde_json::json!(line));
+        let resting = rests.or(health.out.get(&runtime).map(String::as_str));
+        let running = health.running_on(&runtime);
+        let line = json!({"runtime": runtime.as_str(), "running": running, "resting": resting});
+        text.push_str(&line.to_string());
+        text.push('\n');
     }
     text
 }
@@ -87,8 +75,6 @@ pub fn read(answer: &str, task: &Task, settings: &Settings) -> Result<Suggestion
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-
-    use serde_json::json;
 
     use super::*;
     use crate::plan::Rest;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::words::plain_words;
-use crate::cut::end;
+use crate::cut::ending;
 
 /// Most bytes of the agent's words that are told.
 const MAX_TOLD: usize = 16 * 1024;
@@ -42,12 +42,11 @@ fn text_of(content: &Value) -> String {
 /// The end of a text, from the beginning of a line.
 fn tail(text: &str) -> Option<String> {
     let text = text.trim();
-    let kept = match end(text, MAX_TOLD) {
-        end if end.len() < text.len() => {
-            // A line that is longer than all that is told is told in part.
-            end.split_once('\n').map_or(end, |(_, rest)| rest)
-        }
-        whole => whole,
+    let end = ending(text, MAX_TOLD);
+    let kept = match end.split_once('\n') {
+        Some((_, rest)) if end.len() < text.len() => rest,
+        // All of it; or a line that is longer than all that is told, which is told in part.
+        _ => end,
     };
     (!kept.trim().is_empty()).then(|| kept.to_owned())
 }

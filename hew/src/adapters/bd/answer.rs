@@ -141,7 +141,7 @@ fn error_in(value: &Value) -> Option<String> {
 }
 
 fn tail(words: &str) -> &str {
-    cut::end(words, TAIL_BYTES)
+    cut::ending(words, TAIL_BYTES)
 }
 
 #[cfg(test)]

@@ -224,7 +224,7 @@ impl GitAnswer {
 
     /// What git said, the last of it, trimmed.
     pub(crate) fn words(&self) -> String {
-        cut::end(self.stderr.trim(), TAIL_BYTES).to_owned()
+        cut::ending(self.stderr.trim(), TAIL_BYTES).to_owned()
     }
 
     /// What it printed as one line of text.
