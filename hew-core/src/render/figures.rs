@@ -41,7 +41,7 @@ fn whole_ms(secs: f64) -> u64 {
 pub fn grouped(number: u64) -> String {
     let mut digits = number.to_string();
     let length = digits.len();
-    for at in (1..length).rev().filter(|at| (length - at) % 3 == 0) {
+    for at in (1..length).rev().filter(|at| (length - at).is_multiple_of(3)) {
         digits.insert(at, ',');
     }
     digits

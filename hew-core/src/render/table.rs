@@ -113,9 +113,13 @@ pub fn fitted(rows: &[Vec<Cell>]) -> String {
 /// Rows in columns, each line indented by two spaces. Rows may differ in length.
 pub fn render(rows: &[Vec<Cell>]) -> String {
     let mut widths = Widths::default();
-    rows.iter().for_each(|row| widths.take_in(row));
+    for row in rows {
+        widths.take_in(row);
+    }
     let mut out = String::new();
-    rows.iter().for_each(|row| widths.line_into(&mut out, row));
+    for row in rows {
+        widths.line_into(&mut out, row);
+    }
     out
 }
 

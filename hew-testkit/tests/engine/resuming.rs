@@ -1,5 +1,7 @@
 //! What a run that is gone on with takes from its journal and from git.
 
+#![expect(clippy::unwrap_used, reason = "a journal that can not be gone on with ends the test")]
+
 use std::sync::Arc;
 
 use hew_core::agent::IterationOutcome;

@@ -15,7 +15,8 @@ const LABEL_COLUMNS: usize = 60;
 /// The whole picture.
 pub fn render(graph: &Graph) -> String {
     let mut out = String::new();
-    write(graph, &mut out).expect("a text takes what is written to it");
+    // A text takes whatever is written to it.
+    let _ = write(graph, &mut out);
     out
 }
 
