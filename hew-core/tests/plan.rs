@@ -88,6 +88,7 @@ fn plan_in(task: &Task, settings: &Settings, around: &Around) -> Result<SpawnPla
         host: &around.host,
         seat: &seat(),
         choice: &chosen(task, settings, &around.health),
+        suggested: None,
         resumes: around.resumes.as_ref(),
     })
 }
@@ -462,10 +463,10 @@ fn a_fallback_that_is_told_no_model_has_no_price() {
         RuntimeChoice { name: "codex".into(), origin: String::new(), instead_of: Some("claude".into()) };
     let unmapped = settings(text);
     assert_eq!(unpriced_of_run(&unmapped, None).len(), 1);
-    assert!(priced(&plain(), &stand_in, &unmapped, None).is_err());
+    assert!(priced(&plain(), &stand_in, &unmapped, None, None).is_err());
     let mapped = settings(&format!("{text}\nloop.runtime_defs.codex.models.opus = 'gpt-5'"));
     assert_eq!(unpriced_of_run(&mapped, None), []);
-    assert_eq!(priced(&plain(), &stand_in, &mapped, None), Ok(()));
+    assert_eq!(priced(&plain(), &stand_in, &mapped, None, None), Ok(()));
 }
 
 /// Nothing would keep a limit of money that the program is not told of.

@@ -254,6 +254,7 @@ impl JournalBuilder {
             decisions: vec!["kept the old name".to_owned()],
             deferred: Vec::new(),
             summary: None,
+            summary_asked: false,
             stderr_tail: String::new(),
             usage,
             cost_usd,

@@ -38,6 +38,12 @@ pub const TRIAGE: &str = include_str!("../../skills/data/triage-prompt.md");
 /// What a model is asked that makes a task of a line.
 pub const ELABORATE: &str = include_str!("../../skills/data/elaborate-prompt.md");
 
+/// What a model is asked that chooses who does a task.
+pub const CLASSIFIER: &str = include_str!("../../skills/data/classifier-prompt.md");
+
+/// What a model is asked that sums up what an agent did.
+pub const SUMMARY: &str = include_str!("../../skills/data/summary-prompt.md");
+
 /// What stands in a project's `AGENTS.md`.
 pub const AGENTS_SECTION: &str = include_str!("../../skills/data/agents-section.md");
 
@@ -77,9 +83,15 @@ mod tests {
 
     #[test]
     fn every_text_carries_the_version_of_the_binary_and_its_body_does_not() {
-        for text in
-            SKILLS.iter().map(|skill| skill.text).chain([PRIMER, PLANNER, TRIAGE, ELABORATE, AGENTS_SECTION])
-        {
+        for text in SKILLS.iter().map(|skill| skill.text).chain([
+            PRIMER,
+            PLANNER,
+            TRIAGE,
+            ELABORATE,
+            CLASSIFIER,
+            SUMMARY,
+            AGENTS_SECTION,
+        ]) {
             assert_eq!(version_marker(text), Some(env!("CARGO_PKG_VERSION")), "{text}");
             assert!(body(text).trim_start_matches('#').starts_with(' '), "{}", body(text));
             assert_eq!(version_marker(body(text)), None);

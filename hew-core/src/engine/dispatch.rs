@@ -8,7 +8,7 @@ use super::event::Problem;
 use super::progress::{Iteration, Refusals, Slot, TaskProgress, TaskState};
 use super::state::{Course, HeldBack, Listing, LostClaims, Reading, State};
 use super::step::{notice, record};
-use super::{ahead, ending, failing, iteration, planning, stack, stopping, unanswered};
+use super::{ahead, ending, failing, helping, iteration, planning, stack, stopping, unanswered};
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::conflict::conflict_of;
@@ -236,7 +236,7 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
         match runtime::choose(task, &settings, &health) {
             Choice::Use(choice) => {
                 if state.config.limits.spending.usd.is_some()
-                    && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref())
+                    && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref(), None)
                 {
                     return unpriced(&choice, &health, problem);
                 }
@@ -310,6 +310,7 @@ pub(super) fn claimed(
     state: &mut State,
     id: IterationId,
     result: Result<ClaimOutcome, Problem>,
+    now: Now,
     out: &mut Vec<Effect>,
 ) {
     let slot = std::mem::replace(&mut state.slots[usize::from(id.worker.0)], Slot::Free);
@@ -317,7 +318,7 @@ pub(super) fn claimed(
         return;
     };
     let (why, unanswered) = match result {
-        Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, batch, out),
+        Ok(ClaimOutcome::Won(fresh)) => return begin(state, id, fresh, batch, now, out),
         Ok(ClaimOutcome::HeldBy(holder)) => (format!("held by {holder}"), false),
         Ok(ClaimOutcome::NotOpen(status)) => (format!("no longer open: {status}"), false),
         Ok(ClaimOutcome::Missing) => ("no longer in the tracker".to_owned(), false),
@@ -337,7 +338,14 @@ pub(super) fn claimed(
     state.runtimes.give_up_probe(id.worker);
 }
 
-fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>, out: &mut Vec<Effect>) {
+fn begin(
+    state: &mut State,
+    id: IterationId,
+    task: Box<Task>,
+    batch: Option<u32>,
+    now: Now,
+    out: &mut Vec<Effect>,
+) {
     state.iters[usize::from(id.worker.0)] = id.iter;
     state.started += 1;
     // Whoever looks on takes the wait for over.
@@ -377,6 +385,7 @@ fn begin(state: &mut State, id: IterationId, task: Box<Task>, batch: Option<u32>
     }
     state.ahead.begins(id.worker);
     out.push(Effect::Work { iteration: id, job: WorkerJob::Prepare { base, must_contain } });
+    helping::classify(state, id, now, out);
 }
 
 /// What the task's dependencies landed in this run, and the commits that its base has to contain.

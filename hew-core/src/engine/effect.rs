@@ -6,7 +6,7 @@ use crate::agent::StopRequest;
 use crate::ids::{Actor, BranchName, CommitId, IterationId, TaskId, TreeId, WorkerId};
 use crate::land::close::{CloseRequest, ReleaseRequest};
 use crate::land::verify::VerifyNote;
-use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan};
+use crate::plan::{ResumedSession, RuntimeChoice, SpawnPlan, Suggestion};
 use crate::prompt::{DependencyLanding, FailedAttempt, Touched};
 use crate::record::JournalEvent;
 use crate::tracker::{ReadyQuery, Task};
@@ -35,6 +35,8 @@ pub enum WorkerJob {
         dependencies: Vec<DependencyLanding>,
         /// The runtime that was chosen for it.
         choice: RuntimeChoice,
+        /// What the classifier suggests for it.
+        suggested: Option<Box<Suggestion>>,
         /// The question for tasks that could be next, of which the prompt tells; none where nobody asks what is next.
         ready: Option<Box<ReadyQuery>>,
         /// The session of the try before this one, if it had one that is worth going on with.
@@ -210,6 +212,18 @@ pub struct PlannerJob {
     pub choice: RuntimeChoice,
 }
 
+/// What a model server is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HelperJob {
+    /// Which model, and under `auto` which runtime, a task is for.
+    Classify {
+        /// What it is told.
+        question: String,
+    },
+    /// A summary of what the agent said in its transcript.
+    Summarize,
+}
+
 /// How a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunEnd {
@@ -268,6 +282,13 @@ pub enum Effect {
         number: u32,
         /// What runs.
         plan: Box<SpawnPlan>,
+    },
+    /// Ask a model server about an iteration, beside everything else; answered by `Helped`, in a few seconds in any case.
+    Help {
+        /// The iteration.
+        iteration: IterationId,
+        /// What.
+        job: HelperJob,
     },
     /// End the planner at once.
     StopPlanner,

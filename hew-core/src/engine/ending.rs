@@ -3,6 +3,7 @@
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
 use super::event::{DeliveredView, Problem};
+use super::helping;
 use super::merging;
 use super::planner;
 use super::progress::{Slot, TaskState};
@@ -266,7 +267,15 @@ pub(super) fn cleaned_up(state: &mut State, kept: Vec<String>, out: &mut Vec<Eff
     for line in kept {
         notice(out, None, line);
     }
+    if !helping::holds_end(state) {
+        end(state, out);
+    }
+}
+
+/// Nothing is under way any more, and nothing is awaited.
+pub(super) fn end(state: &mut State, out: &mut Vec<Effect>) {
     state.course = Course::Ended;
+    state.helping.holds_end = false;
     planner::close_off(state, out);
     let exit_code = exit_code(state);
     let mut remedies = std::mem::take(&mut state.findings.remedies);

@@ -3,7 +3,8 @@
 use crate::agent::{SpawnError, SpawnReport};
 use crate::escape::{Change, Escape};
 use crate::exit::Exit;
-use crate::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
+use crate::helper::Helper;
+use crate::ids::{BranchName, CommitId, IterationId, ModelName, TaskId, WorkerId};
 use crate::land::close::Changes;
 use crate::land::gate::{GateProof, GateStop};
 use crate::land::merge_back::{Advance, Candidate};
@@ -292,6 +293,15 @@ pub enum Event {
         /// What came of it.
         result: Result<Box<PlannerEnd>, SpawnError>,
     },
+    /// A model server has answered a helper, or has not.
+    Helped {
+        /// The iteration.
+        iteration: IterationId,
+        /// Which helper.
+        helper: Helper,
+        /// Its answer.
+        result: Result<HelperAnswer, Problem>,
+    },
     /// No new iteration shall start.
     StopRequested {
         /// Why.
@@ -315,6 +325,17 @@ pub enum Event {
     Delivered(Result<DeliveredView, Problem>),
     /// Worktrees are removed; what was kept, and why.
     CleanedUp(Vec<String>),
+}
+
+/// What a model server answered a helper.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HelperAnswer {
+    /// Its words.
+    pub text: String,
+    /// The model that answered, where it says so.
+    pub model: Option<ModelName>,
+    /// Tokens, as far as it tells.
+    pub usage: Usage,
 }
 
 /// How an agent ended, for a reason.

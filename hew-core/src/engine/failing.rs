@@ -275,9 +275,11 @@ fn resume(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     iteration.stage = Stage::Planning;
     let (task, attempt, retry) = (iteration.task.clone(), iteration.attempt, iteration.retries);
     let (dependencies, resumes) = (iteration.dependencies.clone(), iteration.session.clone());
+    let suggested = iteration.suggested.clone();
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
     let ready = planning::question_for_prompt(state);
-    let job = WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready };
+    let job =
+        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, suggested, resumes, ready };
     out.push(Effect::Work { iteration: id, job });
 }
 

@@ -9,7 +9,7 @@ use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, record};
 use super::stopping;
-use super::{dispatch, failing, planning, spent};
+use super::{dispatch, failing, helping, planning, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
@@ -111,10 +111,17 @@ pub(super) fn prepared(
         iteration.place = Some(WorkPlace { worktree: worktree.clone(), branch });
     }
     record(out, JournalEvent::Prepared { iteration: id, worktree, fresh });
-    if let Some(why) = why_abandon(state, id) {
-        return abandon(state, id, &why, out);
+    if why_abandon(state, id).is_some() || !helping::holds_plan(state, id) {
+        go_on(state, id, now, out);
     }
-    plan(state, id, now, out);
+}
+
+/// On to the plan, unless the run was stopped or the task was taken.
+pub(super) fn go_on(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
+    match why_abandon(state, id) {
+        Some(why) => abandon(state, id, &why, out),
+        None => plan(state, id, now, out),
+    }
 }
 
 /// The runtime is chosen only now, when it is certain that the iteration goes on: so that those that run are counted.
@@ -122,7 +129,8 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let health = state.runtime_health(now.elapsed, Some(id.worker));
     let settings = Arc::clone(&state.config.settings);
     let Some(iteration) = state.iteration_mut(id) else { return };
-    let choice = match runtime::choose(&iteration.task, &settings, &health) {
+    let suggested = iteration.suggested.clone();
+    let choice = match runtime::choose_suggested(&iteration.task, &settings, &health, suggested.as_deref()) {
         Choice::Use(choice) => choice,
         Choice::Wait { why, .. } => {
             return end_without_work(state, id, IterationOutcome::RateLimited, &why, out);
@@ -137,8 +145,16 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     };
     let task = iteration.task.clone();
     if state.config.limits.spending.usd.is_some()
-        && let Err(problem) = priced(&task, &choice, &settings, state.config.model.as_ref())
+        && let Err(problem) =
+            priced(&task, &choice, &settings, state.config.model.as_ref(), suggested.as_deref())
     {
+        if suggested.is_some()
+            && let Some(iteration) = state.iteration_mut(id)
+        {
+            // A suggestion that a budget does not allow is none.
+            iteration.suggested = None;
+            return plan(state, id, now, out);
+        }
         // The main runtime came to rest while the worktree was prepared.
         return end_without_work(state, id, IterationOutcome::RateLimited, &problem.to_string(), out);
     }
@@ -153,7 +169,17 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     }
     let previous = state.tasks.get(&task.id).and_then(|progress| progress.last_failure.clone());
     let (ready, resumes) = (planning::question_for_prompt(state), None);
-    let job = WorkerJob::Plan { task, attempt, retry: 0, previous, dependencies, choice, resumes, ready };
+    let job = WorkerJob::Plan {
+        task,
+        attempt,
+        retry: 0,
+        previous,
+        dependencies,
+        choice,
+        suggested,
+        resumes,
+        ready,
+    };
     failing::tell_choice(state, id, out);
     out.push(Effect::Work { iteration: id, job });
 }
@@ -256,13 +282,18 @@ pub(super) fn exited(
         _ => None,
     });
     let Some((iteration, done_on_exit_zero)) = running else {
-        return record_exit(id, &view, cost, None, out);
+        return record_exit(id, &view, cost, None, false, out);
     };
     let ending = pending_end(iteration, &view, done_on_exit_zero);
     let taken = iteration.taken.is_some();
-    record_exit(id, &view, cost, Some(verdict_record(&ending, taken)), out);
-    let failure = view.report.failure();
-    if let (Some(failure), Some(IterationOutcome::RuntimeError)) = (failure, ending.outcome) {
+    let failure = view.report.failure().filter(|_| ending.outcome == Some(IterationOutcome::RuntimeError));
+    let asks = failure.is_none() && helping::wants_summary(state, &view);
+    record_exit(id, &view, cost, Some(verdict_record(&ending, taken)), asks, out);
+    if asks {
+        helping::sum_up(state, id, out);
+    }
+    if let Some(failure) = failure {
+        let Some(iteration) = state.iteration_mut(id) else { return };
         failing::keep_session(iteration, &view.report.reading);
         return failing::failed(state, id, failure, ending, now, out);
     }
@@ -322,6 +353,7 @@ fn record_exit(
     view: &ExitView,
     (usd, source): (Option<Usd>, CostSource),
     verdict: Option<VerdictRecord>,
+    summary_asked: bool,
     out: &mut Vec<Effect>,
 ) {
     let report = &view.report;
@@ -344,6 +376,7 @@ fn record_exit(
             decisions: report.decisions.clone(),
             deferred: report.deferred.clone(),
             summary: report.summary.clone(),
+            summary_asked,
             stderr_tail: report.stderr_tail.clone(),
             usage: report.reading.usage,
             cost_usd: usd.map(Usd::as_f64),

@@ -23,6 +23,7 @@
 //! | `merging` | `--merge end`: workers' branches, at the end of the run |
 //! | `planning` | what is next, and what that means for the dispatcher |
 //! | `planner` | the call that asks what is next |
+//! | `helping` | what a model server is asked beside an iteration |
 //! | `baseline` | the gate on the launch commit |
 //! | `lane_queue` | finished work, first come first, to the lane |
 //! | `lane` | candidate, gate, advance, close |
@@ -41,6 +42,7 @@ mod ending;
 mod escaped;
 pub mod event;
 mod failing;
+mod helping;
 mod iteration;
 mod lane;
 mod lane_queue;
@@ -62,7 +64,7 @@ mod verifying;
 
 pub use crate::land::verify::VerifyNote;
 pub use config::{GatePlan, RunConfig, RunLimits, VerifyPlan};
-pub use effect::{BranchPart, Effect, LaneJob, PlannerJob, SettleJob, WorkPlace, WorkerJob};
+pub use effect::{BranchPart, Effect, HelperJob, LaneJob, PlannerJob, SettleJob, WorkPlace, WorkerJob};
 pub use event::Event;
 pub use state::State;
 pub use step::step;

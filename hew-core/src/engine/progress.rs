@@ -7,7 +7,7 @@ use super::effect::WorkPlace;
 use crate::ids::{Actor, CommitId, IterationId, ModelName, RefName, RuntimeName, TaskId, TreeId};
 use crate::land::close::CloseRequest;
 use crate::land::gate::GateProof;
-use crate::plan::{ResumedSession, RuntimeChoice};
+use crate::plan::{ResumedSession, RuntimeChoice, Suggestion};
 use crate::prompt::{DependencyLanding, FailedAttempt};
 use crate::record::event::IterationOutcome;
 use crate::tracker::Task;
@@ -23,6 +23,8 @@ pub(crate) struct Iteration {
     /// What its dependencies landed, for the prompt.
     pub(crate) dependencies: Vec<DependencyLanding>,
     pub(crate) stage: Stage,
+    /// What the classifier suggests for it.
+    pub(crate) suggested: Option<Box<Suggestion>>,
     /// The runtime that was chosen for it.
     pub(crate) choice: Option<RuntimeChoice>,
     /// Tries after the first one.
@@ -50,6 +52,7 @@ impl Iteration {
             base,
             dependencies: Vec::new(),
             stage: Stage::Preparing,
+            suggested: None,
             choice: None,
             retries: 0,
             session: None,

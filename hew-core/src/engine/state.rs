@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::ahead::Ahead;
 use super::config::RunConfig;
+use super::helping::Helping;
 use super::pickup::Inherited;
 use super::planning::Planning;
 use super::progress::{Iteration, Landing, Lane, Settling, Slot, TaskProgress, TaskState};
@@ -243,6 +244,8 @@ pub struct State {
     pub(crate) ahead: Ahead,
     /// What is next, in somebody's words.
     pub(crate) planning: Planning,
+    /// What a model server is being asked.
+    pub(crate) helping: Helping,
     /// Claims that were lost or not answered, by task.
     pub(crate) lost: BTreeMap<TaskId, LostClaims>,
     pub(crate) claim_failures: Vec<(TaskId, String)>,
@@ -321,6 +324,7 @@ impl State {
             queue: QueueView::new(),
             ahead: Ahead::new(workers),
             planning: Planning::default(),
+            helping: Helping::default(),
             lost: BTreeMap::new(),
             claim_failures: Vec::new(),
             reading: Reading::No,

@@ -4,8 +4,8 @@ use super::effect::Effect;
 use super::event::Event;
 use super::state::State;
 use super::{
-    ahead, baseline, collected, dispatch, ending, escaped, failing, iteration, lane, lane_queue, merging,
-    pickup, planner, settle, spent, stack, stopping, verifying,
+    ahead, baseline, collected, dispatch, ending, escaped, failing, helping, iteration, lane, lane_queue,
+    merging, pickup, planner, settle, spent, stack, stopping, verifying,
 };
 use crate::clock::Now;
 use crate::record::JournalEvent;
@@ -20,7 +20,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             pickup::begin(state, &mut out);
         }
         Event::ReadyListed(result) => dispatch::ready_listed(state, result, now, &mut out),
-        Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, &mut out),
+        Event::Claimed { iteration, result } => dispatch::claimed(state, iteration, result, now, &mut out),
         Event::Prepared { iteration, result } => iteration::prepared(state, iteration, result, now, &mut out),
         Event::Planned { iteration, result } => iteration::planned(state, iteration, result, &mut out),
         Event::Spawned { iteration, pid, start_ticks } => {
@@ -56,6 +56,9 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
             planner::used(state, number, usage, cost_usd, model.as_deref(), &mut out);
         }
         Event::PlannerEnded { number, result } => planner::ended(state, number, result, now, &mut out),
+        Event::Helped { iteration, helper, result } => {
+            helping::helped(state, iteration, helper, result, now, &mut out);
+        }
         Event::StopRequested { reason, detail, now: at_once, signal } => {
             stopping::requested(state, &stopping::Request { reason, detail, at_once, signal }, now, &mut out);
         }
@@ -75,6 +78,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     failing::wait_or_give_up(state, now, &mut out);
     ending::advance_course(state, &mut out);
     planner::end_if_over(state, &mut out);
+    helping::let_go(state, &mut out);
     stopping::keep_time(state, now, &mut out);
     out
 }

@@ -3,7 +3,7 @@
 //! | module | decides |
 //! | --- | --- |
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
-//! | [`model`] | which model, and the runtime's own name for it |
+//! | [`model`], [`Suggestion`] | which model, and the runtime's own name for it |
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
 //! | `sandbox` | what it may write |
 //! | `limits` | time and money, narrowed by the task |
@@ -23,7 +23,9 @@ pub mod priced;
 pub mod provenance;
 pub mod runtime;
 mod sandbox;
+mod sign_in;
 pub mod spawn_plan;
+mod suggestion;
 
 pub use family::{PoliteSignal, how_to_find_program, how_to_sign_in};
 pub use health::{Rest, RuntimeHealth};
@@ -33,7 +35,9 @@ pub use model::is_same_model;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use sandbox::{Sandbox, command_sandbox};
+pub use sign_in::{SignIn, sign_in};
 pub use spawn_plan::{
     AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     git_events_file, outcome_file, plan_spawn, prompt_file,
 };
+pub use suggestion::Suggestion;

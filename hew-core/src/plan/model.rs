@@ -1,8 +1,9 @@
 //! Which model a task asks for, and what its runtime is told. First match wins: tag, label, the run, the task's priority,
-//! its type, the default, none.
+//! its type, the classifier, the default, none.
 //!
 //! Invariant: a model never changes the runtime. Names are not checked: only the provider knows them.
 
+use super::Suggestion;
 use super::runtime::RuntimeChoice;
 use crate::ids::ModelName;
 use crate::settings::{RuntimeDef, Settings};
@@ -57,7 +58,25 @@ pub struct ModelForRuntime {
 }
 
 /// The model that a task asks for; `run` is that of `--model`.
-pub fn choose(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Option<ModelChoice> {
+pub fn choose(
+    task: &Task,
+    settings: &Settings,
+    run: Option<&ModelName>,
+    suggested: Option<&Suggestion>,
+) -> Option<ModelChoice> {
+    let suggested = || {
+        let suggested = suggested?;
+        Some(ModelChoice { name: suggested.model.clone()?, origin: suggested.origin() })
+    };
+    let default = || {
+        let name = settings.model_default.value.clone()?;
+        Some(ModelChoice { name, origin: format!("{} loop.model.default", settings.model_default.origin) })
+    };
+    named(task, settings, run).or_else(suggested).or_else(default)
+}
+
+/// The model that the task, the run, or a rule for such tasks names.
+pub fn named(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Option<ModelChoice> {
     let choice = |name: &str, origin: String| ModelChoice { name: ModelName::new(name), origin };
     if let Some(name) = tag(&task.description) {
         return Some(choice(name, format!("tag {TAG}{name}")));
@@ -78,8 +97,7 @@ pub fn choose(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Opti
         let origin = format!("{} loop.model.by_type.{}", found.origin, task.issue_type);
         return Some(choice(found.value.as_str(), origin));
     }
-    let default = settings.model_default.value.as_ref()?;
-    Some(choice(default.as_str(), format!("{} loop.model.default", settings.model_default.origin)))
+    None
 }
 
 /// The first well-formed `<!-- hew:model=NAME -->`.

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::model;
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
+use super::{Suggestion, model};
 use crate::ids::ModelName;
 use crate::settings::{OutputForm, RuntimeDef, Settings};
 use crate::tracker::Task;
@@ -14,9 +14,10 @@ pub fn priced(
     choice: &RuntimeChoice,
     settings: &Settings,
     run: Option<&ModelName>,
+    suggested: Option<&Suggestion>,
 ) -> Result<(), RuntimeProblem> {
     let def = runtime::definition(choice, settings)?;
-    let asked = model::choose(task, settings, run);
+    let asked = model::choose(task, settings, run, suggested);
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
     let names: Vec<&ModelName> = told
         .as_ref()

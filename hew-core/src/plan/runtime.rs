@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::Suggestion;
 use super::health::RuntimeHealth;
 use super::limits::{can_be_kept, plan_limits};
 use super::local::{self, is_local};
@@ -178,10 +179,36 @@ impl RuntimeProblem {
 
 /// Chooses the runtime of a task.
 pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choice {
+    choose_suggested(task, settings, health, None)
+}
+
+/// The same, where a classifier suggested something: under `auto` its runtime is taken, if it can be used now.
+pub fn choose_suggested(
+    task: &Task,
+    settings: &Settings,
+    health: &RuntimeHealth,
+    suggested: Option<&Suggestion>,
+) -> Choice {
     if let Some(own) = own_word(task) {
         return usable(Some(task), own, settings, health);
     }
-    choose_among(Some(task), &main_choices(settings), settings, health)
+    let main = main_choices(settings);
+    if let Some(suggested) = suggested
+        && let Some(choice) =
+            offered(task, settings).iter().find(|name| suggested.runtime.as_ref() == Some(name))
+    {
+        let choice = RuntimeChoice { name: choice.clone(), origin: suggested.origin(), instead_of: None };
+        if let Choice::Use(choice) = usable(Some(task), choice, settings, health) {
+            return Choice::Use(choice);
+        }
+    }
+    choose_among(Some(task), &main, settings, health)
+}
+
+/// The runtimes among which one may be suggested for a task: those of `auto`, where the task names none itself.
+pub fn offered(task: &Task, settings: &Settings) -> Vec<RuntimeName> {
+    let is_open = settings.runtime.value.as_str() == AUTO && own_word(task).is_none();
+    if is_open { settings.runtimes.value.clone() } else { Vec::new() }
 }
 
 /// The one of these that runs least, or the fallback of one that is away. Without a task it is a call.

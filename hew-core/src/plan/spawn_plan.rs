@@ -13,6 +13,7 @@ use super::model::{self, ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
 use super::sandbox::{Sandbox, plan_sandbox};
+use super::suggestion::Suggestion;
 use crate::ids::{IterationId, ModelName, RunId, RuntimeName};
 use crate::settings::usd::Usd;
 use crate::settings::{OutputForm, PromptVia, RuntimeDef, Settings};
@@ -167,6 +168,8 @@ pub struct SpawnRequest<'a> {
     pub seat: &'a Seat,
     /// The runtime that [`runtime::choose`] chose.
     pub choice: &'a RuntimeChoice,
+    /// What a classifier suggests for the task.
+    pub suggested: Option<&'a Suggestion>,
     /// The session of the try before this one, which goes on where the runtime's arguments can say so.
     pub resumes: Option<&'a ResumedSession>,
 }
@@ -186,7 +189,8 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let SpawnRequest { settings, seat, choice, .. } = *request;
     let def = runtime::definition(choice, settings)?;
     let family = Family::of(&choice.name, def);
-    let asked = request.task().and_then(|task| model::choose(task, settings, request.model));
+    let asked =
+        request.task().and_then(|task| model::choose(task, settings, request.model, request.suggested));
     let told = asked.as_ref().and_then(|asked| model::for_runtime(asked, def, choice));
     let limits = match request.purpose {
         Purpose::Iteration(task) => plan_limits(task, settings)?,

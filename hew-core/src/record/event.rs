@@ -17,6 +17,7 @@ pub use crate::agent::IterationOutcome;
 use crate::agent::{AgentSignal, FailureClass, RuntimeFailure, ToolCall};
 use crate::escape::{Change, Escape};
 use crate::exit::Exit;
+use crate::helper::Helper;
 use crate::ids::{
     Actor, BranchName, CommitId, IterationId, ModelName, RefName, RunId, RuntimeName, TaskId, TreeId,
     WorkerId,
@@ -135,7 +136,7 @@ pub enum JournalEvent {
     /// A claim is ours and an iteration begins: on disk before anything of it exists.
     IterationStarted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its number over all workers, from 1.
         number: u64,
@@ -166,7 +167,7 @@ pub enum JournalEvent {
     /// The worktree stands at the base.
     Prepared {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its folder.
         worktree: String,
@@ -176,7 +177,7 @@ pub enum JournalEvent {
     /// What will run. On disk before it does.
     Plan {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -199,7 +200,7 @@ pub enum JournalEvent {
     /// The agent runs.
     Spawned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Process id.
         pid: u32,
@@ -209,7 +210,7 @@ pub enum JournalEvent {
     /// The agent ended.
     Exited {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// How.
         exit: Exit,
@@ -235,6 +236,9 @@ pub enum JournalEvent {
         /// Its own summary.
         #[serde(default)]
         summary: Option<String>,
+        /// It gave none, and a model is asked for one: its answer, or that it has none, follows as `Helped`.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        summary_asked: bool,
         /// The end of its standard error.
         #[serde(default)]
         stderr_tail: String,
@@ -267,7 +271,7 @@ pub enum JournalEvent {
     /// Its work is anchored.
     Collected {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The commit.
         head_sha: CommitId,
@@ -290,7 +294,7 @@ pub enum JournalEvent {
     /// The gate begins on the work, in its worker's worktree (`--merge end`).
     Proving {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The work.
         sha: CommitId,
@@ -299,7 +303,7 @@ pub enum JournalEvent {
     /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
     Stacked {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -319,7 +323,7 @@ pub enum JournalEvent {
     /// one, after a crash too.
     GivenUp {
         /// The last iteration of that work.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The branch.
         branch: BranchName,
@@ -342,13 +346,13 @@ pub enum JournalEvent {
     /// The result waits for the lane; the worker is free.
     Queued {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
     },
     /// Work and tip are merged; nothing has moved yet.
     Candidate {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// First parent.
         tip: CommitId,
@@ -360,7 +364,7 @@ pub enum JournalEvent {
     /// Work and tip don't merge.
     Conflicted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The tip.
         tip: CommitId,
@@ -374,7 +378,7 @@ pub enum JournalEvent {
     /// The gate ran on the candidate's tree.
     Gated {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// What it showed.
         gate: GateRecord,
@@ -385,7 +389,7 @@ pub enum JournalEvent {
     /// The run branch moved by compare-and-swap, read back.
     Landed {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -413,7 +417,7 @@ pub enum JournalEvent {
     /// An iteration is over, with everything that belongs to it.
     IterationEnded {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its task.
         task: TaskId,
@@ -459,7 +463,7 @@ pub enum JournalEvent {
     /// A running agent told what it has used so far. What it tells at its end stands with its end.
     Used {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Tokens so far.
         usage: Usage,
@@ -473,7 +477,7 @@ pub enum JournalEvent {
     /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
     RetryPlanned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -522,7 +526,7 @@ pub enum JournalEvent {
         /// The number of the batch.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -541,7 +545,7 @@ pub enum JournalEvent {
         /// Its number in the run, from 1.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Who says so.
         source: BatchSource,
@@ -560,6 +564,32 @@ pub enum JournalEvent {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         planner_tokens: Option<Usage>,
         /// Money in USD that the planner cost: as its runtime reckons it, else by the listed price.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_usd: Option<f64>,
+        /// Where the money came from; absent where there is nothing to pay for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_source: Option<CostSource>,
+    },
+    /// The model server has answered a helper about an iteration, or has not: then all is as without it.
+    Helped {
+        /// The iteration.
+        #[schemars(flatten)]
+        iteration: IterationId,
+        /// Which helper.
+        helper: Helper,
+        /// What it said: a summary, or the classifier's choice; absent where it said nothing that counts.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        answer: Option<String>,
+        /// Why it said nothing that counts, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+        /// The model that answered.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        model: Option<ModelName>,
+        /// Tokens that it used, as far as the server tells.
+        #[serde(default)]
+        usage: Usage,
+        /// Money in USD, by the listed price; 0 where the server's model has none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_usd: Option<f64>,
         /// Where the money came from; absent where there is nothing to pay for.
@@ -662,6 +692,7 @@ impl JournalEvent {
             | Self::BudgetPassed { .. }
             | Self::PlannerStarted { .. }
             | Self::BatchPlanned { .. }
+            | Self::Helped { .. }
             | Self::Verifying { .. }
             | Self::StopRequested { .. } => false,
         }

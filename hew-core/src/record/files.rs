@@ -16,6 +16,7 @@ use serde::de::DeserializeOwned;
 
 use super::event::{JournalEvent, SCHEMA_VERSION};
 use super::view::{RunView, iteration_of};
+use crate::helper::Helper;
 use crate::ids::{IterationId, WorkerId};
 pub use crate::record::event::VerifyOutcome;
 pub use batch_file::BatchFile;
@@ -129,6 +130,9 @@ pub fn projections(view: &RunView, event: &JournalEvent) -> Vec<String> {
         }
         JournalEvent::Exited { .. } | JournalEvent::Gated { .. } => iteration().into_iter().collect(),
         JournalEvent::BatchPlanned { number, .. } => vec![batch_file_name(*number)],
+        JournalEvent::Helped { iteration, helper: Helper::Summary, answer: Some(_), .. } => {
+            vec![iteration_file_name(view.jobs(), *iteration)]
+        }
         JournalEvent::Landed { .. } | JournalEvent::Verified { .. } | JournalEvent::Delivery { .. } => {
             vec![RUN.to_owned()]
         }

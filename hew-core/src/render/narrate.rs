@@ -89,6 +89,7 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
         | JournalEvent::BudgetPassed { .. } => runtimes::line(event, view)?,
         JournalEvent::BatchPlanned { .. } => return batches::line(event),
         JournalEvent::Tick { .. }
+        | JournalEvent::Helped { .. }
         | JournalEvent::BaselineStarted { .. }
         | JournalEvent::PlannerStarted { .. }
         | JournalEvent::MadeAhead { .. }

@@ -90,7 +90,7 @@ impl SpentBefore {
         }
     }
 
-    pub(super) fn planner_ended(&mut self, usage: &Usage, cost_usd: Option<f64>) {
+    pub(super) fn helper_ended(&mut self, usage: &Usage, cost_usd: Option<f64>) {
         self.ended = self.ended.plus(Priced::of(usage, cost_usd));
     }
 }

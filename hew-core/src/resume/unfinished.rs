@@ -268,8 +268,9 @@ impl Unfinished {
                 self.spent.ended(*iteration, *outcome);
             }
             JournalEvent::BatchPlanned { planner_tokens: Some(usage), cost_usd, .. } => {
-                self.spent.planner_ended(usage, *cost_usd);
+                self.spent.helper_ended(usage, *cost_usd);
             }
+            JournalEvent::Helped { usage, cost_usd, .. } => self.spent.helper_ended(usage, *cost_usd),
             JournalEvent::BudgetPassed { .. } => self.spent.told_passed = true,
             _ => {}
         }

@@ -184,6 +184,11 @@ impl Spending {
         }
     }
 
+    /// A helper has spent this.
+    pub fn helper_ended(&mut self, amount: Amount) {
+        self.ended = self.ended.plus(amount);
+    }
+
     /// What was spent so far, by running agents and the planner too.
     pub fn spent(&self) -> Amount {
         let start = self.ended.plus(self.planner_told());

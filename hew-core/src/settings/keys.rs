@@ -182,6 +182,12 @@ pub const KEYS: &[KeySpec] = &[
         "Longest prompt of the planner, at three bytes a token; where it would be longer the planner is not asked; 0: never",
     ),
     unset("loop.planner.runtime", Kind::Name, "The runtime of the planner; unset: the run's own"),
+    key(
+        "loop.classifier.enabled",
+        Kind::Flag,
+        "true",
+        "The model server of `loop.local.endpoint`, where one is set, chooses among configured models for tasks that nothing else names one for, and under `auto` among `loop.runtimes`",
+    ),
     trusted(unset(
         "loop.gate.command",
         Kind::Text,

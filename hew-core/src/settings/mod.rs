@@ -293,6 +293,7 @@ pub struct Settings {
     /// Of the prompt; 0 is never.
     pub planner_budget_tokens: Sourced<u64>,
     pub planner_runtime: Sourced<Option<RuntimeName>>,
+    pub classifier_enabled: Sourced<bool>,
     pub gate_command: Sourced<Option<String>>,
     pub gate_timeout: Sourced<Duration>,
     pub gate_baseline: Sourced<bool>,

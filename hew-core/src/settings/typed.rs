@@ -71,6 +71,7 @@ fn typed(from: &Reader<'_>) -> Settings {
         planner_enabled: from.flag("loop.planner.enabled"),
         planner_budget_tokens: from.number("loop.planner.budget_tokens"),
         planner_runtime: from.read("loop.planner.runtime", |value| text(value).map(RuntimeName::new)),
+        classifier_enabled: from.flag("loop.classifier.enabled"),
         gate_command: from.text("loop.gate.command"),
         gate_timeout: from.duration("loop.gate.timeout"),
         gate_baseline: from.flag("loop.gate.baseline"),

@@ -470,6 +470,7 @@ fn plan(
         host: &Host::default(),
         seat: &seat,
         choice,
+        suggested: None,
         resumes: None,
     })
 }

@@ -230,6 +230,7 @@ impl World {
             host: &host,
             seat: &seat,
             choice,
+            suggested: None,
             resumes: None,
         })
     }

@@ -141,7 +141,7 @@ const EPILOGUES: &[Epilogue] = &[
     noted(
         row("loop explain", &["hew loop explain app-1a2b", "hew loop explain app-1a2b --json"], USUAL),
         "Nothing is started and nothing is written. What runs later differs only in its session, its
-folders and its ports.",
+folders and its ports. Where a run would ask the classifier (loop.classifier.enabled), it is asked.",
     ),
     row(
         "loop logs",

@@ -1,4 +1,5 @@
-//! `hew loop explain`: what would run for a task, each field with its origin. Nothing is spawned and nothing written.
+//! `hew loop explain`: what would run for a task, each field with its origin. Nothing is spawned and nothing written; the
+//! classifier is asked as in a run.
 
 use hew_core::ids::{TaskId, WorkerId};
 use hew_core::output::Output;
@@ -47,7 +48,15 @@ pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
     let task = task.ok_or_else(|| missing_task(&*tracker.tasks, &id))?;
     let mut ahead =
         LookAhead::new(&context, &tracker, None, settings_files::worktree_root(&context.settings));
-    let plan = ahead.plan(&task, WorkerId(0)).map_err(|problem| {
+    let suggested = match ahead.suggest(&task)? {
+        Some(Ok(suggested)) => Some(suggested),
+        Some(Err(why)) => {
+            ui.say(&format!("the classifier chose nothing: {why}"));
+            None
+        }
+        None => None,
+    };
+    let plan = ahead.plan(&task, WorkerId(0), suggested.as_ref()).map_err(|problem| {
         Failure::failed(format!("{id} can't run here: {problem}")).hint(format!("hew task show {id}"))
     })?;
     show(&task, &plan, ui);

@@ -32,6 +32,7 @@ pub(super) fn ask(
         host: &host,
         seat: &seat,
         choice: &choice,
+        suggested: None,
         resumes: None,
     });
     let plan = plan.map_err(|problem| problem.with_remedy())?;

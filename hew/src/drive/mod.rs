@@ -14,6 +14,7 @@
 //! | `lane` | one thread: merge, gate, advance, deliver, clean up |
 //! | `next_batch` | what an agent or the planner says is next |
 //! | `planner` | one thread: the planner's prompt and its call |
+//! | `helper` | a thread a question: what a model server is asked beside an iteration |
 //! | `queue` | one thread: everything that the tracker is asked or told |
 //! | `proving` | the gate on work that stays on its worker's branch |
 //! | `gating` | one run of the gate on one tree |
@@ -25,6 +26,7 @@
 mod cleanup;
 mod deeds;
 mod gating;
+pub(crate) mod helper;
 mod kept_branch;
 mod lane;
 mod next_batch;
@@ -149,6 +151,7 @@ impl Drive<'_> {
                 Effect::Lane(job) => threads.lane(job),
                 Effect::DraftPlanner(job) => send(&threads.planner, planner::Order::Draft(job)),
                 Effect::RunPlanner { number, plan } => threads.run_planner(number, plan),
+                Effect::Help { iteration, job } => helper::start(&self.rig, iteration, job, &threads.events),
                 Effect::StopPlanner => threads.stop_planner(),
                 other => threads.ask_tracker(other),
             }
@@ -209,6 +212,8 @@ struct Threads {
     desk: Arc<planner::Desk>,
     planning: Vec<JoinHandle<()>>,
     handles: Vec<JoinHandle<()>>,
+    /// For threads that are started on the way.
+    events: Sender<Event>,
 }
 
 impl Threads {
@@ -249,6 +254,7 @@ impl Threads {
             desk,
             planning,
             handles,
+            events: events.clone(),
         }
     }
 

@@ -111,6 +111,7 @@ fn write_draft(
         host: &rig.host,
         seat: &seat,
         choice: &job.choice,
+        suggested: None,
         resumes: None,
     };
     let plan = match plan::plan_spawn(&request) {

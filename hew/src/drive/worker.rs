@@ -6,7 +6,9 @@ use hew_core::engine::event::{ExitView, PlannedView, PreparedView};
 use hew_core::engine::{Event, WorkerJob};
 use hew_core::ids::{CommitId, IterationId, TaskId, WorkerId, uuid4};
 use hew_core::land::merge_back;
-use hew_core::plan::{self, Purpose, ResumedSession, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest};
+use hew_core::plan::{
+    self, Purpose, ResumedSession, RuntimeChoice, RuntimeProblem, SpawnPlan, SpawnRequest, Suggestion,
+};
 use hew_core::prompt::{
     DependencyLanding, FailedAttempt, ReadyNow, TailRequest, render_resumed, render_tail,
 };
@@ -73,7 +75,17 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
             let view = prepared.map(|fresh| PreparedView { worktree, branch, fresh });
             Event::Prepared { iteration, result: view }
         }
-        WorkerJob::Plan { task, attempt, retry, previous, dependencies, choice, resumes, ready } => {
+        WorkerJob::Plan {
+            task,
+            attempt,
+            retry,
+            previous,
+            dependencies,
+            choice,
+            suggested,
+            resumes,
+            ready,
+        } => {
             if let Err(error) = keep_earlier_try(&folder(rig, iteration), retry) {
                 return Event::Planned { iteration, result: Err(error) };
             }
@@ -84,6 +96,7 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
                 previous: previous.as_deref(),
                 dependencies: &dependencies,
                 choice: &choice,
+                suggested: suggested.as_deref(),
                 ready: ready.as_deref(),
                 resumes: resumes.as_ref(),
             };
@@ -168,6 +181,7 @@ struct PlanRequest<'a> {
     previous: Option<&'a FailedAttempt>,
     dependencies: &'a [DependencyLanding],
     choice: &'a RuntimeChoice,
+    suggested: Option<&'a Suggestion>,
     ready: Option<&'a ReadyQuery>,
     resumes: Option<&'a ResumedSession>,
 }
@@ -206,6 +220,7 @@ fn write_plan(
         host: &rig.host,
         seat: &seat,
         choice: request.choice,
+        suggested: request.suggested,
         resumes: request.resumes,
     };
     let plan = match plan::plan_spawn(&spawn) {

@@ -101,6 +101,7 @@ fn exited(file: &IterationFile, iteration: IterationId) -> JournalEvent {
         decisions: file.decisions.clone(),
         deferred: file.deferred.clone(),
         summary: file.summary.clone(),
+        summary_asked: false,
         stderr_tail: file.stderr_tail.clone().unwrap_or_default(),
         usage: file.cost,
         cost_usd: file.cost_usd,

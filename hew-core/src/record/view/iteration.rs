@@ -78,6 +78,8 @@ pub struct IterationView {
     pub deferred: Vec<String>,
     /// The agent's summary.
     pub summary: Option<String>,
+    /// It gave none, and a model is being asked for one.
+    pub summary_asked: bool,
     /// The end of its standard error.
     pub stderr_tail: String,
     /// What its agents used: one, and each that was run again.
@@ -159,6 +161,7 @@ impl IterationView {
             decisions: Vec::new(),
             deferred: Vec::new(),
             summary: None,
+            summary_asked: false,
             stderr_tail: String::new(),
             spent: Spent::default(),
             session_id: None,
@@ -207,8 +210,15 @@ impl IterationView {
         self.files_touched.iter().any(|file| PROJECT_SETTINGS.contains(&file.as_str()))
     }
 
-    /// The process that ran its agent is gone, and the agent with it.
+    /// A model has summed it up, or could not.
+    pub(super) fn sum_up(&mut self, answer: Option<&str>) {
+        self.summary_asked = false;
+        self.summary = self.summary.take().or(answer.map(str::to_owned));
+    }
+
+    /// The process that ran its agent is gone, and the agent with it; so is whoever was asked to sum it up.
     pub(super) fn lose_agent(&mut self) {
+        self.summary_asked = false;
         if self.outcome.is_none() && self.exit.is_none() {
             self.agent = None;
         }
@@ -343,6 +353,7 @@ impl IterationView {
             decisions,
             deferred,
             summary,
+            summary_asked,
             stderr_tail,
             ..
         } = event
@@ -360,6 +371,7 @@ impl IterationView {
         self.decisions.clone_from(decisions);
         self.deferred.clone_from(deferred);
         self.summary.clone_from(summary);
+        self.summary_asked = *summary_asked;
         self.stderr_tail.clone_from(stderr_tail);
         self.read(event);
         self.live = Spent::default();

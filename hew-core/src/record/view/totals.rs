@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{BatchCounts, BatchView, IterationView, Spent};
 use crate::agent::IterationOutcome;
+use crate::helper::Helper;
 use crate::ids::RuntimeName;
+use crate::schedule::cost::CostSource;
+use crate::usage::Usage;
 
 /// Sums over the whole run.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -27,10 +30,12 @@ pub struct Totals {
     pub parked: u64,
     /// Milliseconds from start to end, summed over the ended iterations.
     pub busy_ms: u64,
-    /// What agents and the planner used.
+    /// What agents, the planner and helpers used.
     pub spent: Spent,
     /// The planner's part of it.
     pub planner: Spent,
+    /// The part of each helper that a model server was asked by.
+    pub helpers: BTreeMap<Helper, Spent>,
     /// Batches, by who said what is next.
     pub batches: BatchCounts,
     /// Iterations by the source of the batch that they were picked under; those that were picked under none are not counted.
@@ -66,6 +71,17 @@ impl Totals {
             self.spent.add(usage, batch.cost_usd, batch.cost_source);
             self.planner.add(usage, batch.cost_usd, batch.cost_source);
         }
+    }
+
+    pub(super) fn add_help(
+        &mut self,
+        helper: Helper,
+        usage: Usage,
+        cost_usd: Option<f64>,
+        source: Option<CostSource>,
+    ) {
+        self.spent.add(usage, cost_usd, source);
+        self.helpers.entry(helper).or_default().add(usage, cost_usd, source);
     }
 
     pub(super) fn add_landing(&mut self, iteration: &IterationView) {

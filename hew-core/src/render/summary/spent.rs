@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::helper::Helper;
 use crate::record::event::SkipReason;
 use crate::record::view::{BatchView, RunView, Spent};
 use crate::render::facts::Fact;
@@ -65,11 +66,21 @@ pub(super) fn planner(view: &RunView) -> Option<Fact> {
 
 /// What calls beside the iterations used, which the totals contain.
 pub(super) fn helpers(view: &RunView) -> Option<Fact> {
-    let spent = &view.totals.planner;
-    let used = spent.usage.total();
-    let money = spent.cost_usd.filter(|_| spent.unpriced == 0).map_or_else(|| "unknown".to_owned(), usd);
-    let text = format!("the planner used {} of these tokens; cost {money}", grouped(used));
-    (used > 0).then(|| Fact::new("helpers", text))
+    let own = view.totals.helpers.iter().map(|(helper, spent)| (name(*helper), spent));
+    let all = [("the planner", &view.totals.planner)].into_iter().chain(own);
+    let words = all.filter(|(_, spent)| spent.usage.total() > 0).map(|(who, spent)| {
+        let money = spent.cost_usd.filter(|_| spent.unpriced == 0).map_or_else(|| "unknown".to_owned(), usd);
+        format!("{who} used {} of these tokens; cost {money}", grouped(spent.usage.total()))
+    });
+    let text = words.collect::<Vec<_>>().join("; ");
+    (!text.is_empty()).then(|| Fact::new("helpers", text))
+}
+
+fn name(helper: Helper) -> &'static str {
+    match helper {
+        Helper::Classifier => "the classifier",
+        Helper::Summary => "summaries of iterations",
+    }
 }
 
 /// What the agents of all workers used: all but the helpers' part.
@@ -94,7 +105,13 @@ pub(super) fn figures(spent: &Spent) -> Value {
 
 /// Calls beside the iterations, for programs.
 pub(super) fn helper_figures(view: &RunView) -> Value {
-    json!({ "planner": figures(&view.totals.planner) })
+    let mut all = json!({ "planner": figures(&view.totals.planner) });
+    for (helper, key) in [(Helper::Classifier, "classifier"), (Helper::Summary, "summary")] {
+        if let Some(spent) = view.totals.helpers.get(&helper) {
+            all[key] = figures(spent);
+        }
+    }
+    all
 }
 
 /// Iterations by who said what is next, for programs.

@@ -179,7 +179,7 @@ struct Row<'a> {
 fn row<'a>(ahead: &mut LookAhead<'_>, task: &'a Task, number: usize, jobs: u16) -> Row<'a> {
     let slot = u16::try_from(number % usize::from(jobs)).expect("a remainder of a u16 is one");
     let worker = WorkerId(slot);
-    Row { task, worker, plan: ahead.plan(task, worker) }
+    Row { task, worker, plan: ahead.plan(task, worker, None) }
 }
 
 impl Row<'_> {

@@ -3,9 +3,10 @@
 
 use std::path::PathBuf;
 
+use hew_core::helper::classifier;
 use hew_core::ids::{IterationId, ModelName, RunId, WorkerId, uuid4};
 use hew_core::plan::runtime::{self, Choice};
-use hew_core::plan::{Host, Purpose, RuntimeHealth, Seat, SpawnPlan, SpawnRequest, plan_spawn};
+use hew_core::plan::{Host, Purpose, RuntimeHealth, Seat, SpawnPlan, SpawnRequest, Suggestion, plan_spawn};
 use hew_core::record::files::iteration_dir;
 use hew_core::tracker::Task;
 use hew_core::worktree::names;
@@ -14,7 +15,9 @@ use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::tracker::Opened;
 use crate::adapters::{host, store};
 use crate::commands::context::Context;
-use crate::drive::{SHARED_TEMP, rig};
+use crate::commands::trust;
+use crate::drive::{SHARED_TEMP, helper, rig};
+use crate::failure::Failure;
 
 /// What plans are made of that nobody runs.
 pub(crate) struct LookAhead<'a> {
@@ -42,10 +45,29 @@ impl<'a> LookAhead<'a> {
         Self { context, host, model, worktree_root, remotes, beads_dir, health }
     }
 
-    /// The plan of a task on a worker, or why it can't run. Its runtime counts as busy from then on.
-    pub(crate) fn plan(&mut self, task: &Task, worker: WorkerId) -> Result<SpawnPlan, String> {
+    /// What the classifier suggests for a task, or why it suggests nothing; none where a run would not ask it.
+    pub(crate) fn suggest(&self, task: &Task) -> Result<Option<Result<Suggestion, String>>, Failure> {
         let settings = &self.context.settings;
-        let choice = match runtime::choose(task, settings, &self.health) {
+        if !classifier::is_wanted(task, settings, self.model.as_ref()) {
+            return Ok(None);
+        }
+        if !trust::not_trusted(self.context)?.is_empty() {
+            return Ok(Some(Err("the project's settings are not trusted; hew trust".to_owned())));
+        }
+        let question = classifier::question(task, settings, &self.health);
+        let answer = helper::classify(&settings.local, question);
+        Ok(Some(answer.and_then(|answer| classifier::read(&answer.text, task, settings))))
+    }
+
+    /// The plan of a task on a worker, or why it can't run. Its runtime counts as busy from then on.
+    pub(crate) fn plan(
+        &mut self,
+        task: &Task,
+        worker: WorkerId,
+        suggested: Option<&Suggestion>,
+    ) -> Result<SpawnPlan, String> {
+        let settings = &self.context.settings;
+        let choice = match runtime::choose_suggested(task, settings, &self.health, suggested) {
             Choice::Use(choice) => choice,
             Choice::Wait { why, .. } => return Err(why),
             Choice::Unusable(problem) => return Err(problem.with_remedy()),
@@ -58,6 +80,7 @@ impl<'a> LookAhead<'a> {
             host: &self.host,
             seat: &self.seat(worker),
             choice: &choice,
+            suggested,
             resumes: None,
         };
         plan_spawn(&request).map_err(|problem| problem.with_remedy())

@@ -1,0 +1,249 @@
+//! Helpers of a run through the real binary, against a model server that follows a script: the classifier, and summaries of
+//! iterations. Whatever the server does, the run is as it would be without it.
+
+#![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
+
+use std::fs;
+
+use hew_core::ids::IterationId;
+use hew_testkit::mock_model::{Answer, MockModel, Part, Refusal, Script};
+use hew_testkit::run_check::{Project, Ran};
+use serde_json::{Value, json};
+
+/// The words of an agent that gives no summary.
+const WORDS: &str = "I parsed the dates.";
+
+fn server(when: &str, answers: Vec<Answer>) -> MockModel {
+    MockModel::start(Script { parts: vec![Part { when: when.to_owned(), answers }], chunk_bytes: None })
+}
+
+/// Everything that a server may do wrong.
+fn broken() -> Vec<Answer> {
+    vec![
+        Answer::Refuse(Refusal::ServerError),
+        Answer::text(""),
+        Answer::text("<think>without an end"),
+        Answer::Close,
+        Answer::Hang,
+    ]
+}
+
+/// A project with three runtimes that print what claude prints: `talker` gives no summary, `summer` one, `mute` says nothing.
+fn project() -> Project {
+    let project = Project::new();
+    runtime(&project, "talker", &[WORDS]);
+    runtime(&project, "summer", &["Well.\n\n## Summary\n\nIts own."]);
+    runtime(&project, "mute", &[]);
+    project
+}
+
+fn runtime(project: &Project, name: &str, said: &[&str]) {
+    let lines = said.iter().map(|text| {
+        json!({"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": text}]}})
+    });
+    let end = json!({"type": "result", "subtype": "success", "is_error": false, "result": said.last().unwrap_or(&"")});
+    let lines: Vec<String> = lines.chain([end]).map(|line| line.to_string()).collect();
+    let script = format!(
+        "#!/bin/sh\ncat > /dev/null\necho x > \"$HEW_TASK_ID.txt\"\nhew done --reason ok > /dev/null\n\
+         cat <<'EOF'\n{}\nEOF\n",
+        lines.join("\n")
+    );
+    let file = project.repo.base().join(name);
+    fs::write(&file, script).unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    project.settings(&format!(
+        "[loop.runtime_defs.{name}]\ncommand = \"{}\"\nargs = [\"--model\", \"{{model}}\"]\n\
+         prompt = \"stdin\"\noutput = \"claude-stream\"\n",
+        file.display()
+    ));
+}
+
+fn with_server(project: &Project, server: &MockModel, more: &str) {
+    let endpoint = server.url();
+    project.settings(&format!("[loop.local]\nendpoint = \"{endpoint}/v1\"\nmodel = \"small\"\n{more}"));
+}
+
+fn add(project: &Project, title: &str, more: &[&str]) -> String {
+    project.hew(&[&["task", "add", title, "--id-only"], more].concat())
+}
+
+fn run(project: &Project) -> Ran {
+    let ran = project.run(&["--no-gate"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    ran
+}
+
+/// Journal entries of a kind.
+fn entries(ran: &Ran, kind: &str) -> Vec<Value> {
+    let journal = fs::read_to_string(ran.folder.join("events.jsonl")).unwrap();
+    let entries = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    entries.filter(|entry| entry["kind"] == kind).collect()
+}
+
+/// The record of a task's only iteration.
+fn record(ran: &Ran, id: &str) -> Value {
+    let [view] = ran.iterations(id)[..] else { panic!("{id} has one iteration") };
+    let IterationId { iter, .. } = view.id;
+    serde_json::from_str(&fs::read_to_string(ran.folder.join(format!("iter-{iter:03}.json"))).unwrap())
+        .unwrap()
+}
+
+/// Where a task's model came from.
+fn model(ran: &Ran, id: &str) -> (Value, String) {
+    let iteration = ran.iterations(id)[0].id;
+    let plan = entries(ran, "plan").into_iter().find(|plan| plan["iter"] == json!(iteration.iter)).unwrap();
+    let found =
+        plan["provenance"].as_array().unwrap().iter().find(|entry| entry["field"] == "model").unwrap();
+    (found["value"].clone(), found["origin"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn an_iteration_without_a_summary_gets_one() {
+    let (project, server) =
+        (project(), server(WORDS, vec![Answer::text("It parsed the dates. Nothing is left.")]));
+    with_server(&project, &server, "");
+    let talks = add(&project, "one", &["--runtime", "talker"]);
+    let sums_up = add(&project, "two", &["--runtime", "summer"]);
+    let is_mute = add(&project, "three", &["--runtime", "mute"]);
+    let ran = run(&project);
+    assert_eq!(record(&ran, &talks)["summary"], "It parsed the dates. Nothing is left.");
+    assert_eq!(
+        (&record(&ran, &sums_up)["summary"], &record(&ran, &is_mute)["summary"]),
+        (&json!("Its own."), &Value::Null)
+    );
+    let asked = server.asked();
+    assert_eq!(asked.len(), 1, "who gives a summary, or says nothing, is not asked about: {asked:?}");
+    assert_eq!(asked[0].body["messages"][1]["content"], WORDS);
+    // What that took counts, and stands in the summary.
+    let used = server.reported().total();
+    let [told] = &entries(&ran, "helped")
+        .into_iter()
+        .filter(|told| told["answer"].is_string())
+        .collect::<Vec<_>>()[..]
+    else {
+        panic!("one answer")
+    };
+    assert_eq!((&told["helper"], &told["model"]), (&json!("summary"), &json!("small")));
+    let summary: Value = serde_json::from_str(&project.hew(&["loop", "summary", "--json"])).unwrap();
+    assert_eq!(summary["helpers"]["summary"]["total"], used, "{summary}");
+    assert!(summary["tokens"]["total"].as_u64().unwrap() >= used, "{}", summary["tokens"]);
+    let page = project.hew(&["loop", "summary"]);
+    assert!(page.contains("summaries of iterations used"), "{page}");
+}
+
+#[test]
+fn a_server_that_fails_leaves_iterations_without_a_summary() {
+    for answer in broken() {
+        let (project, server) = (project(), server(WORDS, vec![answer.clone()]));
+        with_server(&project, &server, "timeout = \"1s\"\n");
+        let id = add(&project, "one", &["--runtime", "talker"]);
+        let ran = run(&project);
+        assert_eq!((ran.landed_ids(), &record(&ran, &id)["summary"]), (vec![id], &Value::Null), "{answer:?}");
+        assert_eq!(server.asked().len(), 1, "{answer:?}");
+    }
+}
+
+#[test]
+fn tokens_of_helpers_use_up_a_budget() {
+    let (project, server) = (project(), server(WORDS, vec![Answer::text("It parsed the dates.")]));
+    with_server(&project, &server, "");
+    project.settings("[loop.budget]\ntokens = 500\nfirst_guess = 100\n");
+    for title in ["one", "two", "three"] {
+        add(&project, title, &["--runtime", "talker"]);
+    }
+    // A summary alone takes more than all that may be spent.
+    let ran = project.run(&["--no-gate"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    assert!(ran.landed().len() < 3, "{}", ran.stdout);
+}
+
+#[test]
+fn without_a_server_nothing_is_asked_or_written() {
+    let project = project();
+    project.settings("[loop.model]\ndefault = \"opus\"\n");
+    let id = add(&project, "one", &["--runtime", "talker"]);
+    let ran = run(&project);
+    let journal = fs::read_to_string(ran.folder.join("events.jsonl")).unwrap();
+    assert!(!journal.contains("helped") && !journal.contains("summary_asked"), "{journal}");
+    let (value, origin) = model(&ran, &id);
+    assert!(value == "opus" && origin.ends_with("loop.model.default"), "{origin}");
+}
+
+const MODELS: &str = "[loop.model]\ndefault = \"opus\"\n[loop.model.by_type]\nbug = \"haiku\"\n";
+
+#[test]
+fn the_classifier_chooses_a_model_where_nothing_names_one() {
+    let choice = r#"I think {"runtime": "", "model": "haiku", "reason": "a small fix"}."#;
+    let (project, server) = (project(), server("Title: ", vec![Answer::text(choice)]));
+    with_server(&project, &server, "");
+    project.settings(MODELS);
+    let open = add(&project, "Parse dates", &["--runtime", "summer", "-d", "RFC 3339"]);
+    let named = add(&project, "two", &["--runtime", "summer", "-l", "model:sonnet"]);
+    let by_type = add(&project, "three", &["--runtime", "summer", "-t", "bug"]);
+    let explained: Value = serde_json::from_str(&project.hew(&["loop", "explain", &open, "--json"])).unwrap();
+    assert!(
+        explained["line"].as_str().unwrap().contains("model=haiku (classifier: a small fix)"),
+        "{explained}"
+    );
+    assert_eq!(server.asked().len(), 1);
+    let ran = run(&project);
+    assert_eq!(model(&ran, &open), (json!("haiku"), "classifier: a small fix".to_owned()));
+    assert_eq!((model(&ran, &named).0, model(&ran, &by_type).0), (json!("sonnet"), json!("haiku")));
+    assert!(!model(&ran, &by_type).1.contains("classifier"));
+    let asked = server.asked();
+    assert_eq!(asked.len(), 2, "once for explain, once for the run");
+    let told = asked[1].body["messages"][1]["content"].as_str().unwrap();
+    assert!(
+        told.contains("Title: Parse dates\n")
+            && told.contains("RFC 3339")
+            && told.contains(r#"["haiku","opus"]"#),
+        "{told}"
+    );
+    assert_eq!(asked[1].body["response_format"]["type"], "json_object");
+    let summary: Value = serde_json::from_str(&project.hew(&["loop", "summary", "--json"])).unwrap();
+    assert!(summary["helpers"]["classifier"]["total"].as_u64().unwrap() > 0, "{summary}");
+}
+
+#[test]
+fn a_classifier_that_fails_leaves_the_choice_as_it_is_without_one() {
+    let wrong = ["no JSON", "{\"model\": \"gpt-99\"}", "{\"model\": 7}", "{\"model\": \"haiku\""];
+    for answer in wrong.into_iter().map(Answer::text).chain(broken()) {
+        let (project, server) = (project(), server("Title: ", vec![answer.clone()]));
+        with_server(&project, &server, "timeout = \"1s\"\n");
+        project.settings(MODELS);
+        let id = add(&project, "one", &["--runtime", "summer"]);
+        let ran = run(&project);
+        let (value, origin) = model(&ran, &id);
+        assert!(value == "opus" && origin.ends_with("loop.model.default"), "{answer:?}: {origin}");
+        assert_eq!(server.asked().len(), 1, "{answer:?}");
+    }
+}
+
+#[test]
+fn the_classifier_is_not_asked_where_it_is_off() {
+    let (project, server) = (project(), server("Title: ", vec![Answer::text(r#"{"model": "haiku"}"#)]));
+    with_server(&project, &server, "");
+    project.settings(&format!("{MODELS}[loop.classifier]\nenabled = false\n"));
+    let id = add(&project, "one", &["--runtime", "summer"]);
+    let ran = run(&project);
+    assert_eq!((model(&ran, &id).0, server.asked().len()), (json!("opus"), 0));
+}
+
+#[test]
+fn a_runtime_is_chosen_under_auto_alone() {
+    let choice = r#"{"runtime": "mute", "model": "haiku", "reason": "it is quiet"}"#;
+    for (main, expected) in [("auto", "mute"), ("summer", "summer")] {
+        let (project, server) = (project(), server("Title: ", vec![Answer::text(choice)]));
+        with_server(&project, &server, "");
+        // A table that is there already can't be written again.
+        let file = project.repo.base().join("home/.config/hew/config.toml");
+        let text = fs::read_to_string(&file).unwrap();
+        let runtimes = format!("runtime = \"{main}\"\nruntimes = [\"summer\", \"mute\"]");
+        fs::write(&file, text.replace("runtime = \"shell\"", &runtimes)).unwrap();
+        project.settings(MODELS);
+        let id = add(&project, "one", &[]);
+        let ran = run(&project);
+        assert_eq!(ran.iterations(&id)[0].runtime.as_ref().unwrap().as_str(), expected);
+        assert_eq!(model(&ran, &id), (json!("haiku"), "classifier: it is quiet".to_owned()));
+    }
+}
