@@ -431,7 +431,7 @@ fn pieces_of_a_text_are_read_once_whole_or_as_far_as_they_came() {
             r#"{{"type":"assistant","delta":true,"message":{{"id":"1","content":[{{"type":"text","text":"{text}"}}]}}}}"#
         )
     };
-    let whole = r#"{"type":"assistant","consolidated":true,"message":{"id":"1","model":"m","content":[{"type":"text","text":"DECISION: a map\\nDone."}],"usage":{"input_tokens":7,"output_tokens":5}}}"#;
+    let whole = r#"{"type":"assistant","consolidated":true,"message":{"id":"1","model":"m","content":[{"type":"text","text":"DECISION: a map\nDone."}],"usage":{"input_tokens":7,"output_tokens":5}}}"#;
     let read = |lines: &[String]| {
         let mut reader = StreamReader::new(OutputForm::ClaudeStream, None).unwrap();
         reader.feed((lines.join("\n") + "\n").as_bytes(), &mut |_| {});
