@@ -218,6 +218,7 @@ pub(crate) fn plan_of(form: Form, megabytes: usize, folder: &Path) -> Result<Spa
         runtime: "printer".into(),
         model: None,
         model_told: None,
+        endpoint: None,
         argv,
         env: std::collections::BTreeMap::new(),
         cwd: PathBuf::from("/"),

@@ -70,6 +70,7 @@ impl StandIn {
             | Effect::DraftPlanner(_)
             | Effect::RunPlanner { .. }
             | Effect::StopPlanner
+            | Effect::Help { .. }
             | Effect::Finish(_) => Vec::new(),
         })
     }
@@ -190,6 +191,7 @@ fn plan() -> SpawnPlan {
         runtime: RuntimeName::new("none"),
         model: None,
         model_told: None,
+        endpoint: None,
         argv: vec!["none".to_owned(), "prompt.md".to_owned()],
         env: std::collections::BTreeMap::new(),
         cwd: "wt".into(),

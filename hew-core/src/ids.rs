@@ -4,22 +4,39 @@
 //! that is written to disk as it is: the wire form is the text itself.
 
 use std::fmt;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The text of an id as it is read. Many places of a view hold the same id, so they share it.
+struct SharedText;
+
+impl Visitor<'_> for SharedText {
+    type Value = Arc<str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Arc<str>, E> {
+        Ok(text.into())
+    }
+}
 
 macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-        #[serde(transparent)]
-        pub struct $name(String);
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, JsonSchema)]
+        #[schemars(transparent)]
+        pub struct $name(Arc<str>);
 
         impl $name {
             /// Takes the text as it is.
-            pub fn new(text: impl Into<String>) -> Self {
-                Self(text.into())
+            pub fn new(text: impl AsRef<str>) -> Self {
+                Self(text.as_ref().into())
             }
 
             /// The text itself.
@@ -36,7 +53,19 @@ macro_rules! text_id {
 
         impl From<&str> for $name {
             fn from(text: &str) -> Self {
-                Self(text.to_owned())
+                Self(text.into())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_str(SharedText).map(Self)
             }
         }
     };
@@ -85,7 +114,7 @@ impl CommitId {
 impl BranchName {
     /// The branch's full ref name.
     pub fn to_ref(&self) -> RefName {
-        RefName(format!("refs/heads/{}", self.0))
+        RefName::new(format!("refs/heads/{}", self.0))
     }
 }
 
@@ -158,7 +187,7 @@ impl RunId {
 
     /// The actor under which one iteration of this run holds its claim.
     pub fn actor(&self, iteration: IterationId) -> Actor {
-        Actor(format!("hew/{}/{}/{}", self.0, iteration.worker, iteration.iter))
+        Actor::new(format!("hew/{}/{}/{}", self.0, iteration.worker, iteration.iter))
     }
 
     /// What the actor of every iteration of every run begins with.

@@ -423,3 +423,27 @@ fn a_wait_that_was_of_use_says_nothing_of_a_later_failure() {
         assert_eq!(reading.failure.unwrap().retry_at, expected, "{lines:?}");
     }
 }
+
+#[test]
+fn pieces_of_a_text_are_read_once_whole_or_as_far_as_they_came() {
+    let piece = |text: &str| {
+        format!(
+            r#"{{"type":"assistant","delta":true,"message":{{"id":"1","content":[{{"type":"text","text":"{text}"}}]}}}}"#
+        )
+    };
+    let whole = r#"{"type":"assistant","consolidated":true,"message":{"id":"1","model":"m","content":[{"type":"text","text":"DECISION: a map\\nDone."}],"usage":{"input_tokens":7,"output_tokens":5}}}"#;
+    let read = |lines: &[String]| {
+        let mut reader = StreamReader::new(OutputForm::ClaudeStream, None).unwrap();
+        reader.feed((lines.join("\n") + "\n").as_bytes(), &mut |_| {});
+        reader.finish(&StreamEnd::new(Exit::Signal(9), None, ""))
+    };
+    let pieces = [piece("DECISION: a"), piece(" map\\nDo"), piece("ne.")];
+    let (reading, findings) = read(&[&pieces[..], &[whole.to_owned()]].concat());
+    assert_eq!(findings.decisions, ["a map"]);
+    assert_eq!(reading.final_text.as_deref(), Some("DECISION: a map\nDone."));
+    let used = Usage { input: 7, output: 5, ..Usage::default() };
+    assert_eq!(reading.usage, used, "its counts are those of the whole message");
+    let (reading, findings) = read(&pieces);
+    assert_eq!((findings.decisions, findings.last_line), (vec!["a map".to_owned()], "Done.".to_owned()));
+    assert_eq!(reading.final_text.as_deref(), Some("DECISION: a map\nDone."));
+}

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
-use hew_core::record::{JournalEntry, JournalEvent, RunView};
+use hew_core::record::event::GivenBackRecord;
+use hew_core::record::{IterationOutcome, JournalEntry, JournalEvent, RunView, StopReason};
 use hew_core::resume::{NotResumable, Stands, Unfinished, UnfinishedFold};
+use hew_core::tracker::NewTask;
 use hew_testkit::journal::{self, JournalBuilder};
 
 fn fold(entries: &[JournalEntry]) -> Result<Box<Unfinished>, NotResumable> {
@@ -83,6 +85,77 @@ fn a_landing_is_known_after_its_end_while_the_same_workers_work_waits_to_be_clos
     let before = fold(run.entries()).unwrap();
     assert_eq!(before.open.keys().copied().collect::<Vec<_>>(), [none]);
     assert!(before.branch_landings.contains(&(none.worker, before.tip.clone())), "{before:?}");
+}
+
+/// Two tasks wait on a worker's branch; the first has been given back.
+fn half_given_back(outcome: IterationOutcome, is_kept: bool) -> JournalBuilder {
+    let mut run = JournalBuilder::launch(1, 8);
+    let ids = [journal::iteration(0, 1), journal::iteration(0, 2)];
+    for (id, task) in ids.into_iter().zip(["a", "b"]) {
+        run.start(id, task, task, 1).spawn(id).collect(id);
+        run.push(JournalEvent::Stacked {
+            iteration: id,
+            task: task.into(),
+            branch: None,
+            from: journal::launch_commit(),
+            sha: journal::commit(1001),
+            is_change: true,
+            reason: String::new(),
+        });
+    }
+    let part = |iteration, task: &str| GivenBackRecord {
+        iteration,
+        task: task.into(),
+        reason: format!("{task} does not land"),
+    };
+    if outcome == IterationOutcome::Cancelled {
+        let detail = "SIGTERM".to_owned();
+        run.push(JournalEvent::StopRequested { reason: StopReason::Signal, detail, now: false });
+    }
+    run.push(JournalEvent::GivenUp {
+        iteration: ids[1],
+        branch: "loop/r/w0".into(),
+        sha: journal::commit(1001),
+        parts: vec![part(ids[0], "a"), part(ids[1], "b")],
+        outcome,
+        is_first_taken: false,
+        is_kept,
+        bug: Some(Box::new(NewTask::titled("[merge-conflict] r worker-0"))),
+    });
+    run.push(JournalEvent::IterationEnded {
+        iteration: ids[0],
+        task: "a".into(),
+        outcome,
+        reason: None,
+        landed_sha: None,
+        spares_attempt: false,
+    });
+    run
+}
+
+#[test]
+fn what_was_given_up_is_known_after_a_crash_in_the_middle_of_giving_it_back() {
+    let run = half_given_back(IterationOutcome::Conflict, true);
+    let before = fold(run.entries()).unwrap();
+    let open: Vec<_> = before.open.values().collect();
+    assert_eq!(open.len(), 1);
+    let given_back = open[0].given_back.as_ref().unwrap();
+    assert_eq!(
+        (given_back.outcome, given_back.reason.as_str()),
+        (IterationOutcome::Conflict, "b does not land")
+    );
+    assert!(given_back.bug.is_some() && !given_back.is_taken);
+    let branch = &before.given_up[&open[0].id.worker];
+    assert_eq!(branch.tasks, ["a", "b"].map(Into::into));
+    assert!(before.is_merging, "nothing was begun any more");
+}
+
+#[test]
+fn what_a_signal_gave_back_is_kept_by_no_branch_and_may_begin_again() {
+    let run = half_given_back(IterationOutcome::Cancelled, false);
+    let before = fold(run.entries()).unwrap();
+    assert!(before.open.values().all(|open| open.given_back.is_some()));
+    assert!(before.given_up.is_empty() && !before.is_merging);
 }
 
 #[test]

@@ -240,7 +240,8 @@ impl Default for TestRepo {
     }
 }
 
-fn write_script(path: &Path, text: &str) {
+/// Writes a file that can be run.
+pub fn write_script(path: &Path, text: &str) {
     fs::write(path, text).expect("the file can be written");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("its mode can be set");
 }

@@ -3,6 +3,7 @@
 use std::env;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// The file of a program, which a variable names: tests never start one that somebody uses for their own work. Without
 /// it the test is to end: one line says that it is skipped.
@@ -27,6 +28,20 @@ pub fn on_path(name: &str) -> Option<PathBuf> {
         skip(&format!("{name} on PATH"));
     }
     found
+}
+
+/// strace, where it may trace. Without it what needs it is left out: one line says so.
+///
+/// # Panics
+/// Where `HEW_REQUIRE_TOOLS=1` and the program is not there, or may not.
+pub fn strace() -> Option<PathBuf> {
+    let program = on_path("strace")?;
+    let tried = Command::new(&program).args(["-qq", "-o", "/dev/null", "true"]).status();
+    if !tried.is_ok_and(|status| status.success()) {
+        skip("strace, and leave to trace");
+        return None;
+    }
+    Some(program)
 }
 
 fn find(name: &str) -> Option<PathBuf> {

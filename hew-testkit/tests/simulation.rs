@@ -11,7 +11,10 @@ use hew_testkit::sim::{Case, Tally, play, replay};
 const SEEDS: u64 = 600;
 
 /// Seeds that found a fault of hew, and what it was.
-const FOUND: [(u64, &str); 8] = [
+const FOUND: [(u64, &str); 11] = [
+    (10095, "a folder that an agent had left as it was was reset where its branch did not land"),
+    (27895, "a commit in such a folder was dropped with it"),
+    (38735, "a branch that a crash had cut off from being given up landed in part, with what was given back"),
     (14624, "a run dispatched a bug that it had filed itself, where the tracker's answer was lost"),
     (14656, "a blocked task was tried again after a crash, where the tracker could not be told"),
     (

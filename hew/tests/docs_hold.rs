@@ -97,10 +97,11 @@ fn code_lines(text: &str) -> impl Iterator<Item = &str> {
     blocks.flat_map(str::lines).filter(|line| line.starts_with("hew "))
 }
 
-/// What the parser says against a command line as a shell would pass it, if anything. What is behind a `>`, `|` or `#` is
+/// What the parser says against a command line as a shell would pass it, if anything. What is behind a `>`, `<`, `|` or `#` is
 /// not hew's.
 fn parser_refuses(line: &str) -> Option<String> {
-    let line = [" > ", " | ", "  #"].iter().fold(line, |all, end| all.split(end).next().unwrap_or(all));
+    let line =
+        [" > ", " < ", " | ", "  #"].iter().fold(line, |all, end| all.split(end).next().unwrap_or(all));
     let script = format!("hew() {{ printf '%s\\0' \"$@\"; }}; {line}");
     let output = Process::new("sh").args(["-c", &script]).output().expect("there is a shell");
     let words = String::from_utf8(output.stdout).expect("a page is text");

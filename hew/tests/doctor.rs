@@ -7,6 +7,8 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
+use hew_testkit::mock_model::{MockModel, Script};
+use hew_testkit::repo::write_script;
 use serde_json::Value;
 
 fn doctor(stage: &LoopStage, flags: &[&str], environment: &[(&str, &str)]) -> (Ran, Vec<Value>) {
@@ -238,4 +240,100 @@ fn a_result_that_waits_for_its_delivery_is_told() {
     assert_eq!(told.code, 1);
     let waiting = expect(&findings, "run", "problem", "landed work");
     assert_eq!(waiting["command"], Value::from(format!("hew loop deliver --run-id {}", stage.run_id())));
+}
+
+/// A program in a folder that comes first on PATH; it leaves a sign when it is run.
+fn program(stage: &LoopStage, name: &str) -> String {
+    let folder = stage.path("programs");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(name);
+    write_script(
+        &file,
+        &format!("#!/bin/sh\ntouch {}\necho {name} 1.2.3\n", stage.path("was-run").display()),
+    );
+    format!("{}:{}", folder.display(), std::env::var("PATH").unwrap())
+}
+
+#[test]
+fn whether_agents_are_signed_in_is_told_as_far_as_it_can_be_seen() {
+    let stage = LoopStage::new();
+    for (name, key, login) in [
+        ("claude", "ANTHROPIC_API_KEY", ".claude/.credentials.json"),
+        ("codex", "CODEX_API_KEY", ".codex/auth.json"),
+    ] {
+        let path = program(&stage, name);
+        let home = stage.path("home").display().to_string();
+        let set = [("PATH", path.as_str()), ("HOME", home.as_str())];
+        let (_, findings) = doctor(&stage, &[], &set);
+        let note = expect(&findings, "sign-in", "note", &format!("runtime {name}: no key is set"));
+        assert!(note["command"].as_str().unwrap().contains("login"), "{note}");
+        let (_, findings) = doctor(&stage, &[], &[&set[..], &[(key, "a-dummy-key")]].concat());
+        expect(&findings, "sign-in", "ok", &format!("runtime {name}: a key is set in {key}"));
+        assert!(!format!("{findings:?}").contains("a-dummy-key"));
+        let file = stage.path("home").join(login);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "{}").unwrap();
+        let (_, findings) = doctor(&stage, &[], &set);
+        expect(&findings, "sign-in", "ok", &format!("runtime {name}: a login is kept in {}", file.display()));
+    }
+}
+
+#[test]
+fn a_model_server_is_asked_for_its_models() {
+    let stage = LoopStage::new();
+    let (_, findings) = doctor(&stage, &[], &[]);
+    assert!(!findings.iter().any(|finding| finding["check"] == "endpoint"), "{findings:?}");
+
+    let server = MockModel::start(Script::default());
+    let url = format!("{}/v1/", server.url());
+    let asked = |more: &[(&str, &str)]| {
+        let (told, findings) =
+            doctor(&stage, &[], &[&[("HEW_LOOP_LOCAL_ENDPOINT", url.as_str())], more].concat());
+        (told.code, findings)
+    };
+    let (code, findings) = asked(&[("HEW_LOOP_LOCAL_MODEL", "mock")]);
+    let found = expect(&findings, "endpoint", "ok", "it has the model mock");
+    assert!(code == 0 && found["what"].as_str().unwrap().contains("/v1/ answers in "), "{found}");
+    let (code, findings) = asked(&[("HEW_LOOP_LOCAL_MODEL", "large")]);
+    let found = expect(&findings, "endpoint", "problem", "does not have the model large");
+    assert_eq!((code, &found["command"]), (1, &"hew config set loop.local.model mock".into()));
+    let (code, findings) = asked(&[]);
+    expect(&findings, "endpoint", "note", "loop.local.model is not set: it has mock");
+    assert_eq!(code, 0);
+
+    server.require_key("a-dummy-key");
+    expect(&asked(&[]).1, "endpoint", "problem", "401");
+    let named = ("HEW_LOOP_LOCAL_API_KEY_ENV", "MY_KEY");
+    expect(&asked(&[named]).1, "endpoint", "problem", "the variable MY_KEY");
+    let (_, findings) = asked(&[named, ("MY_KEY", "a-dummy-key"), ("HEW_LOOP_LOCAL_MODEL", "mock")]);
+    expect(&findings, "endpoint", "ok", "it has the model mock");
+    drop(server);
+    let (code, findings) = asked(&[]);
+    expect(&findings, "endpoint", "problem", "hew config unset loop.local.endpoint");
+    assert_eq!(code, 1);
+}
+
+#[test]
+fn nothing_is_run_or_asked_that_only_an_untrusted_file_names() {
+    let stage = LoopStage::new();
+    program(&stage, "mine");
+    let server = MockModel::start(Script::default());
+    let settings = format!(
+        "loop.local.endpoint = \"{}/v1\"\nloop.runtime_defs.mine.command = \"{}\"\n",
+        server.url(),
+        stage.path("programs/mine").display()
+    );
+    stage.repo.write(".hew.toml", &settings);
+    let look = || {
+        let mut command = stage.repo.hew(&["doctor"]);
+        command.env_remove("HEW_TRUST");
+        ran(command).stdout
+    };
+    let told = look();
+    assert!(told.contains("was not asked for its version") && told.contains("/v1 was not asked"), "{told}");
+    assert!(!stage.path("was-run").exists() && server.asked().is_empty());
+    stage.ok(&["trust"]);
+    let told = look();
+    assert!(told.contains("(mine 1.2.3)") && told.contains("answers in"), "{told}");
+    assert!(stage.path("was-run").exists() && !server.asked().is_empty());
 }

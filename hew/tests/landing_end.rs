@@ -451,3 +451,27 @@ fn what_a_person_did_in_a_kept_branchs_worktree_is_there_after_a_resume() {
         assert_eq!(std::fs::read_to_string(kept.join(file)).unwrap(), "by hand", "{file}");
     }
 }
+
+#[test]
+fn what_an_agent_left_in_its_folder_stays_where_that_folders_branch_does_not_land() {
+    let stage = LoopStage::new();
+    let good = stage.task("Good", "write good.txt g\ncommit Good\ndone");
+    let nested = "git init -q nested\nwrite nested/file inner\ngit -C nested add -A\n\
+        git -C nested commit -q -m inner\nwrite own.txt own\ndone";
+    stage.task("Messy", nested);
+    // Green in the worker's worktree, red in the lane's.
+    let gate = "test ! -e good.txt -o \"$(basename \"$PWD\")\" != land";
+    let ran = stage.run(&["--merge", "end", "--max-attempts", "1", "--gate", gate]);
+    assert_eq!(ran.code, 3, "{}", ran.stderr);
+    assert_eq!(stage.outcomes(&good), ["backpressure_fail"]);
+    let folder = stage.worktrees().into_iter().find(|path| path.ends_with(format!("{}/0", stage.run_id())));
+    let folder = folder.expect("what could not be collected is kept");
+    for (file, text) in [("own.txt", "own"), ("nested/file", "inner")] {
+        let there = std::fs::read_to_string(folder.join(file)).ok();
+        assert_eq!(there.as_deref().map(str::trim), Some(text), "{file}");
+    }
+    let work = stage.journal_of("stacked").into_iter().find(|entry| entry["task"] == *good).unwrap();
+    let branch = stage.rev(&format!("loop/{}/w0", stage.run_id()));
+    assert_eq!(branch.as_deref(), work["sha"].as_str(), "the work is on its branch");
+    assert_eq!(bugs(&stage).len(), 1);
+}

@@ -13,12 +13,12 @@ fn server(answers: Vec<Answer>) -> MockModel {
     MockModel::start(Script { parts: vec![Part { when: String::new(), answers }], chunk_bytes: None })
 }
 
-fn start(repo: &TestRepo, url: &str, prompt: &str, with: impl FnOnce(&mut Command)) -> Child {
+fn start(repo: &TestRepo, url: &str, wait: &str, prompt: &str, with: impl FnOnce(&mut Command)) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hew"));
     let endpoint = format!("{url}/v1");
     command
         .args(["__local-agent", "--session", "s1", "--endpoint", &endpoint, "--model", "m"])
-        .args(["--wait", "1s", "--turns", "5", "--offer-tools", "true"])
+        .args(["--wait", wait, "--turns", "5", "--offer-tools", "true"])
         .current_dir(repo.root())
         .env("HEW_TASK_ID", "a-1")
         .env("HEW_OUTCOME_FILE", repo.base().join("outcome.json"))
@@ -35,7 +35,7 @@ fn start(repo: &TestRepo, url: &str, prompt: &str, with: impl FnOnce(&mut Comman
 
 fn run(url: &str, prompt: &str, with: impl FnOnce(&mut Command)) -> (Output, Vec<Value>) {
     let repo = TestRepo::new();
-    ended(start(&repo, url, prompt, with))
+    ended(start(&repo, url, "1s", prompt, with))
 }
 
 fn ended(child: Child) -> (Output, Vec<Value>) {
@@ -107,9 +107,7 @@ fn interrupted_it_tells_what_it_used() {
     let list = Call::Tool { name: "list_files".to_owned(), input: json!({}) };
     let server = server(vec![Answer::Turn(Turn { calls: vec![list], ..Turn::default() }), Answer::Hang]);
     let repo = TestRepo::new();
-    let child = start(&repo, &server.url(), "Do it.", |command| {
-        command.args(["--wait", "600s"]);
-    });
+    let child = start(&repo, &server.url(), "600s", "Do it.", |_| ());
     server.wait_until_asked("Do it.", 2);
     kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).unwrap();
     let (output, lines) = ended(child);
@@ -123,7 +121,7 @@ fn a_stream_without_usage_counts_nothing() {
     let done = Call::Tool { name: "done".to_owned(), input: json!({"reason": "so"}) };
     let server = server(vec![Answer::Turn(Turn { calls: vec![done], usage: None, ..Turn::default() })]);
     let repo = TestRepo::new();
-    let (output, lines) = ended(start(&repo, &server.url(), "Do it.", |_| ()));
+    let (output, lines) = ended(start(&repo, &server.url(), "600s", "Do it.", |_| ()));
     assert_eq!(output.status.code(), Some(0), "{lines:?}");
     assert_eq!(lines.last().unwrap()["usage"]["input_tokens"], 0);
     let outcome = std::fs::read_to_string(repo.base().join("outcome.json")).unwrap();

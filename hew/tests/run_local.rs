@@ -225,7 +225,7 @@ fn tools_open_nothing_outside_of_the_worktree() {
         tool("write_file", json!({"path": "nul", "content": "a\u{0}b"})),
         tool("write_file", json!({"path": "too-large", "content": "x".repeat((1 << 20) + 1)})),
         tool("edit_file", json!({"path": "README.md", "old": "nowhere", "new": "x"})),
-        tool("edit_file", json!({"path": "README.md", "old": "o", "new": "0"})),
+        tool("edit_file", json!({"path": "README.md", "old": "", "new": "0"})),
         tool("read_file", json!({"pth": "README.md"})),
         tool("fly", json!({})),
         read("pipe"),
@@ -268,13 +268,16 @@ fn a_command_has_a_limit_of_time_bounded_output_and_no_key() {
     local.server.require_key("a-key-of-the-server");
     let slow = tool(
         "run",
-        json!({"command": "echo begun; sleep 1000 & echo $! > ../pid; sleep 1000", "seconds": 1}),
+        json!({"command": "echo begun; sleep 1000 & echo $! > $TMPDIR/pid; sleep 1000", "seconds": 1}),
     );
     let id = local.task(
         "Runs",
         [
             calls(vec![slow]),
-            calls(vec![Call::Shell("env".to_owned()), Call::Shell("seq 1 100000".to_owned())]),
+            calls(vec![
+                Call::Shell("while kill -0 $(cat $TMPDIR/pid) 2>/dev/null; do :; done; env".to_owned()),
+                Call::Shell("seq 1 100000".to_owned()),
+            ]),
             calls(vec![
                 Call::Shell("echo wrong >&2; exit 3".to_owned()),
                 Call::Shell("echo x > x.txt".to_owned()),

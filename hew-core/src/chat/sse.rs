@@ -18,7 +18,6 @@ pub enum SseItem {
 
 /// Finds events in a stream.
 #[derive(Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about where the stream stands")]
 pub struct SseDecoder {
     /// The line so far; none where it is too long, and the rest of it is passed over.
     line: Held,

@@ -36,7 +36,7 @@ pub enum WorkerJob {
         /// The runtime that was chosen for it.
         choice: RuntimeChoice,
         /// What the classifier suggests for it.
-        suggested: Option<Suggestion>,
+        suggested: Option<Box<Suggestion>>,
         /// The question for tasks that could be next, of which the prompt tells; none where nobody asks what is next.
         ready: Option<Box<ReadyQuery>>,
         /// The session of the try before this one, if it had one that is worth going on with.

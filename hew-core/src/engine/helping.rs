@@ -132,7 +132,7 @@ fn classified(
         (Ok(_), None) => Err("its iteration is over".to_owned()),
         (Ok(answer), Some(iteration)) => {
             let said = classifier::read(&answer.text, &iteration.task, &settings);
-            iteration.suggested = said.as_ref().ok().cloned();
+            iteration.suggested = said.as_ref().ok().cloned().map(Box::new);
             said
         }
     };

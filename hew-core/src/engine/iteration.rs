@@ -130,7 +130,7 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let settings = Arc::clone(&state.config.settings);
     let Some(iteration) = state.iteration_mut(id) else { return };
     let suggested = iteration.suggested.clone();
-    let choice = match runtime::choose_suggested(&iteration.task, &settings, &health, suggested.as_ref()) {
+    let choice = match runtime::choose_suggested(&iteration.task, &settings, &health, suggested.as_deref()) {
         Choice::Use(choice) => choice,
         Choice::Wait { why, .. } => {
             return end_without_work(state, id, IterationOutcome::RateLimited, &why, out);
@@ -146,7 +146,7 @@ fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let task = iteration.task.clone();
     if state.config.limits.spending.usd.is_some()
         && let Err(problem) =
-            priced(&task, &choice, &settings, state.config.model.as_ref(), suggested.as_ref())
+            priced(&task, &choice, &settings, state.config.model.as_ref(), suggested.as_deref())
     {
         if suggested.is_some()
             && let Some(iteration) = state.iteration_mut(id)

@@ -24,7 +24,7 @@ pub(crate) struct Iteration {
     pub(crate) dependencies: Vec<DependencyLanding>,
     pub(crate) stage: Stage,
     /// What the classifier suggests for it.
-    pub(crate) suggested: Option<Suggestion>,
+    pub(crate) suggested: Option<Box<Suggestion>>,
     /// The runtime that was chosen for it.
     pub(crate) choice: Option<RuntimeChoice>,
     /// Tries after the first one.

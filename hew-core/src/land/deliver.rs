@@ -161,18 +161,18 @@ fn forward_or_refuse(
     to: &CommitId,
     new_tip: Option<CommitId>,
 ) -> Result<Delivered, String> {
-    let forwarded =
-        forward(git, request.target, to, request.launched_from).map_err(|error| error.to_string())?;
-    Ok(match forwarded {
-        Forwarded::Done => Delivered::At(to.clone()),
-        Forwarded::Refused { reason, checkout } => {
-            let place = checkout.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
-            Delivered::Refused {
-                reason: format!("{} could not be forwarded{place}: {}", request.target, in_one_line(&reason)),
-                remedy: format!("hew loop deliver --run-id {}", request.run),
-                new_tip,
-            }
-        }
+    let (reason, checkout) = match forward(git, request.target, to, request.launched_from) {
+        Ok(Forwarded::Done) => return Ok(Delivered::At(to.clone())),
+        Ok(Forwarded::Refused { reason, checkout }) => (reason, checkout),
+        // Where the run branch has moved, whoever relies on its tip has to know.
+        Err(error) if new_tip.is_some() => (error.to_string(), None),
+        Err(error) => return Err(error.to_string()),
+    };
+    let place = checkout.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
+    Ok(Delivered::Refused {
+        reason: format!("{} could not be forwarded{place}: {}", request.target, in_one_line(&reason)),
+        remedy: format!("hew loop deliver --run-id {}", request.run),
+        new_tip,
     })
 }
 

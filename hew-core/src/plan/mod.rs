@@ -23,6 +23,7 @@ pub mod priced;
 pub mod provenance;
 pub mod runtime;
 mod sandbox;
+mod sign_in;
 pub mod spawn_plan;
 mod suggestion;
 
@@ -34,6 +35,7 @@ pub use model::is_same_model;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use sandbox::{Sandbox, command_sandbox};
+pub use sign_in::{SignIn, sign_in};
 pub use spawn_plan::{
     AgentStdin, Purpose, ResumedSession, Seat, SpawnFiles, SpawnLimits, SpawnPlan, SpawnRequest,
     git_events_file, outcome_file, plan_spawn, prompt_file,

@@ -136,7 +136,7 @@ pub enum JournalEvent {
     /// A claim is ours and an iteration begins: on disk before anything of it exists.
     IterationStarted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its number over all workers, from 1.
         number: u64,
@@ -167,7 +167,7 @@ pub enum JournalEvent {
     /// The worktree stands at the base.
     Prepared {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its folder.
         worktree: String,
@@ -177,7 +177,7 @@ pub enum JournalEvent {
     /// What will run. On disk before it does.
     Plan {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -200,7 +200,7 @@ pub enum JournalEvent {
     /// The agent runs.
     Spawned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Process id.
         pid: u32,
@@ -210,7 +210,7 @@ pub enum JournalEvent {
     /// The agent ended.
     Exited {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// How.
         exit: Exit,
@@ -271,7 +271,7 @@ pub enum JournalEvent {
     /// Its work is anchored.
     Collected {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The commit.
         head_sha: CommitId,
@@ -294,7 +294,7 @@ pub enum JournalEvent {
     /// The gate begins on the work, in its worker's worktree (`--merge end`).
     Proving {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The work.
         sha: CommitId,
@@ -303,7 +303,7 @@ pub enum JournalEvent {
     /// (`--merge end`); the worker is free. The iteration ends when the branch has landed or was given up.
     Stacked {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -323,7 +323,7 @@ pub enum JournalEvent {
     /// one, after a crash too.
     GivenUp {
         /// The last iteration of that work.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The branch.
         branch: BranchName,
@@ -346,13 +346,13 @@ pub enum JournalEvent {
     /// The result waits for the lane; the worker is free.
     Queued {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
     },
     /// Work and tip are merged; nothing has moved yet.
     Candidate {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// First parent.
         tip: CommitId,
@@ -364,7 +364,7 @@ pub enum JournalEvent {
     /// Work and tip don't merge.
     Conflicted {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The tip.
         tip: CommitId,
@@ -378,7 +378,7 @@ pub enum JournalEvent {
     /// The gate ran on the candidate's tree.
     Gated {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// What it showed.
         gate: GateRecord,
@@ -389,7 +389,7 @@ pub enum JournalEvent {
     /// The run branch moved by compare-and-swap, read back.
     Landed {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The task.
         task: TaskId,
@@ -417,7 +417,7 @@ pub enum JournalEvent {
     /// An iteration is over, with everything that belongs to it.
     IterationEnded {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Its task.
         task: TaskId,
@@ -463,7 +463,7 @@ pub enum JournalEvent {
     /// A running agent told what it has used so far. What it tells at its end stands with its end.
     Used {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Tokens so far.
         usage: Usage,
@@ -477,7 +477,7 @@ pub enum JournalEvent {
     /// The runtime failed in a way that may pass: the same iteration goes on with it after a wait.
     RetryPlanned {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -526,7 +526,7 @@ pub enum JournalEvent {
         /// The number of the batch.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// The runtime.
         runtime: RuntimeName,
@@ -545,7 +545,7 @@ pub enum JournalEvent {
         /// Its number in the run, from 1.
         number: u32,
         /// The iteration that just ended.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Who says so.
         source: BatchSource,
@@ -573,7 +573,7 @@ pub enum JournalEvent {
     /// The model server has answered a helper about an iteration, or has not: then all is as without it.
     Helped {
         /// The iteration.
-        #[serde(flatten)]
+        #[schemars(flatten)]
         iteration: IterationId,
         /// Which helper.
         helper: Helper,

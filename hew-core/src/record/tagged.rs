@@ -21,6 +21,10 @@ const SEQ: &str = "seq";
 const AT: &str = "at";
 const ELAPSED_MS: &str = "elapsed_ms";
 const KIND: &str = "kind";
+/// An event's iteration, and its parts, which stand among the event's fields.
+const ITERATION: &str = "iteration";
+const WORKER: &str = "worker";
+const ITER: &str = "iter";
 
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -157,10 +161,61 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
 
     fn struct_variant<V: Visitor<'de>>(
         self,
-        _: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, A::Error> {
-        visitor.visit_map(self.0)
+        if fields.contains(&ITERATION) {
+            visitor.visit_map(Joined { map: self.0, worker: None, iter: None, is_due: false })
+        } else {
+            visitor.visit_map(self.0)
+        }
+    }
+}
+
+/// Fields of an event about an iteration: what stands on disk as two fields of the object is one to serde. As a part that
+/// is flattened into the event serde would copy every field.
+struct Joined<A> {
+    map: A,
+    worker: Option<u16>,
+    iter: Option<u32>,
+    /// The iteration's key was told, its value is next.
+    is_due: bool,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Joined<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        while let Some(Text(key)) = self.map.next_key()? {
+            match &*key {
+                WORKER if self.worker.is_none() => self.worker = Some(self.map.next_value()?),
+                ITER if self.iter.is_none() => self.iter = Some(self.map.next_value()?),
+                other => {
+                    let key: de::value::StrDeserializer<'_, A::Error> = other.into_deserializer();
+                    return seed.deserialize(key).map(Some);
+                }
+            }
+            if self.worker.is_some() && self.iter.is_some() {
+                self.is_due = true;
+                let key: de::value::StrDeserializer<'_, A::Error> = ITERATION.into_deserializer();
+                return seed.deserialize(key).map(Some);
+            }
+        }
+        match (self.worker, self.iter) {
+            (None, _) => Err(de::Error::missing_field(WORKER)),
+            (_, None) => Err(de::Error::missing_field(ITER)),
+            _ => Ok(None),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        match (self.worker, self.iter) {
+            (Some(worker), Some(iter)) if std::mem::take(&mut self.is_due) => {
+                let parts = [(WORKER, u32::from(worker)), (ITER, iter)];
+                seed.deserialize(MapDeserializer::new(parts.into_iter()))
+            }
+            _ => self.map.next_value_seed(seed),
+        }
     }
 }
 
@@ -195,7 +250,7 @@ impl<M: SerializeMap> Serializer for Open<'_, M> {
     type SerializeTupleStruct = Impossible<(), M::Error>;
     type SerializeTupleVariant = Impossible<(), M::Error>;
     type SerializeMap = Self;
-    type SerializeStruct = Impossible<(), M::Error>;
+    type SerializeStruct = Self;
     type SerializeStructVariant = Self;
 
     fn serialize_struct_variant(
@@ -225,6 +280,11 @@ impl<M: SerializeMap> Serializer for Open<'_, M> {
     }
 
     fn serialize_map(self, _: Option<usize>) -> Result<Self, M::Error> {
+        Ok(self)
+    }
+
+    /// An iteration, whose parts stand among the event's fields.
+    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self, M::Error> {
         Ok(self)
     }
 
@@ -258,7 +318,6 @@ impl<M: SerializeMap> Serializer for Open<'_, M> {
         serialize_tuple(usize) -> Self::SerializeTuple;
         serialize_tuple_struct(&'static str, usize) -> Self::SerializeTupleStruct;
         serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Self::SerializeTupleVariant;
-        serialize_struct(&'static str, usize) -> Self::SerializeStruct;
     }
 }
 
@@ -280,6 +339,23 @@ impl<M: SerializeMap> SerializeMap for Open<'_, M> {
 }
 
 impl<M: SerializeMap> ser::SerializeStructVariant for Open<'_, M> {
+    type Ok = ();
+    type Error = M::Error;
+
+    fn serialize_field<T: Serialize + ?Sized>(
+        &mut self,
+        key: &'static str,
+        value: &T,
+    ) -> Result<(), M::Error> {
+        if key == ITERATION { value.serialize(Open(self.0)) } else { self.0.serialize_entry(key, value) }
+    }
+
+    fn end(self) -> Result<(), M::Error> {
+        Ok(())
+    }
+}
+
+impl<M: SerializeMap> ser::SerializeStruct for Open<'_, M> {
     type Ok = ();
     type Error = M::Error;
 

@@ -219,8 +219,8 @@ impl RunView {
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
     pub fn forget(&mut self, iteration: IterationId) {
         let is_awaited = self.iterations.get(&iteration).is_some_and(|view| view.summary_asked);
-        if self.counted.contains_key(&iteration) && !is_awaited {
-            self.iterations.remove(&iteration);
+        if !is_awaited {
+            self.take_ended(iteration);
         }
     }
 
@@ -234,6 +234,11 @@ impl RunView {
         {
             self.tasks.remove(&task);
         }
+    }
+
+    /// Hands over the details of an ended iteration, even where a summary is yet to come: for those who don't show it.
+    pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<IterationView> {
+        self.counted.contains_key(&iteration).then(|| self.iterations.remove(&iteration)).flatten()
     }
 
     /// Drops the tasks that a batch names; who said it stays, for what is picked under it.
@@ -378,7 +383,7 @@ impl RunView {
     fn apply_iteration(&mut self, event: &JournalEvent, moment: Moment) {
         let Some(id) = iteration_of(event) else { return };
         // An ended iteration that was forgotten stays forgotten.
-        if !self.counted.contains_key(&id) || self.iterations.contains_key(&id) {
+        if self.iterations.contains_key(&id) || !self.counted.contains_key(&id) {
             self.update_iteration(id, event, moment);
         }
         match event {
@@ -409,7 +414,7 @@ impl RunView {
             self.settings_changed.insert(task.clone());
         }
         self.task_mut(&task).landed_sha = Some(sha.clone());
-        self.note_landed(&task, true);
+        self.landed.insert(task);
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -495,22 +500,28 @@ impl RunView {
             | JournalEvent::Landed { task, .. }
             | JournalEvent::IterationEnded { task, .. } => {
                 let view = self.task_mut(task);
+                // What its view shows was noted when it came to show it.
+                let (has_begun, was_landed) = (view.last.is_some(), view.landed_sha.is_some());
                 view.apply(event);
-                let is_landed = view.landed_sha.is_some();
-                self.note_landed(task, is_landed);
-                if !self.begun.contains(task) {
+                let has_landed = view.landed_sha.is_some() && !was_landed;
+                if has_landed {
+                    self.landed.insert(task.clone());
+                }
+                if !has_begun {
                     self.begun.insert(task.clone());
                 }
             }
             JournalEvent::TaskChanged { task, change, .. } => {
                 let view = self.task_mut(task);
-                let was_parked = view.parked.is_some();
+                let (was_parked, was_landed) = (view.parked.is_some(), view.landed_sha.is_some());
                 view.change(change);
-                let is_landed = view.landed_sha.is_some();
+                let has_landed = view.landed_sha.is_some() && !was_landed;
                 if matches!(change, TaskChange::Parked { .. }) && !was_parked {
                     self.totals.parked += 1;
                 }
-                self.note_landed(task, is_landed);
+                if has_landed {
+                    self.landed.insert(task.clone());
+                }
             }
             JournalEvent::Gated { iteration, gate, .. } => {
                 let task = self.iterations.get(iteration).and_then(|view| view.task.clone());
@@ -519,12 +530,6 @@ impl RunView {
                 }
             }
             _ => {}
-        }
-    }
-
-    fn note_landed(&mut self, task: &TaskId, is_landed: bool) {
-        if is_landed && !self.landed.contains(task) {
-            self.landed.insert(task.clone());
         }
     }
 

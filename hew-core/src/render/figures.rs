@@ -39,9 +39,12 @@ fn whole_ms(secs: f64) -> u64 {
 
 /// A count with its digits in groups: `1,234,567`.
 pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let groups = digits.as_bytes().rchunks(3).rev().map(|group| String::from_utf8_lossy(group));
-    groups.collect::<Vec<_>>().join(",")
+    let mut digits = number.to_string();
+    let length = digits.len();
+    for at in (1..length).rev().filter(|at| (length - at) % 3 == 0) {
+        digits.insert(at, ',');
+    }
+    digits
 }
 
 /// A count in at most five columns: `999`, `1.2k`, `12.3k`, `123k`, `1.2M`.

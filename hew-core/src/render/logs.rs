@@ -1,8 +1,10 @@
 //! Iterations of a run, one line each.
 
+use std::fmt::{self, Write};
+
 use super::figures::{duration_ms, grouped};
 use super::style::{self, FAINT};
-use super::table::{self, Cell};
+use super::table::{self, Cell, Widths};
 use crate::ids::{IterationId, TaskId};
 use crate::record::view::IterationRow;
 
@@ -37,13 +39,30 @@ impl RowFilter {
 
 /// A table with a heading.
 pub fn table(rows: &[IterationRow]) -> String {
+    let mut out = String::new();
+    write_table(rows, &mut out).expect("a text takes what is written to it");
+    out
+}
+
+/// The same line by line. Cells are made twice, for their widths and for their text: of a large run all of them are much.
+pub fn write_table(rows: &[IterationRow], out: &mut dyn Write) -> fmt::Result {
     let has_tokens = rows.iter().any(|row| row.usage.total() > 0);
     let mut names = vec!["worker", "iter", "task", "outcome", "took", "attempt", "landed"];
     names.extend(has_tokens.then_some("tokens"));
     names.push("title");
-    let mut cells = vec![names.into_iter().map(|name| Cell::text(name).styled(FAINT)).collect()];
-    cells.extend(rows.iter().map(|row| cells_of(row, has_tokens)));
-    table::render(&cells)
+    let heading: Vec<Cell> = names.into_iter().map(|name| Cell::text(name).styled(FAINT)).collect();
+    let mut widths = Widths::default();
+    widths.take_in(&heading);
+    rows.iter().for_each(|row| widths.take_in(&cells_of(row, has_tokens)));
+    let mut line = String::new();
+    widths.line_into(&mut line, &heading);
+    out.write_str(&line)?;
+    for row in rows {
+        line.clear();
+        widths.line_into(&mut line, &cells_of(row, has_tokens));
+        out.write_str(&line)?;
+    }
+    Ok(())
 }
 
 /// One line, for whoever reads along.

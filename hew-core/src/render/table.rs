@@ -1,5 +1,6 @@
 //! Rows of cells in columns.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use anstyle::Style;
@@ -24,7 +25,7 @@ impl Cell {
     /// The same, cut to this many columns.
     pub fn short(text: impl AsRef<str>, columns: usize) -> Self {
         let cell = Self::text(text);
-        Self { text: cut(&cell.text, columns), ..cell }
+        Self { text: fitting(cell.text.into(), columns).into_owned(), ..cell }
     }
 
     /// A figure, at the right end of its column.
@@ -65,6 +66,15 @@ pub fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
     }
+    shortened(text, columns)
+}
+
+/// The same of a text that most often fits.
+pub(super) fn fitting(text: Cow<'_, str>, columns: usize) -> Cow<'_, str> {
+    if width(&text) <= columns { text } else { shortened(&text, columns).into() }
+}
+
+fn shortened(text: &str, columns: usize) -> String {
     if columns == 0 {
         return String::new();
     }
@@ -102,21 +112,38 @@ pub fn fitted(rows: &[Vec<Cell>]) -> String {
 
 /// Rows in columns, each line indented by two spaces. Rows may differ in length.
 pub fn render(rows: &[Vec<Cell>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns).map(|column| widest(rows, column)).collect();
+    let mut widths = Widths::default();
+    rows.iter().for_each(|row| widths.take_in(row));
     let mut out = String::new();
-    for row in rows {
+    rows.iter().for_each(|row| widths.line_into(&mut out, row));
+    out
+}
+
+/// How wide the columns of a table are, whose rows need not be there all at once.
+#[derive(Debug, Default)]
+pub(super) struct Widths(Vec<usize>);
+
+impl Widths {
+    /// One more row has to fit.
+    pub(super) fn take_in(&mut self, row: &[Cell]) {
+        self.0.resize(self.0.len().max(row.len()), 0);
+        for (widest, cell) in self.0.iter_mut().zip(row) {
+            *widest = width(&cell.text).max(*widest);
+        }
+    }
+
+    /// One line of the table, of a row that was taken in.
+    pub(super) fn line_into(&self, out: &mut String, row: &[Cell]) {
         out.push_str("  ");
         let start = out.len();
-        for (at, cell) in row.iter().enumerate() {
+        for (at, (cell, columns)) in row.iter().zip(&self.0).enumerate() {
             out.push_str(if at > 0 { "  " } else { "" });
-            cell.pad_into(&mut out, widths[at], at + 1 == row.len());
+            cell.pad_into(out, *columns, at + 1 == row.len());
         }
         let length = out[start..].trim_end().len();
         out.truncate(start + length);
         out.push('\n');
     }
-    out
 }
 
 fn widest(rows: &[Vec<Cell>], column: usize) -> usize {

@@ -1,12 +1,18 @@
 //! Text from outside, made safe to show.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// The text with every control character (escapes, bells, newlines, bidirectional overrides) shown as `\u{..}`, so that
 /// no title or output can move the cursor, colour the screen or forge a line.
 pub fn visible(text: &str) -> String {
+    shown(text).into_owned()
+}
+
+/// The same, which most texts are already.
+pub(super) fn shown(text: &str) -> Cow<'_, str> {
     if is_plain(text) {
-        return text.to_owned();
+        return text.into();
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -16,13 +22,18 @@ pub fn visible(text: &str) -> String {
             out.push(c);
         }
     }
-    out
+    out.into()
 }
 
 /// The same for a place of one line whose columns count: a tab is as wide as the terminal makes it, so there is none.
 pub fn visible_line(text: &str) -> String {
-    let shown = visible(text);
-    if shown.contains('\t') { shown.replace('\t', " ") } else { shown }
+    shown_line(text).into_owned()
+}
+
+/// The same, which most lines are already.
+pub(super) fn shown_line(text: &str) -> Cow<'_, str> {
+    let shown = shown(text);
+    if shown.contains('\t') { shown.replace('\t', " ").into() } else { shown }
 }
 
 /// Printable ASCII: nothing of it has to be made visible, and each byte is one column wide.
@@ -34,7 +45,7 @@ pub(super) fn is_plain(text: &str) -> bool {
 pub fn visible_json(line: String) -> String {
     // JSON itself is plain ASCII; whatever is not stands inside a string.
     let is_odd = |c: char| c.is_control() || is_invisible_format(c);
-    if !line.contains(is_odd) {
+    if is_plain(&line) || !line.contains(is_odd) {
         return line;
     }
     let mut out = String::with_capacity(line.len());

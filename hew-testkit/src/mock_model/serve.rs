@@ -65,8 +65,12 @@ fn answer(client: &mut &TcpStream, request: &Request, shared: &Shared) -> io::Re
     let api = Api::at(&request.method, &request.path);
     let asked = Asked::of(request, api);
     let (place, due) = shared.state().take(asked.clone());
-    let due = if has_key(request, shared) { due } else { Some(Answer::Refuse(Refusal::Unauthorized)) };
+    let is_known = has_key(request, shared);
+    let due = if is_known { due } else { Some(Answer::Refuse(Refusal::Unauthorized)) };
     let after = match api {
+        None if request.method == "GET" && !is_known => {
+            send(client, 401, &error(Api::Chat, "authentication_error", "the key is not right"))
+        }
         None => answer_aside(client, request),
         Some(api) => answer_as_model(client, api, &asked, due, (place, shared)),
     };

@@ -47,8 +47,12 @@ impl World {
         let path = PathBuf::from(&place.worktree);
         let process = self.process_mut();
         process.kept_branches.insert(place.branch.clone());
-        process.kept_folders.insert(path.clone());
+        let is_left = !process.kept_folders.insert(path.clone());
         let words = |error: GitError| error.to_string();
+        if is_left {
+            self.git.create_branch(&place.branch, work).map_err(words)?;
+            return Err(format!("{} is left as an agent left it", path.display()));
+        }
         if !(again && self.has_own(place, &path).map_err(words)?) {
             let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
             let reset = self.git.reset_worktree(&path, &start, CleanDepth::KeepIgnored);

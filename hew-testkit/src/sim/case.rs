@@ -171,7 +171,8 @@ fn troubles(case: &Case, whole: bool) -> BTreeSet<Trouble> {
         let drawn = Chance::of(case.seed, &format!("has {trouble}")).percent(often(*trouble));
         // `loop run` refuses to watch where everything lands at the end.
         let is_refused = is_end && *trouble == Trouble::Watch;
-        drawn && !is_refused && !(whole && lasting(*trouble)) && !case.without.contains(trouble)
+        let is_left_out = case.without.contains(trouble) || (whole && lasting(*trouble));
+        drawn && !is_refused && !is_left_out
     };
     Trouble::ALL.into_iter().filter(is_in).collect()
 }

@@ -4,8 +4,9 @@
 //! who only show what is there, a warning that does.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hew_core::record::StoreError;
@@ -19,12 +20,20 @@ const MOST_NAMED: usize = 5;
 /// Bytes that are looked at first to find a file's last line.
 const TAIL_STEP: u64 = 16 * 1024;
 
+/// Bytes that are read at a time.
+const CHUNK: usize = 64 * 1024;
+
 /// A file of one JSON object a line, in reading.
 #[derive(Debug)]
 pub struct JsonLines<T> {
     path: PathBuf,
-    reader: BufReader<File>,
-    line: Vec<u8>,
+    file: File,
+    /// What was read and not yet taken, behind what was.
+    buffer: Vec<u8>,
+    /// Where in it the next line begins.
+    start: usize,
+    /// Up to where there is no further line's end.
+    searched: usize,
     number: usize,
     kind: PhantomData<T>,
 }
@@ -33,66 +42,61 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// Opens a file at its first line.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|error| store_error(path, error))?;
-        let reader = BufReader::with_capacity(64 * 1024, file);
-        Ok(Self { path: path.to_owned(), reader, line: Vec::new(), number: 0, kind: PhantomData })
+        let (path, buffer) = (path.to_owned(), Vec::with_capacity(2 * CHUNK));
+        Ok(Self { path, file, buffer, start: 0, searched: 0, number: 0, kind: PhantomData })
     }
 
     /// The next value. `None` at the end of what is there: called again later, it goes on with what was added meanwhile.
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
-        let next = self.next_line()?;
-        next.transpose().map_err(|bad| self.line_error(&bad))
+        let Some(line) = self.next_line()? else { return Ok(None) };
+        match parse(&self.buffer[line]) {
+            Ok(value) => Ok(Some(value)),
+            Err(bad) => Err(self.line_error(&bad)),
+        }
     }
 
     /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
     /// A line of a newer form than is known is an error all the same.
     pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
+        while let Some(line) = self.next_line()? {
+            match parse(&self.buffer[line]) {
+                Ok(value) => return Ok(Some(value)),
+                Err(bad) if bad.is_newer => return Err(self.line_error(&bad)),
+                Err(bad) => gaps.add(&self.line_error(&bad)),
+            }
+        }
+        Ok(None)
+    }
+
+    /// Where the next line that is not empty lies.
+    fn next_line(&mut self) -> Result<Option<Range<usize>>, StoreError> {
         loop {
-            match self.next_line()? {
-                Some(Err(bad)) => {
-                    let error = self.line_error(&bad);
-                    if bad.is_newer {
-                        return Err(error);
-                    }
-                    gaps.add(&error);
+            let Some(length) = memchr::memchr(b'\n', &self.buffer[self.searched..]) else {
+                self.searched = self.buffer.len();
+                if self.read_more()? == 0 {
+                    return Ok(None);
                 }
-                Some(Ok(value)) => return Ok(Some(value)),
-                None => return Ok(None),
+                continue;
+            };
+            let line = self.start..self.searched + length;
+            self.start = line.end + 1;
+            self.searched = self.start;
+            self.number += 1;
+            if !self.buffer[line.clone()].trim_ascii().is_empty() {
+                return Ok(Some(line));
             }
         }
     }
 
-    /// What the next line that is not empty holds, or why it can't be read.
-    fn next_line(&mut self) -> Result<Option<Result<T, BadLine>>, StoreError> {
-        loop {
-            let there = match self.reader.fill_buf() {
-                Ok(there) => there,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(store_error(&self.path, error)),
-            };
-            let Some(end) = memchr::memchr(b'\n', there) else {
-                let length = there.len();
-                if length == 0 {
-                    return Ok(None);
-                }
-                self.line.extend_from_slice(there);
-                self.reader.consume(length);
-                continue;
-            };
-            // Most lines are whole where they lie.
-            let parsed = if self.line.is_empty() {
-                parse_unless_blank(&there[..end])
-            } else {
-                self.line.extend_from_slice(&there[..end]);
-                parse_unless_blank(&self.line)
-            };
-            self.line.clear();
-            self.reader.consume(end + 1);
-            self.number += 1;
-            if parsed.is_some() {
-                return Ok(parsed);
-            }
-        }
+    /// Reads on behind the part of a line that is there; answers how many bytes came.
+    fn read_more(&mut self) -> Result<usize, StoreError> {
+        self.buffer.drain(..self.start);
+        self.searched -= self.start;
+        self.start = 0;
+        self.buffer.reserve(CHUNK);
+        let read = (&self.file).take(CHUNK as u64).read_to_end(&mut self.buffer);
+        read.map_err(|error| store_error(&self.path, error))
     }
 
     fn line_error(&self, bad: &BadLine) -> StoreError {
@@ -101,7 +105,7 @@ impl<T: DeserializeOwned> JsonLines<T> {
 
     /// A warning about the part of a line that a crash left at the end, once the end is reached.
     pub fn torn(&self) -> Option<String> {
-        let bytes = self.line.len();
+        let bytes = self.buffer.len() - self.start;
         (bytes > 0).then(|| {
             format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
         })
@@ -113,10 +117,6 @@ struct BadLine {
     reason: String,
     /// A newer version has written it.
     is_newer: bool,
-}
-
-fn parse_unless_blank<T: DeserializeOwned>(line: &[u8]) -> Option<Result<T, BadLine>> {
-    (!line.trim_ascii().is_empty()).then(|| parse(line))
 }
 
 fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLine> {

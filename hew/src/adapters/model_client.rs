@@ -36,6 +36,10 @@ use hew_core::settings::LocalSettings;
 use ureq::http::Response;
 use ureq::{Agent, Body, Proxy};
 
+mod models;
+
+pub use models::Models;
+
 /// Most bytes of an answer, of a stream all its pieces together.
 const LARGEST_ANSWER: u64 = 64 << 20;
 
@@ -199,17 +203,7 @@ impl ModelClient {
         if let Some(key) = &self.key {
             post = post.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = post.send(body).map_err(|error| self.failure(&error))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
-        let after = after.map(str::to_owned);
-        let mut body = Vec::new();
-        // What can't be read of an error is no worse than the error.
-        let _ = response.body_mut().as_reader().take(LARGEST_ERROR).read_to_end(&mut body);
-        Err(ChatFailure::of_status(status.as_u16(), after.as_deref(), &body))
+        good(post.send(body).map_err(|error| self.failure(&error))?)
     }
 
     fn agent(&self, per_read: Duration, whole: Option<Duration>) -> Agent {
@@ -274,6 +268,20 @@ impl ModelClient {
         };
         ChatFailure::new(None, class, &format!("{}: {why}", self.endpoint))
     }
+}
+
+/// An answer whose status is one of success.
+fn good(mut response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
+    let status = response.status();
+    if status.is_success() {
+        return Ok(response);
+    }
+    let after = response.headers().get("retry-after").and_then(|value| value.to_str().ok());
+    let after = after.map(str::to_owned);
+    let mut body = Vec::new();
+    // What can't be read of an error is no worse than the error.
+    let _ = response.body_mut().as_reader().take(LARGEST_ERROR).read_to_end(&mut body);
+    Err(ChatFailure::of_status(status.as_u16(), after.as_deref(), &body))
 }
 
 /// The error that a reader of a body hides in one of the standard library's.

@@ -8,9 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::thread;
 
-use crossbeam_channel::{Sender, bounded};
 use hew_core::ids::RunId;
 use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
@@ -19,11 +17,6 @@ use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
 use super::fail_point;
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
 use super::jsonl::{Gaps, JsonLines, cut_torn_line};
-
-/// Entries that are handed from thread to thread together.
-const BATCH: usize = 256;
-/// Batches that may wait.
-const BATCHES: usize = 4;
 
 /// The folder that holds all run folders of a project.
 pub fn loop_dir(state_dir: &Path) -> PathBuf {
@@ -164,41 +157,17 @@ pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result
 
 /// Folds what can be read of a run's journal and keeps every iteration in brief, with warnings about what can't. Only for
 /// showing it: nothing that decides may trust a journal with gaps.
-///
-/// # Panics
-/// Never: reading a journal does not panic.
 pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
-    let lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
-    let mut fold = RowFold::default();
-    // A person waits: lines are taken apart on a thread of its own while those before them are folded.
-    let (batches_in, batches) = bounded::<Vec<JournalEntry>>(BATCHES);
-    let warnings = thread::scope(|scope| {
-        let reading = scope.spawn(move || read_readable(lines, &batches_in));
-        batches.iter().flatten().for_each(|entry| fold.apply(&entry));
-        reading.join().expect("reading a journal does not panic")
-    })?;
-    let (view, rows) = fold.finish();
-    Ok((view, rows, warnings))
-}
-
-/// Hands on what can be read, in batches; answers warnings about the rest.
-fn read_readable(
-    mut lines: JsonLines<JournalEntry>,
-    batches: &Sender<Vec<JournalEntry>>,
-) -> Result<Vec<String>, StoreError> {
-    let mut gaps = Gaps::default();
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
+    let (mut fold, mut gaps) = (RowFold::default(), Gaps::default());
+    // On one thread: to hand an entry to another costs more than to fold it.
     while let Some(entry) = lines.next_readable(&mut gaps)? {
-        batch.push(entry);
-        if batch.len() == BATCH {
-            // Whoever takes them takes all of them.
-            let _ = batches.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)));
-        }
+        fold.apply(&entry);
     }
-    let _ = batches.send(batch);
+    let (view, rows) = fold.finish();
     let mut warnings = gaps.into_warnings();
     warnings.extend(lines.torn());
-    Ok(warnings)
+    Ok((view, rows, warnings))
 }
 
 /// Folds a run's journal; with `keep_iterations` off, details of ended iterations are dropped on the way, so that a long

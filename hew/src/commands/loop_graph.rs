@@ -1,6 +1,7 @@
 //! `hew loop graph`.
 
 use std::collections::BTreeSet;
+use std::fmt::{self, Write};
 use std::path::Path;
 
 use hew_core::ids::TaskId;
@@ -79,7 +80,11 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         None if ui.is_json() && format != GraphFormat::Json => {
             ui.print_output(&GraphText { text: plain(&text()) });
         }
-        None => ui.print(&text()),
+        None => match format {
+            GraphFormat::Ascii => ui.print_in_pieces(|out| ascii::write(&graph, out)),
+            GraphFormat::Mermaid => print_mermaid(&graph, ui),
+            _ => ui.print(&text()),
+        },
     }
     Ok(code::OK)
 }
@@ -150,12 +155,35 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
 
 fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
     let text = mermaid::render(graph);
-    if graph.edges.len() > mermaid::MAX_EDGES || text.chars().count() > mermaid::MAX_CHARS {
+    warn_of_size(graph, text.chars().count(), ui);
+    text
+}
+
+/// As it is made.
+fn print_mermaid(graph: &Graph, ui: &Ui) {
+    let mut chars = 0;
+    ui.print_in_pieces(|out| mermaid::write(graph, &mut CountChars { out, chars: &mut chars }));
+    warn_of_size(graph, chars, ui);
+}
+
+fn warn_of_size(graph: &Graph, chars: usize, ui: &Ui) {
+    if graph.edges.len() > mermaid::MAX_EDGES || chars > mermaid::MAX_CHARS {
         ui.warn(
             "this is more than mermaid draws by default: raise maxEdges and maxTextSize, or use --format svg",
         );
     }
-    text
+}
+
+struct CountChars<'a> {
+    out: &'a mut dyn Write,
+    chars: &'a mut usize,
+}
+
+impl Write for CountChars<'_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        *self.chars += text.chars().count();
+        self.out.write_str(text)
+    }
 }
 
 /// Mermaid in a Markdown file is fenced.

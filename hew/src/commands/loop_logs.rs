@@ -76,13 +76,11 @@ fn known_task<'a>(
 
 fn print_rows(rows: &[IterationRow], ui: &Ui) {
     if ui.is_json() {
-        for row in rows {
-            ui.print_output(row);
-        }
+        ui.print_outputs(rows);
     } else if rows.is_empty() {
         ui.say("no iterations");
     } else {
-        ui.print(&logs::table(rows));
+        ui.print_in_pieces(|out| logs::write_table(rows, out));
     }
 }
 

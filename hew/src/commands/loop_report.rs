@@ -75,7 +75,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         gaps: &gaps,
     };
     if is_stdout {
-        print(&report, ui);
+        ui.print_in_pieces(|out| report.write(out));
         return Ok(code::OK);
     }
     let bytes = write(&report, &args.out)?;
@@ -162,34 +162,5 @@ impl fmt::Write for Counted<'_> {
             self.error = Some(error);
             fmt::Error
         })
-    }
-}
-
-/// Prints the page as it is made, until nobody reads any more.
-fn print(report: &Report<'_>, ui: &Ui) {
-    let mut printed = Printed { ui, waiting: String::new() };
-    // It fails only where nobody reads any more.
-    if report.write(&mut printed).is_ok() {
-        ui.print(&printed.waiting);
-    }
-}
-
-/// Text to standard output in pieces of some size.
-struct Printed<'a> {
-    ui: &'a Ui,
-    waiting: String,
-}
-
-/// Bytes that are printed at once.
-const PIECE: usize = 64 * 1024;
-
-impl fmt::Write for Printed<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        self.waiting.push_str(text);
-        if self.waiting.len() < PIECE {
-            return Ok(());
-        }
-        self.ui.print(&std::mem::take(&mut self.waiting));
-        if self.ui.is_stdout_open() { Ok(()) } else { Err(fmt::Error) }
     }
 }

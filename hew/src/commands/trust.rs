@@ -173,6 +173,11 @@ pub fn not_trusted(context: &Context) -> Result<Vec<String>, Failure> {
     Ok(standing_changes(context)?.iter().map(line).collect())
 }
 
+/// Keys of the project's settings that are not trusted.
+pub fn untrusted_keys(context: &Context) -> Result<Vec<String>, Failure> {
+    Ok(standing_changes(context)?.into_iter().map(|change| change.key).collect())
+}
+
 /// Records that the content of a project's file is trusted.
 pub fn record(project: &Project, layer: &ProjectLayer) -> Result<(), Failure> {
     let content = TrustedContent::of(&layer.values);

@@ -7,7 +7,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{GitError, names};
 
 use super::Rig;
-use crate::adapters::git::clone;
+use crate::adapters::git::{clone, cut_off};
 use crate::adapters::owner;
 
 /// Removes worktrees and temporary folders, but for those that a seat or a conflict put aside. Answers what was kept.
@@ -25,8 +25,7 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         }
     };
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    // The git folder of a clone goes with it, or stays with it.
-    let folders: BTreeSet<PathBuf> = folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect();
+    let folders = worktrees_of(folders);
     let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
     // Of a folder that its agent removed git's record is left, and of one whose removal was cut off by a kill.
     let lost: BTreeSet<PathBuf> = kept.iter().cloned().chain(records_below(rig, &place)).collect();
@@ -39,6 +38,14 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     // A branch that can't be looked at or deleted now stays; nothing is lost by that.
     let _ = delete_branches(rig);
     notes
+}
+
+/// The worktrees that folders belong to, each once: removing one takes all of its folders.
+fn worktrees_of(folders: impl Iterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
+    // What a removal that a kill cut off left aside goes with what it was.
+    let folders = folders.map(|path| cut_off(&path).unwrap_or(path));
+    // The git folder of a clone goes with it, or stays with it.
+    folders.map(|path| clone::folder_of(&path).unwrap_or(path)).collect()
 }
 
 /// Worktrees in a folder of which git has a record. Where git can't tell, those that are there are removed all the same.
@@ -87,4 +94,25 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_removal_left_aside_and_a_clones_git_folder_are_removed_with_their_worktree() {
+        let names = [
+            "0",
+            "0.git",
+            ".0.discarded-0",
+            ".1.git.discarded-3",
+            "land",
+            ".land.discarded-x",
+            ".discarded-0",
+        ];
+        let found = worktrees_of(names.iter().map(|name| Path::new("/wt").join(name)));
+        let expected = ["/wt/.discarded-0", "/wt/.land.discarded-x", "/wt/0", "/wt/1", "/wt/land"];
+        assert_eq!(found, expected.iter().map(PathBuf::from).collect());
+    }
 }

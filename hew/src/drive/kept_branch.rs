@@ -1,6 +1,7 @@
 //! A worker's branch that did not land, kept with its worktree for a person (`--merge end`).
 //!
-//! Invariant: what a person did there, between the end of one process and the next, stays.
+//! Invariant: what a person did there, between the end of one process and the next, stays, and so does what an agent left there
+//! that could not be collected.
 
 use std::path::Path;
 
@@ -11,12 +12,17 @@ use hew_core::worktree::{CleanDepth, GitError, Inspection, WorktreeReset, Worktr
 use super::Rig;
 
 /// Puts a worker's worktree at the last green commit of its branch and keeps both; where it is done `again`, only if
-/// nobody has worked there since. The work is safe without it. Answers the worktree.
+/// nobody has worked there since. The work is safe without it. Answers the worktree. A folder that its worker has left as it
+/// was stays so: what a later task's agent left there may be nowhere else.
 pub(super) fn keep(rig: &Rig, place: &WorkPlace, work: &CommitId, again: bool) -> Result<String, String> {
     let path = Path::new(&place.worktree);
     rig.kept_branches.lock().expect("no thread panics while it holds this").insert(place.branch.clone());
-    rig.keep_folder(path.to_owned());
     let words = |error: GitError| error.to_string();
+    if rig.is_kept(path) {
+        rig.git.create_branch(&place.branch, work).map_err(words)?;
+        return Err(format!("{} is left as an agent left it; {work} is the work", path.display()));
+    }
+    rig.keep_folder(path.to_owned());
     if !(again && has_own(rig, place, path).map_err(words)?) {
         let start = WorktreeStart { branch: Some(place.branch.clone()), commit: work.clone() };
         let reset = rig.git.reset_worktree(path, &start, CleanDepth::KeepIgnored);

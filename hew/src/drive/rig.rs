@@ -174,6 +174,14 @@ impl Rig {
     pub fn keep_folder(&self, path: PathBuf) {
         self.kept_folders.lock().expect("no thread panics while it holds this").insert(path);
     }
+
+    /// A folder was kept.
+    ///
+    /// # Panics
+    /// Never: no thread panics while it holds the list.
+    pub fn is_kept(&self, path: &Path) -> bool {
+        self.kept_folders.lock().expect("no thread panics while it holds this").contains(path)
+    }
 }
 
 /// What an iteration's agent is told of the tracker.

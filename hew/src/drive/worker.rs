@@ -96,7 +96,7 @@ fn perform(seat: &mut Seat, deeds: &mut Deeds<'_>, rig: &Rig, phase: Phase, even
                 previous: previous.as_deref(),
                 dependencies: &dependencies,
                 choice: &choice,
-                suggested: suggested.as_ref(),
+                suggested: suggested.as_deref(),
                 ready: ready.as_deref(),
                 resumes: resumes.as_ref(),
             };

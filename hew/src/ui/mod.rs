@@ -1,11 +1,13 @@
 //! The only printer. Results go to stdout, narration and errors to stderr; a closed stdout ends printing, never a run.
 
 pub mod panic;
+mod pieces;
 pub mod screen;
 pub mod terminal;
 pub mod wrong_flags;
 
-use std::io::{ErrorKind, IsTerminal as _, Write, stderr, stdin};
+use std::fmt;
+use std::io::{ErrorKind, IsTerminal as _, Write, stderr, stdin, stdout};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,6 +18,7 @@ use serde::Serialize;
 
 use crate::cli::{ColorWhen, GlobalArgs};
 use crate::failure::{Failure, code};
+use pieces::{InPieces, JsonInPieces, PIECE};
 
 /// A person is there: stdin and stderr are terminals, and no variable says otherwise.
 pub fn can_ask() -> bool {
@@ -78,10 +81,18 @@ impl Ui {
 
     /// A result for people: whole lines, already made safe by a renderer; styles are dropped where the stream shows none.
     pub fn print(&self, text: &str) {
+        self.print_to(anstream::stdout().lock(), text);
+    }
+
+    /// A result without styles, which need not be looked for.
+    fn print_unstyled(&self, text: &str) {
+        self.print_to(stdout().lock(), text);
+    }
+
+    fn print_to(&self, mut out: impl Write, text: &str) {
         if self.stdout.is_closed.load(Ordering::Relaxed) {
             return;
         }
-        let mut out = anstream::stdout().lock();
         if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             self.stdout.is_closed.store(true, Ordering::Relaxed);
             if error.kind() != ErrorKind::BrokenPipe {
@@ -93,7 +104,22 @@ impl Ui {
 
     /// One object of `--json` on a line of its own.
     pub fn print_output(&self, output: &impl Output) {
-        self.print(&json_line(output));
+        self.print_unstyled(&json_line(output));
+    }
+
+    /// Many of them.
+    pub fn print_outputs<'a, T: Output + 'a>(&self, outputs: impl IntoIterator<Item = &'a T>) {
+        let mut lines = String::new();
+        for output in outputs {
+            lines.push_str(&json_line(output));
+            if lines.len() >= PIECE {
+                self.print_unstyled(&std::mem::take(&mut lines));
+                if !self.is_stdout_open() {
+                    return;
+                }
+            }
+        }
+        self.print_unstyled(&lines);
     }
 
     /// One JSON object on a line of its own.
@@ -101,8 +127,22 @@ impl Ui {
     /// # Panics
     /// If a map in the value has keys that are no strings.
     pub fn print_json(&self, value: &impl Serialize) {
-        let line = serde_json::to_string(value).expect("values made for printing have string keys");
-        self.print(&(text::visible_json(line) + "\n"));
+        let mut line = JsonInPieces::new(self);
+        match serde_json::to_writer(&mut line, value) {
+            Ok(()) => line.end(),
+            // Nobody reads any more.
+            Err(error) if error.is_io() => {}
+            Err(error) => panic!("values made for printing have string keys: {error}"),
+        }
+    }
+
+    /// A result for people that is written bit by bit.
+    pub fn print_in_pieces(&self, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        let mut text = InPieces::new(self);
+        // It fails only where nobody reads any more.
+        if write(&mut text).is_ok() {
+            text.end();
+        }
     }
 
     /// The exit code of a command that ended with `code`: a result that could not be printed whole is a failure.

@@ -70,31 +70,37 @@ impl Output for IterationRow {
 impl IterationRow {
     /// The brief form.
     pub fn of(view: &IterationView) -> Self {
+        Self::from(view.clone())
+    }
+}
+
+impl From<IterationView> for IterationRow {
+    fn from(view: IterationView) -> Self {
         let spent = view.spent_so_far();
         Self {
             id: view.id,
             number: view.number,
-            task: view.task.clone(),
-            title: view.title.clone(),
             attempt: view.attempt,
             started_at: view.started.map(|moment| moment.at),
             ended_at: view.ended.map(|moment| moment.at),
             duration_ms: view.duration_ms(),
             outcome: view.outcome,
-            reason: view.reason.clone(),
             phase: view.phase.as_str(),
-            runtime: view.runtime.clone(),
-            model: view.model.clone(),
-            model_observed: view.model_observed.clone(),
             usage: spent.usage,
             cost_usd: spent.cost_usd,
-            base_sha: view.base_sha.clone(),
-            landed_sha: view.landed_sha.clone(),
-            builds_on: view.builds_on.clone(),
             batch: view.batch,
             batch_source: view.batch_source,
             escapes: view.escapes.len(),
             is_stderr_empty: view.exit.is_some() && view.stderr_tail.trim().is_empty(),
+            task: view.task,
+            title: view.title,
+            reason: view.reason,
+            runtime: view.runtime,
+            model: view.model,
+            model_observed: view.model_observed,
+            base_sha: view.base_sha,
+            landed_sha: view.landed_sha,
+            builds_on: view.builds_on,
         }
     }
 }
@@ -112,10 +118,9 @@ impl RowFold {
     pub fn apply(&mut self, entry: &JournalEntry) {
         self.view.apply(entry);
         if let JournalEvent::IterationEnded { iteration, .. } = &entry.event
-            && let Some(seen) = self.view.iterations.get(iteration)
+            && let Some(seen) = self.view.take_ended(*iteration)
         {
-            self.ended.push(IterationRow::of(seen));
-            self.view.forget(*iteration);
+            self.ended.push(IterationRow::from(seen));
         }
     }
 

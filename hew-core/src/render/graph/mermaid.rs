@@ -5,12 +5,12 @@
 //! things mermaid reads even so, and they are taken apart: the word `direction` in any line (it is a statement), `\n` (a
 //! line's end), `$$` (mathematics) and `fa:fa-` (an icon).
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Graph, Lane, Node};
-use crate::render::table::cut;
-use crate::render::text::visible_line;
+use crate::render::table::fitting;
+use crate::render::text::shown_line;
 
 /// Columns of one line of a label.
 const LABEL_COLUMNS: usize = 60;
@@ -22,64 +22,88 @@ pub const MAX_CHARS: usize = 50_000;
 
 /// The whole picture.
 pub fn render(graph: &Graph) -> String {
-    let mut out = "flowchart TB\n".to_owned();
-    for cluster in &graph.clusters {
-        render_cluster(cluster, &mut out);
-    }
-    for edge in &graph.edges {
-        let _ = writeln!(out, "  {}", render_edge(edge));
-    }
-    for class in NodeClass::all() {
-        let _ = writeln!(out, "  classDef {} {}", class.name(), look(class));
-    }
+    let mut out = String::new();
+    write(graph, &mut out).expect("a text takes what is written to it");
     out
 }
 
-fn render_cluster(cluster: &Cluster, out: &mut String) {
-    let _ = writeln!(out, "  subgraph {}[\"{}\"]", cluster.key, escape(&cluster.title));
+/// The same, line by line.
+pub fn write(graph: &Graph, out: &mut dyn Write) -> fmt::Result {
+    out.write_str("flowchart TB\n")?;
+    for cluster in &graph.clusters {
+        write_cluster(cluster, out)?;
+    }
+    for edge in &graph.edges {
+        write_edge(edge, out)?;
+    }
+    for class in NodeClass::all() {
+        writeln!(out, "  classDef {} {}", class.name(), look(class))?;
+    }
+    Ok(())
+}
+
+fn write_cluster(cluster: &Cluster, out: &mut dyn Write) -> fmt::Result {
+    writeln!(out, "  subgraph {}[\"{}\"]", cluster.key, escape(&cluster.title))?;
     for lane in &cluster.lanes {
-        render_lane(lane, cluster.lanes.len() > 1, out);
+        write_lane(lane, cluster.lanes.len() > 1, out)?;
     }
     for node in &cluster.loose {
-        let _ = writeln!(out, "    {}", render_node(node));
+        write_node("    ", node, out)?;
     }
-    out.push_str("  end\n");
+    out.write_str("  end\n")
 }
 
-fn render_lane(lane: &Lane, is_framed: bool, out: &mut String) {
+fn write_lane(lane: &Lane, is_framed: bool, out: &mut dyn Write) -> fmt::Result {
     if is_framed {
-        let _ = writeln!(out, "    subgraph {}[\"{}\"]", lane.key, escape(&lane.title));
+        writeln!(out, "    subgraph {}[\"{}\"]", lane.key, escape(&lane.title))?;
     }
     for node in &lane.nodes {
-        let indent = if is_framed { "      " } else { "    " };
-        let _ = writeln!(out, "{indent}{}", render_node(node));
+        write_node(if is_framed { "      " } else { "    " }, node, out)?;
     }
-    if is_framed {
-        out.push_str("    end\n");
-    }
+    if is_framed { out.write_str("    end\n") } else { Ok(()) }
 }
 
-fn render_node(node: &Node) -> String {
-    let lines: Vec<String> = node.label.iter().map(|line| escape(line)).collect();
-    format!("{}[\"{} {}\"]:::{}", node.key, node.glyph, lines.join("<br/>"), node.class.name())
+fn write_node(indent: &str, node: &Node, out: &mut dyn Write) -> fmt::Result {
+    for part in [indent, &node.key, "[\"", node.glyph, " "] {
+        out.write_str(part)?;
+    }
+    for (number, line) in node.label.iter().enumerate() {
+        out.write_str(if number > 0 { "<br/>" } else { "" })?;
+        out.write_str(&escape(line))?;
+    }
+    for part in ["\"]:::", node.class.name(), "\n"] {
+        out.write_str(part)?;
+    }
+    Ok(())
 }
 
-fn render_edge(edge: &Edge) -> String {
+fn write_edge(edge: &Edge, out: &mut dyn Write) -> fmt::Result {
     let Edge { from, to, kind } = edge;
     let arrow = match kind {
-        EdgeKind::Plain | EdgeKind::Agent | EdgeKind::Planner => "-->",
-        EdgeKind::Fallback | EdgeKind::RolledBack | EdgeKind::Verified => "-.->",
-        EdgeKind::BuildsOn => "==>",
+        EdgeKind::Plain | EdgeKind::Agent | EdgeKind::Planner => " -->",
+        EdgeKind::Fallback | EdgeKind::RolledBack | EdgeKind::Verified => " -.->",
+        EdgeKind::BuildsOn => " ==>",
     };
-    let words = kind.words().map(|words| format!("|{words}|")).unwrap_or_default();
-    format!("{from} {arrow}{words} {to}")
+    for part in ["  ", from, arrow] {
+        out.write_str(part)?;
+    }
+    if let Some(words) = kind.words() {
+        write!(out, "|{words}|")?;
+    }
+    for part in [" ", to, "\n"] {
+        out.write_str(part)?;
+    }
+    Ok(())
 }
 
 fn escape(text: &str) -> String {
     let apart = [("\\n", "\\\u{200b}n"), ("$$", "$\u{200b}$\u{200b}"), (":fa-", ":\u{200b}fa-")];
-    let text = cut(&visible_line(text), LABEL_COLUMNS);
-    let text = apart.iter().fold(text, |text, (whole, parts)| replaced(text, whole, parts));
-    let mut out = String::with_capacity(text.len());
+    let mut text = fitting(shown_line(text), LABEL_COLUMNS);
+    if text.bytes().any(|byte| matches!(byte, b'\\' | b'$' | b':')) {
+        text =
+            apart.iter().fold(text.into_owned(), |text, (whole, parts)| replaced(text, whole, parts)).into();
+    }
+    let mut out = String::with_capacity(2 * text.len());
     for c in text.chars() {
         if c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, ' ' | '-' | '.' | ',' | '/') {
             let _ = write!(out, "#{};", u32::from(c));

@@ -39,18 +39,18 @@ impl RunPicture {
 pub fn graph(runs: impl IntoIterator<Item = RunPicture>) -> Graph {
     let mut graph = Graph::default();
     for (number, run) in runs.into_iter().enumerate() {
-        let (cluster, edges) = draw(&format!("r{number}"), &run);
+        let (cluster, edges) = draw(&format!("r{number}"), run);
         graph.clusters.push(cluster);
         graph.edges.extend(edges);
     }
     graph
 }
 
-fn draw(key: &str, run: &RunPicture) -> (Cluster, Vec<Edge>) {
+/// Rows become nodes one by one: of a large run both are much.
+fn draw(key: &str, run: RunPicture) -> (Cluster, Vec<Edge>) {
     let places = places::of(&run.rows);
-    let (lanes, order) = lanes(key, run, &places);
     let (mut loose, mut edges) = rollbacks(key, &run.rows, &places);
-    edges.extend(picked_edges(key, run));
+    edges.extend(picked_edges(key, &run));
     edges.extend(builds_on_edges(key, &run.rows));
     if let Some(seen) = &run.verify {
         let row = places.iter().map(|place| place.last_row + 1).max().unwrap_or(0);
@@ -62,8 +62,8 @@ fn draw(key: &str, run: &RunPicture) -> (Cluster, Vec<Edge>) {
         loose.insert(0, nothing(key));
     }
     let title = format!("{} {}", run.run_id, run.state.as_str());
-    let run_id = Some(run.run_id.clone());
-    (Cluster { key: key.to_owned(), title, run_id, lanes, loose, order }, edges)
+    let (lanes, order) = lanes(key, run.rows, &run.batches, &places);
+    (Cluster { key: key.to_owned(), title, run_id: Some(run.run_id), lanes, loose, order }, edges)
 }
 
 fn nothing(key: &str) -> Node {
@@ -87,28 +87,34 @@ fn key_of(run: &str, id: IterationId) -> String {
     format!("{run}_{}_i{}", id.worker, id.iter)
 }
 
-fn lanes(key: &str, run: &RunPicture, places: &[Place]) -> (Vec<Lane>, Vec<(usize, usize)>) {
-    let rows = &run.rows;
-    let mut workers: Vec<WorkerId> = rows.iter().map(|row| row.id.worker).collect();
-    workers.sort();
-    workers.dedup();
-    let at: HashMap<WorkerId, usize> = workers.iter().enumerate().map(|(at, id)| (*id, at)).collect();
-    let lane = |id: &WorkerId| Lane {
+fn lanes(
+    key: &str,
+    rows: Vec<IterationRow>,
+    batches: &BTreeMap<u32, IterationId>,
+    places: &[Place],
+) -> (Vec<Lane>, Vec<(usize, usize)>) {
+    let mut workers: BTreeMap<WorkerId, usize> = BTreeMap::new();
+    for row in &rows {
+        *workers.entry(row.id.worker).or_default() += 1;
+    }
+    let at: HashMap<WorkerId, usize> = workers.keys().enumerate().map(|(at, id)| (*id, at)).collect();
+    let lane = |(id, nodes): (&WorkerId, &usize)| Lane {
         key: format!("{key}_{id}"),
         title: format!("worker {}", id.0),
-        nodes: Vec::new(),
+        nodes: Vec::with_capacity(*nodes),
     };
     let mut lanes: Vec<Lane> = workers.iter().map(lane).collect();
     let mut order = Vec::with_capacity(rows.len());
-    for (row, place) in rows.iter().zip(places) {
+    for (row, place) in rows.into_iter().zip(places) {
         let at = at[&row.id.worker];
         order.push((at, lanes[at].nodes.len()));
-        lanes[at].nodes.push(node(key, row, picked(run, row), *place));
+        let picked = picked(batches, &row);
+        lanes[at].nodes.push(node(key, row, picked, *place));
     }
     (lanes, order)
 }
 
-fn node(key: &str, row: &IterationRow, picked: Option<Picked>, place: Place) -> Node {
+fn node(key: &str, row: IterationRow, picked: Option<Picked>, place: Place) -> Node {
     let task = row.task.as_ref().map_or("?", |task| task.as_str());
     let what = match row.outcome {
         Some(outcome) => format!("{} {}", outcome.as_str(), duration_ms(row.duration_ms)),
@@ -118,32 +124,32 @@ fn node(key: &str, row: &IterationRow, picked: Option<Picked>, place: Place) -> 
         0 => String::new(),
         tokens => format!(", {} tokens", grouped(tokens)),
     };
-    let mut label = vec![row.id.stem(), format!("{task} {}", row.title), what + &tokens];
-    label.extend(remark(row));
+    let label = [row.id.stem(), format!("{task} {}", row.title), what + &tokens];
+    let label = label.into_iter().chain(remark(&row)).collect();
     Node {
-        key: node_key(key, row),
+        key: node_key(key, &row),
         name: task.to_owned(),
         glyph: style::glyph(row.outcome),
         label,
-        detail: row.reason.iter().cloned().chain(picked.map(|picked| picked.words())).collect(),
+        detail: row.reason.clone().into_iter().chain(picked.map(|picked| picked.words())).collect(),
         class: row.outcome.map_or(NodeClass::Incomplete, NodeClass::Outcome),
         place,
         facts: facts(row, picked),
     }
 }
 
-fn facts(row: &IterationRow, batch: Option<Picked>) -> Facts {
+fn facts(row: IterationRow, batch: Option<Picked>) -> Facts {
     Facts {
         worker: Some(row.id.worker.0),
         iter: Some(row.id.iter),
-        task: row.task.clone(),
-        title: Some(row.title.clone()),
+        task: row.task,
+        title: Some(row.title),
         attempt: Some(row.attempt),
         started_at: row.started_at,
         ended_at: row.ended_at,
         duration_ms: row.outcome.map(|_| row.duration_ms),
         tokens: Some(row.usage.total()),
-        commit: row.landed_sha.clone(),
+        commit: row.landed_sha,
         batch,
         failed_tests: Vec::new(),
     }
@@ -170,7 +176,7 @@ fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
     let mut edges = Vec::with_capacity(run.rows.len());
     for row in &run.rows {
         let previous = before.insert(row.id.worker, row.id);
-        let picked = picked(run, row);
+        let picked = picked(&run.batches, row);
         let asked = picked.and_then(|picked| picked.after).filter(|id| known.contains(id) && *id != row.id);
         let Some(from) = previous.or(asked) else { continue };
         let kind = picked.map_or(EdgeKind::Plain, |picked| EdgeKind::of(picked.source));
@@ -179,8 +185,8 @@ fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
     edges
 }
 
-fn picked(run: &RunPicture, row: &IterationRow) -> Option<Picked> {
-    let after = row.batch.and_then(|number| run.batches.get(&number)).copied();
+fn picked(batches: &BTreeMap<u32, IterationId>, row: &IterationRow) -> Option<Picked> {
+    let after = row.batch.and_then(|number| batches.get(&number)).copied();
     row.batch_source.map(|source| Picked { number: row.batch, source, after })
 }
 

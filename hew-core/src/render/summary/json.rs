@@ -5,6 +5,8 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use super::{SummaryPlace, effort, escapes, limits, models, needs, spent, tasks, workers};
+use crate::exit::Exit;
+use crate::ids::{CommitId, TaskId, TreeId};
 use crate::record::IterationOutcome;
 use crate::record::event::GateRecord;
 use crate::record::view::{GateProofView, IterationView, RunView, TaskView, VerifyView};
@@ -138,25 +140,70 @@ fn outcomes(view: &RunView) -> Map<String, Value> {
 }
 
 fn gate_record(gate: &GateRecord) -> Value {
-    let mut value = gate_value(&GateProofView::of(gate));
+    let mut value = json!(GateFigures::of(&GateProofView::of(gate)));
     value["command"] = gate.command.as_str().into();
     value
 }
 
-fn gate_value(gate: &GateProofView) -> Value {
-    json!({
-        "green": gate.is_green(), "exit": gate.exit, "duration_secs": gate.duration_secs,
-        "tree_sha": gate.tree_sha, "stopped": gate.stopped, "flaky": gate.flaky,
-    })
+#[derive(Serialize)]
+struct GateFigures<'a> {
+    green: bool,
+    exit: Exit,
+    duration_secs: f64,
+    tree_sha: &'a TreeId,
+    stopped: Option<&'a str>,
+    flaky: bool,
 }
 
-fn task(task: &TaskView) -> Value {
-    json!({
-        "task": task.id, "title": task.title, "state": tasks::outcome_word(task), "outcome": task.outcome,
-        "reason": task.reason, "attempts": task.attempts, "landed_sha": task.landed_sha, "closed": task.is_closed,
-        "gate": task.gate.as_ref().map(gate_value), "parked": task.parked, "bug": task.bug,
-        "close_failed": task.close_failed, "left_alone": task.left_alone, "builds_on": task.builds_on,
-    })
+impl<'a> GateFigures<'a> {
+    fn of(gate: &'a GateProofView) -> Self {
+        let GateProofView { exit, duration_secs, tree_sha, stopped, flaky } = gate;
+        Self {
+            green: gate.is_green(),
+            exit: *exit,
+            duration_secs: *duration_secs,
+            tree_sha,
+            stopped: stopped.as_deref(),
+            flaky: *flaky,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct TaskFigures<'a> {
+    task: &'a TaskId,
+    title: &'a str,
+    state: &'static str,
+    outcome: Option<IterationOutcome>,
+    reason: Option<&'a str>,
+    attempts: u32,
+    landed_sha: Option<&'a CommitId>,
+    closed: bool,
+    gate: Option<GateFigures<'a>>,
+    parked: Option<&'a str>,
+    bug: Option<&'a TaskId>,
+    close_failed: Option<&'a str>,
+    left_alone: Option<&'a str>,
+    builds_on: &'a [TaskId],
+}
+
+fn task(task: &TaskView) -> TaskFigures<'_> {
+    TaskFigures {
+        task: &task.id,
+        title: &task.title,
+        state: tasks::outcome_word(task),
+        outcome: task.outcome,
+        reason: task.reason.as_deref(),
+        attempts: task.attempts,
+        landed_sha: task.landed_sha.as_ref(),
+        closed: task.is_closed,
+        gate: task.gate.as_ref().map(GateFigures::of),
+        parked: task.parked.as_deref(),
+        bug: task.bug.as_ref(),
+        close_failed: task.close_failed.as_deref(),
+        left_alone: task.left_alone.as_deref(),
+        builds_on: &task.builds_on,
+    }
 }
 
 fn in_flight(iteration: &IterationView) -> Value {

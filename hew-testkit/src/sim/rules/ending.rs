@@ -34,6 +34,7 @@ impl Rules {
         self.code_is_true(reason, code, evidence)?;
         Self::leftovers_are_true(evidence)?;
         self.views_are_true(evidence)?;
+        self.unclosed_is_told(evidence)?;
         if evidence.plot.whole { self.everything_landed(code, evidence) } else { Ok(()) }
     }
 
@@ -152,6 +153,21 @@ impl Rules {
             tasks.values().filter(is_open).map(|task| task.id.clone()).collect()
         });
         ensure(told == open, || format!("leftovers: {told:?} are told, {open:?} are open"))
+    }
+
+    /// What landed and the tracker would not close is a person's to close, and that is said.
+    fn unclosed_is_told(&self, evidence: &Evidence<'_>) -> Verdict {
+        let said = evidence.journal.iter().find_map(|entry| match &entry.event {
+            JournalEvent::RunEnded { remedies, .. } => Some(remedies.join("\n")),
+            _ => None,
+        });
+        let said = said.unwrap_or_default();
+        let untold = self.landings.iter().filter_map(|(_, task)| task.as_ref()).find(|task| {
+            let found = evidence.tracker.task(task).expect("a fake answers");
+            let is_open = found.is_some_and(|found| readiness::is_work(&found));
+            is_open && !self.by_people.contains(*task) && !said.contains(task.as_str())
+        });
+        ensure(untold.is_none(), || format!("explained: {untold:?} landed and is open, and nobody is told"))
     }
 
     /// The fold of the journal has the world's figures.

@@ -37,7 +37,7 @@ impl Rules {
         tracker: &FakeTracker,
         plot: &Plot,
     ) {
-        self.agents.insert(agent.iteration, AgentSeen { stop_sent: false });
+        self.agents.insert(agent.iteration, AgentSeen { stop_sent: false, began: agent.began });
         let (running, jobs) = (self.agents.len(), usize::from(plot.config.jobs));
         self.note(ensure(running <= jobs, || format!("jobs: {running} agents run, {jobs} may")));
         let known = self.iters.get(&agent.iteration).is_some_and(|iter| !iter.is_over);
@@ -123,6 +123,10 @@ impl Rules {
         if self.agents.is_empty() {
             return Ok(());
         }
+        let timeout = plot.config.settings.timeout.value;
+        let late =
+            self.agents.iter().find(|(_, agent)| now > agent.began + timeout + SLACK).map(|(id, _)| id);
+        ensure(late.is_none(), || format!("timeout: the agent of {late:?} runs longer than {timeout:?}"))?;
         if let Some(wall) = plot.config.limits.wall {
             let until = wall + wall / 10 + SLACK;
             let lived = self.lifetime(now);

@@ -177,6 +177,7 @@ pub(super) struct StopSeen {
 #[derive(Debug)]
 pub(super) struct AgentSeen {
     stop_sent: bool,
+    began: Duration,
 }
 
 impl Rules {

@@ -1,5 +1,6 @@
 //! The journal: what begins begins once and ends once, numbers never come twice, attempts are counted, every end says why.
 
+use hew_core::ids::{IterationId, TaskId};
 use hew_core::record::event::{IterationOutcome, VerifyOutcome};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
@@ -52,40 +53,7 @@ impl Rules {
         self.work_is_collected(event);
         match event {
             JournalEvent::IterationStarted { iteration, number, task, attempt, .. } => {
-                let is_new = !self.iters.contains_key(iteration);
-                ensure(is_new, || format!("numbers: {iteration} begins again"))?;
-                let open = self.iters.iter().find(|(_, iter)| iter.task == *task && !iter.is_over);
-                ensure(open.is_none(), || format!("claims: {task} is held by {open:?} and {iteration}"))?;
-                let begun = self.begun.entry(task.clone()).or_default();
-                *begun += 1;
-                let faults = self.faults.get(task).copied().unwrap_or(0);
-                let max = plot.config.limits.max_attempts;
-                ensure(faults < max, || format!("attempts: {task} is tried after {faults} of {max} failed"))?;
-                ensure(*attempt > faults, || {
-                    format!("attempts: attempt {attempt} of {task} after {faults} failed")
-                })?;
-                self.touched.insert(task.clone());
-                let iter = Iter {
-                    task: task.clone(),
-                    has_left: false,
-                    script: None,
-                    ran_out: false,
-                    work: None,
-                    stacked: None,
-                    was_taken: false,
-                    outcome: None,
-                    is_over: false,
-                };
-                let known = self.remembered.remove(iteration).filter(|known| known.task == *task);
-                let iter = match known {
-                    Some(Iter { script, ran_out, was_taken, .. }) => {
-                        Iter { script, ran_out, was_taken, ..iter }
-                    }
-                    None => iter,
-                };
-                self.iters.insert(*iteration, iter);
-                let count = self.iters.len() as u64;
-                ensure(*number == count, || format!("numbers: {iteration} is number {number}, not {count}"))
+                self.begins(*iteration, *number, task, *attempt, plot)
             }
             JournalEvent::RetryPlanned { iteration, retry, .. } => {
                 let last = self.retried.insert(*iteration, *retry).unwrap_or(0);
@@ -109,7 +77,7 @@ impl Rules {
             JournalEvent::Landed { task, sha, with, .. } => {
                 self.says_landed(sha, task)?;
                 let others = with.iter().filter_map(|id| self.iters.get(id));
-                others.map(|iter| self.says_landed(sha, &iter.task)).collect()
+                others.map(|iter| &iter.task).try_for_each(|task| self.says_landed(sha, task))
             }
             JournalEvent::Used { iteration, usage, .. } => {
                 self.told.insert(*iteration, usage.total());
@@ -168,7 +136,47 @@ impl Rules {
         }
     }
 
-    fn leaves(&mut self, id: hew_core::ids::IterationId) {
+    fn begins(
+        &mut self,
+        iteration: IterationId,
+        number: u64,
+        task: &TaskId,
+        attempt: u32,
+        plot: &Plot,
+    ) -> Verdict {
+        let is_new = !self.iters.contains_key(&iteration);
+        ensure(is_new, || format!("numbers: {iteration} begins again"))?;
+        let open = self.iters.iter().find(|(_, iter)| iter.task == *task && !iter.is_over);
+        ensure(open.is_none(), || format!("claims: {task} is held by {open:?} and {iteration}"))?;
+        let begun = self.begun.entry(task.clone()).or_default();
+        *begun += 1;
+        let faults = self.faults.get(task).copied().unwrap_or(0);
+        let max = plot.config.limits.max_attempts;
+        ensure(faults < max, || format!("attempts: {task} is tried after {faults} of {max} failed"))?;
+        ensure(attempt > faults, || format!("attempts: attempt {attempt} of {task} after {faults} failed"))?;
+        self.touched.insert(task.clone());
+        let iter = Iter {
+            task: task.clone(),
+            has_left: false,
+            script: None,
+            ran_out: false,
+            work: None,
+            stacked: None,
+            was_taken: false,
+            outcome: None,
+            is_over: false,
+        };
+        let known = self.remembered.remove(&iteration).filter(|known| known.task == *task);
+        let iter = match known {
+            Some(Iter { script, ran_out, was_taken, .. }) => Iter { script, ran_out, was_taken, ..iter },
+            None => iter,
+        };
+        self.iters.insert(iteration, iter);
+        let count = self.iters.len() as u64;
+        ensure(number == count, || format!("numbers: {iteration} is number {number}, not {count}"))
+    }
+
+    fn leaves(&mut self, id: IterationId) {
         if let Some(iter) = self.iteration_mut(id) {
             iter.has_left = true;
         }
@@ -183,7 +191,7 @@ impl Rules {
     }
 
     /// The task's own fault, as far as the world knows: its agent came to its own end, nobody stopped it, its runtime served it.
-    fn count_fault(&mut self, id: hew_core::ids::IterationId, outcome: IterationOutcome, is_spared: bool) {
+    fn count_fault(&mut self, id: IterationId, outcome: IterationOutcome, is_spared: bool) {
         let Some(iter) = self.iters.get(&id) else { return };
         let served = iter.script.as_ref().is_some_and(|script| {
             !matches!(
@@ -210,7 +218,7 @@ impl Rules {
 
     fn is_explained(
         &self,
-        id: hew_core::ids::IterationId,
+        id: IterationId,
         task: &hew_core::ids::TaskId,
         outcome: IterationOutcome,
         reason: Option<&str>,

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use hew_core::cut;
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::tracker::record::task_from_record;
 use hew_core::tracker::{Task, TrackerError};
@@ -140,9 +141,7 @@ fn error_in(value: &Value) -> Option<String> {
 }
 
 fn tail(words: &str) -> &str {
-    let start = words.len().saturating_sub(TAIL_BYTES);
-    let start = (start..=words.len()).find(|&at| words.is_char_boundary(at)).unwrap_or(0);
-    &words[start..]
+    cut::ending(words, TAIL_BYTES)
 }
 
 #[cfg(test)]

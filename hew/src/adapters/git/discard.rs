@@ -3,7 +3,17 @@
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Between a folder's name and a number in the name under which it is put aside.
+const MARK: &str = ".discarded-";
+
+/// The folder whose removal was cut off and left this one aside, by its name.
+pub(crate) fn cut_off(aside: &Path) -> Option<PathBuf> {
+    let (name, number) = aside.file_name()?.to_str()?.strip_prefix('.')?.rsplit_once(MARK)?;
+    let is_ours = !name.is_empty() && number.parse::<u32>().is_ok();
+    is_ours.then(|| aside.with_file_name(name))
+}
 
 /// Removes a folder, read-only folders in it too. What earlier removals of it left behind goes as well.
 /// A folder that is gone is no error.
@@ -11,7 +21,7 @@ pub(crate) fn discard(folder: &Path) -> io::Result<()> {
     let (Some(parent), Some(name)) = (folder.parent(), folder.file_name()) else {
         return Err(io::Error::other("not a folder that can be removed"));
     };
-    let mark = format!(".{}.discarded-", name.to_string_lossy());
+    let mark = format!(".{}{MARK}", name.to_string_lossy());
     if fs::symlink_metadata(folder).is_ok() {
         set_aside(folder, parent, &mark)?;
     }

@@ -54,7 +54,7 @@ use self::run::GitCall;
 use self::servant::Servants;
 use super::fail_point;
 
-pub(crate) use self::discard::discard;
+pub(crate) use self::discard::{cut_off, discard};
 pub use self::run::process_count;
 pub(crate) use self::surroundings::{FileSettings, mark_of};
 

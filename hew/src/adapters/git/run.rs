@@ -12,6 +12,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use hew_core::cut;
 use hew_core::exit::{CommandFailure, Exit};
 use hew_core::worktree::GitError;
 
@@ -223,10 +224,7 @@ impl GitAnswer {
 
     /// What git said, the last of it, trimmed.
     pub(crate) fn words(&self) -> String {
-        let said = self.stderr.trim();
-        let start = said.len().saturating_sub(TAIL_BYTES);
-        let start = (start..=said.len()).find(|&at| said.is_char_boundary(at)).unwrap_or(0);
-        said[start..].to_owned()
+        cut::ending(self.stderr.trim(), TAIL_BYTES).to_owned()
     }
 
     /// What it printed as one line of text.

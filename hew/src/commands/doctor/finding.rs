@@ -24,8 +24,8 @@ pub(in crate::commands) enum Standing {
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub(in crate::commands) struct Finding {
-    /// What was looked at: `git`, `kernel`, `program`, `settings`, `trust`, `tracker`, `lock`, `process`, `run`,
-    /// `worktree`, `space`, `project`.
+    /// What was looked at: `git`, `kernel`, `program`, `sign-in`, `endpoint`, `settings`, `trust`, `tracker`, `lock`,
+    /// `process`, `run`, `worktree`, `space`, `project`.
     pub(super) check: &'static str,
     /// How it stands.
     pub(super) standing: Standing,
@@ -52,6 +52,10 @@ impl Finding {
 
     pub(super) fn note(check: &'static str, what: impl Into<String>, why: &str) -> Self {
         Self { why: Some(why.to_owned()), ..Self::new(check, Standing::Note, what) }
+    }
+
+    pub(super) fn with_command(self, command: impl Into<String>) -> Self {
+        Self { command: Some(command.into()), ..self }
     }
 
     pub(super) fn fixed(check: &'static str, what: impl Into<String>) -> Self {

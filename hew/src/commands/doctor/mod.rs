@@ -7,19 +7,25 @@
 //! | --- | --- |
 //! | `machine` | git, the kernel |
 //! | `programs` | runtimes, the gate's program |
+//! | `sign_in` | keys and logins of agents |
+//! | `endpoint` | the person's own model server |
 //! | `project` | settings, trust, tracker, room |
 //! | `runs` | locks, processes, runs, worktrees |
 
+mod endpoint;
 mod finding;
 mod machine;
 mod programs;
 mod project;
 mod runs;
+mod sign_in;
 
 pub(super) use finding::Finding;
 use finding::Standing;
+use hew_core::settings::Settings;
 
 use super::context::Context;
+use super::trust;
 use crate::adapters::project::Project;
 use crate::adapters::settings_files;
 use crate::cli::DoctorArgs;
@@ -52,7 +58,7 @@ fn outside() -> Vec<Finding> {
         "locks, runs and worktrees belong to a project",
     )];
     match settings_files::load_values(None, &[]).and_then(|values| settings_files::typed(&values)) {
-        Ok(settings) => findings.extend(programs::runtimes(&settings)),
+        Ok(settings) => findings.extend(agents(&settings, &[])),
         Err(failure) => findings.push(Finding::of_failure("settings", &failure)),
     }
     findings
@@ -67,7 +73,10 @@ fn inside(found: &Project, fix: bool) -> Vec<Finding> {
         Ok(context) => {
             findings.extend(machine::sandbox(&context.settings));
             findings.extend(project::look(&context));
-            findings.extend(programs::runtimes(&context.settings));
+            match trust::untrusted_keys(&context) {
+                Ok(untrusted) => findings.extend(agents(&context.settings, &untrusted)),
+                Err(failure) => findings.push(Finding::of_failure("trust", &failure)),
+            }
             findings.extend(programs::gate(&context));
             findings.extend(runs::look(&context, fix));
         }
@@ -75,6 +84,14 @@ fn inside(found: &Project, fix: bool) -> Vec<Finding> {
         Err(_) if !is_valid => {}
         Err(failure) => findings.push(Finding::of_failure("settings", &failure)),
     }
+    findings
+}
+
+/// What does the tasks. Nothing is started or asked that a project's file names before that is trusted.
+fn agents(settings: &Settings, untrusted: &[String]) -> Vec<Finding> {
+    let mut findings = programs::runtimes(settings, untrusted);
+    findings.extend(sign_in::look(settings));
+    findings.extend(endpoint::look(settings, untrusted));
     findings
 }
 

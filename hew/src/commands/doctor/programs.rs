@@ -16,8 +16,9 @@ use crate::commands::loop_run::{find_gate, missing_program};
 const SHELL_WORDS: [&str; 12] =
     ["cd", "test", "[", "true", "false", ":", "if", "for", "while", "!", "set", "exec"];
 
-/// Every runtime that is defined. That one is missing matters where a run would choose it.
-pub(super) fn runtimes(settings: &Settings) -> Vec<Finding> {
+/// Every runtime that is defined. That one is missing matters where a run would choose it. To say its version a program is
+/// run, which one that only an untrusted file names is not.
+pub(super) fn runtimes(settings: &Settings, untrusted: &[String]) -> Vec<Finding> {
     let mut chosen: BTreeSet<_> =
         runtime::of_run(settings).unwrap_or_default().into_iter().map(|choice| choice.name).collect();
     chosen.extend(runtime::of_planner(settings).into_iter().map(|choice| choice.name));
@@ -28,6 +29,11 @@ pub(super) fn runtimes(settings: &Settings) -> Vec<Finding> {
         };
         let help = || how_to_find_program(name, settings).unwrap_or_else(|| format!("install {command}"));
         findings.push(match (missing_program(command), chosen.contains(name)) {
+            (None, _) if untrusted.contains(&format!("loop.runtime_defs.{name}.command")) => Finding::note(
+                "program",
+                format!("runtime {name}: {command} was not asked for its version"),
+                "this project's settings name it, and they are not trusted: hew trust",
+            ),
             (None, _) => {
                 let found = host::find_program(command).unwrap_or_default();
                 let told = program_version::ask(&found).unwrap_or_else(|why| why);
