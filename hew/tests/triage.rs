@@ -58,8 +58,8 @@ fn answer(project: &Project, event: &str) -> Value {
 fn signature(event: &[u8], secret: &str) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(event);
-    let hex: String = mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={hex}")
+    let bytes = mac.finalize().into_bytes();
+    bytes.iter().fold("sha256=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn with(event: &str, changes: &[(&str, Value)]) -> String {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::cut::beginning;
 
 /// Most bytes of an answer that are looked at: no helper asks for as much.
-const MAX_LOOKED_AT: usize = 256 * 1024;
+const MAX_LOOKED_AT: usize = 64 * 1024;
 
 /// The first balanced JSON object of a text, whatever stands around it: words, a fence, another object.
 pub fn first_object(text: &str) -> Option<Map<String, Value>> {
