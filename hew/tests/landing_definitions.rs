@@ -1,8 +1,6 @@
 //! Agents that change what their work is judged by (landing.md L12): work has to pass the definition that stands on the run
 //! branch and its own, and the change is told.
 
-#![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
-
 use std::env;
 use std::fs;
 

@@ -136,7 +136,8 @@ mod tests {
     const END: &str = r#"{"choices": [{"delta": {}, "finish_reason": "stop"}]}"#;
 
     fn stream(chunks: &[&str]) -> String {
-        chunks.iter().map(|chunk| format!("data: {}\n\n", chunk.replace('\n', " "))).collect()
+        let data: Vec<String> = chunks.iter().map(|chunk| chunk.replace('\n', " ")).collect();
+        format!("data: {}\n\n", data.join("\n\ndata: "))
     }
 
     fn read(stream: &str) -> (Result<ChatAnswer, ChatFailure>, Vec<String>) {
