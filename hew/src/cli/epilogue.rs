@@ -297,8 +297,8 @@ that can't be read is named by its number and nothing is changed, unless --skip-
         row(
             "triage",
             &[
-                "hew triage --event \"$GITHUB_EVENT_PATH\"",
-                "hew triage --signature \"$X_HUB_SIGNATURE_256\" --json < event.json",
+                "hew triage --event event.json",
+                "hew triage --event event.json --signature \"$X_HUB_SIGNATURE_256\" --json",
             ],
             &[
                 ("0", "filed, filed before, or there is nothing to file: the answer says which"),
@@ -308,7 +308,7 @@ that can't be read is named by its number and nothing is changed, unless --skip-
             ],
         ),
         "Nothing listens: a webhook's receiver or a job of CI calls it, in a clone whose remotes name the
-event's repository. One bug task is filed for each check or workflow that failed, or timed out, at a
+event's repository (there the file is $GITHUB_EVENT_PATH). One bug task is filed for each check or workflow that failed, or timed out, at a
 commit. Where HEW_WEBHOOK_SECRET is set every event needs its signature, over the very bytes that
 GitHub sent.",
     ),
