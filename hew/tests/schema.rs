@@ -13,6 +13,7 @@ use hew::adapters::store::RunFolder;
 use hew_core::record::Store as _;
 use hew_testkit::json_schema::problems;
 use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
+use hew_testkit::mock_model::{Answer, MockModel, Part, Script};
 use hew_testkit::repo::TestRepo;
 use hew_testkit::{documented_run, journal};
 use serde_json::Value;
@@ -281,6 +282,7 @@ fn what_every_command_prints_for_programs_is_of_its_schema() {
         let kind = if args == ["schema"] { "schema_name" } else { args[0] };
         trial.prints(kind, args);
     }
+    of_helpers(&mut trial);
     trial.prints("finding", &["doctor"]);
     trial.prints("skill", &["skills", "list"]);
     trial.prints("skill_text", &["skills", "show", "hew-loop"]);
@@ -290,6 +292,20 @@ fn what_every_command_prints_for_programs_is_of_its_schema() {
     commands(&hew::cli::Cli::command(), "", &mut all);
     let untried: Vec<&String> = all.difference(&trial.tried).collect();
     assert!(untried.is_empty(), "nobody looks at what these print: {untried:?}");
+}
+
+fn of_helpers(trial: &mut Trial) {
+    trial.stage.repo.write(".hew/event.json", r#"{"zen": "nothing failed"}"#);
+    trial.prints("triage", &["triage", "--event", ".hew/event.json"]);
+    let said = Answer::text(r#"{"title": "Parse dates", "description": "All of them."}"#);
+    let part = Part { when: String::new(), answers: vec![said] };
+    let server = MockModel::start(Script { parts: vec![part], ..Script::default() });
+    let args = ["task", "elaborate", "dates"];
+    let mut command = trial.stage.repo.hew(&args);
+    command
+        .env("HEW_LOOP_LOCAL_ENDPOINT", format!("{}/v1", server.url()))
+        .env("HEW_LOOP_LOCAL_MODEL", "mock");
+    trial.prints_by("elaboration", &args, command);
 }
 
 fn of_tasks(trial: &mut Trial) {
