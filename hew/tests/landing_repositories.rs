@@ -54,8 +54,8 @@ fn names_of_any_bytes_links_modes_and_other_cases_land_as_they_are() {
         let second = project.add("Commits", change, &["--dep", &first]);
         let ran = project.run(&ONE_TRY);
         assert_all_landed(&project, &ran, &[&first, &second]);
-        let found = entries(&project, ran.landed_sha(&first).unwrap().as_str());
-        let made = [
+        let after_first = entries(&project, ran.landed_sha(&first).unwrap().as_str());
+        let expected = [
             entry("100644", b"README.md"),
             entry("100644", b"a dir/sp ace"),
             entry("100644", b"by\xffte"),
@@ -64,7 +64,7 @@ fn names_of_any_bytes_links_modes_and_other_cases_land_as_they_are() {
             entry("100644", b"quo\"te'd"),
             entry("100755", b"tool"),
         ];
-        assert_eq!(found, made);
+        assert_eq!(after_first, made);
         let left = [
             entry("100644", b"a dir/sp ace"),
             entry("100644", b"by\xffte"),
