@@ -64,7 +64,7 @@ fn names_of_any_bytes_links_modes_and_other_cases_land_as_they_are() {
             entry("100644", b"quo\"te'd"),
             entry("100755", b"tool"),
         ];
-        assert_eq!(after_first, made);
+        assert_eq!(after_first, expected);
         let left = [
             entry("100644", b"a dir/sp ace"),
             entry("100644", b"by\xffte"),
