@@ -19,6 +19,8 @@ export default async (page, { word }) => {
   await page.locator('.bar').first().click();
   const hash = await page.evaluate(() => location.hash);
   await page.emulateMedia({ media: 'print' });
+  // What is skipped on the screen is laid out for paper with the next frame.
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   const paper = await page.locator('#failures details:not([open]) pre').evaluateAll((logs) =>
     logs.filter((log) => log.checkVisibility({ contentVisibilityAuto: true }) && log.getBoundingClientRect().height > 0).length);
   return { all, filtered, sorted, hash, focused, paper };

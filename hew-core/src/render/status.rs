@@ -114,7 +114,7 @@ fn facts(view: &RunView, seen: Seen<'_>) -> Vec<(&'static str, String)> {
         }
         None if seen.state == RunState::Crashed => {
             facts.push(("stopped", "its process is gone, and it never said that it ends".to_owned()));
-            facts.push(("next", "hew loop run gives back what it had claimed".to_owned()));
+            facts.push(("next", format!("hew loop resume --run-id {}", header.run_id)));
         }
         None => {}
     }

@@ -46,7 +46,7 @@ pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) ->
     needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
     needs.extend(escaped(view));
-    needs.extend(claims(view, state));
+    needs.extend(claims(view, header, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
         needs.push(Need::new(what, format!("hew loop prune-worktrees --run-id {}", header.run_id)));
@@ -78,7 +78,7 @@ fn not_begun(view: &RunView, folder: &str) -> Option<Need> {
 }
 
 /// What a crashed run was at is still claimed by it.
-fn claims(view: &RunView, state: RunState) -> Option<Need> {
+fn claims(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
     let tasks: Vec<&str> =
         view.in_flight().filter_map(|iteration| iteration.task.as_ref()).map(TaskId::as_str).collect();
     let is_crashed = state == RunState::Crashed && !view.is_from_files;
@@ -87,8 +87,8 @@ fn claims(view: &RunView, state: RunState) -> Option<Need> {
         1 => format!("{first} stays"),
         number => format!("{first} and {} stay", count(number - 1, "other", "others")),
     };
-    let what = format!("{names} claimed by the crashed run: the next run gives back what it had claimed");
-    Some(Need::new(what, "hew loop run --scope ready"))
+    let what = format!("{names} claimed by the crashed run, which can be gone on with");
+    Some(Need::new(what, format!("hew loop resume --run-id {}", header.run_id)))
 }
 
 /// The verification at the end was not green.

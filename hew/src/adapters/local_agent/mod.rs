@@ -14,8 +14,8 @@
 //! | [`voice`] | what it prints |
 //!
 //! Invariants: its file tools open nothing outside of the folder that it was started in, and nothing of git's; what a
-//! command may write is up to the sandbox around all of it. No key reaches a command. It decides nothing about the task:
-//! it leaves the model's word where `hew done` would.
+//! command may write is up to the sandbox around all of it. No command has the key in its environment. It decides nothing
+//! about the task: it leaves the model's word where `hew done` would.
 
 mod args;
 mod files;

@@ -90,9 +90,12 @@ pub(super) fn run(desk: &Desk<'_>, context: &Context, args: &ElaborateArgs) -> R
         for Failed { who, why } in &failed {
             failure = failure.because(format!("{who}: {why}"));
         }
-        return Err(
-            failure.hint("hew config set loop.local.endpoint URL, or install and sign in to claude or codex")
-        );
+        let has_server = context.settings.local.endpoint.value.is_some();
+        return Err(failure.hint(if has_server {
+            "hew doctor   # asks the model server, and says which agents are there"
+        } else {
+            "hew config set loop.local.endpoint URL, or install and sign in to claude or codex"
+        }));
     };
     for Failed { who, why } in &failed {
         desk.ui.say(&format!("{who} did not do it: {why}"));
