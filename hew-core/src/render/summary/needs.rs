@@ -87,7 +87,7 @@ fn claims(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
         1 => format!("{first} stays"),
         number => format!("{first} and {} stay", count(number - 1, "other", "others")),
     };
-    let what = format!("{names} claimed by the crashed run, which can be gone on with");
+    let what = format!("{names} claimed by the crashed run until it is resumed");
     Some(Need::new(what, format!("hew loop resume --run-id {}", header.run_id)))
 }
 
