@@ -424,6 +424,29 @@ fn without_an_endpoint_nothing_is_started() {
 }
 
 #[test]
+fn without_a_model_nothing_is_started() {
+    let local = LocalStage::new();
+    let endpoint = format!("loop.local.endpoint = \"{}/v1/\"\n", local.server.url());
+    local.stage.settings(&endpoint);
+    let plain = local.task("Plain", [done()]);
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("needs a model") && ran.stderr.contains("hew config set loop.local.model"));
+    assert!(local.stage.run_folders().is_empty());
+    // Where a model is named for some tasks, the others are not tried.
+    local.stage.settings(&format!("{endpoint}loop.model.by_type = {{ bug = \"large\" }}\n"));
+    let bug = local.task_with("Bug", &["-t", "bug"], [done()]);
+    let ran = local.run(&[]);
+    assert!(ran.stderr.contains("needs a model"), "{} {}", ran.stdout, ran.stderr);
+    assert_eq!((local.asked(&bug).len(), local.stage.status(&bug).as_str()), (1, "closed"));
+    assert!(local.asked(&plain).is_empty() && local.stage.outcomes(&plain).is_empty());
+    local.stage.settings(&endpoint);
+    let ran = local.run(&["--model", "own"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert_eq!(local.asked(&plain)[0].model.as_deref(), Some("own"));
+}
+
+#[test]
 fn a_key_is_named_by_its_variable_and_stands_in_no_file() {
     let local = LocalStage::with("loop.local.api_key_env = \"SERVER_KEY\"");
     local.task("Work", [done()]);

@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not set its stage has failed")]
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Output, Stdio};
 use std::thread;
 
@@ -38,6 +40,15 @@ fn told(output: &Output) -> (i32, String, String) {
 
 /// Hands an event over on standard input.
 fn send(project: &Project, event: &[u8], flags: &[&str], secret: Option<&str>) -> (i32, String, String) {
+    send_with(project, event, flags, secret.map(OsStr::new))
+}
+
+fn send_with(
+    project: &Project,
+    event: &[u8],
+    flags: &[&str],
+    secret: Option<&OsStr>,
+) -> (i32, String, String) {
     let mut command = project.repo.hew(&[&["triage"], flags].concat());
     if let Some(secret) = secret {
         command.env(SECRET, secret);
@@ -55,8 +66,8 @@ fn answer(project: &Project, event: &str) -> Value {
     serde_json::from_str(&stdout).unwrap()
 }
 
-fn signature(event: &[u8], secret: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+fn signature(event: &[u8], secret: impl AsRef<[u8]>) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_ref()).unwrap();
     mac.update(event);
     let bytes = mac.finalize().into_bytes();
     bytes.iter().fold("sha256=".to_owned(), |text, byte| format!("{text}{byte:02x}"))
@@ -151,6 +162,23 @@ fn a_signature_is_checked_where_there_is_a_secret_and_wanted_there_only() {
     assert!(code == 2 && stderr.contains("signature is not right"), "{stderr}");
     assert_eq!(project.tasks().len(), 0);
     let (code, _, stderr) = send(&project, CHECK.as_bytes(), &["--signature", &good], Some("swordfish"));
+    assert_eq!((code, project.tasks().len()), (0, 1), "{stderr}");
+}
+
+#[test]
+fn a_secret_is_bytes_and_an_empty_one_is_refused() {
+    let project = project();
+    let odd = OsStr::from_bytes(b"sword\xfffish");
+    let send = |flags: &[&str], secret| send_with(&project, CHECK.as_bytes(), flags, Some(secret));
+    let (code, _, stderr) = send(&[], odd);
+    assert!(code == 2 && stderr.contains("the event has no signature"), "{stderr}");
+    for flags in [&[][..], &["--signature", &signature(CHECK.as_bytes(), "")]] {
+        let (code, _, stderr) = send(flags, OsStr::new(""));
+        assert!(code == 2 && stderr.contains(&format!("unset {SECRET}")), "{stderr}");
+    }
+    assert_eq!(project.tasks().len(), 0);
+    let good = signature(CHECK.as_bytes(), odd.as_bytes());
+    let (code, _, stderr) = send(&["--signature", &good], odd);
     assert_eq!((code, project.tasks().len()), (0, 1), "{stderr}");
 }
 

@@ -39,6 +39,8 @@ pub struct ChatFailure {
     pub status: Option<u16>,
     /// Its class, the server's words in at most 500 characters, and when to ask again.
     pub failure: RuntimeFailure,
+    /// All of those words: a secret is looked for before they are cut.
+    words: String,
 }
 
 impl fmt::Display for ChatFailure {
@@ -54,7 +56,7 @@ impl fmt::Display for ChatFailure {
 impl ChatFailure {
     /// A failure with these words.
     pub fn new(status: Option<u16>, class: FailureClass, words: &str) -> Self {
-        Self { status, failure: RuntimeFailure::new(class, words, None) }
+        Self { status, failure: RuntimeFailure::new(class, words, None), words: words.to_owned() }
     }
 
     /// A status that is none of success, with the body and the header `Retry-After` that came with it.
@@ -70,7 +72,8 @@ impl ChatFailure {
             class => class,
         };
         let retry_at = retry_after.and_then(read_retry_after);
-        Self { status: Some(status), failure: RuntimeFailure::new(class, words, retry_at) }
+        let failure = RuntimeFailure::new(class, words, retry_at);
+        Self { status: Some(status), failure, words: words.to_owned() }
     }
 
     /// The error object that a body, or a chunk of a stream, holds in place of an answer.
@@ -95,7 +98,9 @@ impl ChatFailure {
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
         if !secret.is_empty() {
-            self.failure.message = self.failure.message.replace(secret, crate::settings::secret::LEFT_OUT);
+            self.words = self.words.replace(secret, crate::settings::secret::LEFT_OUT);
+            let RuntimeFailure { class, retry_at, .. } = self.failure;
+            self.failure = RuntimeFailure::new(class, &self.words, retry_at);
         }
         self
     }
@@ -168,5 +173,9 @@ mod tests {
         let failure = ChatFailure::of_status(401, None, b"bad key sk-123").without("sk-123");
         assert_eq!(failure.to_string(), "the model server answered 401 (auth): bad key (left out)");
         assert_eq!(failure.clone().without(""), failure);
+        let at_the_cut = format!("{}sk-123", "x".repeat(497));
+        let failure = ChatFailure::of_status(401, Some("7"), at_the_cut.as_bytes()).without("sk-123");
+        assert_eq!(failure.failure.message, format!("{}(le", "x".repeat(497)));
+        assert!(failure.failure.retry_at.is_some() && !format!("{failure:?}").contains("sk-"));
     }
 }

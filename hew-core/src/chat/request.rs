@@ -1,6 +1,6 @@
 //! A request as JSON.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{ChatError, ChatRequest, Message, ToolCall, ToolSpec};
 use crate::ids::ModelName;
@@ -52,8 +52,14 @@ fn message(message: &Message) -> Value {
 fn call(call: &ToolCall) -> Value {
     json!({
         "id": call.id, "type": "function",
-        "function": {"name": call.name, "arguments": call.arguments},
+        "function": {"name": call.name, "arguments": arguments(&call.arguments)},
     })
+}
+
+/// What is no JSON object goes back as an empty one: servers that read it refuse the whole request else. What was wrong
+/// with it stands in the tool's answer.
+fn arguments(text: &str) -> &str {
+    if serde_json::from_str::<Map<String, Value>>(text).is_ok() { text } else { "{}" }
 }
 
 fn tool(tool: &ToolSpec) -> Value {
@@ -105,7 +111,8 @@ mod tests {
 
     #[test]
     fn calls_and_their_answers_go_back_as_they_came() {
-        let call = ToolCall { id: "c1".to_owned(), name: "run".to_owned(), arguments: "{".to_owned() };
+        let arguments = r#"{ "command": "ls" }"#;
+        let call = ToolCall { id: "c1".to_owned(), name: "run".to_owned(), arguments: arguments.to_owned() };
         let messages = vec![
             Message::System("s".to_owned()),
             Message::Assistant { text: String::new(), calls: vec![call] },
@@ -117,10 +124,20 @@ mod tests {
             json!([
                 {"role": "system", "content": "s"},
                 {"role": "assistant", "content": "", "tool_calls": [
-                    {"id": "c1", "type": "function", "function": {"name": "run", "arguments": "{"}}]},
+                    {"id": "c1", "type": "function", "function": {"name": "run", "arguments": arguments}}]},
                 {"role": "tool", "tool_call_id": "c1", "content": "out"},
             ])
         );
+    }
+
+    #[test]
+    fn arguments_that_are_no_object_go_back_as_an_empty_one() {
+        for text in ["", " ", "{", "null", "[]", "\"text\"", "{} {}"] {
+            let call = ToolCall { id: "c1".to_owned(), name: "run".to_owned(), arguments: text.to_owned() };
+            let messages = vec![Message::Assistant { text: String::new(), calls: vec![call] }];
+            let body = asking(&ChatRequest { messages, ..Default::default() });
+            assert_eq!(body["messages"][0]["tool_calls"][0]["function"]["arguments"], "{}", "{text}");
+        }
     }
 
     #[test]

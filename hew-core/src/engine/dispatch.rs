@@ -12,6 +12,7 @@ use super::{ahead, ending, failing, helping, iteration, planning, stack, stoppin
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::conflict::conflict_of;
+use crate::plan::local::has_model;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
@@ -235,10 +236,14 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
         let health = state.runtime_health(now.elapsed, worker);
         match runtime::choose(task, &settings, &health) {
             Choice::Use(choice) => {
+                let model = state.config.model.as_ref();
+                if let Err(problem) = has_model(Some(task), &choice, &settings, model) {
+                    return unfit(&choice, &health, problem);
+                }
                 if state.config.limits.spending.usd.is_some()
-                    && let Err(problem) = priced(task, &choice, &settings, state.config.model.as_ref(), None)
+                    && let Err(problem) = priced(task, &choice, &settings, model, None)
                 {
-                    return unpriced(&choice, &health, problem);
+                    return unfit(&choice, &health, problem);
                 }
                 if let Some(worker) = worker
                     && state.runtimes.is_due_for_probe(&choice.name, now.elapsed)
@@ -256,8 +261,8 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
     })
 }
 
-/// A stand-in whose cost nobody knows is no reason to give a task up: it waits for the runtime that it stands in for.
-fn unpriced(
+/// A stand-in whose cost nobody knows, or that has no model, is no reason to give a task up: it waits for the runtime that it stands in for.
+fn unfit(
     choice: &RuntimeChoice,
     health: &RuntimeHealth,
     problem: RuntimeProblem,

@@ -15,18 +15,26 @@ const MAX_SUMMARY: usize = 4 * 1024;
 /// nothing.
 pub fn last_words(transcript: &str, is_whole: bool) -> Option<String> {
     let whole = if is_whole { transcript } else { transcript.split_once('\n')?.1 };
-    let mut said: Vec<(bool, String)> = Vec::new();
+    let mut said: Vec<String> = Vec::new();
+    // Of an answer whose whole does not stand there, or not yet.
+    let mut pieces = String::new();
     for line in whole.lines() {
         let Ok(record) = serde_json::from_str::<Value>(line) else { continue };
         if record["type"] == "assistant" && record["parent_tool_use_id"].is_null() {
             let text = text_of(&record["message"]["content"]);
-            said.extend((!text.trim().is_empty()).then(|| (record["consolidated"] == true, text)));
+            if record["delta"] == true {
+                pieces.push_str(&text);
+                continue;
+            }
+            if record["consolidated"] == true {
+                pieces.clear();
+            }
+            said.push(text);
         }
     }
-    // Where the whole of an answer stands there, its pieces are passed over.
-    let has_wholes = said.iter().any(|(is_whole, _)| *is_whole);
-    let texts = said.into_iter().filter(|(is_whole, _)| *is_whole || !has_wholes).map(|(_, text)| text);
-    tail(&texts.collect::<Vec<_>>().join("\n"))
+    said.push(pieces);
+    said.retain(|text| !text.trim().is_empty());
+    tail(&said.join("\n"))
 }
 
 fn text_of(content: &Value) -> String {
@@ -91,9 +99,18 @@ mod tests {
 
     #[test]
     fn pieces_of_an_answer_that_stands_there_whole_are_not_told_twice() {
-        let whole = json!({"type": "assistant", "consolidated": true, "message": {"content": [{"type": "text", "text": "ab"}]}});
-        let transcript = format!("{}\n{}\n{whole}\n", line("a"), line("b"));
-        assert_eq!(last_words(&transcript, true).as_deref(), Some("ab"));
+        let marked = |mark: &str, text: &str| {
+            let message = json!({"content": [{"type": "text", "text": text}]});
+            json!({"type": "assistant", mark: true, "message": message}).to_string()
+        };
+        let piece = |text: &str| marked("delta", text);
+        let told = |lines: &[String]| last_words(&lines.join("\n"), true);
+        let whole = marked("consolidated", "a b");
+        let answer = [piece("a"), piece(" "), piece("b"), whole];
+        assert_eq!(told(&answer).as_deref(), Some("a b"));
+        assert_eq!(told(&answer[..3]).as_deref(), Some("a b"), "an answer that broke off");
+        let next = [&answer[..], &[line("c"), piece("d"), piece("e")]].concat();
+        assert_eq!(told(&next).as_deref(), Some("a b\nc\nde"), "what is no piece stays beside a whole");
     }
 
     #[test]

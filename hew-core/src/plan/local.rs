@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use super::model::ModelForRuntime;
+use super::model::{self, ModelForRuntime};
 use super::provenance::{Provenance, entry};
-use super::runtime::{RuntimeChoice, RuntimeProblem};
+use super::runtime::{self, RuntimeChoice, RuntimeProblem};
 use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{LocalSettings, Settings, Temperature};
 use crate::tracker::Task;
@@ -23,6 +23,41 @@ pub const MAX_TOKENS_KEY: &str = "hew.max_tokens";
 /// The runtime is hew's own agent.
 pub(super) fn is_local(name: &RuntimeName) -> bool {
     name.as_str() == LOCAL
+}
+
+/// The runtime `local` has a model to ask its server for: what it is told for this task, or `loop.local.model`, which is
+/// all that a call has. `run` is the model of `--model`.
+pub fn has_model(
+    task: Option<&Task>,
+    choice: &RuntimeChoice,
+    settings: &Settings,
+    run: Option<&ModelName>,
+) -> Result<(), RuntimeProblem> {
+    if !is_local(&choice.name) || settings.local.model.value.is_some() {
+        return Ok(());
+    }
+    let def = runtime::definition(choice, settings)?;
+    let asked = task.and_then(|task| model::choose(task, settings, run, None));
+    let told = asked.and_then(|asked| model::for_runtime(&asked, def, choice));
+    told.map(drop).ok_or_else(|| no_model(choice))
+}
+
+/// Tasks without a word of their own may have a model on the runtime `local`: something names one.
+pub fn may_have_model(
+    choice: &RuntimeChoice,
+    settings: &Settings,
+    run: Option<&ModelName>,
+) -> Result<(), RuntimeProblem> {
+    let names_one = settings.local.model.value.is_some()
+        || run.is_some()
+        || settings.model_default.value.is_some()
+        || !settings.model_by_priority.is_empty()
+        || !settings.model_by_type.is_empty();
+    if !is_local(&choice.name) || names_one { Ok(()) } else { Err(no_model(choice)) }
+}
+
+fn no_model(choice: &RuntimeChoice) -> RuntimeProblem {
+    RuntimeProblem::NoModel { origin: choice.origin.clone() }
 }
 
 /// What it is told, with where each part came from.
@@ -53,7 +88,7 @@ pub(super) fn plan_local(
     let endpoint = endpoint(local, choice)?.to_owned();
     let model = local.model.value.clone().filter(|_| told.is_none());
     if told.is_none() && model.is_none() {
-        return Err(RuntimeProblem::NoModel { origin: choice.origin.clone() });
+        return Err(no_model(choice));
     }
     let (temperature, temperature_origin) = temperature(task, local)?;
     let (max_tokens, max_tokens_origin) = max_tokens(task, local)?;

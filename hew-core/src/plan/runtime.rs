@@ -412,7 +412,10 @@ fn runnable(task: Option<&Task>, choice: &RuntimeChoice, settings: &Settings) ->
         return Err(no_command(choice));
     }
     has_endpoint(choice, settings)?;
-    let Some(task) = task else { return may_be_asked(choice, def, settings) };
+    let Some(task) = task else {
+        local::has_model(None, choice, settings, None)?;
+        return may_be_asked(choice, def, settings);
+    };
     plan_limits(task, settings)?;
     can_be_kept(task, choice, def)
 }

@@ -3,6 +3,8 @@
 //! Invariants: nothing is asked of GitHub; an event whose signature is not right is not read; what is not a failure of
 //! this project files nothing; a model makes the task better or leaves it as it would be without one.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -26,7 +28,6 @@ use crate::adapters::files::read_plain;
 use crate::adapters::git::RepoGit;
 use crate::adapters::helper::{self, Question};
 use crate::adapters::lock::take_turn;
-use crate::adapters::tracker::variable;
 use crate::adapters::webhook;
 use crate::cli::TriageArgs;
 use crate::failure::{Failure, code};
@@ -128,9 +129,9 @@ pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8, Failure> {
 fn check_signature(bytes: &[u8], signature: Option<&str>) -> Result<(), Failure> {
     let signature = signature.filter(|text| !text.trim().is_empty());
     let refused = |message: &str| Failure::usage(message).because("nothing was read or filed");
-    match (signature, variable(SECRET)) {
+    match (signature, secret()?) {
         (None, None) => Ok(()),
-        (Some(signature), Some(secret)) if webhook::is_signed(bytes, signature, secret.as_bytes()) => Ok(()),
+        (Some(signature), Some(secret)) if webhook::is_signed(bytes, signature, &secret) => Ok(()),
         (Some(_), Some(_)) => Err(refused("the event's signature is not right")
             .because(format!("it is not the HMAC-SHA256 of these very bytes under {SECRET}"))),
         (None, Some(_)) => Err(refused("the event has no signature")
@@ -139,6 +140,18 @@ fn check_signature(bytes: &[u8], signature: Option<&str>) -> Result<(), Failure>
         (Some(_), None) => Err(refused("the event's signature can't be checked")
             .because(format!("{SECRET} is not set"))
             .hint(format!("{SECRET}=… hew triage …, with the secret that GitHub signs with"))),
+    }
+}
+
+/// The secret, whatever its bytes. One that is set and empty is a mistake: events would be taken from anybody.
+fn secret() -> Result<Option<Vec<u8>>, Failure> {
+    match std::env::var_os(SECRET).map(OsString::into_vec) {
+        Some(secret) if secret.is_empty() => Err(Failure::usage(format!("{SECRET} is set, and empty"))
+            .because("nothing was read or filed")
+            .hint(format!(
+                "give {SECRET} the secret that GitHub signs with; without a secret: unset {SECRET}"
+            ))),
+        secret => Ok(secret),
     }
 }
 

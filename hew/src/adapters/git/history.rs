@@ -43,7 +43,9 @@ pub(super) fn last_commits(
         let count = format!("--max-count={count}");
         let args =
             ["log", &count, "--no-show-signature", "--no-color", "--format=%h %as %an: %s", start, "--"];
-        git.on_repository().args(args).timeout(deadline.saturating_duration_since(Instant::now())).run()
+        let git = git.on_repository().args(args).timeout(deadline.saturating_duration_since(Instant::now()));
+        // In a clone that has not everything, git would ask its remote for a commit that is not here.
+        git.env("GIT_NO_LAZY_FETCH", "1").run()
     };
     let there = call(commit.as_str())?;
     let answer = if there.exit.is_success() { there } else { call("HEAD")?.success()? };

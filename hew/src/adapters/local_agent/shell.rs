@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, bounded};
 use hew_core::settings::secret::is_secret_name;
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::folder::Folder;
@@ -49,7 +51,7 @@ pub(super) fn run(
     let Ran { status, output } = finish(&mut sh, limit)?;
     let output = if output.is_empty() { "(no output)\n".to_owned() } else { output };
     let Some(status) = status else {
-        return Err(format!("ended after {} s, which is its limit\n{output}", limit.as_secs()));
+        return Err(time_is_up(limit, &output));
     };
     match status.code() {
         Some(0) => Ok(output),
@@ -81,11 +83,16 @@ pub(super) fn search(folder: &Folder, text: &str, path: &str) -> Result<String, 
     .arg(folder.way_to(&found))
     .current_dir(folder.root());
     let Ran { status, output } = finish(&mut git, SEARCH_LIMIT)?;
-    match status.and_then(|status| status.code()) {
+    let Some(status) = status else { return Err(time_is_up(SEARCH_LIMIT, &output)) };
+    match status.code() {
         Some(0) => Ok(output),
         Some(1) if output.is_empty() => Ok("(nothing)".to_owned()),
         _ => Err(output),
     }
+}
+
+fn time_is_up(limit: Duration, output: &str) -> String {
+    format!("ended after {} s, which is its limit\n{output}", limit.as_secs())
 }
 
 /// How a command ended; no status where its time was up.
@@ -104,18 +111,35 @@ fn finish(command: &mut Command, limit: Duration) -> Result<Ran, String> {
     let group = Pid::from_raw(child.id().cast_signed());
     let (kept, ended_output) = keep(reader);
     let (tell, ended) = bounded(1);
-    let waiter = thread::spawn(move || {
-        let _ = tell.send(child.wait());
+    // Its end is seen and left to be waited for below: until then its number is its own.
+    thread::spawn(move || {
+        let _ = tell.send(await_end(group));
     });
-    let status = ended.recv_timeout(limit).ok().transpose().map_err(told)?;
-    if status.is_none() {
-        // It was not waited for yet, so that the number is still its own.
+    let in_time = ended.recv_timeout(limit).ok().transpose().map_err(told)?;
+    let status = if in_time.is_some() {
+        Some(child.wait().map_err(told)?)
+    } else {
         let _ = killpg(group, Signal::SIGKILL);
-    }
-    let _ = waiter.join();
+        // It may have left its group.
+        let _ = child.kill();
+        if let Ok(Ok(())) = ended.recv_timeout(LEFTOVER) {
+            let _ = child.wait();
+        }
+        None
+    };
     let _ = ended_output.recv_timeout(LEFTOVER);
     let output = kept.lock().unwrap_or_else(PoisonError::into_inner).text();
     Ok(Ran { status, output })
+}
+
+/// Returns once a child has ended; who it was stays known until it is waited for.
+fn await_end(child: Pid) -> io::Result<()> {
+    loop {
+        match waitid(Id::Pid(child), WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT) {
+            Err(Errno::EINTR) => {}
+            ended => return ended.map(drop).map_err(io::Error::from),
+        }
+    }
 }
 
 /// Reads to the end on a thread of its own, for as long as anybody writes; told when that is.

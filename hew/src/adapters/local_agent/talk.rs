@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crossbeam_channel::never;
 use hew_core::agent::{AgentSignal, FailureClass, SignalWord};
-use hew_core::chat::{ChatAnswer, ChatError, ChatRequest, Message, ToolSpec};
+use hew_core::chat::{ChatAnswer, ChatError, ChatFailure, ChatRequest, Message, ToolSpec};
 use hew_core::ids::{ModelName, TaskId};
 use hew_core::prompt;
 
@@ -199,10 +199,12 @@ impl Talk<'_> {
     }
 }
 
-/// Some models take no tools, and their servers say so.
+/// Some models take no tools, and their servers say so: most by a status of a bad request, llama.cpp by one of its own
+/// failures.
 fn refuses_tools(error: &ChatError) -> bool {
-    let failure = error.as_failure();
-    failure.class == FailureClass::BadRequest && failure.message.to_lowercase().contains("tool")
+    let ChatError::Failed(ChatFailure { status: Some(_), failure, .. }) = error else { return false };
+    let is_refusal = matches!(failure.class, FailureClass::BadRequest | FailureClass::Server);
+    is_refusal && failure.message.to_lowercase().contains("tool")
 }
 
 /// Adds a note to a task, as an agent would.
@@ -222,4 +224,24 @@ fn note(task: &TaskId, text: &str) -> Result<(), Trouble> {
     }
     let said = String::from_utf8_lossy(&noted.stderr).trim().to_owned();
     Err(Trouble::Words(format!("the answer could not be noted on {task}: {said}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_refuses_tools_in_words_of_its_own() {
+        let answered = |status, body: &str| {
+            refuses_tools(&ChatError::Failed(ChatFailure::of_status(status, None, body.as_bytes())))
+        };
+        let jinja = r#"{"error": {"code": 500, "message": "tools param requires --jinja flag", "type": "server_error"}}"#;
+        assert!(answered(500, jinja) && answered(400, "small does not support Tools"));
+        assert!(
+            !answered(500, "out of memory") && !answered(401, "no tools for you") && !answered(429, "tools")
+        );
+        let cut = ChatFailure::new(None, FailureClass::Server, "the tool's answer broke off");
+        assert!(!refuses_tools(&ChatError::Failed(cut)), "there was no answer");
+        assert!(!refuses_tools(&ChatError::NoModel));
+    }
 }

@@ -126,7 +126,7 @@ impl Voice {
     fn finish_text(&self) {
         let mut state = self.state();
         let text = std::mem::take(&mut state.unfinished);
-        if !text.is_empty() && !state.is_over {
+        if !text.is_empty() {
             let line = state.whole(&[block(&text)], &state.model, Usage::default());
             let _ = state.print(line);
         }
@@ -135,9 +135,6 @@ impl Voice {
     fn end(&self, how: Value) {
         self.finish_text();
         let mut state = self.state();
-        if std::mem::replace(&mut state.is_over, true) {
-            return;
-        }
         let used = state.used;
         let mut line = json!({"type": "result"});
         let model = json!({
@@ -153,6 +150,7 @@ impl Voice {
             line.as_object_mut().expect("it was made one").extend(fields);
         }
         let _ = state.print(line);
+        state.is_over = true;
     }
 }
 
@@ -169,13 +167,19 @@ impl State {
     }
 
     /// Nobody reads what is printed before hew has it: each line goes at once.
-    fn print(&self, mut line: Value) -> io::Result<()> {
+    fn print(&self, line: Value) -> io::Result<()> {
+        let Some(line) = self.line(line) else { return Ok(()) };
+        let mut out = io::stdout().lock();
+        out.write_all(line.as_bytes())?;
+        out.flush()
+    }
+
+    /// What is printed of a line; nothing once the last one was.
+    fn line(&self, mut line: Value) -> Option<String> {
         if let (Some(session), Some(fields)) = (&self.session, line.as_object_mut()) {
             fields.insert("session_id".to_owned(), json!(session));
         }
-        let mut out = io::stdout().lock();
-        out.write_all(format!("{line}\n").as_bytes())?;
-        out.flush()
+        (!self.is_over).then(|| format!("{line}\n"))
     }
 }
 
@@ -241,4 +245,18 @@ fn wait_notice(trouble: &Trouble) -> Option<Value> {
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_the_last_line_nothing_is_printed() {
+        let voice = Voice::new(Some("s".to_owned()), "m".to_owned());
+        let line = || voice.state().line(json!({"type": "user"}));
+        assert!(line().is_some_and(|line| line.contains(r#""session_id":"s""#)));
+        voice.end_well("It is done.");
+        assert_eq!(line(), None);
+    }
 }

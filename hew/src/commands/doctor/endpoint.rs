@@ -1,8 +1,10 @@
 //! The person's own model server: does it answer, how fast, and does it have the model.
 
+use std::path::Path;
 use std::time::Duration;
 
 use hew_core::settings::Settings;
+use hew_core::worktree::prune::quoted;
 
 use super::finding::Finding;
 use crate::adapters::host;
@@ -12,6 +14,9 @@ const CHECK: &str = "endpoint";
 
 /// Longest wait for its answer.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// Most models that are named.
+const MOST_NAMES: usize = 20;
 
 /// Keys that say who is asked, and with which key.
 const KEYS: [&str; 2] = ["loop.local.endpoint", "loop.local.api_key_env"];
@@ -47,14 +52,24 @@ pub(super) fn look(settings: &Settings, untrusted: &[String]) -> Option<Finding>
     })
 }
 
+/// Not more than can be read.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(MOST_NAMES) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
 fn judge(url: &str, models: &Models, settings: &Settings) -> Finding {
     let answers = format!("{url} answers in {} ms", models.took.as_millis());
     let names = match models.names.as_slice() {
         [] => "it has no model".to_owned(),
-        names => format!("it has {}", names.join(", ")),
+        names => format!("it has {}", listed(names)),
     };
     let first = models.names.first().map_or("NAME", String::as_str);
-    let set = format!("hew config set loop.local.model {first}");
+    // The server chose the name.
+    let set = format!("hew config set loop.local.model {}", quoted(Path::new(first)));
     match &settings.local.model.value {
         Some(model) if models.has(model.as_str()) => {
             Finding::ok(CHECK, format!("{answers}; it has the model {model}"))
@@ -71,5 +86,18 @@ fn judge(url: &str, models: &Models, settings: &Settings) -> Finding {
             Finding::note(CHECK, what, "helpers ask for that model, and agents whose task names none")
                 .with_command(set)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_many_models_a_few_are_named() {
+        let names: Vec<String> = (1..=22).map(|number| format!("m{number}")).collect();
+        let told = listed(&names);
+        assert!(told.ends_with("m19, m20 and 2 more"), "{told}");
+        assert_eq!(listed(&names[..2]), "m1, m2");
     }
 }

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use hew_core::ids::{BranchName, CommitId};
+use hew_core::ids::{BranchName, CommitId, ModelName};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::how_to_find_program;
-use hew_core::plan::local::LOCAL;
+use hew_core::plan::local::{LOCAL, may_have_model};
 use hew_core::plan::priced::unpriced_of_run;
 use hew_core::plan::runtime::{self, RuntimeChoice, RuntimeProblem, SHELL};
 use hew_core::settings::check::undefined_runtimes;
@@ -61,7 +61,7 @@ pub(super) fn check(
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
     problems.extend(clone_problem(&context.project));
-    problems.extend(runtime_problems(&context.settings));
+    problems.extend(runtime_problems(&context.settings, flags::model(args).as_ref()));
     problems.extend(other_runtime_problems(context));
     problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
@@ -82,8 +82,8 @@ pub(super) fn check(
 }
 
 /// The same for a run that is gone on with, as far as it can have changed since its launch.
-pub(super) fn check_again(context: &Context) -> Result<(), Failure> {
-    let mut problems = runtime_problems(&context.settings);
+pub(super) fn check_again(context: &Context, model: Option<&ModelName>) -> Result<(), Failure> {
+    let mut problems = runtime_problems(&context.settings, model);
     problems.extend(other_runtime_problems(context));
     problems.extend(sandbox_problem(&context.settings));
     if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
@@ -136,14 +136,18 @@ fn clone_problem(project: &Project) -> Option<Problem> {
 }
 
 /// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
-fn runtime_problems(settings: &Settings) -> Vec<Problem> {
+fn runtime_problems(settings: &Settings, model: Option<&ModelName>) -> Vec<Problem> {
     // That there is nothing to choose among is told with the settings that name runtimes.
     let mut choices = runtime::of_run(settings).unwrap_or_default();
     choices.extend(runtime::of_planner(settings));
-    choices.iter().filter_map(|choice| runtime_problem(choice, settings)).collect()
+    choices.iter().filter_map(|choice| runtime_problem(choice, settings, model)).collect()
 }
 
-fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Problem> {
+fn runtime_problem(
+    choice: &RuntimeChoice,
+    settings: &Settings,
+    model: Option<&ModelName>,
+) -> Option<Problem> {
     let def = match runtime::definition(choice, settings) {
         Ok(def) => def,
         Err(_) if choice.name != settings.runtime.value => return None,
@@ -152,7 +156,9 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     let program = match (&def.command.value, choice.name.as_str()) {
         (_, SHELL) if settings.shell_allow_task_commands.value => "sh",
         (Some(_), SHELL) => "sh",
-        (Some(_), LOCAL) if def.command.origin == Origin::BuiltIn => return local_problem(choice, settings),
+        (Some(_), LOCAL) if def.command.origin == Origin::BuiltIn => {
+            return local_problem(choice, settings, model);
+        }
         (Some(command), _) => command,
         (None, _) => return Some(runtime_can_not(&runtime::no_command(choice))),
     };
@@ -162,9 +168,11 @@ fn runtime_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Proble
     })
 }
 
-/// The runtime `local` takes a server, and its key where it has one.
-fn local_problem(choice: &RuntimeChoice, settings: &Settings) -> Option<Problem> {
-    if let Err(problem) = runtime::has_endpoint(choice, settings) {
+/// The runtime `local` takes a server, a model, and the server's key where it has one.
+fn local_problem(choice: &RuntimeChoice, settings: &Settings, model: Option<&ModelName>) -> Option<Problem> {
+    let has_both =
+        runtime::has_endpoint(choice, settings).and_then(|()| may_have_model(choice, settings, model));
+    if let Err(problem) = has_both {
         return Some(runtime_can_not(&problem));
     }
     let missing = ModelClient::of_settings(&settings.local, &host::environment()).err()?;

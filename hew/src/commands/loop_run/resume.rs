@@ -83,8 +83,8 @@ pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Fail
     let context = context_of(&before)?;
     trust::require(&context, ui)?;
     let context = revive::frozen_context(context, &before)?;
-    preflight::check_again(&context)?;
     let flags = OwnFlags::of_records(&before.header.settings);
+    preflight::check_again(&context, flags.model.as_ref())?;
     let place = revive::place(&context, &flags, &before, &folder);
     let tracker = context.open_tracker_in_use()?;
     let ended_processes = end_survivors(&context, &run.run_id, ui)?;
