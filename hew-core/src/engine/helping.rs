@@ -30,8 +30,10 @@ pub(crate) struct Helping {
     classified: BTreeSet<IterationId>,
     /// Of these, those whose worktree is ready: they are planned with the answer.
     planned_next: BTreeSet<IterationId>,
-    /// The run is over but for summaries.
+    /// The run is over but for answers.
     pub(super) holds_end: bool,
+    /// A person waits for the run's end, which no answer holds any more.
+    hurries: bool,
 }
 
 /// The classifier is asked about a task that begins, while its worktree is prepared.
@@ -70,13 +72,15 @@ pub(super) fn sum_up(state: &mut State, id: IterationId, out: &mut Vec<Effect>) 
 
 /// The run's end waits for summaries that are on their way, a few seconds at most; not where a person waits for it.
 pub(super) fn holds_end(state: &mut State) -> bool {
-    state.helping.holds_end = !state.helping.summaries.is_empty() && !state.is_signalled();
+    let is_awaited = !state.helping.summaries.is_empty();
+    state.helping.holds_end = is_awaited && !state.helping.hurries && !state.is_signalled();
     state.helping.holds_end
 }
 
-/// A signal came while the run's end waited for summaries: it waits no more.
-pub(super) fn let_go(state: &mut State, out: &mut Vec<Effect>) {
-    if state.helping.holds_end && state.is_signalled() {
+/// A signal, or a request to stop, came while the run cleaned up or waited for answers: it waits for none.
+pub(super) fn hurry(state: &mut State, out: &mut Vec<Effect>) {
+    state.helping.hurries = true;
+    if state.helping.holds_end {
         ending::end(state, out);
     }
 }

@@ -78,7 +78,6 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     failing::wait_or_give_up(state, now, &mut out);
     ending::advance_course(state, &mut out);
     planner::end_if_over(state, &mut out);
-    helping::let_go(state, &mut out);
     stopping::keep_time(state, now, &mut out);
     out
 }
