@@ -2,6 +2,7 @@
 
 use hew_core::agent::FailureClass;
 use hew_core::exit::Exit;
+use hew_core::helper::Helper;
 use hew_core::ids::IterationId;
 use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent};
 use hew_core::record::files::{
@@ -356,4 +357,50 @@ fn a_newer_file_is_refused_with_both_versions() {
         files::parse_line::<JournalEntry>(&newer),
         Err(FileError::Newer { found: 2, known: 1 })
     ));
+}
+
+/// The entries of an iteration whose summary comes after its end.
+fn summed_up_late() -> Vec<JournalEntry> {
+    let mut journal = JournalBuilder::launch(1, 7);
+    let id = iteration(0, 1);
+    journal.whole(id, "app-1", "One");
+    journal.push(JournalEvent::Helped {
+        iteration: id,
+        helper: Helper::Summary,
+        answer: Some("It is done.".to_owned()),
+        failure: None,
+        model: None,
+        usage: Usage::default(),
+        cost_usd: None,
+        cost_source: None,
+    });
+    let mut entries = journal.entries().to_vec();
+    for entry in &mut entries {
+        if let JournalEvent::Exited { summary_asked, .. } = &mut entry.event {
+            *summary_asked = true;
+        }
+    }
+    entries
+}
+
+#[test]
+fn an_iteration_is_complete_with_its_end_or_with_the_summary_that_was_awaited() {
+    let late = summed_up_late();
+    let mut early = late.clone();
+    let helped = early.pop().expect("the summary");
+    early.insert(early.len() - 1, helped);
+    for (entries, by) in [(late, "helped"), (early, "iteration_ended")] {
+        let mut view = RunView::new();
+        let mut completed = Vec::new();
+        for entry in &entries {
+            view.apply(entry);
+            if let Some(id) = view.completed_by(&entry.event) {
+                assert_eq!(view.iterations[&id].summary.as_deref(), Some("It is done."));
+                view.forget_with_task(id);
+                completed.push(serde_json::to_value(entry).expect("JSON")["kind"].clone());
+            }
+        }
+        assert_eq!(completed, [by]);
+        assert!(view.iterations.is_empty() && view.tasks.is_empty());
+    }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
+use hew_core::helper::Helper;
 use hew_core::record::event::{DeliveryRecord, JournalEvent, StopReason};
 use hew_core::record::files::CostSource;
 use hew_core::record::view::{IterationRow, RowFold, RunView};
@@ -66,6 +67,28 @@ fn answer<'a>(page: &'a str, question: &str) -> &'a str {
     let (_, rest) =
         page.split_once(&format!("<dt>{question}</dt><dd class=")).expect("the question is there");
     rest.split_once("</dd>").expect("it is answered").0
+}
+
+#[test]
+fn the_report_tells_what_helpers_used_of_the_tokens() {
+    let mut journal = JournalBuilder::launch(2, 7);
+    let usage = Usage { input: 4_321, ..Usage::default() };
+    journal.agents_use(usage, Some(0.75)).whole(iteration(0, 1), "app-1", "One");
+    journal.push(JournalEvent::Helped {
+        iteration: iteration(0, 1),
+        helper: Helper::Summary,
+        answer: Some("It is done.".to_owned()),
+        failure: None,
+        model: None,
+        usage: Usage { input: 100, ..Usage::default() },
+        cost_usd: Some(0.0),
+        cost_source: Some(CostSource::Reported),
+    });
+    let page = report(&journal, RunState::Crashed);
+    let (_, costs) = page.split_once("<section id=\"cost\"").expect("costs have a section");
+    assert!(costs.contains("<dt>tokens</dt><dd>4,421: "), "{costs}");
+    let told = "<dt>helpers</dt><dd>summaries of iterations used 100 of these tokens; cost ";
+    assert!(costs.contains(told), "{costs}");
 }
 
 #[test]

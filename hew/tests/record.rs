@@ -13,11 +13,13 @@ use hew::adapters::lock::{Holder, LockError, ProjectLock, holder};
 use hew::adapters::recorder::Recorder;
 use hew::adapters::store::{self, RunFolder};
 use hew::adapters::watch::FileWatch;
-use hew::adapters::{files, ledger, proc_tree, run_index};
-use hew_core::record::event::{JournalEntry, StopReason};
+use hew::adapters::{files, ledger, proc_tree, rebuild, run_index};
+use hew_core::helper::Helper;
+use hew_core::record::event::{JournalEntry, JournalEvent, StopReason};
 use hew_core::record::files::{IterationFile, RunFile, parse};
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent, undelivered};
 use hew_core::record::{RunView, Store};
+use hew_core::usage::Usage;
 use hew_testkit::contract::store::{StoreProbe, store_contract};
 use hew_testkit::fake_store::FakeStore;
 use hew_testkit::journal::{self, JournalBuilder};
@@ -338,4 +340,39 @@ fn a_watch_forwards_into_a_channel() {
     FileWatch::new([&stop]).unwrap().forward(sender, |path| path).unwrap();
     fs::write(&stop, "").unwrap();
     assert_eq!(receiver.recv().unwrap(), stop);
+}
+
+#[test]
+fn a_file_made_anew_keeps_a_summary_that_came_after_its_iteration_ended() {
+    let folder = TempDir::new().unwrap();
+    let mut journal = JournalBuilder::launch(1, 7);
+    let id = journal::iteration(0, 1);
+    journal.whole(id, "app-1", "One");
+    journal.push(JournalEvent::Helped {
+        iteration: id,
+        helper: Helper::Summary,
+        answer: Some("It is done.".to_owned()),
+        failure: None,
+        model: None,
+        usage: Usage::default(),
+        cost_usd: None,
+        cost_source: None,
+    });
+    let mut entries = journal.entries().to_vec();
+    for entry in &mut entries {
+        if let JournalEvent::Exited { summary_asked, .. } = &mut entry.event {
+            *summary_asked = true;
+        }
+    }
+    let mut run = RunFolder::create(&folder.path().join(".hew"), journal.run_id()).unwrap();
+    run.append(&entries).unwrap();
+    let name = hew_core::record::files::iteration_file_name(1, id);
+    let summary = || {
+        let text = fs::read_to_string(run.path().join(&name)).unwrap();
+        parse::<IterationFile>(&text).unwrap().summary
+    };
+    let (view, _) = rebuild::rebuild(run.path(), |_| {}).unwrap();
+    assert_eq!(summary().as_deref(), Some("It is done."));
+    assert!(view.iterations.is_empty(), "nothing more is to come of it");
+    assert!(store::fold(run.path(), false).unwrap().0.iterations.is_empty());
 }

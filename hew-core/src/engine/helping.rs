@@ -30,8 +30,10 @@ pub(crate) struct Helping {
     classified: BTreeSet<IterationId>,
     /// Of these, those whose worktree is ready: they are planned with the answer.
     planned_next: BTreeSet<IterationId>,
-    /// The run is over but for summaries.
+    /// The run is over but for answers.
     pub(super) holds_end: bool,
+    /// A person waits for the run's end, which no answer holds any more.
+    hurries: bool,
 }
 
 /// The classifier is asked about a task that begins, while its worktree is prepared.
@@ -56,6 +58,18 @@ pub(super) fn holds_plan(state: &mut State, id: IterationId) -> bool {
     holds
 }
 
+/// An iteration that waits for the classifier is given up where the run was stopped or its task was taken. The answer
+/// still counts when it comes.
+pub(super) fn let_go(state: &mut State, now: Now, out: &mut Vec<Effect>) {
+    let waiting: Vec<IterationId> = state.helping.planned_next.iter().copied().collect();
+    for id in waiting {
+        if iteration::why_abandon(state, id).is_some() {
+            state.helping.planned_next.remove(&id);
+            iteration::go_on(state, id, now, out);
+        }
+    }
+}
+
 /// A model is to be asked for a summary: the agent gave none, and nobody waits for the run to end.
 pub(super) fn wants_summary(state: &State, view: &ExitView) -> bool {
     let is_wanted = !state.is_signalled() && state.stop_level() <= Some(StopLevel::Draining);
@@ -68,15 +82,20 @@ pub(super) fn sum_up(state: &mut State, id: IterationId, out: &mut Vec<Effect>) 
     out.push(Effect::Help { iteration: id, job: HelperJob::Summarize });
 }
 
-/// The run's end waits for summaries that are on their way, a few seconds at most; not where a person waits for it.
+/// The run's end waits for answers that are on their way, a few seconds at most; not where a person waits for it.
 pub(super) fn holds_end(state: &mut State) -> bool {
-    state.helping.holds_end = !state.helping.summaries.is_empty() && !state.is_signalled();
+    state.helping.holds_end = is_awaited(state) && !state.helping.hurries && !state.is_signalled();
     state.helping.holds_end
 }
 
-/// A signal came while the run's end waited for summaries: it waits no more.
-pub(super) fn let_go(state: &mut State, out: &mut Vec<Effect>) {
-    if state.helping.holds_end && state.is_signalled() {
+fn is_awaited(state: &State) -> bool {
+    !(state.helping.summaries.is_empty() && state.helping.classified.is_empty())
+}
+
+/// A signal, or a request to stop, came while the run cleaned up or waited for answers: it waits for none.
+pub(super) fn hurry(state: &mut State, out: &mut Vec<Effect>) {
+    state.helping.hurries = true;
+    if state.helping.holds_end {
         ending::end(state, out);
     }
 }
@@ -94,6 +113,9 @@ pub(super) fn helped(
         Helper::Classifier => classified(state, id, result, now, out),
         Helper::Summary => summed_up(state, id, result, out),
     }
+    if state.helping.holds_end && !is_awaited(state) {
+        ending::end(state, out);
+    }
 }
 
 fn summed_up(
@@ -110,9 +132,6 @@ fn summed_up(
         .map_err(Clone::clone)
         .and_then(|answer| summary::read(&answer.text).ok_or_else(|| "it said nothing".to_owned()));
     tell(state, id, Helper::Summary, said, result.ok(), out);
-    if state.helping.holds_end && state.helping.summaries.is_empty() {
-        ending::end(state, out);
-    }
 }
 
 fn classified(

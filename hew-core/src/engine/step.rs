@@ -72,13 +72,13 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
     failing::resume_due(state, now, &mut out);
     failing::end_rests(state, now);
     stopping::keep_budgets(state, &mut out);
+    helping::let_go(state, now, &mut out);
     lane_queue::advance(state, &mut out);
     dispatch::fill_slots(state, now, &mut out);
     planner::consider(state, now, &mut out);
     failing::wait_or_give_up(state, now, &mut out);
     ending::advance_course(state, &mut out);
     planner::end_if_over(state, &mut out);
-    helping::let_go(state, &mut out);
     stopping::keep_time(state, now, &mut out);
     out
 }

@@ -11,7 +11,7 @@ use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, Moment, State, Stop, StopLevel};
 use super::step::record;
-use super::{dispatch, failing, unanswered};
+use super::{dispatch, failing, helping, unanswered};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;
@@ -142,8 +142,10 @@ fn is_winding_up(state: &State) -> bool {
 
 /// A request from outside: a signal, a stop file, `hew loop cancel`. Another one goes further.
 pub(super) fn requested(state: &mut State, request: &Request, now: Now, out: &mut Vec<Effect>) {
-    if matches!(state.course, Course::CleaningUp | Course::Ended) {
-        return;
+    match state.course {
+        Course::CleaningUp => return helping::hurry(state, out),
+        Course::Ended => return,
+        _ => {}
     }
     let first_signal = request.signal.is_some() && !state.is_signalled();
     let another_signal = request.signal.is_some() && !first_signal;

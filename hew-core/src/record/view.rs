@@ -216,10 +216,25 @@ impl RunView {
         self.duration_ms().saturating_add(u64::try_from(since).unwrap_or(0))
     }
 
+    /// The iteration of which nothing more is to come once this entry was taken in: it has ended, or the summary has come
+    /// that was awaited beyond its end. Whoever forgets iterations does it then.
+    pub fn completed_by(&self, event: &JournalEvent) -> Option<IterationId> {
+        let (JournalEvent::IterationEnded { iteration, .. }
+        | JournalEvent::Helped { iteration, helper: Helper::Summary, .. }) = event
+        else {
+            return None;
+        };
+        let is_complete = self.counted.contains_key(iteration) && !self.is_awaited(*iteration);
+        is_complete.then_some(*iteration)
+    }
+
+    fn is_awaited(&self, iteration: IterationId) -> bool {
+        self.iterations.get(&iteration).is_some_and(|view| view.summary_asked)
+    }
+
     /// Drops the details of an ended iteration; totals, tasks and workers stay. One that runs is kept.
     pub fn forget(&mut self, iteration: IterationId) {
-        let is_awaited = self.iterations.get(&iteration).is_some_and(|view| view.summary_asked);
-        if !is_awaited {
+        if !self.is_awaited(iteration) {
             self.take_ended(iteration);
         }
     }

@@ -94,8 +94,8 @@ fn figures(view: &RunView, header: &RunHeader, rows: &[IterationRow]) -> String 
     let mut facts =
         vec![Fact::new("iterations", outcome::iterations(view)), Fact::new("scope", scope(header))];
     facts.extend(spent::planner(view));
-    facts.extend(spent::facts(&view.spent_so_far()).into_iter().map(|(name, text)| Fact::new(name, text)));
-    facts.extend(spent::helpers(view));
+    let spent = spent::facts(&view.spent_so_far()).into_iter().chain(spent::helpers(view));
+    facts.extend(spent.map(|(name, text)| Fact::new(name, text)));
     facts.extend(limits::budget_facts(view, header));
     facts.extend(limits::waiting(view));
     heading("figures") + &facts::render(&facts) + &effort::line(rows)

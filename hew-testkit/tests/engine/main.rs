@@ -4,6 +4,7 @@ mod ahead;
 mod budgets;
 mod dispatching;
 mod ending;
+mod helping;
 mod landing;
 mod merging;
 mod planning;

@@ -27,8 +27,8 @@ pub fn rebuild(
         }
     })?;
     written?;
-    let open: Vec<IterationId> = files.view.in_flight().map(|iteration| iteration.id).collect();
-    for id in open {
+    let kept: Vec<IterationId> = files.view.iterations.keys().copied().collect();
+    for id in kept {
         files.write(&iteration_file_name(files.view.jobs(), id))?;
     }
     files.write(RUN)?;
@@ -44,16 +44,14 @@ struct Files {
 impl Files {
     fn apply(&mut self, entry: &JournalEntry) -> Result<(), StoreError> {
         self.view.apply(entry);
-        match &entry.event {
-            JournalEvent::IterationEnded { iteration, .. } => {
-                self.write(&iteration_file_name(self.view.jobs(), *iteration))?;
-                self.view.forget_with_task(*iteration);
-            }
-            JournalEvent::BatchPlanned { number, .. } => {
-                self.write(&batch_file_name(*number))?;
-                self.view.forget_batch(*number);
-            }
-            _ => {}
+        // Not before nothing more is to come: a summary that is on disk stays there.
+        if let Some(id) = self.view.completed_by(&entry.event) {
+            self.write(&iteration_file_name(self.view.jobs(), id))?;
+            self.view.forget_with_task(id);
+        }
+        if let JournalEvent::BatchPlanned { number, .. } = &entry.event {
+            self.write(&batch_file_name(*number))?;
+            self.view.forget_batch(*number);
         }
         Ok(())
     }

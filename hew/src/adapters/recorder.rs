@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use hew_core::ids::IterationId;
 use hew_core::record::files::{batch_of_name, iteration_file_name, projections, render};
-use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
+use hew_core::record::{JournalEntry, RunView, Store, StoreError};
 
 /// How long lines are gathered before the files that they change are written: every file is synced twice (itself and its
 /// folder's name for it), and a task has about ten lines.
@@ -83,9 +83,7 @@ impl Writing {
         for entry in batch {
             self.view.apply(entry);
             self.due.extend(projections(&self.view, &entry.event));
-            if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
-                self.ended.insert(*iteration);
-            }
+            self.ended.extend(self.view.completed_by(&entry.event));
         }
     }
 

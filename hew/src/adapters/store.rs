@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use hew_core::ids::RunId;
 use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
-use hew_core::record::{JournalEntry, JournalEvent, RunView, Store, StoreError};
+use hew_core::record::{JournalEntry, RunView, Store, StoreError};
 
 use super::fail_point;
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
@@ -176,10 +176,8 @@ pub fn fold(dir: &Path, keep_iterations: bool) -> Result<(RunView, Option<String
     let mut view = RunView::new();
     let warning = for_each_entry(dir, |entry| {
         view.apply(entry);
-        if let JournalEvent::IterationEnded { iteration, .. } = &entry.event
-            && !keep_iterations
-        {
-            view.forget(*iteration);
+        if let Some(id) = view.completed_by(&entry.event).filter(|_| !keep_iterations) {
+            view.forget(id);
         }
     })?;
     Ok((view, warning))

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, bounded, select, unbounded};
 use hew_core::record::files::JOURNAL;
-use hew_core::record::{JournalEntry, JournalEvent, RunState, RunView};
+use hew_core::record::{JournalEntry, RunState, RunView};
 use hew_core::render::live::Signs;
 use hew_core::render::narrate::narrate;
 use hew_core::render::status::{self, Seen};
@@ -144,8 +144,8 @@ impl Watching<'_> {
         while let Some(entry) = self.lines.next_value().map_err(unreadable)? {
             self.view.apply(&entry);
             told.get_or_insert_with(Vec::new).extend(narrate(&entry.event, &self.view));
-            if let JournalEvent::IterationEnded { iteration, .. } = &entry.event {
-                self.view.forget(*iteration);
+            if let Some(id) = self.view.completed_by(&entry.event) {
+                self.view.forget(id);
             }
         }
         Ok(told)

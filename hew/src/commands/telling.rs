@@ -240,8 +240,10 @@ impl Narrator {
                 (JournalEvent::Plan { line, .. }, _) if is_new && self.ui.is_verbose() => {
                     told.push(visible(line));
                 }
-                (JournalEvent::IterationEnded { iteration, .. }, _) => self.view.forget_with_task(*iteration),
                 _ => {}
+            }
+            if let Some(id) = self.view.completed_by(&entry.event) {
+                self.view.forget_with_task(id);
             }
         }
         Ok(Round { told, is_whole: false })

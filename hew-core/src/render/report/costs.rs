@@ -8,14 +8,15 @@ use super::{Report, frame, tasks};
 use crate::ids::{RuntimeName, TaskId};
 use crate::record::view::{ModelTotals, Spent, WorkerTotals};
 use crate::render::figures::{count, duration_ms, grouped};
-use crate::render::summary::spent::{facts, money};
+use crate::render::summary::spent::{facts, helpers, money};
 
 /// Tasks that are named.
 const DEAREST: usize = 10;
 
 pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, sums: &TaskSums<'_>) -> fmt::Result {
     frame::section(page, "cost", "Cost")?;
-    let facts = facts(&report.view.spent_so_far());
+    let mut facts = facts(&report.view.spent_so_far());
+    facts.extend(helpers(report.view));
     if facts.is_empty() {
         page.raw("<p class=\"none\">No runtime told of tokens or money.</p>\n")?;
     } else {

@@ -64,8 +64,8 @@ pub(super) fn planner(view: &RunView) -> Option<Fact> {
     (!picked.is_zero()).then(|| Fact::new("planner", text))
 }
 
-/// What calls beside the iterations used, which the totals contain.
-pub(super) fn helpers(view: &RunView) -> Option<Fact> {
+/// What calls beside the iterations used, which the totals contain and the figures of workers and models do not.
+pub(crate) fn helpers(view: &RunView) -> Option<(&'static str, String)> {
     let own = view.totals.helpers.iter().map(|(helper, spent)| (name(*helper), spent));
     let all = [("the planner", &view.totals.planner)].into_iter().chain(own);
     let words = all.filter(|(_, spent)| spent.usage.total() > 0).map(|(who, spent)| {
@@ -73,7 +73,7 @@ pub(super) fn helpers(view: &RunView) -> Option<Fact> {
         format!("{who} used {} of these tokens; cost {money}", grouped(spent.usage.total()))
     });
     let text = words.collect::<Vec<_>>().join("; ");
-    (!text.is_empty()).then(|| Fact::new("helpers", text))
+    (!text.is_empty()).then_some(("helpers", text))
 }
 
 fn name(helper: Helper) -> &'static str {

@@ -36,10 +36,11 @@ impl Narration {
             if let Some(line) = narrate(&entry.event, &self.view) {
                 self.log.add(entry.at, &line);
             }
-            match &entry.event {
-                JournalEvent::Plan { line, .. } => self.log.add(entry.at, &visible(line)),
-                JournalEvent::IterationEnded { iteration, .. } => self.view.forget_with_task(*iteration),
-                _ => {}
+            if let JournalEvent::Plan { line, .. } = &entry.event {
+                self.log.add(entry.at, &visible(line));
+            }
+            if let Some(id) = self.view.completed_by(&entry.event) {
+                self.view.forget_with_task(id);
             }
         }
     }
