@@ -147,6 +147,7 @@ fn what_was_given_up_is_known_after_a_crash_in_the_middle_of_giving_it_back() {
     assert!(given_back.bug.is_some() && !given_back.is_taken);
     let branch = &before.given_up[&open[0].id.worker];
     assert_eq!(branch.tasks, ["a", "b"].map(Into::into));
+    assert!(!branch.was_left, "no agent left the folder as it was");
     assert!(before.is_merging, "nothing was begun any more");
 }
 

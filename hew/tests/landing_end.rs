@@ -82,7 +82,8 @@ fn of_three_branches_two_are_merged_and_the_one_that_conflicts_is_left_to_a_pers
     for what in [&c, &d, &branch, "same.txt", work["sha"].as_str().unwrap(), &kept[0].display().to_string()] {
         assert!(told.contains(what), "{what} is not in: {told}");
     }
-    assert!(ran.stdout.contains(&format!("git merge {branch}")), "{}", ran.stdout);
+    let remedy = format!("git merge refs/hew/{}/w2/iter-002 ", stage.run_id());
+    assert!(ran.stdout.contains(&remedy), "{}", ran.stdout);
 
     // Whoever lands that work closes them.
     let bug = bugs[0]["id"].as_str().unwrap();

@@ -103,13 +103,10 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
     let ids: Vec<&TaskId> = parts.iter().map(|part| &part.task.id).collect();
     let named = ids.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
     let is_cancelled = outcome == IterationOutcome::Cancelled;
-    if is_cancelled {
-        let kept = format!("git merge {anchor}   # {named}: green on the worker's branch, not merged");
-        state.findings.remedies.push(kept);
-    } else {
-        state.findings.needs_person = true;
-        state.findings.remedies.push(format!("git merge {branch}   # {named}: {reason}"));
-    }
+    let why_not = if is_cancelled { "green on the worker's branch, not merged" } else { &reason };
+    // Its branch may be at what an agent committed there that no gate has seen.
+    state.findings.remedies.push(format!("git merge {anchor}   # {named}: {why_not}"));
+    state.findings.needs_person |= !is_cancelled;
     let is_judged = matches!(outcome, IterationOutcome::Conflict | IterationOutcome::BackpressureFail);
     let bug = is_judged
         .then(|| {

@@ -195,11 +195,11 @@ fn pickups(
 /// Branches that were given up stay so, and are kept once more.
 fn given_up(state: &mut State, branches: impl Iterator<Item = GivenUpBefore>) -> Vec<(WorkPlace, CommitId)> {
     let mut kept = Vec::new();
-    for GivenUpBefore { worktree, work, tasks } in branches {
+    for GivenUpBefore { worktree, work, tasks, .. } in branches {
         let Some(place) = place_at(state, worktree) else { continue };
         state.findings.needs_person = true;
         let named = tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
-        state.findings.remedies.push(format!("git merge {}   # {named}: it did not land", place.branch));
+        state.findings.remedies.push(format!("git merge {work}   # {named}: it did not land"));
         state.excluded.extend(tasks.iter().cloned());
         state.given_up.extend(tasks.into_iter().map(|task| (task, place.branch.clone())));
         kept.push((place, work));

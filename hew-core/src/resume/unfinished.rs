@@ -66,6 +66,8 @@ pub struct GivenUpBefore {
     pub work: CommitId,
     /// Its tasks.
     pub tasks: Vec<TaskId>,
+    /// An agent had left in that worktree what could not be made a commit.
+    pub was_left: bool,
 }
 
 /// What a verification showed that ran to its end.
@@ -371,11 +373,14 @@ impl Unfinished {
             worktree = open.worktree.clone().or(worktree);
         }
         let Some(worktree) = worktree.filter(|_| *is_kept) else { return };
-        if let Some(seat) = self.seats.get_mut(&worker) {
+        let seat = self.seats.get_mut(&worker);
+        // A worker goes on in another folder only where it left the first as it was.
+        let was_left = seat.as_ref().is_some_and(|seat| seat.is_left || seat.worktree != worktree);
+        if let Some(seat) = seat {
             seat.is_left = true;
         }
         let tasks = parts.iter().map(|part| part.task.clone()).collect();
-        self.given_up.insert(worker, GivenUpBefore { worktree, work: sha.clone(), tasks });
+        self.given_up.insert(worker, GivenUpBefore { worktree, work: sha.clone(), tasks, was_left });
     }
 
     fn end(&mut self, id: IterationId, event: &JournalEvent) {

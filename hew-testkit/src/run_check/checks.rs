@@ -107,7 +107,8 @@ fn worktrees_are_gone_or_told(repo: &TestRepo, ran: &Ran) {
     if ran.worktrees.is_empty() {
         let left: Vec<_> =
             fs::read_dir(&folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-        assert!(left.iter().all(|path| told(path)), "left in {}: {left:?}", folder.display());
+        let notices = &ran.view.notices;
+        assert!(left.iter().all(|path| told(path)), "left in {}: {left:?}: {notices:#?}", folder.display());
     }
     let branches =
         repo.git(&["for-each-ref", "--format=%(refname:short)", &format!("refs/heads/loop/{}", ran.id())]);

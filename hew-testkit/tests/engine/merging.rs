@@ -96,7 +96,7 @@ fn one_branch_that_conflicts_is_kept_and_the_next_is_merged_all_the_same() {
     let left = run.left_over();
     assert_eq!(left.len(), 3, "{left:?}");
     assert!(left[0].starts_with("a: open again: its work on loop/"), "{left:?}");
-    assert!(run.remedies()[0].starts_with("git merge loop/"), "{:?}", run.remedies());
+    assert!(run.remedies()[0].starts_with("git merge refs/hew/"), "{:?}", run.remedies());
     assert_eq!(run.exit(), Some(3));
     assert_eq!(run.deliveries(), ["delivered"]);
 }

@@ -25,11 +25,7 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
         }
     };
     let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    let folders = worktrees_of(folders);
-    let (put_aside, mut doomed): (Vec<_>, Vec<_>) = folders.into_iter().partition(|path| kept.contains(path));
-    // Of a folder that its agent removed git's record is left, and of one whose removal was cut off by a kill.
-    let lost: BTreeSet<PathBuf> = kept.iter().cloned().chain(records_below(rig, &place)).collect();
-    doomed.extend(lost.into_iter().filter(|path| !path.exists()));
+    let (put_aside, doomed) = sorted_out(worktrees_of(folders), &kept, records_below(rig, &place));
     let mut notes: Vec<String> = put_aside.iter().map(|path| format!("{} is kept", path.display())).collect();
     notes.extend(remove_all(rig, &doomed));
     if notes.is_empty() {
@@ -38,6 +34,20 @@ pub(super) fn clean_up(rig: &Rig) -> Vec<String> {
     // A branch that can't be looked at or deleted now stays; nothing is lost by that.
     let _ = delete_branches(rig);
     notes
+}
+
+/// What is kept, and what is removed: each once, for two that remove the same are in each other's way. One whose removal
+/// was cut off by a kill may have both a folder set aside and git's record.
+fn sorted_out(
+    worktrees: BTreeSet<PathBuf>,
+    kept: &BTreeSet<PathBuf>,
+    records: Vec<PathBuf>,
+) -> (BTreeSet<PathBuf>, BTreeSet<PathBuf>) {
+    let (put_aside, mut doomed): (BTreeSet<_>, BTreeSet<_>) =
+        worktrees.into_iter().partition(|path| kept.contains(path));
+    // Of a folder that its agent removed git's record is left.
+    doomed.extend(kept.iter().cloned().chain(records).filter(|path| !path.exists()));
+    (put_aside, doomed)
 }
 
 /// The worktrees that folders belong to, each once: removing one takes all of its folders.
@@ -55,7 +65,7 @@ fn records_below(rig: &Rig, folder: &Path) -> Vec<PathBuf> {
 }
 
 /// Removes worktrees and temporary folders side by side: deleting a large tree takes a while. Answers what went wrong.
-fn remove_all(rig: &Rig, folders: &[PathBuf]) -> Vec<String> {
+fn remove_all(rig: &Rig, folders: &BTreeSet<PathBuf>) -> Vec<String> {
     let remove = |path: &PathBuf| {
         let removed = rig.git.remove_worktree(path);
         removed.err().map(|why| format!("{} could not be removed: {why}", path.display()))
@@ -99,6 +109,15 @@ fn delete_branches(rig: &Rig) -> Result<(), GitError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worktree_whose_removal_was_cut_off_before_its_record_went_is_removed_by_one_alone() {
+        let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<BTreeSet<_>>();
+        let found = worktrees_of(paths(&["/no-wt/.1.discarded-0"]).into_iter());
+        let records = vec![PathBuf::from("/no-wt/1"), PathBuf::from("/no-wt/3")];
+        let (put_aside, doomed) = sorted_out(found, &BTreeSet::new(), records);
+        assert_eq!((put_aside, doomed), (BTreeSet::new(), paths(&["/no-wt/1", "/no-wt/3"])));
+    }
 
     #[test]
     fn what_a_removal_left_aside_and_a_clones_git_folder_are_removed_with_their_worktree() {

@@ -107,8 +107,10 @@ fn seats(before: &Unfinished, place: &RunPlace) -> (BTreeMap<WorkerId, SeatStart
         let first = names::worker_dir(&place.worktree_root, &place.run, *worker);
         let earlier = (1..number).map(|number| SeatStart::folder(&first, number));
         kept.extend(earlier.filter(|folder| folder.is_dir()));
+        // A worktree that showed a branch is put at its work again, and kept then; but one that an agent left is not touched.
+        let shows_branch = before.given_up.get(worker).is_some_and(|branch| !branch.was_left);
         let start = if seat.is_left {
-            kept.push(folder);
+            kept.extend(Some(folder).filter(|_| !shows_branch));
             SeatStart { generation: number + 1, exists: false }
         } else {
             SeatStart { generation: number, exists: true }
