@@ -121,7 +121,8 @@ fn a_quiet_run_that_is_stopped_stops_its_agents_and_goes_on_with_them() {
     run.signal(Signal::SIGTSTP);
     wait_until("the stop", || state(run.pid().as_raw()) == 'T');
     let agents = agents(&stage);
-    assert!(agents.iter().all(|pid| state(*pid) == 'T'), "{agents:?}");
+    // A process that was told to stop does so when it has its next turn.
+    wait_until("the agents' stop", || agents.iter().all(|pid| state(*pid) == 'T'));
     run.signal(Signal::SIGCONT);
     fs::write(stage.path("go"), "").unwrap();
     let (code, glass) = run.end();

@@ -6,12 +6,12 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | [`args`] | what it is told |
-//! | [`talk`] | one answer after another |
-//! | [`hands`] | the tools, as the model knows them |
-//! | [`folder`] | the one folder, and what leads out of it |
-//! | [`files`], [`shell`] | what the tools do |
-//! | [`voice`] | what it prints |
+//! | `args` | what it is told |
+//! | `talk` | one answer after another |
+//! | `hands` | the tools, as the model knows them |
+//! | `folder` | the one folder, and what leads out of it |
+//! | `files`, `shell` | what the tools do |
+//! | `voice` | what it prints |
 //!
 //! Invariants: its file tools open nothing outside of the folder that it was started in, and nothing of git's; what a
 //! command may write is up to the sandbox around all of it. No command has the key in its environment. It decides nothing
