@@ -108,7 +108,10 @@ impl Output for Triaged<'_> {
 /// Reads an event, and files the task that it makes, if it makes one.
 pub fn run(args: &TriageArgs, ui: &Ui) -> Result<u8, Failure> {
     let bytes = webhook::read_bytes(args.event.as_deref()).map_err(|error| {
-        Failure::usage("the event can't be read").because(error).hint("hew triage --event FILE")
+        let from = args.event.as_ref().map(|file| format!(" from {}", file.display())).unwrap_or_default();
+        Failure::usage(format!("the event can't be read{from}"))
+            .because(error)
+            .hint("hew triage --event FILE")
     })?;
     check_signature(&bytes, args.signature.as_deref())?;
     let event = read_event(&bytes)
