@@ -2,7 +2,6 @@
 
 use hew_core::agent::FailureClass;
 use hew_core::exit::Exit;
-use hew_core::helper::Helper;
 use hew_core::ids::IterationId;
 use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent};
 use hew_core::record::files::{
@@ -364,23 +363,8 @@ fn summed_up_late() -> Vec<JournalEntry> {
     let mut journal = JournalBuilder::launch(1, 7);
     let id = iteration(0, 1);
     journal.whole(id, "app-1", "One");
-    journal.push(JournalEvent::Helped {
-        iteration: id,
-        helper: Helper::Summary,
-        answer: Some("It is done.".to_owned()),
-        failure: None,
-        model: None,
-        usage: Usage::default(),
-        cost_usd: None,
-        cost_source: None,
-    });
-    let mut entries = journal.entries().to_vec();
-    for entry in &mut entries {
-        if let JournalEvent::Exited { summary_asked, .. } = &mut entry.event {
-            *summary_asked = true;
-        }
-    }
-    entries
+    journal.sum_up_late(id, "It is done.");
+    journal.entries().to_vec()
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use hew_core::exit::Exit;
+use hew_core::helper::Helper;
 use hew_core::ids::{CommitId, IterationId, RunId, TaskId, TreeId, WorkerId};
 use hew_core::record::event::{
     BatchSource, DeliveryRecord, GateRecord, JournalEntry, JournalEvent, LeftoverRecord, SCHEMA_VERSION,
@@ -353,6 +354,25 @@ impl JournalBuilder {
         });
         let gate = gate(exit, number);
         self.after_ms(400).push(JournalEvent::Gated { iteration: id, gate, definition_changed: Vec::new() })
+    }
+
+    /// A model is asked for the summary of an iteration that is in here, and answers after its end.
+    pub fn sum_up_late(&mut self, id: IterationId, answer: &str) -> &mut Self {
+        for entry in &mut self.entries {
+            if let JournalEvent::Exited { iteration, summary_asked, .. } = &mut entry.event {
+                *summary_asked |= *iteration == id;
+            }
+        }
+        self.push(JournalEvent::Helped {
+            iteration: id,
+            helper: Helper::Summary,
+            answer: Some(answer.to_owned()),
+            failure: None,
+            model: None,
+            usage: Usage::default(),
+            cost_usd: None,
+            cost_source: None,
+        })
     }
 
     /// It lands and its task is closed: the iteration is over.

@@ -14,12 +14,10 @@ use hew::adapters::recorder::Recorder;
 use hew::adapters::store::{self, RunFolder};
 use hew::adapters::watch::FileWatch;
 use hew::adapters::{files, ledger, proc_tree, rebuild, run_index};
-use hew_core::helper::Helper;
-use hew_core::record::event::{JournalEntry, JournalEvent, StopReason};
+use hew_core::record::event::{JournalEntry, StopReason};
 use hew_core::record::files::{IterationFile, RunFile, parse};
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent, undelivered};
 use hew_core::record::{RunView, Store};
-use hew_core::usage::Usage;
 use hew_testkit::contract::store::{StoreProbe, store_contract};
 use hew_testkit::fake_store::FakeStore;
 use hew_testkit::journal::{self, JournalBuilder};
@@ -348,24 +346,9 @@ fn a_file_made_anew_keeps_a_summary_that_came_after_its_iteration_ended() {
     let mut journal = JournalBuilder::launch(1, 7);
     let id = journal::iteration(0, 1);
     journal.whole(id, "app-1", "One");
-    journal.push(JournalEvent::Helped {
-        iteration: id,
-        helper: Helper::Summary,
-        answer: Some("It is done.".to_owned()),
-        failure: None,
-        model: None,
-        usage: Usage::default(),
-        cost_usd: None,
-        cost_source: None,
-    });
-    let mut entries = journal.entries().to_vec();
-    for entry in &mut entries {
-        if let JournalEvent::Exited { summary_asked, .. } = &mut entry.event {
-            *summary_asked = true;
-        }
-    }
+    journal.sum_up_late(id, "It is done.");
     let mut run = RunFolder::create(&folder.path().join(".hew"), journal.run_id()).unwrap();
-    run.append(&entries).unwrap();
+    run.append(journal.entries()).unwrap();
     let name = hew_core::record::files::iteration_file_name(1, id);
     let summary = || {
         let text = fs::read_to_string(run.path().join(&name)).unwrap();

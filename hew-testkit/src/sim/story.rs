@@ -1,7 +1,11 @@
 //! What happened, a line each, for whoever plays a case again.
 
+use hew_core::cut::shortened;
 use hew_core::engine::{Effect, Event, WorkerJob};
 use hew_core::record::JournalEvent;
+
+/// Most bytes of a line.
+const MOST: usize = 600;
 
 /// Lines, if anybody wants them.
 #[derive(Debug, Default)]
@@ -47,7 +51,7 @@ pub(super) fn event(event: &Event) -> String {
         }
         other => format!("{other:?}"),
     };
-    short(text)
+    shortened(&text, MOST)
 }
 
 /// What it wants.
@@ -67,7 +71,7 @@ pub(super) fn effect(effect: &Effect) -> String {
         }
         other => format!("{other:?}"),
     };
-    short(text)
+    shortened(&text, MOST)
 }
 
 /// A line of the journal.
@@ -77,15 +81,5 @@ pub(super) fn record(event: &JournalEvent) -> String {
         JournalEvent::RunStarted { .. } => "RunStarted".to_owned(),
         other => format!("{other:?}"),
     };
-    short(text)
-}
-
-fn short(mut text: String) -> String {
-    const MOST: usize = 600;
-    if text.len() > MOST {
-        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        text.truncate(end);
-        text.push('…');
-    }
-    text
+    shortened(&text, MOST)
 }

@@ -14,6 +14,7 @@ use super::calls::{Calls, detail_of};
 use super::stream::{Heard, StreamEnd};
 use super::text::{TextFindings, TextScan};
 use super::{AgentReading, FailureClass, RuntimeFailure, Usage};
+use crate::cut::ending;
 
 /// The model that claude names where it made a message itself.
 const SYNTHETIC: &str = "<synthetic>";
@@ -140,9 +141,8 @@ impl ClaudeStream {
         let texts = message.content.iter().filter_map(|block| block.text.as_deref());
         texts.for_each(|text| self.pieces.push_str(text));
         if self.pieces.len() > 2 * MOST_PIECES {
-            let from = self.pieces.len() - MOST_PIECES;
-            let cut = (from..=self.pieces.len()).find(|at| self.pieces.is_char_boundary(*at)).unwrap_or(from);
-            self.pieces.drain(..cut);
+            let kept = ending(&self.pieces, MOST_PIECES).len();
+            self.pieces.drain(..self.pieces.len() - kept);
         }
     }
 

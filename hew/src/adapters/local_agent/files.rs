@@ -3,6 +3,8 @@
 use std::fs;
 use std::io::{Read, Seek, Write};
 
+use hew_core::cut::beginning;
+
 use super::folder::{Access, Folder};
 
 /// Largest file that is read or written, in bytes.
@@ -30,7 +32,7 @@ pub(super) fn read(
             let from = skipped + number + 1;
             let more = format!("… (more from line {from}; of {} bytes in all)", text.len());
             if number == 0 {
-                answer.push_str(cut(line, LONGEST_ANSWER));
+                answer.push_str(beginning(line, LONGEST_ANSWER));
                 answer.push('\n');
             }
             answer.push_str(&more);
@@ -127,10 +129,4 @@ fn fits(path: &str, text: &str) -> Result<(), String> {
         return Err(format!("{path} would have more than {LARGEST} bytes"));
     }
     if text.contains('\0') { Err(format!("{path} would be binary, not text")) } else { Ok(()) }
-}
-
-/// At most so many bytes of a text.
-fn cut(text: &str, most: usize) -> &str {
-    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-    &text[..end]
 }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crossbeam_channel::never;
 use hew_core::agent::{AgentSignal, FailureClass, SignalWord};
 use hew_core::chat::{ChatAnswer, ChatError, ChatFailure, ChatRequest, Message, ToolSpec};
+use hew_core::cut::beginning;
 use hew_core::ids::{ModelName, TaskId};
 use hew_core::prompt;
 
@@ -211,8 +212,7 @@ fn refuses_tools(error: &ChatError) -> bool {
 fn note(task: &TaskId, text: &str) -> Result<(), Trouble> {
     let mut text: String = text.trim().chars().filter(|c| *c != '\0').collect();
     if text.len() > LONGEST_NOTE {
-        let end = (0..=LONGEST_NOTE).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-        text.truncate(end);
+        text.truncate(beginning(&text, LONGEST_NOTE).len());
         text.push_str("\n… (cut)");
     }
     let noted = Command::new("/proc/self/exe")
