@@ -67,6 +67,9 @@ struct Reader<'a> {
     at: usize,
 }
 
+/// What was read; none where only serde knows what it is.
+type Read<T> = Option<T>;
+
 /// Calls for each field of an object or entry of a list.
 type Each<'f, 'a, K> = dyn FnMut(&mut Reader<'a>, K) -> Option<()> + 'f;
 
@@ -127,7 +130,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A text, or nothing where there is another value.
-    fn text(&mut self, _: First) -> Option<Option<Cow<'a, str>>> {
+    fn text(&mut self, _: First) -> Read<Option<Cow<'a, str>>> {
         if self.peek() != Some(b'"') {
             return self.pass(DEEPEST).map(|()| None);
         }
@@ -139,7 +142,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A flag, or nothing where there is another value.
-    fn flag(&mut self, _: First) -> Option<Option<bool>> {
+    fn flag(&mut self, _: First) -> Read<Option<bool>> {
         Some(match self.raw()? {
             "true" => Some(true),
             "false" => Some(false),
@@ -148,7 +151,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A count, or nothing where there is another value.
-    fn count(&mut self, _: First) -> Option<Option<u64>> {
+    fn count(&mut self, _: First) -> Read<Option<u64>> {
         // A text of digits is none, and has quotes.
         self.raw().map(|raw| raw.parse().ok())
     }
@@ -200,7 +203,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A message, or nothing where there is another value.
-    fn message(&mut self, _: First) -> Option<Option<Message<'a>>> {
+    fn message(&mut self, _: First) -> Read<Option<Message<'a>>> {
         if self.peek() != Some(b'{') {
             return self.pass(DEEPEST).map(|()| None);
         }
@@ -252,12 +255,12 @@ impl<'a> Reader<'a> {
         Some(Block { kind, text, id, name, input, tool_use_id, is_error })
     }
 
-    fn input(&mut self, _: First) -> Option<Option<&'a RawValue>> {
+    fn input(&mut self, _: First) -> Read<Option<&'a RawValue>> {
         serde_json::from_str(self.raw()?).ok()
     }
 
     /// Counts, or nothing where there is another value.
-    fn usage(&mut self, _: First) -> Option<Option<MessageCounts>> {
+    fn usage(&mut self, _: First) -> Read<Option<MessageCounts>> {
         if self.peek() != Some(b'{') {
             return self.pass(DEEPEST).map(|()| None);
         }
