@@ -12,6 +12,7 @@
 //! | `git`, `tracker` | the fakes, watched and troubled |
 //! | `world`, `hand` | who does what next; threads as queues in virtual time |
 //! | `worker`, `lane`, `branches`, `desk` | the jobs of the threads, as the binary does them |
+//! | `helpers` | a model server that is asked on the side |
 //! | `people` | what people do meanwhile |
 //! | `crash` | ends of the process, and another that goes on |
 //! | `project` | what agents write, and what is red |
@@ -30,6 +31,7 @@ mod desk;
 mod git;
 mod hand;
 mod header;
+mod helpers;
 mod lane;
 mod people;
 mod project;

@@ -70,6 +70,7 @@ pub(super) enum Due {
     Tracker,
     Lane,
     Planner,
+    Helper,
     Worker(u16),
     Half(u16),
 }
@@ -84,6 +85,7 @@ pub(super) struct Chances {
     pub(super) stops: Chance,
     pub(super) crash: Chance,
     pub(super) store: Chance,
+    pub(super) helpers: Chance,
 }
 
 /// A process of hew.
@@ -99,6 +101,8 @@ pub(super) struct Process {
     pub(super) tracker: Hand<Effect>,
     pub(super) lane: Hand<LaneJob>,
     pub(super) planner: Hand<Effect>,
+    /// What a model server is going to answer, by the moment's token.
+    pub(super) questions: BTreeMap<u64, Event>,
     pub(super) seats: Vec<SimSeat>,
     pub(super) lane_place: LanePlace,
     pub(super) kept_folders: BTreeSet<PathBuf>,
@@ -118,6 +122,7 @@ impl Process {
             tracker: Hand::default(),
             lane: Hand::default(),
             planner: Hand::default(),
+            questions: BTreeMap::new(),
             seats: (0..jobs).map(|worker| SimSeat::new(WorkerId(worker))).collect(),
             lane_place: LanePlace::default(),
             kept_folders: BTreeSet::new(),
@@ -194,6 +199,7 @@ impl World {
             stops: of("stops"),
             crash: of("crash"),
             store: of("store"),
+            helpers: of("helpers"),
         };
         let rules = Rules::new(&plot, &tracker.store);
         let state = State::new(plot.config.clone());
@@ -290,6 +296,7 @@ impl World {
             Due::Tracker => process.tracker.token == token,
             Due::Lane => process.lane.token == token,
             Due::Planner => process.planner.token == token,
+            Due::Helper => process.questions.contains_key(&token),
             Due::Worker(worker) | Due::Half(worker) => process.workers[usize::from(worker)].token == token,
         }
     }
@@ -313,13 +320,13 @@ impl World {
         self.arrive([Event::Woke]);
     }
 
-    fn plan_due(&mut self, after: Duration, due: Due, token: u64) {
+    pub(super) fn plan_due(&mut self, after: Duration, due: Due, token: u64) {
         self.order += 1;
         self.due.push(Reverse((self.clock.world() + after, self.order, due, token)));
     }
 
     /// A new token for a thread's next moment, void in every other process.
-    fn token(&mut self) -> u64 {
+    pub(super) fn token(&mut self) -> u64 {
         self.order += 1;
         self.order
     }
@@ -355,13 +362,16 @@ impl World {
                 let events = self.finish_planner();
                 self.after_job(events)
             }
+            Due::Helper => {
+                let answer = self.process_mut().questions.remove(&token);
+                self.after_job(answer.into_iter().collect())
+            }
             Due::Half(worker) => {
                 let Some(mut agent) = self.process_mut().agents[usize::from(worker)].take() else {
                     return Ok(());
                 };
                 let events = self.go_half_way(&mut agent);
                 self.process_mut().agents[usize::from(worker)] = Some(agent);
-                let _ = token;
                 self.after_job(events)
             }
             Due::Worker(worker) => {
@@ -431,6 +441,7 @@ impl World {
             return self.store_is_full(records);
         }
         self.write(records);
+        self.rules.answers_are_told()?;
         self.rules.noted()?;
         for (known, effect) in rest {
             self.story.line(|| format!("    > {}", super::story::effect(&effect)));
@@ -476,6 +487,7 @@ impl World {
             }
             Effect::Lane(job) => process.lane.waiting.push_back(job),
             Effect::DraftPlanner(_) | Effect::RunPlanner { .. } => process.planner.waiting.push_back(effect),
+            Effect::Help { iteration, job } => self.ask_helper(iteration, &job),
             Effect::StopAgent(worker, how) => self.stop_agent(worker, how),
             Effect::StopGate(how) => self.stop_gate(how),
             Effect::StopPlanner => self.stop_planner(),
