@@ -17,9 +17,10 @@ use hew_core::worktree::names;
 
 use super::case::Plot;
 use super::chance::Chance;
+use super::process::Process;
+use super::seat::SimSeat;
 use super::trouble::Trouble;
-use super::worker::SimSeat;
-use super::world::{Broken, Process, ROOT, World};
+use super::world::{Broken, ROOT, World};
 
 /// When a process ends before the run does.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use hew_core::record::event::{IterationOutcome, StopReason};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
 
+use super::super::agent::Agent;
 use super::super::case::{MICROS_A_TOKEN, Plot};
 use super::super::trouble::Trouble;
-use super::super::worker::Agent;
 use super::{AgentSeen, Evidence, Rules, StopSeen, Verdict, ensure, readiness};
 use crate::fake_git::FakeGit;
 use crate::fake_tracker::FakeTracker;
