@@ -489,6 +489,7 @@ impl World {
             duration: self.clock.world().saturating_sub(agent.began),
             stopped,
             leaked: 0,
+            refused: Vec::new(),
             last_line: String::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),
