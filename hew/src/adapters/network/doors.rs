@@ -120,3 +120,51 @@ fn wait(
     })?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::SocketAddr;
+    use std::sync::mpsc::{Receiver, channel};
+
+    use super::*;
+
+    /// A proxy that lets nothing through, and what it tells.
+    fn shut() -> (SocketAddr, Receiver<String>) {
+        let proxy = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = proxy.local_addr().unwrap();
+        let (sender, told) = channel();
+        let doors = Doors { network: Network::of([]), proxy, direct: Vec::new() };
+        doors.open(move |place| sender.send(place).unwrap()).unwrap();
+        (address, told)
+    }
+
+    fn ask(address: SocketAddr, text: &str) -> String {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[test]
+    fn each_refused_place_is_told_once_and_of_many_some() {
+        let (address, told) = shut();
+        for number in (0..MOST_TOLD + 4).flat_map(|number| [number, number]) {
+            let answer = ask(address, &format!("CONNECT host{number}.invalid:1 HTTP/1.1\r\n\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+        }
+        let told: Vec<String> = told.try_iter().collect();
+        assert_eq!((told.len(), told[0].as_str()), (MOST_TOLD + 1, "host0.invalid:1"));
+        assert_eq!(told[MOST_TOLD], OTHERS);
+    }
+
+    #[test]
+    fn who_finds_too_many_before_it_is_turned_away() {
+        let (address, _told) = shut();
+        let idle: Vec<TcpStream> = (0..MOST_OPEN).map(|_| TcpStream::connect(address).unwrap()).collect();
+        let answer = ask(address, "");
+        assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
+        drop(idle);
+    }
+}
