@@ -565,7 +565,8 @@ fn reached(text: &str, env: &[(&str, &str)]) -> Vec<String> {
 fn a_strict_sandbox_lets_an_agent_through_to_the_servers_of_its_runtime() {
     let claude = ["api.anthropic.com:443", "console.anthropic.com:443", "platform.claude.com:443"];
     assert_eq!(reached("loop.runtime = 'claude'", &[]), claude);
-    let gateway = [("ANTHROPIC_BASE_URL", "http://127.0.0.1:8080/x"), ("OPENAI_BASE_URL", "https://other.example/v1")];
+    let gateway =
+        [("ANTHROPIC_BASE_URL", "http://127.0.0.1:8080/x"), ("OPENAI_BASE_URL", "https://other.example/v1")];
     assert_eq!(reached("loop.runtime = 'claude'", &gateway), ["127.0.0.1:8080"]);
     let codex = ["api.openai.com:443", "auth.openai.com:443", "chatgpt.com:443"];
     assert_eq!(reached("loop.runtime = 'codex'", &[]), codex);
@@ -584,9 +585,8 @@ fn hews_proxy_takes_the_place_of_any_other() {
     let env = [("HTTPS_PROXY", "http://other.example:1"), ("NO_PROXY", "api.anthropic.com")];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     let around = Around { host: Host { env, ..Host::default() }, ..Around::default() };
-    let found = |mode: &str| {
-        plan_in(&plain(), &settings(&format!("loop.sandbox.mode = '{mode}'")), &around).unwrap()
-    };
+    let found =
+        |mode: &str| plan_in(&plain(), &settings(&format!("loop.sandbox.mode = '{mode}'")), &around).unwrap();
     let strict = found("strict");
     assert_eq!(strict.env["HTTPS_PROXY"], "http://127.0.0.1:3128");
     assert_eq!(strict.env["NO_PROXY"], "localhost,127.0.0.1,::1");
