@@ -15,6 +15,8 @@ const MAX_SUMMARY: usize = 4 * 1024;
 const DECISION: &str = "DECISION:";
 /// What something begins with that was put off.
 const DEFERRED: &str = "DEFERRED:";
+/// What both begin with.
+const MARK_START: &str = "DE";
 /// The heading that a summary stands under.
 const SUMMARY_HEADING: &str = "## Summary";
 
@@ -128,11 +130,10 @@ fn shown(line: &[u8]) -> &[u8] {
     memchr::memrchr(b'\r', line).map_or(line, |at| &line[at + 1..])
 }
 
-/// There may be lines with one of the words.
+/// There may be lines with one of the words. Two of them begin alike, so that most texts are looked through twice only.
 fn may_be_marked(lines: &[u8]) -> bool {
-    [DECISION, DEFERRED, SUMMARY_HEADING]
-        .iter()
-        .any(|word| memchr::memmem::find(lines, word.as_bytes()).is_some())
+    let has = |word: &str| memchr::memmem::find(lines, word.as_bytes()).is_some();
+    has(SUMMARY_HEADING) || (has(MARK_START) && (has(DECISION) || has(DEFERRED)))
 }
 
 impl TextFindings {
@@ -182,6 +183,9 @@ impl Tail {
 
     /// Takes the next bytes.
     pub fn feed(&mut self, bytes: &[u8]) {
+        if bytes.len() >= self.max {
+            self.bytes.clear();
+        }
         self.bytes.extend_from_slice(&bytes[bytes.len().saturating_sub(self.max)..]);
         // Cut at twice the size only, so that each byte is moved at most once.
         if self.bytes.len() >= self.max * 2 {

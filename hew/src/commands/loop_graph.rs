@@ -86,6 +86,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
             _ => ui.print(&text()),
         },
     }
+    past_runs::leave_to_exit(graph);
     Ok(code::OK)
 }
 

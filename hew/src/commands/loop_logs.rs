@@ -44,8 +44,8 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     if args.transcript {
         return transcript::print(&run, &rows, args.tail, ui);
     }
-    let rows = &rows[args.tail.map_or(0, |tail| rows.len().saturating_sub(tail))..];
-    print_rows(rows, ui);
+    print_rows(&rows[args.tail.map_or(0, |tail| rows.len().saturating_sub(tail))..], ui);
+    past_runs::leave_to_exit((run, rows));
     Ok(code::OK)
 }
 

@@ -84,6 +84,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     } else {
         ui.say(&format!("wrote {}, {} KB", args.out.display(), bytes.div_ceil(1000)));
     }
+    past_runs::leave_to_exit((run, rows, tasks, drawn));
     Ok(code::OK)
 }
 

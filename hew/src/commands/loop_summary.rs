@@ -24,6 +24,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     } else {
         ui.print(&summary::text(&run.view, place));
     }
+    past_runs::leave_to_exit((run, rows));
     Ok(code::OK)
 }
 

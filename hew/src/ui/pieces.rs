@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::io;
-use std::mem::take;
 
 use hew_core::render::text::visible_json;
 
@@ -34,7 +33,8 @@ impl fmt::Write for InPieces<'_> {
         if self.waiting.len() < PIECE {
             return Ok(());
         }
-        self.ui.print(&take(&mut self.waiting));
+        self.ui.print(&self.waiting);
+        self.waiting.clear();
         if self.ui.is_stdout_open() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -184,13 +184,13 @@ impl ModelUsage {
 #[serde(default)]
 pub(super) struct MessageCounts {
     #[serde(rename = "input_tokens", deserialize_with = "lenient")]
-    input: Option<u64>,
+    pub(super) input: Option<u64>,
     #[serde(rename = "output_tokens", deserialize_with = "lenient")]
-    output: Option<u64>,
+    pub(super) output: Option<u64>,
     #[serde(rename = "cache_read_input_tokens", deserialize_with = "lenient")]
-    cache_read: Option<u64>,
+    pub(super) cache_read: Option<u64>,
     #[serde(rename = "cache_creation_input_tokens", deserialize_with = "lenient")]
-    cache_create: Option<u64>,
+    pub(super) cache_create: Option<u64>,
 }
 
 impl MessageCounts {

@@ -3,6 +3,7 @@
 //! Invariants: nothing that it prints is fatal; an event of an unknown form is left alone; a run has ended well only where
 //! the last turn that began has a `result` without error.
 
+mod compact;
 mod events;
 mod failure;
 mod spent;
@@ -54,7 +55,11 @@ impl ClaudeStream {
     }
 
     fn take_event(&mut self, line: &str) -> Heard {
-        let Ok(event) = serde_json::from_str::<Event<'_>>(line) else { return Heard::Noise };
+        let mut event = Event::default();
+        if compact::read(line, &mut event).is_none() {
+            let Ok(any) = serde_json::from_str(line) else { return Heard::Noise };
+            event = any;
+        }
         self.evidence.saw_event = true;
         if let Some(id) = event.session_id.as_deref() {
             keep(&mut self.session_id, id);

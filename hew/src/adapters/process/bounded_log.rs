@@ -1,9 +1,10 @@
 //! A log that never grows beyond its limit: the beginning and the end are kept, what lies between is counted.
 //!
-//! Up to half of the limit goes straight to the file, so that it can be followed. Then two files beside it take turns, a
-//! quarter of the limit each; when the log is finished they are appended and removed. They have names (`.tail-a`,
+//! Up to three quarters of the limit go straight to the file, so that it can be followed. Then two files beside it take
+//! turns, an eighth of the limit each; when the log is finished they are appended and removed. They have names (`.tail-a`,
 //! `.tail-b`), so that the end of the output survives a kill of hew: the newer one holds it, up to where it was written
-//! last. A turn writes over what stands there from the turn before: that costs less than half of making the file anew.
+//! last. A turn writes over what stands there from the turn before: that costs less than half of making the file anew,
+//! and of what is kept in the end, what lies in the tail is written twice.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -86,34 +87,31 @@ impl BoundedLog {
         Ok(Self {
             path: path.to_owned(),
             head: open(path)?,
-            head_left: max_bytes / 2,
-            part_max: (max_bytes / 4).max(1),
+            head_left: max_bytes - max_bytes / 4,
+            part_max: (max_bytes / 8).max(1),
             tail: None,
             left_out: 0,
         })
     }
 
+    /// Most bytes of the tail that are kept.
+    pub fn max_tail(&self) -> u64 {
+        2 * self.part_max
+    }
+
     /// Adds a record to the head; false, for good, once there is no room: what follows belongs to the tail.
     pub fn write_head(&mut self, record: &[u8]) -> io::Result<bool> {
-        let len = record.len() as u64;
-        if self.tail.is_some() || len > self.head_left {
+        if !self.has_head_room(record.len()) {
             self.head_left = 0;
             return Ok(false);
         }
-        self.head_left -= len;
+        self.head_left -= record.len() as u64;
         self.head.write_all(record).map(|()| true)
     }
 
-    /// The same for a record without its newline, which is added.
-    pub fn write_head_line(&mut self, line: &str) -> io::Result<bool> {
-        let len = line.len() as u64 + 1;
-        if self.tail.is_some() || len > self.head_left {
-            self.head_left = 0;
-            return Ok(false);
-        }
-        self.head_left -= len;
-        self.head.write_all(line.as_bytes())?;
-        self.head.write_all(b"\n").map(|()| true)
+    /// So many more bytes belong to the head.
+    pub fn has_head_room(&self, bytes: usize) -> bool {
+        self.tail.is_none() && bytes as u64 <= self.head_left
     }
 
     /// Adds bytes to the tail, of which the last are kept.
@@ -231,14 +229,14 @@ mod tests {
     fn the_beginning_and_the_end_are_kept_and_the_rest_is_counted() {
         let cases: [(&[&str], &str); 6] = [
             (&[], ""),
-            (&["aaaa", "bbbb"], "aaaabbbb"),
-            (&["aaaa", "bbbbcc"], "aaaabbbbcc"),
-            (&["aaaa", "bbbb", "cc", "dd", "ee", "ff"], "aaaabbbbccddeeff"),
+            (&["aaaaaa", "bbbbbb"], "aaaaaabbbbbb"),
+            (&["aaaaaa", "bbbbbbc"], "aaaaaabbbbbbc"),
+            (&["aaaaaa", "bbbbbb", "c", "d", "e", "f"], "aaaaaabbbbbbcdef"),
             (
-                &["aaaa", "bbbb", "cc", "dd", "ee", "ff", "gg"],
-                "aaaabbbb\n[hew left out 4 bytes here]\neeffgg",
+                &["aaaaaa", "bbbbbb", "c", "d", "e", "f", "g"],
+                "aaaaaabbbbbb\n[hew left out 2 bytes here]\nefg",
             ),
-            (&["aaaabbbbccddeeffgg"], "aaaabbbb\n[hew left out 4 bytes here]\neeffgg"),
+            (&["aaaaaabbbbbbcdefg"], "aaaaaabbbbbb\n[hew left out 2 bytes here]\nefg"),
         ];
         for (pieces, expected) in cases {
             assert_eq!(log_of(pieces, 16), (expected.to_owned(), 1), "{pieces:?}");
@@ -249,8 +247,8 @@ mod tests {
     fn a_head_that_is_full_stays_full() {
         let dir = tempfile::tempdir().unwrap();
         let mut log = BoundedLog::create(&dir.path().join("x"), 16).unwrap();
-        assert!(log.write_head(b"12345").unwrap());
-        assert!(!log.write_head(b"6789").unwrap());
-        assert!(!log.write_head(b"6").unwrap());
+        assert!(log.write_head(b"123456789").unwrap());
+        assert!(!log.write_head(b"abcd").unwrap());
+        assert!(!log.write_head(b"a").unwrap());
     }
 }

@@ -10,11 +10,16 @@ use super::Ended;
 use super::bounded_log::{BoundedLog, KeptTail, copy_all};
 use super::transcript::{first_record, left_out_record, line_of, result_record, unstarted_record};
 
+/// Records that are gathered before they are written.
+const GATHERED: usize = 256 * 1024;
+
 /// A transcript of records in writing. Of records that go beyond the limit the last ones are kept.
 #[derive(Debug)]
 pub struct RecordLog {
     log: BoundedLog,
     in_tail: bool,
+    /// Lines that are not written yet.
+    lines: Vec<u8>,
 }
 
 impl RecordLog {
@@ -23,22 +28,34 @@ impl RecordLog {
         let mut log = BoundedLog::create(&plan.files.transcript, plan.limits.transcript_max_bytes)?;
         log.write_head(&first_record(plan))?;
         log.flush()?;
-        Ok(Self { log, in_tail: false })
+        Ok(Self { log, in_tail: false, lines: Vec::new() })
     }
 
     /// Adds a record, which is one line without its end.
     pub fn keep(&mut self, record: &str) -> io::Result<()> {
-        if !self.in_tail && self.log.write_head_line(record)? {
-            return Ok(());
+        if !self.in_tail && !self.log.has_head_room(self.lines.len() + record.len() + 1) {
+            self.write()?;
+            self.in_tail = true;
         }
-        self.in_tail = true;
-        self.log.write_tail(record.as_bytes())?;
-        self.log.write_tail(b"\n")
+        self.lines.extend_from_slice(record.as_bytes());
+        self.lines.push(b'\n');
+        if self.lines.len() >= GATHERED { self.write() } else { Ok(()) }
     }
 
     /// Makes what was kept visible to readers.
     pub fn flush(&mut self) -> io::Result<()> {
+        self.write()?;
         self.log.flush()
+    }
+
+    fn write(&mut self) -> io::Result<()> {
+        if self.in_tail {
+            self.log.write_tail(&self.lines)?;
+        } else {
+            self.log.write_head(&self.lines)?;
+        }
+        self.lines.clear();
+        Ok(())
     }
 
     /// Ends the transcript with the record that says how it went.
@@ -62,7 +79,8 @@ impl RecordLog {
         self.close(&line_of(&unstarted_record(reason)))
     }
 
-    fn close(self, last: &[u8]) -> io::Result<()> {
+    fn close(mut self, last: &[u8]) -> io::Result<()> {
+        self.write()?;
         self.log.finish(|kept, out| {
             join_tail(kept, out)?;
             out.write_all(last)

@@ -4,6 +4,7 @@
 //! which carry `"partial":true`. Lines that come faster than anybody reads share records: each line of such a text has its
 //! end. What is not UTF-8 is written with replacement characters.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use hew_core::agent::text::lossy;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::Ended;
 use super::bounded_log::{BoundedLog, KeptTail};
-use super::json_text::push_string;
+use super::json_text::{push_string, string_len};
 
 /// Most bytes of output in one record.
 const MAX_TEXT: usize = 8 * 1024;
@@ -30,6 +31,8 @@ pub struct Transcript {
     log: BoundedLog,
     max_tail: u64,
     maker: RecordMaker,
+    /// Records of the head that are not written yet.
+    records: Vec<u8>,
     in_tail: bool,
 }
 
@@ -40,7 +43,8 @@ impl Transcript {
         let mut log = BoundedLog::create(&plan.files.transcript, max)?;
         log.write_head(&first_record(plan))?;
         log.flush()?;
-        Ok(Self { log, max_tail: max / 2, maker: RecordMaker::default(), in_tail: false })
+        let (max_tail, maker) = (log.max_tail(), RecordMaker::default());
+        Ok(Self { log, max_tail, maker, records: Vec::new(), in_tail: false })
     }
 
     /// Takes the next bytes of standard output and makes the whole lines visible.
@@ -50,20 +54,26 @@ impl Transcript {
         while !rest.is_empty() && !self.in_tail {
             let fed = self.maker.feed(rest, lines);
             let (taken, left) = rest.split_at(fed.used);
-            if fed.is_record {
-                self.keep(taken)?;
+            if let Some(end) = fed.end {
+                self.keep(taken, end)?;
             }
             rest = left;
         }
+        write_records(&mut self.log, &mut self.records)?;
         self.log.write_tail(rest)?;
         self.log.flush()
     }
 
     /// Keeps the record that was made; `taken` are the bytes that completed it.
-    fn keep(&mut self, taken: &[u8]) -> io::Result<()> {
-        if !self.log.write_head(&self.maker.record)? {
+    fn keep(&mut self, taken: &[u8], end: TextEnd) -> io::Result<()> {
+        let printed = self.maker.printed(taken);
+        let start = self.records.len();
+        push_record(&mut self.records, printed, end);
+        if !self.log.has_head_room(self.records.len()) {
+            self.records.truncate(start);
+            write_records(&mut self.log, &mut self.records)?;
             self.in_tail = true;
-            self.log.write_tail(self.maker.printed(taken))?;
+            self.log.write_tail(printed)?;
         }
         self.maker.clear();
         Ok(())
@@ -71,8 +81,9 @@ impl Transcript {
 
     /// Ends the transcript with the record that says how it went.
     pub fn finish(mut self, ended: &Ended, last_line: &str) -> io::Result<()> {
-        if self.maker.end_text() {
-            self.keep(&[])?;
+        if self.maker.has_text() {
+            self.keep(&[], TextEnd::Line)?;
+            write_records(&mut self.log, &mut self.records)?;
         }
         self.close(&result_record(ended, last_line))
     }
@@ -91,26 +102,38 @@ impl Transcript {
     }
 }
 
+/// Writes to the head what there is room for.
+fn write_records(log: &mut BoundedLog, records: &mut Vec<u8>) -> io::Result<()> {
+    if !records.is_empty() {
+        log.write_head(records)?;
+        records.clear();
+    }
+    Ok(())
+}
+
 /// Records can be many times as long as the lines that they hold, so those at the beginning that would pass the limit are
 /// left out too.
 fn write_tail(kept: &KeptTail, max: u64, out: &mut dyn Write) -> io::Result<()> {
     let mut surplus = 0_u64;
-    each_record(kept, &mut |record, _| {
-        surplus += record.len() as u64;
+    each_record(kept, &mut |printed, end| {
+        surplus += record_len(printed, end) as u64;
         Ok(())
     })?;
     surplus = surplus.saturating_sub(max);
     let mut left_out = Some(kept.left_out);
-    each_record(kept, &mut |record, raw| {
+    let mut record = Vec::new();
+    each_record(kept, &mut |printed, end| {
         if surplus > 0 {
-            surplus = surplus.saturating_sub(record.len() as u64);
-            left_out = left_out.map(|bytes| bytes + raw);
+            surplus = surplus.saturating_sub(record_len(printed, end) as u64);
+            left_out = left_out.map(|bytes| bytes + printed.len() as u64);
             return Ok(());
         }
         if let Some(bytes) = left_out.take().filter(|bytes| *bytes > 0) {
             out.write_all(&line_of(&left_out_record(bytes)))?;
         }
-        out.write_all(record)
+        record.clear();
+        push_record(&mut record, printed, end);
+        out.write_all(&record)
     })
 }
 
@@ -119,25 +142,24 @@ pub(super) fn left_out_record(bytes: u64) -> Value {
     json!({"type": "system", "subtype": "left_out", "bytes": bytes})
 }
 
-/// Calls `use_record` with each record of the kept tail and the number of printed bytes that it stands for.
-fn each_record(kept: &KeptTail, use_record: &mut dyn FnMut(&[u8], u64) -> io::Result<()>) -> io::Result<()> {
+/// Calls `use_record` with what was printed for each record of the kept tail.
+fn each_record(
+    kept: &KeptTail,
+    use_record: &mut dyn FnMut(&[u8], TextEnd) -> io::Result<()>,
+) -> io::Result<()> {
     let mut printed = kept.open()?;
     let mut maker = RecordMaker::default();
     loop {
         let mut rest = printed.fill_buf()?;
         let length = rest.len();
         if rest.is_empty() {
-            return if maker.end_text() {
-                use_record(&maker.record, maker.text.len() as u64)
-            } else {
-                Ok(())
-            };
+            return if maker.has_text() { use_record(maker.printed(&[]), TextEnd::Line) } else { Ok(()) };
         }
         while !rest.is_empty() {
             let fed = maker.feed(rest, Lines::Together);
             let (taken, left) = rest.split_at(fed.used);
-            if fed.is_record {
-                use_record(&maker.record, maker.printed(taken).len() as u64)?;
+            if let Some(end) = fed.end {
+                use_record(maker.printed(taken), end)?;
                 maker.clear();
             }
             rest = left;
@@ -146,12 +168,11 @@ fn each_record(kept: &KeptTail, use_record: &mut dyn FnMut(&[u8], u64) -> io::Re
     }
 }
 
-/// Makes records of printed bytes, one at a time.
+/// Cuts printed bytes into what belongs to one record each.
 #[derive(Debug, Default)]
 struct RecordMaker {
     /// What is there of a record that is not complete; of one that is, all of it, unless it came at once.
     text: Vec<u8>,
-    record: Vec<u8>,
 }
 
 /// Whether whole lines share a record.
@@ -166,8 +187,8 @@ enum Lines {
 struct Fed {
     /// How many were taken.
     used: usize,
-    /// They complete a record.
-    is_record: bool,
+    /// How the record ends that they complete, if they do.
+    end: Option<TextEnd>,
 }
 
 /// Where a record's text ends.
@@ -195,24 +216,18 @@ impl RecordMaker {
             (None, _) if bytes.len() > room => (whole_characters(bytes, room), TextEnd::TooLong),
             (None, _) => {
                 self.text.extend_from_slice(window);
-                return Fed { used: window.len(), is_record: false };
+                return Fed { used: window.len(), end: None };
             }
         };
         if !self.text.is_empty() {
             self.text.extend_from_slice(&bytes[..used]);
         }
-        let printed = if self.text.is_empty() { &bytes[..used] } else { &self.text };
-        write_record(&mut self.record, printed, end);
-        Fed { used, is_record: true }
+        Fed { used, end: Some(end) }
     }
 
-    /// No more bytes will come: what is there is a record; false if nothing is.
-    fn end_text(&mut self) -> bool {
-        if self.text.is_empty() {
-            return false;
-        }
-        write_record(&mut self.record, &self.text, TextEnd::Line);
-        true
+    /// There is the beginning of a record.
+    fn has_text(&self) -> bool {
+        !self.text.is_empty()
     }
 
     /// What was printed for the complete record, given the bytes that completed it.
@@ -225,20 +240,29 @@ impl RecordMaker {
     }
 }
 
-fn write_record(record: &mut Vec<u8>, printed: &[u8], end: TextEnd) {
-    let line = || {
+fn push_record(records: &mut Vec<u8>, printed: &[u8], end: TextEnd) {
+    records.extend_from_slice(RECORD_START);
+    push_string(records, &text_of(printed, end));
+    records.extend_from_slice(end_of(end));
+}
+
+/// The length of what [`push_record`] appends.
+fn record_len(printed: &[u8], end: TextEnd) -> usize {
+    RECORD_START.len() + string_len(&text_of(printed, end)) + end_of(end).len()
+}
+
+/// A record's text: without the end of its only line, and with plain ends where it has several.
+fn text_of(printed: &[u8], end: TextEnd) -> Cow<'_, str> {
+    if end != TextEnd::Lines {
         let line = printed.strip_suffix(b"\n").unwrap_or(printed);
-        line.strip_suffix(b"\r").unwrap_or(line)
-    };
-    let text = lossy(if end == TextEnd::Lines { printed } else { line() });
-    record.clear();
-    record.extend_from_slice(RECORD_START);
-    if end == TextEnd::Lines && text.contains("\r\n") {
-        push_string(record, &text.replace("\r\n", "\n"));
-    } else {
-        push_string(record, &text);
+        return lossy(line.strip_suffix(b"\r").unwrap_or(line));
     }
-    record.extend_from_slice(if end == TextEnd::TooLong { PARTIAL_END } else { RECORD_END });
+    let text = lossy(printed);
+    if memchr::memchr(b'\r', printed).is_some() { text.replace("\r\n", "\n").into() } else { text }
+}
+
+fn end_of(end: TextEnd) -> &'static [u8] {
+    if end == TextEnd::TooLong { PARTIAL_END } else { RECORD_END }
 }
 
 /// The record that names what runs.
