@@ -408,6 +408,31 @@ fn a_run_that_was_killed_between_its_merges_closes_what_landed_and_merges_the_re
     }
 }
 
+#[test]
+fn work_that_changes_nothing_is_closed_after_a_kill_between_the_closes_of_its_branch() {
+    for place in ["journal/iteration_ended:1", "tracker/close:1", "journal/landed:1"] {
+        let stage = LoopStage::new();
+        let change = stage.task("Change", "write one.txt 1\ncommit One\ndone");
+        let nothing = stage.task("Nothing", "done");
+        let mut command =
+            stage.repo.hew(&["loop", "run", "--scope", "ready", "--merge", "end", "--gate", GATE]);
+        command.env("HEW_FAIL_AT", place);
+        let killed = Running::spawn(command).end();
+        assert_eq!(killed.code, 137, "{place}: {}", killed.stderr);
+        wait_until("the end of its processes", || stage.processes().is_empty());
+        assert!(has_stacked(&stage, &nothing), "{place}");
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, 0, "{place}: {}", resumed.stderr);
+        for task in [&change, &nothing] {
+            assert_eq!(
+                (stage.outcomes(task), stage.status(task)),
+                (vec!["closed".to_owned()], "closed".to_owned())
+            );
+        }
+        stage.assert_left_clean();
+    }
+}
+
 /// After its green work the branch is at what its worker's last agent committed before it failed.
 #[test]
 fn a_branch_that_was_given_up_right_before_a_kill_is_put_at_its_green_work_and_shown_again() {
