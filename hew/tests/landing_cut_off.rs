@@ -164,6 +164,37 @@ fn files_that_a_killed_delivery_had_written_are_not_taken_for_a_persons() {
     stage.assert_left_clean();
 }
 
+/// The last file is cut short where git was killed while it wrote. A person's that merely looks like that was made later.
+#[test]
+fn a_file_that_a_killed_delivery_had_begun_is_written_to_its_end() {
+    for is_persons in [false, true] {
+        let stage = LoopStage::new();
+        killed_in_the_middle(&stage);
+        let sign = stage.repo.common_dir().join("hew/shared-step.json");
+        let lived = fs::metadata(sign).unwrap().modified().unwrap();
+        for (file, text) in [("two.txt", ""), ("0.txt", "n")] {
+            stage.repo.write(file, text);
+            let made = lived + Duration::from_secs(if is_persons { 3_600 } else { 0 });
+            File::options()
+                .write(true)
+                .open(stage.repo.root().join(file))
+                .unwrap()
+                .set_modified(made)
+                .unwrap();
+        }
+        let resumed = stage.hew(&["loop", "resume"]);
+        let read = |file| stage.repo.read(file);
+        if is_persons {
+            assert_eq!(resumed.code, 3, "{}", resumed.stderr);
+            assert_eq!((read("0.txt").as_deref(), read("two.txt").as_deref()), (Some("n"), Some("")));
+        } else {
+            assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+            assert_eq!((read("0.txt").as_deref(), read("two.txt").as_deref()), (Some("new"), Some("2")));
+            assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+        }
+    }
+}
+
 #[test]
 fn what_a_person_changed_after_a_killed_delivery_stays() {
     let stage = LoopStage::new();

@@ -34,6 +34,9 @@ const LATE: Duration = Duration::from_secs(2);
 const LOOKS: u32 = 15;
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// From when to when a step lived.
+pub(super) type Lived = RangeInclusive<SystemTime>;
+
 /// A step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct SharedStep {
@@ -85,7 +88,7 @@ impl SharedStep {
         format!("{words} ({} is a lock of some git; `hew doctor` says whose it may be)", lock.display())
     }
 
-    fn lived(&self, sign: &Path) -> io::Result<RangeInclusive<SystemTime>> {
+    fn lived(&self, sign: &Path) -> io::Result<Lived> {
         Ok(self.began - BEHIND..=fs::metadata(sign)?.modified()? + LATE)
     }
 }
@@ -164,7 +167,7 @@ pub(super) fn mend(git: &RepoGit) -> Result<Mended, GitError> {
         }
     }
     if let (Some((checkout, to)), []) = (&step.files, &mended.left[..]) {
-        mended.taken_in = half_written::take_in(git, checkout, to)?;
+        mended.taken_in = half_written::take_in(git, checkout, to, &lived)?;
     }
     Ok(mended)
 }
