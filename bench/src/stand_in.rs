@@ -223,6 +223,7 @@ fn report() -> SpawnReport {
         duration: Duration::from_millis(1),
         stopped: None,
         leaked: 0,
+        refused: Vec::new(),
         last_line: String::new(),
         stdout_tail: String::new(),
         stderr_tail: String::new(),

@@ -552,6 +552,50 @@ fn the_runtime_local_is_hew_itself_and_told_of_its_server() {
     );
 }
 
+/// What an agent reaches in a sandbox that keeps it from the network.
+fn reached(text: &str, env: &[(&str, &str)]) -> Vec<String> {
+    let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let around = Around { host: Host { env, ..Host::default() }, ..Around::default() };
+    let settings = settings(&format!("loop.sandbox.mode = 'strict'\n{text}"));
+    let sandbox = plan_in(&plain(), &settings, &around).unwrap().sandbox.unwrap();
+    sandbox.network.unwrap().targets().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_strict_sandbox_lets_an_agent_through_to_the_servers_of_its_runtime() {
+    let claude = ["api.anthropic.com:443", "console.anthropic.com:443", "platform.claude.com:443"];
+    assert_eq!(reached("loop.runtime = 'claude'", &[]), claude);
+    let gateway =
+        [("ANTHROPIC_BASE_URL", "http://127.0.0.1:8080/x"), ("OPENAI_BASE_URL", "https://other.example/v1")];
+    assert_eq!(reached("loop.runtime = 'claude'", &gateway), ["127.0.0.1:8080"]);
+    let codex = ["api.openai.com:443", "auth.openai.com:443", "chatgpt.com:443"];
+    assert_eq!(reached("loop.runtime = 'codex'", &[]), codex);
+    assert_eq!(reached("loop.runtime = 'codex'", &gateway), ["other.example:443"]);
+    let own = "loop.runtime = 'codex'\nloop.runtime_defs.codex.args = ['-c', \
+        'model_providers.mine={name=\"mine\",base_url=\"https://mine.example/v1\",wire_api=\"responses\"}']";
+    assert_eq!(reached(own, &gateway), ["mine.example:443"]);
+    let local = format!("{SERVER}loop.runtime = 'local'\nloop.sandbox.hosts = ['Example.org', '[::1]:5432']");
+    assert_eq!(reached(&local, &gateway), ["127.0.0.1:9", "[::1]:5432", "example.org:443"]);
+    let other = "loop.runtime = 'other'\nloop.runtime_defs.other.command = 'other'";
+    assert_eq!(reached(other, &gateway), [""; 0]);
+}
+
+#[test]
+fn hews_proxy_takes_the_place_of_any_other() {
+    let env = [("HTTPS_PROXY", "http://other.example:1"), ("NO_PROXY", "api.anthropic.com")];
+    let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let around = Around { host: Host { env, ..Host::default() }, ..Around::default() };
+    let found =
+        |mode: &str| plan_in(&plain(), &settings(&format!("loop.sandbox.mode = '{mode}'")), &around).unwrap();
+    let strict = found("strict");
+    assert_eq!(strict.env["HTTPS_PROXY"], "http://127.0.0.1:3128");
+    assert_eq!(strict.env["NO_PROXY"], "localhost,127.0.0.1,::1");
+    assert_eq!(origin(&strict, "sandbox.reaches"), "where claude goes for its model");
+    let worktree = found("worktree");
+    assert_eq!(worktree.env["HTTPS_PROXY"], "http://other.example:1");
+    assert_eq!(worktree.sandbox.unwrap().network, None);
+}
+
 #[test]
 fn the_key_of_the_server_reaches_the_runtime_local_alone() {
     let text = format!("{SERVER}loop.local.api_key_env = 'MY_KEY'\nloop.runtime = ");

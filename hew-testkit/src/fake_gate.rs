@@ -87,6 +87,7 @@ fn report(exit: Exit, stopped: Option<GateStop>, output: &str) -> GateReport {
         duration: Duration::from_secs(1),
         stopped,
         leaked: 0,
+        refused: Vec::new(),
         output_bytes: output.len() as u64,
         output_tail: tail.into_lines(60),
     }

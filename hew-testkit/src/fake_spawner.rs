@@ -255,6 +255,7 @@ fn report(run: FakeRun, exit: Exit, stopped: Option<StopCause>) -> SpawnReport {
         duration: Duration::from_secs(1),
         stopped,
         leaked: run.leaked,
+        refused: Vec::new(),
         last_line: findings.last_line,
         stdout_tail: tail_of(&run.stdout),
         stderr_tail: tail_of(&run.stderr),

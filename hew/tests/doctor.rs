@@ -95,23 +95,15 @@ fn settings_that_no_run_starts_with_are_named() {
 }
 
 #[test]
-fn programs_that_a_run_needs_and_a_sandbox_that_it_can_not_have_are_named() {
+fn programs_that_a_run_needs_are_named() {
     let stage = LoopStage::new();
     stage.settings("loop.runtime_defs.mine.command = \"no-such-agent\"");
-    let (told, findings) = doctor(
-        &stage,
-        &[],
-        &[
-            ("HEW_LOOP_RUNTIME", "mine"),
-            ("HEW_LOOP_GATE_COMMAND", "no-such-gate --all"),
-            ("HEW_LOOP_SANDBOX", "strict"),
-        ],
-    );
+    let (told, findings) =
+        doctor(&stage, &[], &[("HEW_LOOP_RUNTIME", "mine"), ("HEW_LOOP_GATE_COMMAND", "no-such-gate --all")]);
     assert_eq!(told.code, 1);
     let runtime = expect(&findings, "program", "problem", "runtime mine: no program `no-such-agent` on PATH");
     assert!(runtime["command"].as_str().unwrap().contains("hew config set loop.runtime_defs.mine.command"));
     expect(&findings, "program", "problem", "gate `no-such-gate --all`: no program `no-such-gate` on PATH");
-    expect(&findings, "kernel", "problem", "not available in this version");
     fs::create_dir(stage.repo.root().join(".beads")).unwrap();
     let (told, findings) =
         doctor(&stage, &[], &[("HEW_TRACKER_KIND", "bd"), ("HEW_TRACKER_COMMAND", "no-such-bd")]);

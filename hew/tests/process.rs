@@ -20,7 +20,7 @@ use hew::adapters::spawner::ProcessSpawner;
 use hew_core::agent::{SignalWord, SpawnError, SpawnProgress, Spawner, StopCause, StopRequest};
 use hew_core::exit::Exit;
 use hew_core::land::gate::{GateJob, GateRunner, GateStop};
-use hew_core::plan::{AgentStdin, PoliteSignal, SpawnLimits, SpawnPlan};
+use hew_core::plan::{AgentStdin, Network, PoliteSignal, Sandbox, SpawnLimits, SpawnPlan};
 use hew_core::settings::secret::SecretValues;
 use hew_testkit::contract;
 use hew_testkit::contract::gate::{GateBench, GateDeed};
@@ -216,6 +216,12 @@ fn a_program_that_uses_the_processor_is_alive_although_silent() {
 
 #[test]
 fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
+    for sandbox in [None, own_network()] {
+        end_with_hew(sandbox.as_ref());
+    }
+}
+
+fn end_with_hew(sandbox: Option<&Sandbox>) {
     let stage = Stage::new();
     let plan = stage.plan("ignore-term\ndaemon\nchild\ntouch ${HERE}/ready\nhang");
     let launch = Launch {
@@ -225,7 +231,7 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
-        sandbox: None,
+        sandbox,
         kill_grace: LONG,
     };
     let (mut output, stdout) = std::io::pipe().unwrap();
@@ -312,6 +318,12 @@ fn a_chain_of_processes_that_start_another_and_end_is_ended() {
 
 #[test]
 fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
+    for sandbox in [None, own_network()] {
+        die_with_shim(sandbox.as_ref());
+    }
+}
+
+fn die_with_shim(sandbox: Option<&Sandbox>) {
     let stage = Stage::new();
     let plan = stage.plan("ignore-term\ntouch ${HERE}/ready\nhang");
     let launch = Launch {
@@ -321,7 +333,7 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
         cwd: &plan.cwd,
         stdin: None,
         polite_signal: PoliteSignal::Terminate,
-        sandbox: None,
+        sandbox,
         kill_grace: LONG,
     };
     let running = Supervised::start(&launch, Stdio::null(), Stdio::null()).unwrap();
@@ -329,6 +341,13 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
     let shim = proc_tree::stat(running.pid).unwrap().parent;
     kill(Pid::from_raw(shim.cast_signed()), Signal::SIGKILL).unwrap();
     wait_until("the program is gone", || !proc_tree::stat(running.pid).is_some_and(|stat| stat.is_alive()));
+}
+
+/// A sandbox in which everything may be written, with a network of its own; none where the kernel can't do that.
+fn own_network() -> Option<Sandbox> {
+    let everything = vec![PathBuf::from("/")];
+    let can = hew::adapters::strict::kernel_problem(Path::new(HEW)).is_none();
+    can.then(|| Sandbox { folders: everything, files: Vec::new(), network: Some(Network::of([])) })
 }
 
 #[test]

@@ -36,6 +36,13 @@ fn it_works_where_it_may_write_little_more_than_its_clone() {
 }
 
 #[test]
+fn it_works_where_it_reaches_nothing_but_its_models_server() {
+    on_stage(CLAUDE, |real| {
+        real_work::with_its_server_alone(real, "");
+    });
+}
+
+#[test]
 fn too_many_requests_are_waited_out_within_one_iteration() {
     on_stage(CLAUDE, |real| {
         real_work::too_many_requests(real);

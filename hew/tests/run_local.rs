@@ -1,6 +1,7 @@
 //! The runtime `local`: whole runs of the real binary against a model server on loopback.
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use hew_core::agent::Usage;
@@ -514,6 +515,22 @@ fn in_a_sandbox_it_works_and_writes_nothing_else() {
     let refused = local.stage.repo.read("refused").expect("it was committed");
     assert!(refused.contains("denied") && refused.contains("tried"), "{refused}");
     assert!(!outside.exists());
+}
+
+#[test]
+fn with_a_network_of_its_own_it_reaches_its_server_and_its_commands_nothing() {
+    if let Some(why) = hew::adapters::strict::kernel_problem(Path::new(env!("CARGO_BIN_EXE_hew"))) {
+        eprintln!("SKIPPED: needs namespaces and Landlock: {why}");
+        return;
+    }
+    let local = LocalStage::with("loop.sandbox.mode = \"strict\"");
+    let tries = Call::Shell("grep -c : /proc/net/dev; (set; cat /proc/net/dev) > network".to_owned());
+    let id = local.task("Alone", [calls(vec![tries]), done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    assert_eq!(local.tools_answered(&id), ["1\n"], "there is one interface");
+    let network = local.stage.repo.read("network").expect("it was committed");
+    assert!(network.contains("HTTPS_PROXY='http://127.0.0.1:3128'") && network.contains("lo:"), "{network}");
 }
 
 #[test]

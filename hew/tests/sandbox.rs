@@ -168,22 +168,6 @@ fn gates_and_set_ups_run_what_agents_wrote_and_are_kept_in_the_sandbox_too() {
 }
 
 #[test]
-fn what_is_not_there_is_refused_before_anything_starts() {
-    let project = Project::on_with(TestRepo::new(), "");
-    project.add("Work", "true", &[]);
-    let mut command = project.repo.hew(&["loop", "run", "--scope", "ready"]);
-    let output = command.env("HEW_LOOP_SANDBOX", "strict").output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(2), "{said}");
-    assert!(
-        said.contains("not available in this version")
-            && said.contains("hew config set loop.sandbox worktree"),
-        "{said}"
-    );
-    assert!(project.run_folders().is_empty());
-}
-
-#[test]
 fn a_projects_own_word_on_the_sandbox_counts_once_it_is_trusted() {
     let project = Project::on_with(TestRepo::new(), "");
     project.add("Work", "true", &[]);

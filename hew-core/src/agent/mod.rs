@@ -92,6 +92,8 @@ pub struct SpawnReport {
     pub stopped: Option<StopCause>,
     /// Processes that it left behind and that were ended.
     pub leaked: u32,
+    /// Places in the network that it asked for and was not let through to, some of them where there are many.
+    pub refused: Vec<String>,
     /// The last non-empty line of its standard output.
     pub last_line: String,
     /// The last 4 KiB of its standard output, lossy.

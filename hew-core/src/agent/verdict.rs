@@ -180,6 +180,7 @@ mod tests {
             duration: Duration::from_secs(5),
             stopped: None,
             leaked: 0,
+            refused: Vec::new(),
             last_line: String::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),

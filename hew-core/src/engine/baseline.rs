@@ -4,7 +4,7 @@ use super::effect::{Effect, LaneJob};
 use super::event::{GatedView, Problem};
 use super::lane::gate_record;
 use super::state::{Course, State};
-use super::step::record;
+use super::step::{notice_refused, record};
 use super::stopping;
 use crate::record::JournalEvent;
 
@@ -31,6 +31,7 @@ pub(super) fn ended(state: &mut State, result: Result<GatedView, Problem>, out: 
         Err(problem) => return refuse_to_start(state, &format!("the gate could not be run: {problem}"), out),
     };
     let gate = gate_record(&view);
+    notice_refused(out, None, "the gate", &view.proof.report.refused);
     record(out, JournalEvent::Baseline { gate: gate.clone() });
     if state.stop.is_some() || view.is_green() {
         return;

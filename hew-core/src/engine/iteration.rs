@@ -7,7 +7,7 @@ use super::event::{ExitView, PlannedView, PreparedView, Problem};
 use super::progress::{Iteration, PendingEnd, Stage};
 use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
-use super::step::{notice, record};
+use super::step::{notice, notice_refused, record};
 use super::stopping;
 use super::{dispatch, failing, helping, planning, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
@@ -391,6 +391,7 @@ fn record_exit(
     if report.leaked > 0 {
         notice(out, Some(id), format!("the agent left {} processes behind; they were ended", report.leaked));
     }
+    notice_refused(out, Some(id), "the agent", &report.refused);
     if let Err(problem) = &view.task_after {
         notice(out, Some(id), format!("the task could not be read after the agent's end: {problem}"));
     }

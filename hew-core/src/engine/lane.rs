@@ -8,7 +8,7 @@ use super::planning;
 use super::progress::{Landing, LaneStage, SettlingFrom};
 use super::settle::{self, FailedEnd};
 use super::state::State;
-use super::step::{notice, record};
+use super::step::{notice, notice_refused, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
 use crate::ids::CommitId;
@@ -195,6 +195,7 @@ pub(super) fn gated(state: &mut State, result: Result<GatedView, Problem>, out: 
     let (was_red, candidate, tree) = (first_red.is_some(), candidate.clone(), tree.clone());
     let mut view = view;
     let ruling = rule(state, &mut view, was_red);
+    notice_refused(out, Some(iteration), "the gate", &view.proof.report.refused);
     record(
         out,
         JournalEvent::Gated {

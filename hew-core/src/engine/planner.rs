@@ -12,7 +12,7 @@ use super::event::{PlannerDraft, PlannerEnd, Problem};
 use super::failing::given_wait;
 use super::stack;
 use super::state::{Course, Listing, Moment, State};
-use super::step::{notice, record};
+use super::step::{notice, notice_refused, record};
 use crate::agent::{RuntimeFailure, SpawnError, SpawnReport, StopCause};
 use crate::clock::Now;
 use crate::ids::{IterationId, ModelName};
@@ -299,6 +299,7 @@ pub(super) fn ended(
             return fail(state, SkipReason::RuntimeError, error.to_string(), spent, out);
         }
     };
+    notice_refused(out, None, "the planner", &report.refused);
     let reading = &report.reading;
     state.planning.pause = report.failure().map(|failure| pause(state, failure, now));
     let (usd, source) = priced(state, &reading.usage, reading.cost_usd, reading.model_observed.as_deref());

@@ -11,7 +11,7 @@ use super::planning;
 use super::progress::{Landing, Slot, Stage};
 use super::settle::{self, FailedEnd};
 use super::state::State;
-use super::step::{notice, record};
+use super::step::{notice, notice_refused, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, WorkerId};
@@ -100,6 +100,7 @@ fn break_off(state: &mut State, landing: Landing, problem: &str, out: &mut Vec<E
 fn judge(state: &mut State, landing: Landing, mut view: GatedView, was_red: bool, out: &mut Vec<Effect>) {
     let ruling = lane::rule(state, &mut view, was_red);
     let (gate, definition_changed) = (lane::gate_record(&view), landing.definition_changed.clone());
+    notice_refused(out, Some(landing.iteration), "the gate", &view.proof.report.refused);
     record(out, JournalEvent::Gated { iteration: landing.iteration, gate, definition_changed });
     match ruling {
         Ruling::Green => {

@@ -92,3 +92,20 @@ pub(super) fn record(out: &mut Vec<Effect>, event: JournalEvent) {
 pub(super) fn notice(out: &mut Vec<Effect>, about: Option<crate::ids::IterationId>, text: impl Into<String>) {
     record(out, JournalEvent::Noticed { about, text: text.into() });
 }
+
+/// Told once for a program: what it asked for of the network and was not let through to.
+pub(super) fn notice_refused(
+    out: &mut Vec<Effect>,
+    about: Option<crate::ids::IterationId>,
+    who: &str,
+    refused: &[String],
+) {
+    if !refused.is_empty() {
+        let places = refused.join(", ");
+        notice(
+            out,
+            about,
+            format!("{who} asked for {places}, which loop.sandbox = \"strict\" does not let through"),
+        );
+    }
+}

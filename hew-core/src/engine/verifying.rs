@@ -7,7 +7,7 @@ use super::effect::{Effect, LaneJob};
 use super::ending;
 use super::event::Problem;
 use super::state::{Course, Moment, State, StopLevel, Verdict, Verified};
-use super::step::{notice, record};
+use super::step::{notice, notice_refused, record};
 use crate::ids::RunId;
 use crate::land::verify::{LOG, MEMORY_PREFIX, VerifyNote, VerifyOutcome, VerifyRun, outcome_of};
 use crate::record::JournalEvent;
@@ -68,6 +68,7 @@ pub(super) fn ended(state: &mut State, result: Result<VerifyRun, Problem>, out: 
             return pass_by(state, moment, &why, Verdict::Unproven(why.clone()), out);
         }
     };
+    notice_refused(out, None, "the verification", &report.refused);
     let Some(outcome) = outcome_of(&command, &report, plan.budget) else {
         let why = format!("`{command}` was stopped: {}", why_not_begun(state).unwrap_or("hew was asked to"));
         let outcome = VerifyOutcome::Skipped { reason: why.clone() };

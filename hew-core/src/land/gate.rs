@@ -25,7 +25,7 @@ pub struct GateJob {
     pub kill_grace: Duration,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
-    /// What it may write; none: what the person may.
+    /// What it may write and reach; none: what the person may.
     pub sandbox: Option<Sandbox>,
 }
 
@@ -49,6 +49,8 @@ pub struct GateReport {
     pub stopped: Option<GateStop>,
     /// Processes that it left behind and that were ended.
     pub leaked: u32,
+    /// Places in the network that it asked for and was not let through to, some of them where there are many.
+    pub refused: Vec<String>,
     /// Bytes it printed, kept or not.
     pub output_bytes: u64,
     /// The last 60 lines that it printed, at most 16 KiB, lossy.

@@ -202,6 +202,7 @@ mod tests {
             duration: Duration::from_millis(1500),
             stopped,
             leaked: 0,
+            refused: Vec::new(),
             output_bytes: 4,
             output_tail: "boom".to_owned(),
         };

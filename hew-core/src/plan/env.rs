@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::Provenance;
 use super::family::Family;
+use super::network::{Network, command_network};
 use super::provenance::entry;
 use super::spawn_plan::{Seat, SpawnRequest, git_events_file, outcome_file};
 use crate::settings::secret::is_secret_name;
@@ -115,6 +116,7 @@ pub fn plan_set_up_env(
 ) -> Vec<(String, String)> {
     let mut env = passed(ambient, &settings.env_pass.value);
     env.insert("TMPDIR".to_owned(), temp.display().to_string());
+    env.extend(command_network(settings).iter().flat_map(Network::variables));
     env.into_iter().collect()
 }
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::local::is_local;
 use super::runtime::SHELL;
 use crate::ids::RuntimeName;
-use crate::settings::{OutputForm, RuntimeDef, Settings};
+use crate::settings::target::DEFAULT_PORT;
+use crate::settings::{OutputForm, RuntimeDef, Settings, Target};
 
 /// The first signal with which a program is asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +94,40 @@ impl Family {
         }
     }
 
+    /// Where it goes for its model and its login, by its environment and arguments; `endpoint` is that of the runtime
+    /// `local`. A server that it is led to is the only one.
+    pub(super) fn servers(
+        self,
+        env: &BTreeMap<String, String>,
+        argv: &[String],
+        endpoint: Option<&str>,
+    ) -> Vec<Target> {
+        let led_to =
+            |name: &str| env.get(name).filter(|url| !url.is_empty()).and_then(|url| Target::of_url(url));
+        let (set, own): (Vec<Target>, &[&str]) = match self {
+            Self::Claude => (
+                led_to("ANTHROPIC_BASE_URL").into_iter().collect(),
+                &["api.anthropic.com", "platform.claude.com", "console.anthropic.com"],
+            ),
+            Self::Codex => {
+                let in_arguments: Vec<Target> = argv.iter().flat_map(|word| base_urls(word)).collect();
+                let set = if in_arguments.is_empty() {
+                    led_to("OPENAI_BASE_URL").into_iter().collect()
+                } else {
+                    in_arguments
+                };
+                (set, &["api.openai.com", "chatgpt.com", "auth.openai.com"])
+            }
+            Self::Local => (endpoint.and_then(Target::of_url).into_iter().collect(), &[]),
+            Self::Other => (Vec::new(), &[]),
+        };
+        if set.is_empty() {
+            own.iter().filter_map(|host| Target::parse(host, DEFAULT_PORT)).collect()
+        } else {
+            set
+        }
+    }
+
     /// How it is asked to end.
     pub(super) fn polite_signal(self) -> PoliteSignal {
         match self {
@@ -100,6 +135,14 @@ impl Family {
             Self::Other => PoliteSignal::Terminate,
         }
     }
+}
+
+/// Addresses of servers in one of codex's own settings: `…base_url = "https://…"`.
+fn base_urls(word: &str) -> impl Iterator<Item = Target> {
+    word.split("base_url").skip(1).filter_map(|rest| {
+        let value = rest.trim_start().strip_prefix('=')?.trim_start_matches([' ', '"', '\'']);
+        Target::of_url(value.split(['"', '\'', ',', ' ', '}']).next()?)
+    })
 }
 
 /// The command with which a person signs a runtime in; none where hew does not know its program.

@@ -5,7 +5,7 @@
 //! | [`runtime`], [`health`] | which runtime, knowing how each fares |
 //! | [`model`], [`Suggestion`] | which model, and the runtime's own name for it |
 //! | [`argv`], [`mod@env`], `family` | program and arguments, environment, manners |
-//! | `sandbox` | what it may write |
+//! | `sandbox`, `network` | what it may write, and reach |
 //! | `limits` | time and money, narrowed by the task |
 //! | [`local`] | what the runtime `local` is told of its model server |
 //! | [`spawn_plan`], [`provenance`], [`mod@line`] | the whole, and where each part came from |
@@ -19,6 +19,7 @@ pub mod limits;
 pub mod line;
 pub mod local;
 pub mod model;
+mod network;
 pub mod priced;
 pub mod provenance;
 pub mod runtime;
@@ -32,6 +33,7 @@ pub use health::{Rest, RuntimeHealth};
 pub use host::Host;
 pub use line::{choices, provenance_line};
 pub use model::is_same_model;
+pub use network::Network;
 pub use provenance::Provenance;
 pub use runtime::{RuntimeChoice, RuntimeProblem};
 pub use sandbox::{Sandbox, command_sandbox};

@@ -10,6 +10,7 @@ use super::host::Host;
 use super::limits::{ELABORATE_TIMEOUT, PLANNER_TIMEOUT, call_limits, plan_limits};
 use super::local::plan_local;
 use super::model::{self, ModelChoice, ModelForRuntime};
+use super::network::plan_network;
 use super::provenance::{Provenance, entry};
 use super::runtime::{self, RuntimeChoice, RuntimeProblem};
 use super::sandbox::{Sandbox, plan_sandbox};
@@ -96,7 +97,7 @@ pub struct SpawnPlan {
     pub resumes: Option<ResumedSession>,
     /// How it is asked to end.
     pub polite_signal: PoliteSignal,
-    /// What it may write; none: what the person may.
+    /// What it may write and reach; none: what the person may.
     pub sandbox: Option<Sandbox>,
     /// What it writes.
     pub files: SpawnFiles,
@@ -201,8 +202,15 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     };
     let local = plan_local(request.task(), settings, choice, told.as_ref())?;
     let argv = plan_argv(request, def, told.as_ref(), &limits, local.as_ref())?;
-    let (env, env_origins) = super::env::plan_env(request, def, family);
-    let (sandbox, sandbox_origins) = plan_sandbox(request, family, &env);
+    let (mut env, mut env_origins) = super::env::plan_env(request, def, family);
+    let endpoint = local.as_ref().map(|local| local.endpoint.clone());
+    let network =
+        plan_network(settings, family, &env, &argv.words, endpoint.as_deref()).map(|(network, origins)| {
+            env.extend(network.variables());
+            env_origins.extend(origins);
+            network
+        });
+    let (sandbox, sandbox_origins) = plan_sandbox(request, family, &env, network);
     let stdin = match def.prompt.value {
         PromptVia::Stdin => AgentStdin::File(prompt_file(seat)),
         PromptVia::File => AgentStdin::Null,
@@ -216,7 +224,6 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
             vec![entry("model", "none", "a call asks for none; the runtime's own choice")]
         }
     });
-    let endpoint = local.as_ref().map(|local| local.endpoint.clone());
     match local {
         Some(local) => provenance.extend(local.provenance),
         None => provenance.push(entry("endpoint", "none", &no_endpoint(&choice.name))),

@@ -44,6 +44,8 @@ pub struct PlanFile<'a> {
     polite_signal: &'static str,
     /// Folders and files that it may write; null where no sandbox keeps it from others.
     writes: Option<Vec<Cow<'a, str>>>,
+    /// Hosts and ports that it reaches; null where its network is the person's.
+    reaches: Option<Vec<String>>,
     /// Where each field came from.
     provenance: &'a [Provenance],
 }
@@ -93,6 +95,11 @@ impl<'a> PlanFile<'a> {
             writes: plan.sandbox.as_ref().map(|sandbox| {
                 sandbox.folders.iter().chain(&sandbox.files).map(|path| path.to_string_lossy()).collect()
             }),
+            reaches: plan
+                .sandbox
+                .as_ref()
+                .and_then(|sandbox| sandbox.network.as_ref())
+                .map(|network| network.targets().map(ToString::to_string).collect()),
             provenance: &plan.provenance,
         }
     }

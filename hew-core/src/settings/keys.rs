@@ -246,13 +246,19 @@ pub const KEYS: &[KeySpec] = &[
         "loop.sandbox.mode",
         Kind::Choice(&["off", "worktree", "strict"]),
         "off",
-        "What programs of a run may write: anything that you may (`off`), or little more than their own clone (`worktree`); `strict` is not available in this version; `loop.sandbox` is short for this key",
+        "What programs of a run may write: anything that you may (`off`), or little more than their own clone (`worktree`); with `strict` they reach nothing of the network, besides, but the runtime's own servers; `loop.sandbox` is short for this key",
     )),
     trusted(key(
         "loop.sandbox.write",
         Kind::Folders,
         "",
         "Folders, such as caches of builds, that programs in a sandbox may write, too",
+    )),
+    trusted(key(
+        "loop.sandbox.hosts",
+        Kind::Hosts,
+        "",
+        "With `strict`: what agents reach besides their runtime's servers, and gates, set-ups and verifications at all; port 443 where none is named",
     )),
     trusted(key(
         "loop.env.pass",

@@ -7,6 +7,7 @@ use super::duration::parse_duration;
 use super::map_kind::{MapKind, is_variable_name};
 use super::price::toml_amount;
 use super::secret::is_secret_name;
+use super::target::{DEFAULT_PORT, Target};
 use super::temperature::Temperature;
 use super::usd::Usd;
 use super::value::Value;
@@ -52,6 +53,8 @@ pub enum Kind {
     Folder,
     /// Folders as [`Kind::Folder`] has them.
     Folders,
+    /// Hosts, each perhaps with a port.
+    Hosts,
     /// Texts.
     List,
     /// Names as [`Kind::Name`] has them.
@@ -102,6 +105,9 @@ impl Kind {
             }
             Self::Folder => "an absolute folder, or one below ~/".to_owned(),
             Self::Folders => "a list of folders, absolute or below ~/".to_owned(),
+            Self::Hosts => {
+                "a list of hosts, each perhaps with a port, like example.org or 127.0.0.1:5432".to_owned()
+            }
             Self::List => "a list of texts".to_owned(),
             Self::Names => "a list of names of letters, digits, - and _".to_owned(),
             Self::Paths => "a list of paths inside the project".to_owned(),
@@ -122,7 +128,7 @@ impl Kind {
             Self::Choice(_) => "choice",
             Self::Text | Self::RefPrefix | Self::Name | Self::Url | Self::SecretVariable => "text",
             Self::Folder => "folder",
-            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => "list",
+            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Hosts | Self::Variables => "list",
             Self::Map(_) => "map",
         }
     }
@@ -138,7 +144,7 @@ impl Kind {
             },
             Self::Usd => self.checked_usd(text, Usd::parse(text.trim()).map_err(|error| error.to_string())),
             Self::Temperature => Temperature::parse(text).map(Value::Temperature).ok_or_else(bad),
-            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables => {
+            Self::List | Self::Names | Self::Paths | Self::Folders | Self::Hosts | Self::Variables => {
                 match text.trim_start() {
                     inline if inline.starts_with('[') => self.read_inline(text),
                     _ => self.checked_list(split_commas(text)),
@@ -172,7 +178,7 @@ impl Kind {
                 read.map(Value::Temperature).ok_or_else(wrong_type)
             }
             (
-                Self::List | Self::Names | Self::Paths | Self::Folders | Self::Variables,
+                Self::List | Self::Names | Self::Paths | Self::Folders | Self::Hosts | Self::Variables,
                 DeValue::Array(items),
             ) => {
                 let texts: Option<Vec<String>> =
@@ -261,6 +267,7 @@ impl Kind {
         let fits = |item: &&String| match self {
             Self::Paths => is_inner_path(item),
             Self::Folders => is_folder(item) && !item.contains('\0'),
+            Self::Hosts => Target::parse(item, DEFAULT_PORT).is_some(),
             Self::Names => is_name(item),
             Self::Variables => is_variable_name(item.strip_suffix('*').unwrap_or(item)),
             _ => !item.contains('\0'),
@@ -431,6 +438,8 @@ mod tests {
             (Kind::Paths, "/etc/passwd"),
             (Kind::Paths, "a,../b"),
             (Kind::Paths, ".git/config"),
+            (Kind::Hosts, "example.org,*.example.org"),
+            (Kind::Hosts, "https://example.org"),
             (Kind::Variables, "PATH,A*B"),
             (Kind::List, "[1]"),
             (Kind::List, "[\"a\""),

@@ -18,6 +18,7 @@ pub mod problem;
 pub mod schema;
 pub mod secret;
 pub mod secret_stream;
+pub mod target;
 pub mod temperature;
 pub mod trust;
 pub mod typed;
@@ -35,6 +36,7 @@ pub use kind::{BadValue, Kind};
 pub use map_kind::MapKind;
 pub use price::Price;
 pub use problem::SettingsProblem;
+pub use target::Target;
 pub use temperature::Temperature;
 pub use usd::Usd;
 pub use value::Value;
@@ -311,6 +313,7 @@ pub struct Settings {
     pub isolation: Sourced<Isolation>,
     pub sandbox: Sourced<SandboxMode>,
     pub sandbox_write: Sourced<Vec<PathBuf>>,
+    pub sandbox_hosts: Sourced<Vec<Target>>,
     pub env_pass: Sourced<Vec<String>>,
     pub env_allow_push: Sourced<bool>,
     pub collect_max_bytes: Sourced<u64>,

@@ -23,6 +23,7 @@ const ANY_TEXT: &str = r"^[^\x00]*$";
 const REF_PREFIX: &str = "^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$";
 const NO_REF_PREFIX: &str = r"\.\.|\.(/|$)|\.[lL][oO][cC][kK](/|$)";
 const FOLDER: &str = r"^(/|~/)[^\x00]*$";
+const HOST: &str = r"^([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?$";
 const INNER_PATH: &str = r"^[^/\x00][^\x00]*$";
 const NO_INNER_PATH: &str = r"(^|/)\.\.(/|$)|^\.[gG][iI][tT](/|$)";
 const URL: &str = r"^https?://[^\s@?#/\x00-\x1f\x7f-\x9f][^\s@?#\x00-\x1f\x7f-\x9f]*$";
@@ -107,6 +108,7 @@ fn kind_schema(kind: &Kind) -> Json {
         Kind::SecretVariable => secret_variable(),
         Kind::Folder => text(FOLDER),
         Kind::Folders => list(&text(FOLDER)),
+        Kind::Hosts => list(&text(HOST)),
         Kind::List => list(&text(ANY_TEXT)),
         Kind::Names => list(&text(NAME)),
         Kind::Paths => list(&text_but(INNER_PATH, NO_INNER_PATH)),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::check::lacking_commands;
 use super::keys::RUNTIME_DEFS;
 use super::problem::SettingsProblem;
+use super::target::{DEFAULT_PORT, Target};
 use super::value::Value;
 use super::values::Values;
 use super::{
@@ -89,6 +90,9 @@ fn typed(from: &Reader<'_>) -> Settings {
         sandbox: from.word("loop.sandbox.mode", sandbox_mode),
         sandbox_write: from
             .known("loop.sandbox.write", |value| Some(list(value)?.iter().map(PathBuf::from).collect())),
+        sandbox_hosts: from.known("loop.sandbox.hosts", |value| {
+            list(value)?.iter().map(|host| Target::parse(host, DEFAULT_PORT)).collect()
+        }),
         env_pass: from.list("loop.env.pass"),
         env_allow_push: from.flag("loop.env.allow_push"),
         collect_max_bytes: from.number("loop.collect.max_bytes"),
@@ -304,6 +308,7 @@ mod tests {
             Kind::Text | Kind::Name | Kind::RefPrefix => ["'seven'", "'eight'"],
             Kind::Folder => ["'/seven'", "'~/eight'"],
             Kind::Folders => ["['/seven']", "['~/eight']"],
+            Kind::Hosts => ["['seven']", "['eight:8']"],
             Kind::List | Kind::Paths | Kind::Variables => ["['SEVEN']", "['EIGHT']"],
             Kind::Usd => ["7", "8.50"],
             Kind::Temperature => ["1", "0.5"],

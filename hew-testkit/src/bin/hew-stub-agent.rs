@@ -15,6 +15,8 @@
 //! | `write PATH TEXT`, `append PATH TEXT`, `touch PATH`, `remove PATH` | a file; folders are made; `remove` takes folders too |
 //! | `copy PATH FROM` | a file; folders are made |
 //! | `many-files DIR N` | N small files |
+//! | `exchange PATH ADDRESS TEXT` | says the text to this address (host:port), and writes all that it answers to the file; `unreached: …` where nothing takes it |
+//! | `serve ADDRESS` | answers whoever says something to this address with `served` and the task's id, until the agent ends |
 //! | `git ARGS…` | git; words, or `"…"` with spaces in them; a failure ends the agent with 90 |
 //! | `try-git ARGS…` | the same, and a failure is passed over |
 //! | `commit MESSAGE` | adds everything and commits |
@@ -40,6 +42,7 @@ use std::env;
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -112,7 +115,7 @@ fn step(word: &str, rest: &[u8]) -> Result<(), End> {
         "eprint" | "eprint-mb" => {
             print(&mut io::stderr().lock(), &word[1..], rest).map_err(|error| bad(error.to_string()))
         }
-        "write" | "append" | "touch" | "remove" | "copy" | "many-files" | "record" => {
+        "write" | "append" | "touch" | "remove" | "copy" | "many-files" | "record" | "exchange" => {
             touch_files(word, rest).map_err(|error| bad(format!("{word} {text}: {error}")))
         }
         "git" => call("git", &words(&text), GIT_FAILED),
@@ -139,6 +142,7 @@ fn live(word: &str, text: &str) -> Result<(), End> {
         "burn" => loop {
             std::hint::spin_loop();
         },
+        "serve" => serve(text).map_err(|error| bad(format!("serve {text}: {error}"))),
         "ignore-term" => block(Signal::SIGTERM),
         "ignore-int" => block(Signal::SIGINT),
         "on-int" => end_on_int(PathBuf::from(text)),
@@ -207,6 +211,9 @@ fn touch_files(word: &str, rest: &[u8]) -> io::Result<()> {
         "remove" if path.is_dir() => fs::remove_dir_all(&path),
         "remove" => fs::remove_file(&path),
         "record" => record(&path),
+        "exchange" => {
+            fs::write(&path, exchange(body).unwrap_or_else(|error| format!("unreached: {error}").into()))
+        }
         _ => many_files(&path, &String::from_utf8_lossy(body)),
     }
 }
@@ -215,6 +222,16 @@ fn many_files(folder: &Path, count: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let count: usize = count.trim().parse().map_err(io::Error::other)?;
     (0..count).try_for_each(|number| fs::write(folder.join(format!("file-{number}")), format!("{number}\n")))
+}
+
+fn exchange(rest: &[u8]) -> io::Result<Vec<u8>> {
+    let cut = rest.iter().position(|byte| *byte == b' ').unwrap_or(rest.len());
+    let address = String::from_utf8_lossy(&rest[..cut]).into_owned();
+    let mut stream = TcpStream::connect(address)?;
+    stream.write_all(rest.get(cut + 1..).unwrap_or_default())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
 }
 
 fn record(path: &Path) -> io::Result<()> {
@@ -249,6 +266,18 @@ fn call_hew(args: &[String]) -> Result<(), End> {
 fn signal_words(word: &str, reason: String) -> Vec<String> {
     let word = word.to_owned();
     if reason.is_empty() { vec![word] } else { vec![word, "--reason".to_owned(), reason] }
+}
+
+fn serve(address: &str) -> io::Result<()> {
+    let listener = TcpListener::bind(address)?;
+    let task = env::var("HEW_TASK_ID").unwrap_or_default();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            // Who speaks is heard first, or would not hear the answer.
+            let _ = stream.read(&mut [0; 1024]).and_then(|_| writeln!(stream, "served {task}"));
+        }
+    });
+    Ok(())
 }
 
 fn spawn_self(role: &str) -> Result<(), End> {

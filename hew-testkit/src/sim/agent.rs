@@ -291,6 +291,7 @@ impl World {
             duration: self.clock.world().saturating_sub(agent.began),
             stopped,
             leaked: 0,
+            refused: Vec::new(),
             last_line: String::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),

@@ -161,6 +161,7 @@ impl World {
             duration: std::time::Duration::from_secs(1),
             stopped,
             leaked: 0,
+            refused: Vec::new(),
             last_line: String::new(),
             stdout_tail: String::new(),
             stderr_tail: String::new(),

@@ -347,6 +347,7 @@ fn report(exit: Exit, stopped: Option<GateStop>) -> GateReport {
         duration: Duration::from_secs(1),
         stopped,
         leaked: 0,
+        refused: Vec::new(),
         output_bytes: 0,
         output_tail: String::new(),
     }

@@ -85,6 +85,7 @@ fn report(ended: Ended, tail: Tail, output_bytes: u64) -> GateReport {
             StopCause::Requested | StopCause::Stalled(_) | StopCause::Hopeless(_) => GateStop::Requested,
         }),
         leaked: ended.leaked,
+        refused: ended.refused,
         output_bytes,
         output_tail: tail.into_lines(TAIL_LINES),
     }

@@ -32,7 +32,7 @@ use hew_core::agent::FailureClass;
 use hew_core::chat::stream::ChatStream;
 use hew_core::chat::{ChatAnswer, ChatError, ChatFailure, ChatRequest, answer, request, retry};
 use hew_core::ids::ModelName;
-use hew_core::settings::LocalSettings;
+use hew_core::settings::{LocalSettings, Target};
 use ureq::http::Response;
 use ureq::{Agent, Body, Proxy};
 
@@ -304,31 +304,12 @@ fn is_cancelled(cancel: &Receiver<()>) -> bool {
 
 /// A proxy would look for it on its own machine.
 fn is_on_this_machine(endpoint: &str) -> bool {
-    let rest = endpoint.split_once("://").map_or(endpoint, |(_, rest)| rest);
-    let host = rest.split('/').next().unwrap_or_default();
-    let host = host
-        .strip_prefix('[')
-        .and_then(|host| host.split(']').next())
-        .unwrap_or_else(|| host.rsplit_once(':').map_or(host, |(host, _)| host));
-    host.eq_ignore_ascii_case("localhost")
-        || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+    Target::of_url(endpoint).is_some_and(|target| target.is_loopback())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_server_on_this_machine_is_known_by_its_name() {
-        for endpoint in
-            ["http://127.0.0.1:8080/v1", "http://localhost/v1", "https://[::1]:1/v1", "http://127.8.0.1"]
-        {
-            assert!(is_on_this_machine(endpoint), "{endpoint}");
-        }
-        for endpoint in ["http://10.0.0.1/v1", "https://localhost.example.org/v1", "http://[fe80::1]:1/v1"] {
-            assert!(!is_on_this_machine(endpoint), "{endpoint}");
-        }
-    }
 
     #[test]
     fn the_key_is_never_shown() {

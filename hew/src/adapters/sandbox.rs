@@ -1,10 +1,12 @@
-//! The kernel's own keeping of what a program may write: Landlock. What may be written is decided in the core.
+//! The kernel's own keeping of what a program may write: Landlock. What may be written is decided in the core; what is
+//! reached of the network is kept by [`network`](super::network).
 //!
-//! Not kept by it, and said in the docs: reading, the network, changes of mode, owner and times of files, and what other
+//! Not kept by it, and said in the docs: reading, changes of mode, owner and times of files, and what other
 //! programs do that are asked to over a socket.
 
 use std::path::Path;
 
+use hew_core::plan::Network;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset, RulesetAttr,
     RulesetCreatedAttr, Scope,
@@ -16,24 +18,31 @@ use super::shim::protocol::PathBytes;
 /// The oldest Landlock that keeps files from being cut short, too: Linux 6.2.
 const NEEDED: ABI = ABI::V3;
 
-/// What a program may write, as the shim is told.
+/// What a program may write and reach, as the shim is told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SandboxSpec {
     /// Folders with everything below them; made where they are missing.
     pub folders: Vec<PathBytes>,
     /// Files that are written where they are there.
     pub files: Vec<PathBytes>,
+    /// What it reaches of the network; none: what the person does.
+    #[serde(default)]
+    pub network: Option<Network>,
 }
 
 impl SandboxSpec {
     /// The same as the core has it.
     pub fn of(sandbox: &hew_core::plan::Sandbox) -> Self {
         let bytes = |paths: &[std::path::PathBuf]| paths.iter().map(|path| PathBytes::new(path)).collect();
-        Self { folders: bytes(&sandbox.folders), files: bytes(&sandbox.files) }
+        Self {
+            folders: bytes(&sandbox.folders),
+            files: bytes(&sandbox.files),
+            network: sandbox.network.clone(),
+        }
     }
 }
 
-/// Keeps this process, and all that it starts, from writing anything else, for good.
+/// Keeps this process, and all that it starts, from writing anything else, for good. The network is left as it is.
 pub fn restrict(spec: &SandboxSpec) -> Result<(), String> {
     let writes = AccessFs::from_write(NEEDED);
     let mut rules = ruleset(NEEDED).map_err(|error| format!("Landlock: {error}"))?;

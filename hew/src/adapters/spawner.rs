@@ -145,6 +145,7 @@ fn report(
         duration: ended.ran,
         stopped: ended.stopped,
         leaked: ended.leaked,
+        refused: ended.refused,
         last_line: findings.last_line,
         stdout_tail,
         stderr_tail,

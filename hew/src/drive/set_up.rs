@@ -64,8 +64,14 @@ impl SetUp {
         let report = rig.gates.run(&job, stops).map_err(|error| error.to_string())?;
         if !report.is_green() {
             let log = place.log.display();
+            let refused = report.refused.join(", ");
+            let asked = if refused.is_empty() {
+                String::new()
+            } else {
+                format!(" after it asked for {refused}, which loop.sandbox = \"strict\" does not let through")
+            };
             return Err(format!(
-                "loop.worktree.setup `{command}` failed ({}); its output: {log}",
+                "loop.worktree.setup `{command}` failed ({}){asked}; its output: {log}",
                 report.exit
             ));
         }

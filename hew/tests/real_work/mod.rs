@@ -1,5 +1,7 @@
 //! What every real agent is tested with in the same way.
 
+use std::path::Path;
+
 use hew_testkit::loop_stage::wait_until;
 use hew_testkit::mock_model::{Answer, Refusal};
 use hew_testkit::real_agent::{RealStage, endless_work, work};
@@ -56,6 +58,33 @@ pub(crate) fn in_a_sandbox(real: &RealStage) {
     let refused = real.stage.repo.read("refused").expect("it was committed");
     assert!(refused.contains("Permission denied") && refused.contains("tried"), "{refused}");
     assert!(!outside.exists());
+    real.assert_tokens_are_those_reported();
+    real.stage.assert_left_clean();
+}
+
+/// The same with no network but its model's server: what else it tries is told, and it works on. `more` is a line of
+/// settings, in which `<place>` is the server's host and port.
+pub(crate) fn with_its_server_alone(real: &RealStage, more: &str) {
+    if let Some(why) = hew::adapters::strict::kernel_problem(Path::new(env!("CARGO_BIN_EXE_hew"))) {
+        eprintln!("SKIPPED: needs namespaces and Landlock: {why}");
+        return;
+    }
+    let url = real.server.url();
+    let more = more.replace("<place>", url.trim_start_matches("http://").trim_end_matches('/'));
+    real.settings(&format!("loop.sandbox.mode = \"strict\"\n{more}"));
+    let curl = Answer::shell("curl -sS https://example.org >tried 2>&1; echo $? >>tried");
+    let id = real.task("Alone", &[], [vec![curl], work("alone")].concat());
+    let ran = real.run(&TRUE);
+    assert_eq!((ran.code, real.stage.outcomes(&id)), (0, vec!["closed".to_owned()]), "{}", ran.stderr);
+    let tried = real.stage.repo.read("tried").expect("it was committed");
+    assert!(tried.contains("403") || tried.contains("not found"), "{tried}");
+    if tried.contains("403") {
+        assert!(
+            ran.stderr.contains("the agent asked for") && ran.stderr.contains("example.org:443"),
+            "{}",
+            ran.stderr
+        );
+    }
     real.assert_tokens_are_those_reported();
     real.stage.assert_left_clean();
 }

@@ -167,7 +167,13 @@ impl Rules {
             let is_open = found.is_some_and(|found| readiness::is_work(&found));
             is_open && !self.by_people.contains(*task) && !said.contains(task.as_str())
         });
-        ensure(untold.is_none(), || format!("explained: {untold:?} landed and is open, and nobody is told"))
+        ensure(untold.is_none(), || format!("explained: {untold:?} landed and is open, and nobody is told"))?;
+        // Nobody is sent to have landed work done again.
+        let landed = self.landings.iter().filter_map(|(_, task)| task.as_ref());
+        let again = landed
+            .filter(|task| !self.by_people.contains(*task))
+            .find(|task| said.lines().any(|line| line == format!("hew task reopen {task}")));
+        ensure(again.is_none(), || format!("explained: {again:?} landed, and is said to be reopened"))
     }
 
     /// The fold of the journal has the world's figures.

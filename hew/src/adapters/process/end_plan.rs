@@ -14,6 +14,7 @@ pub(super) struct EndPlan {
     deadline: Instant,
     pub(super) stopping: Option<Stopping>,
     pub(super) unkept: Option<io::Error>,
+    pub(super) refused: Vec<String>,
 }
 
 /// Why it is being ended, and when its shim is late.
@@ -25,7 +26,7 @@ pub(super) struct Stopping {
 
 impl EndPlan {
     pub(super) fn new(deadline: Instant) -> Self {
-        Self { deadline, stopping: None, unkept: None }
+        Self { deadline, stopping: None, unkept: None, refused: Vec::new() }
     }
 
     /// This process stood still for so long: nothing is due before it would have been.
@@ -54,6 +55,6 @@ impl EndPlan {
 
     pub(super) fn ended(self, exit: Exit, ran: Duration, leaked: u32) -> Ended {
         let stopped = self.stopping.map(|stopping| stopping.cause);
-        Ended { exit, ran, leaked, stopped, unkept: self.unkept }
+        Ended { exit, ran, leaked, refused: self.refused, stopped, unkept: self.unkept }
     }
 }

@@ -57,7 +57,7 @@ pub struct Launch<'a> {
     pub polite_signal: PoliteSignal,
     /// From TERM to KILL.
     pub kill_grace: Duration,
-    /// What it may write; none: what the person may.
+    /// What it may write and reach; none: what the person may.
     pub sandbox: Option<&'a Sandbox>,
 }
 
@@ -101,6 +101,8 @@ pub struct Ended {
     pub ran: Duration,
     /// Processes that it left behind and that were ended.
     pub leaked: u32,
+    /// Places in the network that it asked for and was not let through to.
+    pub refused: Vec<String>,
     /// Why it was stopped, if it was.
     pub stopped: Option<StopCause>,
     /// Why its output could not be kept, if it could not; the program was stopped then.
@@ -178,7 +180,7 @@ impl Supervised {
                     StartFailure::Other => LaunchError::Failed(reason),
                 })
             }
-            Ok(ShimMessage::Exited { .. }) | Err(_) => {
+            Ok(ShimMessage::Exited { .. } | ShimMessage::Refused { .. }) | Err(_) => {
                 Err(LaunchError::Failed("hew's supervisor ended before the program began".to_owned()))
             }
         }
@@ -208,7 +210,8 @@ impl Supervised {
                         self.is_over = true;
                         return plan.ended(exit_of(code, signal), Duration::from_millis(ran_ms), leaked);
                     }
-                    Ok(_) => {}
+                    Ok(ShimMessage::Refused { target }) => plan.refused.push(target),
+                    Ok(ShimMessage::Started { .. } | ShimMessage::FailedToStart { .. }) => {}
                     Err(_) => return self.end_without_shim(plan),
                 },
                 recv(stops) -> request => match request {

@@ -41,7 +41,7 @@ pub struct ShimSpec {
     pub interrupt_grace_ms: Option<u64>,
     /// From TERM to KILL.
     pub kill_grace_ms: u64,
-    /// What it may write; none: what the person may.
+    /// What it may write and reach; none: what the person may.
     #[serde(default)]
     pub sandbox: Option<SandboxSpec>,
 }
@@ -95,6 +95,11 @@ pub enum ShimMessage {
         kind: StartFailure,
         /// What the system said.
         reason: String,
+    },
+    /// The program asked for this place in the network and was not let through. Comes once for each of the first few.
+    Refused {
+        /// Host and port.
+        target: String,
     },
     /// The program ended and nothing of its tree is left. The last message.
     Exited {

@@ -39,6 +39,8 @@ enum ShimEvent {
     HewGone,
     Reaped(Pid, Exit),
     NoChildren,
+    /// The program was not let through to this place in the network.
+    Refused(String),
 }
 
 /// What is being done about the tree.
@@ -75,8 +77,8 @@ fn supervise() -> io::Result<()> {
     let spec: ShimSpec = serde_json::from_str(&line)?;
     outlive_signals()?;
     set_child_subreaper(true)?;
-    let program = match stage::start(&spec) {
-        Ok(child) => Pid::from_raw(child.id().cast_signed()),
+    let (program, doors) = match stage::start(&spec) {
+        Ok((child, doors)) => (Pid::from_raw(child.id().cast_signed()), doors),
         Err((kind, reason)) => return tell(&mut control, &ShimMessage::FailedToStart { kind, reason }),
     };
     let begun = Instant::now();
@@ -84,13 +86,21 @@ fn supervise() -> io::Result<()> {
     let start_ticks = proc_tree::stat(pid).map_or(0, |stat| stat.start_ticks);
     let (events, inbox) = channel();
     let for_requests = events.clone();
+    if let Some(doors) = doors {
+        let events = events.clone();
+        // Nobody listens any more when the program is gone.
+        doors.open(move |target| drop(events.send(ShimEvent::Refused(target))))?;
+    }
     // Where the system has no room for them, the shim's own end is the program's.
     thread::Builder::new().spawn(move || read_requests(requests, &for_requests))?;
     thread::Builder::new().spawn(move || reap_children(&events))?;
     // Where hew is gone already, the closed socket says so in the next moment.
     let _ = tell(&mut control, &ShimMessage::Started { pid, start_ticks });
     let mut watch = TreeWatch::new(program, begun, &spec);
-    watch.until_empty(&inbox);
+    watch.until_empty(&inbox, &mut |target| {
+        // Where hew is gone, nobody is left to be told.
+        let _ = tell(&mut control, &ShimMessage::Refused { target });
+    });
     tell(&mut control, &watch.into_message())
 }
 
@@ -189,10 +199,11 @@ impl TreeWatch {
         }
     }
 
-    fn until_empty(&mut self, inbox: &Receiver<ShimEvent>) {
+    fn until_empty(&mut self, inbox: &Receiver<ShimEvent>, on_refused: &mut dyn FnMut(String)) {
         loop {
             match self.next_event(inbox) {
                 Some(ShimEvent::NoChildren) => return,
+                Some(ShimEvent::Refused(target)) => on_refused(target),
                 Some(event) => self.take(&event, Instant::now()),
                 None => {}
             }
@@ -244,7 +255,7 @@ impl TreeWatch {
                 }
             }
             ShimEvent::Asked(ShimRequest::GoOn) => self.stopped.go_on(),
-            ShimEvent::Reaped(..) | ShimEvent::NoChildren => {}
+            ShimEvent::Reaped(..) | ShimEvent::NoChildren | ShimEvent::Refused(_) => {}
         }
     }
 

@@ -5,11 +5,12 @@ use std::path::Path;
 
 use hew_core::settings::{SandboxMode, Settings};
 use nix::sys::prctl::set_child_subreaper;
-use nix::unistd::{AccessFlags, access, geteuid};
+use nix::unistd::{AccessFlags, access};
 
 use super::finding::Finding;
 use crate::adapters::project::git_version;
-use crate::adapters::sandbox;
+use crate::adapters::{sandbox, strict};
+use crate::drive::rig;
 
 /// Looks at what needs no project.
 pub(super) fn look() -> Vec<Finding> {
@@ -24,11 +25,14 @@ pub(super) fn look() -> Vec<Finding> {
 pub(super) fn sandbox(settings: &Settings) -> Option<Finding> {
     let why = match settings.sandbox.value {
         SandboxMode::Off => return None,
-        SandboxMode::Strict => Some("it is not available in this version".to_owned()),
+        SandboxMode::Strict => strict::kernel_problem(Path::new(rig::RUNNING_PROGRAM)),
         SandboxMode::Worktree => sandbox::kernel_problem(),
     };
     let asked = format!("loop.sandbox = {} ({})", settings.sandbox.value.as_str(), settings.sandbox.origin);
     Some(match why {
+        None if settings.sandbox.value == SandboxMode::Strict => {
+            Finding::ok("kernel", format!("{asked} is kept by Landlock and namespaces of users and network"))
+        }
         None => Finding::ok("kernel", format!("{asked} is kept by Landlock")),
         Some(why) => Finding::problem(
             "kernel",
@@ -60,19 +64,16 @@ fn subreaper() -> Finding {
 }
 
 fn namespaces() -> Finding {
-    let number = |file: &str| fs::read_to_string(file).ok()?.trim().parse::<u64>().ok();
-    let is_there = Path::new("/proc/self/ns/net").exists();
-    let users_may = number("/proc/sys/user/max_user_namespaces").is_some_and(|most| most > 0)
-        && number("/proc/sys/kernel/unprivileged_userns_clone") != Some(0)
-        && number("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") != Some(1);
-    if is_there && (users_may || geteuid().is_root()) {
-        return Finding::ok("kernel", "network namespaces can be made");
+    match strict::kernel_problem(Path::new(rig::RUNNING_PROGRAM)) {
+        None => {
+            Finding::ok("kernel", "a program can have a network of its own (user and network namespaces)")
+        }
+        Some(why) => Finding::note(
+            "kernel",
+            format!("no program can have a network of its own: {why}"),
+            "loop.sandbox = \"strict\" needs it; codex's own sandbox needs user namespaces, too",
+        ),
     }
-    Finding::note(
-        "kernel",
-        "network namespaces can't be made by this user",
-        "codex's own sandbox needs user namespaces, too",
-    )
 }
 
 fn cgroup() -> Finding {

@@ -92,6 +92,8 @@ fn ask_sandbox(now: Option<&Settings>, ui: &Ui) -> Result<Option<&'static str>, 
          yes, no, or empty for {open}:"
     );
     Ok(match ask(&question, ui)?.unwrap_or_default().as_str() {
+        // A stricter one is not made laxer.
+        "y" | "yes" if is_on => None,
         "y" | "yes" => Some(SandboxMode::Worktree.as_str()),
         "n" | "no" => Some(SandboxMode::Off.as_str()),
         _ => None,

@@ -19,9 +19,10 @@ use crate::adapters::git::{RepoGit, clone};
 use crate::adapters::launch_state::{self, Head, LaunchState};
 use crate::adapters::model_client::ModelClient;
 use crate::adapters::project::Project;
-use crate::adapters::{gate_files, host, sandbox, settings_files};
+use crate::adapters::{gate_files, host, sandbox, settings_files, strict};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
+use crate::drive::rig;
 use crate::failure::Failure;
 
 /// What a run starts from.
@@ -252,10 +253,13 @@ fn sandbox_problem(settings: &Settings) -> Option<Problem> {
         format!("loop.sandbox = \"{}\" ({})", settings.sandbox.value.as_str(), settings.sandbox.origin);
     match settings.sandbox.value {
         SandboxMode::Off => None,
-        SandboxMode::Strict => Some(Problem {
-            what: format!("{asked} is not available in this version: hew can't restrict the network yet"),
-            hint: "hew config set loop.sandbox worktree".to_owned(),
-        }),
+        SandboxMode::Strict => {
+            let why = strict::kernel_problem(Path::new(rig::RUNNING_PROGRAM));
+            why.map(|why| Problem {
+                what: format!("{asked} can't be kept: {why}"),
+                hint: "hew config set loop.sandbox worktree".to_owned(),
+            })
+        }
         SandboxMode::Worktree => sandbox::kernel_problem().map(|why| Problem {
             what: format!("{asked} can't be kept: {why}"),
             hint: "hew config set loop.isolation clone && hew config set loop.sandbox off".to_owned(),
