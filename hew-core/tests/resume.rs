@@ -164,7 +164,12 @@ fn a_run_that_was_gone_on_with_can_be_gone_on_with_again() {
     let mut entries = journal::in_the_middle().entries().to_vec();
     let before = fold(&entries).unwrap();
     let last = entries.last().unwrap().clone();
-    let event = JournalEvent::RunResumed { pid: 7, hew_version: "0".to_owned(), ended_processes: 0 };
+    let event = JournalEvent::RunResumed {
+        pid: 7,
+        hew_version: "0".to_owned(),
+        ended_processes: 0,
+        removed_locks: Vec::new(),
+    };
     entries.push(JournalEntry { seq: last.seq + 1, elapsed_ms: last.elapsed_ms + 5, event, ..last });
     let after = fold(&entries).unwrap();
     assert_eq!((before.resumes, after.resumes), (0, 1));

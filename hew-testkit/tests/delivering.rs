@@ -6,22 +6,32 @@ use std::sync::Arc;
 use chrono::DateTime;
 use hew_core::ids::{BranchName, CommitId, RunId, TreeId};
 use hew_core::land::deliver::{DeliverRequest, Delivered, DeliveryLane, Judgement, deliver};
+use hew_core::land::merge_back;
 use hew_core::worktree::{GitClient, WorktreeStart};
 use hew_testkit::fake_git::FakeGit;
 use hew_testkit::faulty::{Fault, Faulty};
 
-/// A lane whose own git never fails, without a gate.
-struct Calm<'a>(&'a FakeGit);
+/// A lane without a gate, of whose git only the moves of the run branch may fail.
+struct Calm<'a> {
+    git: &'a FakeGit,
+    client: &'a dyn GitClient,
+    request: DeliverRequest<'a>,
+}
 
 impl DeliveryLane for Calm<'_> {
     fn stand_at(&mut self, commit: &CommitId) -> Result<PathBuf, String> {
         let path = Path::new("/fake/wt/land");
         let start = WorktreeStart { branch: None, commit: commit.clone() };
-        self.0.add_worktree(path, &start).map_err(|error| error.to_string())?;
+        self.git.add_worktree(path, &start).map_err(|error| error.to_string())?;
         Ok(path.to_owned())
     }
     fn judge(&mut self, _commit: &CommitId, _tree: &TreeId) -> Result<Judgement, String> {
         Ok(Judgement::Passed)
+    }
+    fn advance(&mut self, to: &CommitId) -> Result<(), String> {
+        let DeliverRequest { run_branch, tip, run, .. } = self.request;
+        let moved = merge_back::advance(self.client, run_branch, tip, to, run);
+        moved.map(drop).map_err(|error| error.to_string())
     }
 }
 
@@ -42,7 +52,7 @@ fn delivered_with(fault: &Arc<Fault>) -> (CommitId, CommitId) {
         launched_from: git.root(),
     };
     let client = Faulty::new(Arc::clone(&git), fault);
-    let said = match deliver(&client, &request, &mut Calm(&git)) {
+    let said = match deliver(&client, &request, &mut Calm { git: &git, client: &client, request }) {
         Ok(Delivered::At(sha)) => sha,
         Ok(Delivered::Refused { new_tip, .. }) => new_tip.unwrap_or(tip),
         Err(_) => tip,

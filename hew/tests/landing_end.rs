@@ -409,6 +409,71 @@ fn a_run_that_was_killed_between_its_merges_closes_what_landed_and_merges_the_re
 }
 
 #[test]
+fn work_that_changes_nothing_is_closed_after_a_kill_between_the_closes_of_its_branch() {
+    for place in ["journal/iteration_ended:1", "tracker/close:1", "journal/landed:1"] {
+        let stage = LoopStage::new();
+        let change = stage.task("Change", "write one.txt 1\ncommit One\ndone");
+        let nothing = stage.task("Nothing", "done");
+        let mut command =
+            stage.repo.hew(&["loop", "run", "--scope", "ready", "--merge", "end", "--gate", GATE]);
+        command.env("HEW_FAIL_AT", place);
+        let killed = Running::spawn(command).end();
+        assert_eq!(killed.code, 137, "{place}: {}", killed.stderr);
+        wait_until("the end of its processes", || stage.processes().is_empty());
+        assert!(has_stacked(&stage, &nothing), "{place}");
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, 0, "{place}: {}", resumed.stderr);
+        for task in [&change, &nothing] {
+            assert_eq!(
+                (stage.outcomes(task), stage.status(task)),
+                (vec!["closed".to_owned()], "closed".to_owned())
+            );
+        }
+        stage.assert_left_clean();
+    }
+}
+
+/// After its green work the branch is at what its worker's last agent committed before it failed.
+#[test]
+fn a_branch_that_was_given_up_right_before_a_kill_is_put_at_its_green_work_and_shown_again() {
+    for is_gone in [false, true] {
+        let stage = LoopStage::new();
+        let here = stage.path("").display().to_string();
+        stage.task("Ahead", &format!("write same.txt a\ncommit Ahead\nwait-for {here}go\ndone"));
+        let green = stage.task("Green", "write same.txt g\ncommit Green\ndone");
+        stage.task("Fails", &format!("write bad.txt b\ncommit Bad\ntouch {here}go\nexit 3"));
+        let flags = ["--merge", "end", "--jobs", "2", "--max-attempts", "1", "--gate", GATE];
+        let mut command = stage.repo.hew(&[&["loop", "run", "--scope", "ready"][..], &flags].concat());
+        command.env("HEW_FAIL_AT", "journal/given_up:1");
+        let killed = Running::spawn(command).end();
+        assert_eq!(killed.code, 137, "{}", killed.stderr);
+        wait_until("the end of its processes", || stage.processes().is_empty());
+        let branch = format!("loop/{}/w1", stage.run_id());
+        assert!(stage.file_at(&branch, "bad.txt").is_some(), "it is where the failed try left it");
+        if is_gone {
+            let of_branch = |path: &std::path::PathBuf| path.ends_with("1");
+            let folder = stage.worktrees().into_iter().find(of_branch).expect("a worktree shows it");
+            std::fs::remove_dir_all(folder).unwrap();
+        }
+
+        let resumed = stage.hew(&["loop", "resume"]);
+
+        assert_eq!(resumed.code, 3, "{}", resumed.stderr);
+        let stacked = stage.journal_of("stacked").into_iter().find(|entry| entry["task"] == *green).unwrap();
+        let work = stacked["sha"].as_str().unwrap();
+        assert_eq!(stage.rev(&branch).as_deref(), Some(work));
+        let kept = stage.worktrees();
+        assert_eq!(kept.len(), 1, "{kept:?}");
+        assert_eq!(stage.repo.git_in(&kept[0], &["rev-parse", "--abbrev-ref", "HEAD"]), branch);
+        assert_eq!(stage.repo.git_in(&kept[0], &["status", "--porcelain"]), "");
+        let told = format!("{branch} did not land and is kept; it is checked out in {}", kept[0].display());
+        assert!(resumed.stderr.contains(&told), "{}", resumed.stderr);
+        assert!(resumed.stdout.contains(&format!("git merge {work} ")), "{}", resumed.stdout);
+        assert_all_true(&stage, 3);
+    }
+}
+
+#[test]
 fn workers_with_clones_merge_at_the_end_too() {
     let stage = LoopStage::new();
     stage.settings("loop.isolation = \"clone\"");

@@ -315,6 +315,39 @@ fn a_file_from_the_future_counts_for_no_life_of_the_run() {
     assert!(lived < 24 * 3_600_000, "{lived} ms");
 }
 
+/// Nor does whoever looks at what an attempt left, a day later.
+#[test]
+fn only_what_agents_and_gates_print_counts_for_life_after_the_journals_last_line() {
+    for (file, counts) in [("transcript.jsonl", true), ("notes.md", false)] {
+        let stage = LoopStage::new();
+        let task = half_done(&stage, &[]);
+        killed_at(&stage, &["--no-gate"], "half");
+        finish(&stage, &task);
+        // As if it had all been two days ago.
+        let lines = fs::read_to_string(journal_file(&stage)).unwrap();
+        let (now, before) = (chrono::Utc::now(), chrono::Utc::now() - chrono::TimeDelta::days(2));
+        let day = |at: chrono::DateTime<chrono::Utc>| format!("\"at\":\"{}", at.format("%F"));
+        let dated = lines.replace(&day(now), &day(before));
+        assert_ne!(dated, lines);
+        fs::write(journal_file(&stage), dated).unwrap();
+        let folder = stage.run_folder().join("iter-001");
+        for other in fs::read_dir(&folder).unwrap() {
+            let other = fs::File::options().append(true).open(other.unwrap().path()).unwrap();
+            other.set_modified(SystemTime::from(before)).unwrap();
+        }
+        fs::File::options()
+            .append(true)
+            .create(true)
+            .open(folder.join(file))
+            .unwrap()
+            .set_modified(SystemTime::now())
+            .unwrap();
+        resumed(&stage);
+        let lived = stage.journal_of("run_ended")[0]["elapsed_ms"].as_u64().unwrap();
+        assert_eq!(lived > 24 * 3_600_000, counts, "{file}: {lived} ms");
+    }
+}
+
 #[test]
 fn unattended_a_run_goes_on_with_one_that_crashed_only_where_that_is_what_is_asked_for() {
     let stage = LoopStage::new();

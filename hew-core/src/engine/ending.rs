@@ -2,6 +2,7 @@
 
 use super::dispatch::{self, IDLE_PAUSE};
 use super::effect::{Effect, LaneJob, RunEnd};
+use super::escaped;
 use super::event::{DeliveredView, Problem};
 use super::helping;
 use super::merging;
@@ -231,7 +232,10 @@ fn deliver(state: &State, out: &mut Vec<Effect>) {
 /// The delivery has ended.
 pub(super) fn delivered(state: &mut State, result: Result<DeliveredView, Problem>, out: &mut Vec<Effect>) {
     let outcome = match result {
-        Ok(DeliveredView { outcome, new_tip }) => {
+        Ok(DeliveredView { outcome, new_tip, meddled }) => {
+            if let Some(change) = meddled {
+                escaped::put_back(state, change, out);
+            }
             if let Some(tip) = new_tip {
                 state.lane.tip = tip;
             }

@@ -5,7 +5,7 @@ use super::progress::{PendingEnd, Stage};
 use super::state::State;
 use super::step::record;
 use crate::agent::IterationOutcome;
-use crate::escape::{Change, Escape, Subject, why_failed};
+use crate::escape::{Change, Escape, Evidence, Subject, why_failed};
 use crate::ids::IterationId;
 use crate::record::JournalEvent;
 
@@ -31,6 +31,11 @@ pub(super) fn escaped(
     let more = escapes.len().saturating_sub(MAX_NAMED);
     let escapes = escapes.into_iter().take(MAX_NAMED).collect();
     record(out, JournalEvent::Escaped { about, escapes, more });
+}
+
+/// The run branch was found elsewhere than at its tip, by nobody who could be named, and was put back.
+pub(super) fn put_back(state: &mut State, change: Change, out: &mut Vec<Effect>) {
+    escaped(state, None, vec![Escape { change, evidence: vec![Evidence::OnlyAgents], put_back: true }], out);
 }
 
 /// A person has to look at what agents changed and hew left as it is: at each of the first, and at the rest together.

@@ -146,6 +146,8 @@ pub struct DeliveredView {
     pub outcome: DeliveryRecord,
     /// Where the run branch is now, if a moved target was merged into it.
     pub new_tip: Option<CommitId>,
+    /// What somebody else had done to the run branch meanwhile: it is put back.
+    pub meddled: Option<Change>,
 }
 
 /// What can happen to a run.

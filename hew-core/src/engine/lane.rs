@@ -11,7 +11,6 @@ use super::state::State;
 use super::step::{notice, notice_refused, record};
 use super::stopping;
 use crate::agent::IterationOutcome;
-use crate::escape::{Escape, Evidence};
 use crate::ids::CommitId;
 use crate::land::close::CloseRequest;
 use crate::land::gate::{GateProof, GateStop};
@@ -276,8 +275,7 @@ pub(super) fn advanced(state: &mut State, result: Result<Advance, Problem>, out:
     let Some((landing, LaneStage::Advancing { candidate })) = &state.lane.current else { return };
     let (landing, sha) = (landing.clone(), candidate.clone());
     if let Some(change) = moved.foreign_change(&state.config.run_branch, &state.lane.tip) {
-        let evidence = vec![Evidence::OnlyAgents];
-        escaped::escaped(state, None, vec![Escape { change, evidence, put_back: true }], out);
+        escaped::put_back(state, change, out);
     }
     state.lane_errors.end();
     state.lane.landed += 1;

@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::merge_back::{Candidate, CandidateRequest, Keep, advance, make_candidate};
+use super::merge_back::{Candidate, CandidateRequest, Keep, make_candidate};
 use crate::ids::{BranchName, CommitId, RunId, TreeId};
 use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, WorktreeEntry};
 
@@ -85,6 +85,8 @@ pub trait DeliveryLane {
     fn stand_at(&mut self, commit: &CommitId) -> Result<PathBuf, String>;
     /// Runs the gate on a candidate that the worktree is at.
     fn judge(&mut self, commit: &CommitId, tree: &TreeId) -> Result<Judgement, String>;
+    /// Moves the run branch from the tip to the merge.
+    fn advance(&mut self, to: &CommitId) -> Result<(), String>;
 }
 
 /// What a gate said of the result merged with a target that had moved.
@@ -184,12 +186,12 @@ fn merge_target(
     lane: &mut dyn DeliveryLane,
 ) -> Result<Result<CommitId, String>, String> {
     let words = |error: GitError| error.to_string();
-    let DeliverRequest { target, tip, run_branch, .. } = *request;
+    let DeliverRequest { target, tip, .. } = *request;
     let candidate = CandidateRequest {
         lane: lane.stand_at(tip)?,
         tip: tip.clone(),
         work: at.clone(),
-        message: format!("Merge {target} into the run\n\nHew-Run: {}\n", request.run),
+        message: merge_message(target, request.run),
         folders_of_tip: Vec::new(),
         keep: Keep::CheckedOut(CleanDepth::KeepIgnored),
     };
@@ -209,8 +211,13 @@ fn merge_target(
             at.short()
         )));
     }
-    advance(git, run_branch, tip, &commit, request.run).map_err(words)?;
+    lane.advance(&commit)?;
     Ok(Ok(commit))
+}
+
+/// The text of the commit that merges a target into the run branch.
+pub fn merge_message(target: &BranchName, run: &RunId) -> String {
+    format!("Merge {target} into the run\n\nHew-Run: {run}\n")
 }
 
 /// Git's words without their line breaks: they name the files that are in the way.

@@ -105,6 +105,9 @@ pub enum JournalEvent {
         /// Processes of the one before that still lived, and were ended.
         #[serde(default, skip_serializing_if = "is_zero")]
         ended_processes: usize,
+        /// Git's locks that the one before had left in a person's checkout or on their branch, and that were removed.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        removed_locks: Vec<String>,
     },
     /// The gate begins on the untouched launch commit.
     BaselineStarted {

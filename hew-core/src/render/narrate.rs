@@ -28,7 +28,9 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
             gate.as_deref().unwrap_or("none"),
             tracker.as_ref().map(|tracker| format!(", tasks in {}", tracker.words())).unwrap_or_default()
         ),
-        JournalEvent::RunResumed { ended_processes, .. } => resumed(view, *ended_processes),
+        JournalEvent::RunResumed { ended_processes, removed_locks, .. } => {
+            resumed(view, *ended_processes, removed_locks)
+        }
         JournalEvent::Baseline { gate } => format!("launch commit: {}", gate_words(gate)),
         JournalEvent::IterationStarted { iteration, task, title, attempt, .. } => {
             started(*iteration, task, title, *attempt)
@@ -108,15 +110,19 @@ pub fn narrate(event: &JournalEvent, view: &RunView) -> Option<String> {
     Some(visible_line(&line))
 }
 
-fn resumed(view: &RunView, ended_processes: usize) -> String {
+fn resumed(view: &RunView, ended_processes: usize, removed_locks: &[String]) -> String {
     let run = view.run_id().map(ToString::to_string).unwrap_or_default();
     let open = view.in_flight().count() as u64;
     let ended = match ended_processes {
         0 => String::new(),
         some => format!(", {} of it ended", count(some as u64, "process", "processes")),
     };
+    let removed = match removed_locks {
+        [] => String::new(),
+        locks => format!(", removed what its git had left: {}", locks.join(", ")),
+    };
     format!(
-        "{run} goes on after a crash: {} landed, {} cut off{ended}",
+        "{run} goes on after a crash: {} landed, {} cut off{ended}{removed}",
         view.totals.landed,
         count(open, "iteration", "iterations")
     )

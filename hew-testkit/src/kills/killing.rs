@@ -113,7 +113,9 @@ impl Ride {
 
     /// The last process was killed after the run had noted its end: whether that is all is for resume to say.
     fn is_new_end(&self) -> bool {
-        self.said.last().is_some_and(|said| said.lines().next().is_some_and(|line| line.ends_with(": 137")))
+        // By KILL, or by TERM before it listened to signals.
+        let is_killed = |line: &str| line.ends_with(": 137") || line.ends_with(": 143");
+        self.said.last().is_some_and(|said| said.lines().next().is_some_and(is_killed))
     }
 
     fn run(&self, words: &[&str], kill: Option<&Kill>) -> Ran {

@@ -400,21 +400,23 @@ impl World {
             new_tip: None,
         };
         if self.gate_stop.is_some() {
-            return DeliveredView { outcome: refused("the gate was stopped"), new_tip: None };
+            return DeliveredView { outcome: refused("the gate was stopped"), new_tip: None, meddled: None };
         }
         match self.deliveries.pop_front().unwrap_or(Delivers::Forward) {
             Delivers::Forward => {
-                DeliveredView { outcome: DeliveryRecord::Delivered { target, sha: tip }, new_tip: None }
+                let outcome = DeliveryRecord::Delivered { target, sha: tip };
+                DeliveredView { outcome, new_tip: None, meddled: None }
             }
             Delivers::Merged => {
                 let theirs = self.commits.commit("theirs", vec![CommitId::new(LAUNCH)]);
                 let (merged, _) = self.commits.merge(&tip, &theirs);
                 self.commits.branch = merged.clone();
                 let outcome = DeliveryRecord::Delivered { target, sha: merged.clone() };
-                DeliveredView { outcome, new_tip: Some(merged) }
+                DeliveredView { outcome, new_tip: Some(merged), meddled: None }
             }
             Delivers::Refused => {
-                DeliveredView { outcome: refused("uncommitted changes in a.txt"), new_tip: None }
+                let outcome = refused("uncommitted changes in a.txt");
+                DeliveredView { outcome, new_tip: None, meddled: None }
             }
         }
     }

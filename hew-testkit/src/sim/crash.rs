@@ -197,8 +197,12 @@ impl World {
             *seat = found;
         }
         self.process = Some(process);
-        let resumed =
-            JournalEvent::RunResumed { pid: 2, hew_version: "0.0.0".to_owned(), ended_processes: 0 };
+        let resumed = JournalEvent::RunResumed {
+            pid: 2,
+            hew_version: "0.0.0".to_owned(),
+            ended_processes: 0,
+            removed_locks: Vec::new(),
+        };
         self.write(vec![resumed]);
         self.arrive([Event::Launched]);
         self.look()

@@ -7,6 +7,7 @@ use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
 use hew_core::engine::{Event, LaneJob};
+use hew_core::escape::Change;
 use hew_core::exit::Exit;
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, RefName, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
@@ -265,15 +266,18 @@ impl World {
             launched_from: &launched_from,
         };
         let git = std::sync::Arc::clone(&self.git);
-        let delivered = deliver(&*git, &request, &mut Delivering { world: self, stop })?;
+        let mut delivering = Delivering { world: self, tip, stop, meddled: None };
+        let delivered = deliver(&*git, &request, &mut delivering)?;
+        let meddled = delivering.meddled;
         Ok(match delivered {
             Delivered::At(sha) => DeliveredView {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
+                meddled,
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip }
+                DeliveredView { outcome, new_tip, meddled }
             }
         })
     }
@@ -352,7 +356,9 @@ fn report(exit: Exit, stopped: Option<GateStop>) -> GateReport {
 /// The lane while it delivers.
 struct Delivering<'a> {
     world: &'a mut World,
+    tip: &'a CommitId,
     stop: Option<StopRequest>,
+    meddled: Option<Change>,
 }
 
 impl DeliveryLane for Delivering<'_> {
@@ -368,5 +374,13 @@ impl DeliveryLane for Delivering<'_> {
         }
         let view = self.world.gate(commit, tree, self.stop, "deliver-gate.log")?;
         Ok(view.red_reason().map_or(Judgement::Passed, Judgement::Failed))
+    }
+
+    fn advance(&mut self, to: &CommitId) -> Result<(), String> {
+        let config = &self.world.plot.config;
+        let moved = merge_back::advance(&*self.world.git, &config.run_branch, self.tip, to, &config.run);
+        let moved = moved.map_err(|error| error.to_string())?;
+        self.meddled = moved.foreign_change(&config.run_branch, self.tip);
+        Ok(())
     }
 }

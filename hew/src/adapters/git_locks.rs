@@ -38,7 +38,7 @@ pub fn find(common_dir: &Path, trees: &[PathBuf]) -> Vec<LockFile> {
     let described = found.into_iter().filter_map(|path| {
         let meta = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
         let age = SystemTime::now().duration_since(meta.modified().ok()?).unwrap_or_default();
-        let holder = holder(&path, age, common_dir, trees);
+        let holder = holder(&path, common_dir, trees).or_else(|| is_young(age));
         Some(LockFile { path, age, holder })
     });
     described.collect()
@@ -55,7 +55,8 @@ fn refs_in(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn holder(lock: &Path, age: Duration, common_dir: &Path, trees: &[PathBuf]) -> Option<String> {
+/// Who may hold a lock, by what runs now; none: no program that can be seen. `trees` are folders in which somebody may be at work.
+pub(super) fn holder(lock: &Path, common_dir: &Path, trees: &[PathBuf]) -> Option<String> {
     let mut is_unseen = false;
     for process in proc_tree::all().into_iter().filter(proc_tree::ProcStat::is_alive) {
         let folder = PathBuf::from(format!("/proc/{}", process.pid));
@@ -74,9 +75,11 @@ fn holder(lock: &Path, age: Duration, common_dir: &Path, trees: &[PathBuf]) -> O
             return Some(shown);
         }
     }
-    if is_unseen {
-        return Some("a git of another user, which can't be looked into".to_owned());
-    }
+    is_unseen.then(|| "a git of another user, which can't be looked into".to_owned())
+}
+
+/// What nobody is seen to hold may be held all the same, as long as it is young.
+fn is_young(age: Duration) -> Option<String> {
     (age < OLD).then(|| format!("somebody: it is younger than {} minutes", OLD.as_secs() / 60))
 }
 

@@ -16,7 +16,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::context::Context;
-use super::loop_run::find_gate;
+use super::loop_run::{cut_off, find_gate};
 use super::trust;
 use crate::adapters::git::RepoGit;
 use crate::adapters::lock::{LockError, ProjectLock};
@@ -54,6 +54,8 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let run = select(&context, args.run_id.as_deref())?;
     let _lock =
         ProjectLock::acquire(&context.project.shared_dir, &run.run_id).map_err(|error| held(&error))?;
+    let git = RepoGit::new(&context.project.common_dir);
+    cut_off::mend(&git, ui)?;
     let tip = tip_of(&context, &run)?;
     if tip == run.launch_sha {
         return Err(Failure::failed(format!(
@@ -73,6 +75,9 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         tell(ui, &run.run_id, &Told { target: target.as_str(), sha: &at, already: true }, verify.as_ref());
         return Ok(code::OK);
     }
+    if let (Some(target), Some(_)) = (&run.target_branch, &run.ended) {
+        cut_off::take_back_merge(&git, &run.run_id, &run.run_branch, target, &tip, ui)?;
+    }
     let rig = Rig::new(
         &context,
         context.open_tracker()?,
@@ -85,10 +90,17 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     if let Some(VerifyOutcome::Skipped { reason }) = verify.as_ref().map(|seen| &seen.outcome) {
         ui.warn(&format!("the result of run {} is not verified: {reason}", run.run_id));
     }
-    let kept = |path: &Path, why: &str| ui.warn(&format!("worktree {} is kept: {why}", path.display()));
+    let kept = |path: &Path, why: &str| ui.warn(&format!("{} is kept: {why}", path.display()));
     let delivered = drive::deliver_once(&rig, &tip, kept).map_err(|error| {
         Failure::with_code(code::PERSON, format!("run {} could not be delivered", run.run_id)).because(error)
     })?;
+    if let Some(change) = &delivered.meddled {
+        ui.warn(&format!(
+            "{}: it was put back, and what it held is kept ({})",
+            change.words(),
+            change.look()
+        ));
+    }
     let shared = &context.project.shared_dir;
     match delivered.outcome {
         DeliveryRecord::Delivered { target, sha } => {

@@ -55,9 +55,14 @@ pub(super) fn run_gate(
     Ok(GatedView { proof, log: run.log.clone(), tampered: words(alteration) })
 }
 
+/// Where the lane's temporary folder is, once it is made.
+pub(super) fn temp_place(rig: &Rig) -> PathBuf {
+    rig.place.worktrees().join("tmp-land")
+}
+
 /// The lane's temporary folder, made if need be.
 pub(super) fn temp_folder(rig: &Rig) -> Result<PathBuf, String> {
-    let temp = rig.place.worktrees().join("tmp-land");
+    let temp = temp_place(rig);
     std::fs::create_dir_all(&temp).map_err(|error| format!("{}: {error}", temp.display()))?;
     Ok(temp)
 }

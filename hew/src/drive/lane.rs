@@ -9,6 +9,7 @@ use hew_core::agent::StopRequest;
 use hew_core::agent::verdict::{Owner, owner_after};
 use hew_core::engine::event::{DeliveredView, GatedView, MergeView};
 use hew_core::engine::{BranchPart, Event, LaneJob};
+use hew_core::escape::Change;
 use hew_core::ids::{Actor, BranchName, CommitId, IterationId, TaskId, TreeId};
 use hew_core::land::conflict::resolves;
 use hew_core::land::deliver::{self, DeliverRequest, Delivered, DeliveryLane, Judgement};
@@ -21,12 +22,13 @@ use hew_core::worktree::{CleanDepth, WorktreeStart, names};
 
 use super::Rig;
 use super::cleanup;
-use super::gating::{GateRun, run_gate, temp_folder};
+use super::gating::{GateRun, run_gate, temp_folder, temp_place};
 use super::kept_branch;
 use super::seat;
 use super::set_up::{SetUp, SetUpPlace};
 use super::verifying;
 use super::watch::Watch;
+use crate::adapters::git::discard;
 
 /// One step, with the channel through which its gate may be stopped.
 pub(super) struct Order {
@@ -102,11 +104,7 @@ impl Lane {
             LaneJob::Verify { commit } => Event::Verified(self.verify(rig, &commit, stops)),
             LaneJob::Deliver { tip } => {
                 watch.settle();
-                let delivered = self.deliver(rig, &tip, stops);
-                // A target that had moved is merged into the run branch.
-                if let Ok(DeliveredView { new_tip: Some(tip), .. }) = &delivered {
-                    watch.stands_at(tip);
-                }
+                let delivered = self.deliver(rig, Some(watch), &tip, stops);
                 watch.forget();
                 Event::Delivered(delivered)
             }
@@ -292,9 +290,11 @@ impl Lane {
         Ok(())
     }
 
+    /// `watch` looks at the run branch meanwhile, where anything does.
     fn deliver(
         &mut self,
         rig: &Rig,
+        watch: Option<&Watch>,
         tip: &CommitId,
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
@@ -306,17 +306,18 @@ impl Lane {
             target,
             launched_from: &rig.project,
         };
-        let delivered =
-            deliver::deliver(&*rig.git, &request, &mut Delivering { lane: self, rig, tip, stops })?;
-        let target = target.clone();
+        let mut delivering = Delivering { lane: self, rig, watch, tip, stops, meddled: None };
+        let delivered = deliver::deliver(&*rig.git, &request, &mut delivering)?;
+        let (target, meddled) = (target.clone(), delivering.meddled);
         Ok(match delivered {
             Delivered::At(sha) => DeliveredView {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
+                meddled,
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip }
+                DeliveredView { outcome, new_tip, meddled }
             }
         })
     }
@@ -346,19 +347,23 @@ struct ToProve<'a> {
     definition_changed: &'a [String],
 }
 
-/// Delivers a run's result outside the run. A worktree that can't be removed afterwards is `kept`, with why; it is no
-/// reason to say that the delivery failed.
+/// Delivers a run's result outside the run. A folder that can't be removed afterwards is `kept`, with why; it is no reason to say
+/// that the delivery failed.
 pub(crate) fn deliver_once(
     rig: &Rig,
     tip: &CommitId,
-    kept: impl FnOnce(&Path, &str),
+    kept: impl Fn(&Path, &str),
 ) -> Result<DeliveredView, String> {
     let mut lane = Lane::new(rig);
-    let delivered = lane.deliver(rig, tip, &crossbeam_channel::never());
+    let delivered = lane.deliver(rig, None, tip, &crossbeam_channel::never());
     if lane.at.is_some()
         && let Err(error) = rig.git.remove_worktree(&lane.path)
     {
         kept(&lane.path, &error.to_string());
+    }
+    let temp = temp_place(rig);
+    if let Err(error) = discard(&temp) {
+        kept(&temp, &error.to_string());
     }
     delivered
 }
@@ -367,8 +372,11 @@ pub(crate) fn deliver_once(
 struct Delivering<'a> {
     lane: &'a mut Lane,
     rig: &'a Rig,
+    watch: Option<&'a Watch>,
     tip: &'a CommitId,
     stops: &'a Receiver<StopRequest>,
+    /// What somebody else had done to the run branch: it is put back.
+    meddled: Option<Change>,
 }
 
 impl DeliveryLane for Delivering<'_> {
@@ -392,6 +400,18 @@ impl DeliveryLane for Delivering<'_> {
                 Judgement::Failed(format!("{why}; log: {}", self.rig.place.folder.join(&view.log).display()))
             }
         })
+    }
+
+    fn advance(&mut self, to: &CommitId) -> Result<(), String> {
+        let (git, place) = (&*self.rig.git, &self.rig.place);
+        let advance = || merge_back::advance(git, &place.run_branch, self.tip, to, &place.run);
+        let moved = match self.watch {
+            Some(watch) => watch.while_moving(to, advance),
+            None => advance(),
+        };
+        let moved = moved.map_err(|error| error.to_string())?;
+        self.meddled = moved.foreign_change(&place.run_branch, self.tip);
+        Ok(())
     }
 }
 

@@ -105,11 +105,6 @@ impl Watch {
         }
         moved
     }
-
-    /// hew has moved the run branch there.
-    pub(super) fn stands_at(&self, tip: &CommitId) {
-        self.tips.locked().stands_at(tip);
-    }
 }
 
 impl RunBranch {
@@ -173,7 +168,7 @@ mod tests {
         assert_eq!(watch.while_moving(&CommitId::new("2"), || Err::<(), _>("no")), Err("no"));
         assert_eq!(tips.now().0, ["2", "1"].map(CommitId::new));
         assert_eq!(watch.while_moving(&CommitId::new("3"), || Ok::<_, ()>(())), Ok(()));
-        watch.stands_at(&CommitId::new("4"));
+        assert_eq!(watch.while_moving(&CommitId::new("4"), || Ok::<_, ()>(())), Ok(()));
         assert_eq!(tips.now().0, ["2", "1", "3", "4"].map(CommitId::new));
         assert_eq!(watch.while_moving(&CommitId::new("5"), || Err::<(), _>(())), Err(()));
         assert_eq!(tips.now().0, ["1", "3", "5", "4"].map(CommitId::new));

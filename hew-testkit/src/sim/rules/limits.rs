@@ -174,6 +174,7 @@ impl Rules {
                 let branch = BranchName::new(self.run_branch.as_str());
                 self.owes_escape |= moved.foreign_change(&branch, &self.tip).is_some();
             }
+            Event::Delivered(Ok(delivered)) => self.owes_escape |= delivered.meddled.is_some(),
             Event::Helped { .. } => self.answers_heard += 1,
             Event::BaselineEnded(_) => self.is_baseline_over = true,
             _ => {}

@@ -7,6 +7,7 @@ use hew_core::ids::{BranchName, CommitId};
 use hew_core::worktree::{ForwardOutcome, GitError};
 
 use super::run::{GitCall, LONG};
+use super::shared_step::SharedStep;
 use super::{RepoGit, SYNCED, refs};
 
 /// What keeps settings of the branch or the person from turning a fast-forward into something else: squashing,
@@ -43,9 +44,13 @@ pub(super) fn checkout(
         return Ok(refusal);
     }
     let call = in_checkout(git, checkout).args(FAST_FORWARD).arg(to.as_str()).timeout(LONG);
-    let answer = git.with_identity(call)?.run()?;
+    let call = git.with_identity(call)?;
+    let step = SharedStep::on_checkout(git, checkout, branch, to);
+    let going_on = step.goes_on(&git.common_dir);
+    let answer = call.run()?;
+    drop(going_on);
     if !answer.exit.is_success() {
-        return Ok(ForwardOutcome::Refused(answer.words()));
+        return Ok(refused(step.explained(answer.words())));
     }
     match read_head(git, checkout)? {
         Some((head, on)) if head == *to && on == *branch => Ok(ForwardOutcome::Forwarded),
@@ -81,7 +86,7 @@ fn read_head(git: &RepoGit, checkout: &Path) -> Result<Option<(CommitId, BranchN
 }
 
 /// A person's checkout has settings of its own, which count there; only hooks and background work are kept out.
-fn in_checkout(git: &RepoGit, checkout: &Path) -> GitCall {
+pub(super) fn in_checkout(git: &RepoGit, checkout: &Path) -> GitCall {
     git.call_in(checkout).env("GIT_CEILING_DIRECTORIES", checkout.parent().unwrap_or(checkout)).settings(&[
         ("core.hooksPath", "/dev/null"),
         ("gc.auto", "0"),
@@ -104,10 +109,12 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
     let call = git.with_identity(call)?;
     // It reads the records of all worktrees.
     let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
+    let step = SharedStep::on_branch(git, branch);
+    let going_on = step.goes_on(&git.common_dir);
     let answer = call.run()?;
-    drop(turn);
+    drop((going_on, turn));
     if !answer.exit.is_success() {
-        return Ok(ForwardOutcome::Refused(answer.words()));
+        return Ok(refused(step.explained(answer.words())));
     }
     match refs::resolve(git, &name)? {
         Some(there) if there == *to => Ok(ForwardOutcome::Forwarded),

@@ -14,6 +14,8 @@
 //! | `history` | questions about commits |
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
+//! | `own_merge` | a target merged into the run branch, and not delivered |
+//! | `shared_step`, `half_written` | what a kill leaves of steps on what people share, and mending it |
 //! | `stale` | locks that a killed git left behind |
 //! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
@@ -26,14 +28,17 @@ pub(crate) mod clone;
 mod clone_settings;
 mod discard;
 mod forward;
+mod half_written;
 mod history;
 mod identity;
 mod inspect;
 mod leftovers;
 mod merge;
+mod own_merge;
 mod refs;
 pub(crate) mod run;
 mod servant;
+mod shared_step;
 mod stale;
 mod surroundings;
 mod worktrees;
@@ -43,7 +48,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{OnceLock, RwLock};
 use std::time::Duration;
 
-use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
+use hew_core::ids::{BranchName, CommitId, RefName, RunId, TreeId};
 use hew_core::worktree::{
     AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
     Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
@@ -56,6 +61,7 @@ use super::fail_point;
 
 pub(crate) use self::discard::{cut_off, discard};
 pub use self::run::process_count;
+pub use self::shared_step::Mended;
 pub(crate) use self::surroundings::{FileSettings, mark_of};
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
@@ -156,6 +162,24 @@ impl RepoGit {
     pub fn clear_ref_locks(&self, below: &str) -> Result<(), GitError> {
         stale::clear_refs(&self.common_dir, below)
             .map_err(|error| file_error(&self.common_dir.join(below), error))
+    }
+
+    /// Mends what a step on a person's checkout or branch left that was cut off by a kill: locks, and files of which the index does
+    /// not know. The caller holds the project's lock.
+    pub fn mend_cut_off_step(&self) -> Result<Mended, GitError> {
+        shared_step::mend(self)
+    }
+
+    /// Takes a merge of a target off its run branch again that a process made and did not come to deliver. Answers whether there
+    /// was one. The caller holds the project's lock.
+    pub fn take_back_merge(
+        &self,
+        run: &RunId,
+        run_branch: &BranchName,
+        target: &BranchName,
+        tip: &CommitId,
+    ) -> Result<bool, GitError> {
+        own_merge::take_back(self, run, run_branch, target, tip)
     }
 
     /// Names of the repository's remotes.

@@ -4,6 +4,7 @@ use hew_core::ids::{BranchName, CommitId, RefName};
 use hew_core::worktree::{AdvanceOutcome, BranchCreation, GitError};
 
 use super::run::{GitCall, LONG};
+use super::shared_step::SharedStep;
 use super::{RepoGit, SYNCED};
 
 /// The commit that a ref names.
@@ -52,7 +53,10 @@ fn obstruction(git: &RepoGit, branch: &BranchName) -> Result<Option<BranchName>,
 /// Deletes a branch that is still where it was said to be.
 pub(super) fn delete_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
     let name = branch.to_ref();
-    let answer = update(git)?.arg("-d").arg(name.as_str()).arg(at.as_str()).run()?;
+    let call = update(git)?.arg("-d").arg(name.as_str()).arg(at.as_str());
+    let going_on = SharedStep::on_branch(git, branch).goes_on(&git.common_dir);
+    let answer = call.run()?;
+    drop(going_on);
     if answer.exit.is_success() {
         return Ok(true);
     }

@@ -13,6 +13,7 @@ use hew_core::tracker::TaskEditor;
 use hew_core::worktree::{BranchCreation, GitClient, names};
 
 use super::conduct::{Ready, conduct, hear_signals, listen, unwritable};
+use super::cut_off;
 use super::earlier;
 use super::flags::{self, OwnFlags};
 use super::frozen;
@@ -45,6 +46,7 @@ pub(super) fn launch(
     }
     let run = new_run_id()?;
     let lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
+    cut_off::mend(&checked.git, ui)?;
     let target = checked.target.as_ref();
     let runs = earlier::settle(&context.project, &checked.git, target, &*tracker.tasks, args, ui)?;
     if let Some(target) = target {

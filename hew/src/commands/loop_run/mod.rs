@@ -22,6 +22,7 @@
 mod after_crash;
 mod conduct;
 mod crashed;
+pub(super) mod cut_off;
 mod dry_run;
 mod earlier;
 mod flags;

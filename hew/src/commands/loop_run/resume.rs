@@ -15,6 +15,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::conduct::{Ready, conduct, ended_line, hear_signals, listen, unwritable};
+use super::cut_off;
 use super::flags::OwnFlags;
 use super::frozen::OutcomeWatch;
 use super::launch::{held, own_start, own_worktrees};
@@ -90,6 +91,10 @@ pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Fail
     let ended_processes = end_survivors(&context, &run.run_id, ui)?;
     let git = RepoGit::new(&context.project.common_dir);
     revive::clear_locks(&git, &before)?;
+    let removed_locks = cut_off::mend(&git, ui)?;
+    if let (Some(target), Some(_)) = (&before.header.target_branch, &before.delivering) {
+        cut_off::take_back_merge(&git, &run.run_id, &before.run_branch, target, &before.tip, ui)?;
+    }
     let evidence = revive::evidence(&git, &tracker, &before, &place, ui)?;
     let rig = revive::rig(&context, &flags, &tracker, &before, place.clone())?;
     let ears = listen(ears, &context, flags.stop_file.as_deref(), &folder, &tracker)?;
@@ -100,6 +105,7 @@ pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Fail
         pid: std::process::id(),
         hew_version: env!("CARGO_PKG_VERSION").to_owned(),
         ended_processes,
+        removed_locks,
     };
     conduct(&context, Ready { lock, rig: Arc::new(rig), state, first, view, outcome }, ears, ui)
 }

@@ -92,7 +92,10 @@ fn unrecorded(before: &Unfinished, folder: &Path) -> Duration {
     let open = before.open.keys().map(|id| folder.join(iteration_dir(before.header.jobs, *id)));
     let files = open.flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten().flatten());
     let now = SystemTime::now();
-    let written = files.filter_map(|file| file.metadata().ok()?.modified().ok());
+    // What somebody else put there tells nothing of the run.
+    let is_output = |path: &Path| path.extension().is_some_and(|kind| kind == "log" || kind == "jsonl");
+    let outputs = files.filter(|file| is_output(&file.path()));
+    let written = outputs.filter_map(|file| file.metadata().ok()?.modified().ok());
     let newest = written.filter(|at| *at <= now).max();
     newest.and_then(|newest| newest.duration_since(SystemTime::from(before.last_at)).ok()).unwrap_or_default()
 }

@@ -1,0 +1,336 @@
+//! A delivery that is killed while git works in the user's checkout, or on their branch: who comes next mends what is hew's own, and
+//! nothing that may be a person's.
+
+#![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
+
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use hew_testkit::loop_stage::{LoopStage, Ran, Running, ran, wait_until};
+use hew_testkit::repo::write_script;
+use serde_json::Value;
+
+const KILLED: i32 = 137;
+
+/// A folder with a git before all others that does this instead, once, where it is asked to merge into the checkout; `$ROOT` is
+/// the project's.
+fn git_that(stage: &LoopStage, does: &str) -> String {
+    let (folder, once) = (stage.path("first"), stage.path("once"));
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(&once, "").unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let git = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.exists()).unwrap();
+    let (git, once, root) = (git.display(), once.display(), stage.repo.root().display());
+    let script = format!(
+        "#!/bin/sh\nROOT={root}\nif [ \"$1\" = merge ] && rm {once} 2>/dev/null; then {does}; fi\nexec {git} \"$@\"\n"
+    );
+    write_script(&folder.join("git"), &script);
+    format!("{}:{path}", folder.display())
+}
+
+/// Leaves a lock as a git that is killed with everything else.
+fn leaves(name: &str) -> String {
+    format!(": > $ROOT/.git/{name}; kill -9 $PPID; exit 1")
+}
+
+fn hew_with(stage: &LoopStage, words: &[&str], path: &str) -> Ran {
+    let mut command = stage.repo.hew(words);
+    command.env("PATH", path);
+    ran(command)
+}
+
+/// One task is landed; what was to bring it to the target is killed. Answers the lock that is left.
+fn cut_off(stage: &LoopStage, name: &str) -> PathBuf {
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let path = git_that(stage, &leaves(name));
+    let killed = hew_with(stage, &["loop", "run", "--scope", "ready", "--no-gate"], &path);
+    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
+    wait_until("the end of its processes", || stage.processes().is_empty());
+    let lock = stage.repo.common_dir().join(name);
+    assert!(lock.exists());
+    lock
+}
+
+fn assert_delivered(stage: &LoopStage, lock: &std::path::Path) {
+    assert!(!lock.exists());
+    assert_eq!(stage.rev("main"), stage.run_branch());
+    assert_eq!(stage.repo.read("one.txt").as_deref(), Some("1"));
+    assert_eq!(stage.repo.git(&["status", "--porcelain"]), "");
+    assert!(!stage.repo.common_dir().join("hew/shared-step.json").exists());
+}
+
+#[test]
+fn locks_that_a_killed_delivery_left_go_and_it_is_done_again() {
+    for name in ["index.lock", "HEAD.lock", "ORIG_HEAD.lock", "refs/heads/main.lock", "packed-refs.lock"] {
+        let stage = LoopStage::new();
+        let lock = cut_off(&stage, name);
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, 0, "{name}: {}", resumed.stderr);
+        assert_delivered(&stage, &lock);
+        let told = lock.display().to_string();
+        assert_eq!(stage.journal_of("run_resumed")[0]["removed_locks"], Value::from(vec![told.clone()]));
+        assert!(resumed.stderr.contains(&format!("{told} was left by a git of hew's")), "{}", resumed.stderr);
+        stage.assert_left_clean();
+    }
+}
+
+#[test]
+fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
+    for whose in ["younger", "older", "held"] {
+        let stage = LoopStage::new();
+        let lock = cut_off(&stage, "index.lock");
+        let file = File::options().write(true).open(&lock).unwrap();
+        match whose {
+            "younger" => file.set_modified(SystemTime::now() + Duration::from_secs(3_600)).unwrap(),
+            "older" => file.set_modified(SystemTime::now() - Duration::from_secs(3_600)).unwrap(),
+            _ => {}
+        }
+        let held = Some(file).filter(|_| whose == "held");
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, 3, "{whose}: {}", resumed.stderr);
+        assert!(lock.exists(), "{whose}");
+        let explained = format!("{} is a lock of some git; `hew doctor`", lock.display());
+        assert!(resumed.stderr.contains(&explained), "{whose}: {}", resumed.stderr);
+        assert!(stage.journal_of("run_resumed")[0].get("removed_locks").is_none());
+        assert_eq!(stage.repo.read("one.txt"), None, "{whose}");
+        drop(held);
+        fs::remove_file(&lock).unwrap();
+        stage.ok(&["loop", "deliver"]);
+        assert_delivered(&stage, &lock);
+    }
+}
+
+#[test]
+fn a_later_delivery_that_was_killed_is_done_again_by_the_next() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
+    let lock = stage.repo.common_dir().join("index.lock");
+    let path = git_that(&stage, &leaves("index.lock"));
+    let killed = hew_with(&stage, &["loop", "deliver"], &path);
+    assert_eq!((killed.code, lock.exists()), (KILLED, true), "{}", killed.stderr);
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    assert!(delivered.stderr.contains("was left by a git of hew's"), "{}", delivered.stderr);
+    assert_delivered(&stage, &lock);
+}
+
+/// A lock is no reason to start no other run, either.
+#[test]
+fn a_run_that_is_begun_instead_removes_the_lock_too() {
+    let stage = LoopStage::new();
+    let lock = cut_off(&stage, "index.lock");
+    let flags = ["--force-new", "--ignore-undelivered", "--no-gate"];
+    stage.task("Two", "write two.txt 2\ncommit Two\ndone");
+    let ran = stage.run(&flags);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(!lock.exists());
+    assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
+}
+
+/// Git and hew are killed in the middle of the checkout's files: the filter of the third one does it.
+fn killed_in_the_middle(stage: &LoopStage) {
+    stage.repo.write("0.txt", "old");
+    stage.repo.write(".gitattributes", "*.txt filter=counts\n");
+    stage.repo.commit("Files");
+    let (root, seen) = (stage.repo.root().display().to_string(), stage.path("seen").display().to_string());
+    let filter = stage.path("filter");
+    let script = format!(
+        "#!/bin/sh\nif [ \"$PWD\" = {root} ]; then echo x >> {seen}\n\
+         [ $(wc -l < {seen}) = 3 ] && kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID\nfi\nexec cat\n"
+    );
+    write_script(&filter, &script);
+    stage.repo.git(&["config", "filter.counts.smudge", &filter.display().to_string()]);
+    stage.task("One", "write 0.txt new\nwrite one.txt 1\nwrite two.txt 2\ncommit One\ndone");
+    let killed = stage.run(&["--no-gate"]);
+    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
+    wait_until("the end of its processes", || stage.processes().is_empty());
+    assert!(stage.repo.common_dir().join("index.lock").exists());
+    let read = |file| stage.repo.read(file);
+    assert_eq!((read("0.txt").as_deref(), read("one.txt").as_deref()), (Some("new"), Some("1")));
+    assert_eq!(read("two.txt"), None);
+}
+
+#[test]
+fn files_that_a_killed_delivery_had_written_are_not_taken_for_a_persons() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("had written 2 files already"), "{}", resumed.stderr);
+    assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
+    assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+    stage.assert_left_clean();
+}
+
+/// The last file is cut short where git was killed while it wrote. A person's that merely looks like that was made later.
+#[test]
+fn a_file_that_a_killed_delivery_had_begun_is_written_to_its_end() {
+    for is_persons in [false, true] {
+        let stage = LoopStage::new();
+        killed_in_the_middle(&stage);
+        let sign = stage.repo.common_dir().join("hew/shared-step.json");
+        let lived = fs::metadata(sign).unwrap().modified().unwrap();
+        for (file, text) in [("two.txt", ""), ("0.txt", "n")] {
+            stage.repo.write(file, text);
+            let made = lived + Duration::from_secs(if is_persons { 3_600 } else { 0 });
+            File::options()
+                .write(true)
+                .open(stage.repo.root().join(file))
+                .unwrap()
+                .set_modified(made)
+                .unwrap();
+        }
+        let resumed = stage.hew(&["loop", "resume"]);
+        let read = |file| stage.repo.read(file);
+        if is_persons {
+            assert_eq!(resumed.code, 3, "{}", resumed.stderr);
+            assert_eq!((read("0.txt").as_deref(), read("two.txt").as_deref()), (Some("n"), Some("")));
+        } else {
+            assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+            assert_eq!((read("0.txt").as_deref(), read("two.txt").as_deref()), (Some("new"), Some("2")));
+            assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+        }
+    }
+}
+
+#[test]
+fn what_a_person_changed_after_a_killed_delivery_stays() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    stage.repo.write("one.txt", "mine");
+    let resumed = stage.hew(&["loop", "resume"]);
+    assert_eq!(resumed.code, 3, "{}", resumed.stderr);
+    assert!(resumed.stderr.contains("one.txt"), "{}", resumed.stderr);
+    assert_eq!(stage.repo.read("one.txt").as_deref(), Some("mine"));
+    assert_eq!(stage.repo.read("two.txt"), None);
+    fs::remove_file(stage.repo.root().join("one.txt")).unwrap();
+    stage.ok(&["loop", "deliver"]);
+    assert_eq!(stage.rev("main"), stage.run_branch());
+    assert_eq!(stage.repo.git(&["status", "--porcelain"]), "");
+}
+
+fn writes(name: &str) -> String {
+    format!("write {name}.txt {name}\ncommit {name}\ndone")
+}
+
+/// Nobody but hew touched the run branch.
+fn assert_nobody_meddled(stage: &LoopStage, told: &str) {
+    assert_eq!(stage.journal_of("escaped").len(), 0, "{:#?}", stage.journal_of("escaped"));
+    assert_eq!(stage.refs(&format!("refs/hew/{}/foreign", stage.run_id())).len(), 0);
+    assert!(!told.contains("put back"), "{told}");
+}
+
+/// The merge of a target that had moved is on the run branch, and the process that made it is gone.
+#[test]
+fn a_merge_of_the_target_that_a_dead_process_made_is_nobodys_meddling() {
+    for watches in [false, true] {
+        let stage = LoopStage::new();
+        let go = stage.path("go");
+        stage.task("First", &format!("wait-for {}\n{}", go.display(), writes("first")));
+        let mut command = stage.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate"]);
+        command.args(watches.then_some("--watch"));
+        command.env("HEW_FAIL_AT", "git/advance:2");
+        let mut run = Running::spawn(command);
+        run.wait_until("its agent", || stage.has_event(|entry| entry["kind"] == "spawned"));
+        stage.repo.write("mine", "mine");
+        let mine = stage.repo.commit("Mine");
+        fs::write(&go, "").unwrap();
+        assert_eq!(run.end().code, KILLED);
+        wait_until("the end of its processes", || stage.processes().is_empty());
+        assert_eq!(stage.journal_of("delivering").len(), 1);
+        assert_ne!(stage.run_branch().as_deref(), stage.journal_of("landed")[0]["sha"].as_str());
+
+        // An agent runs before anything is delivered.
+        stage.script("default", &writes("second"));
+        stage.ok(&["task", "add", "--id-only", "Second"]);
+        let mut resumed = Running::spawn(stage.repo.hew(&["loop", "resume"]));
+        if watches {
+            resumed.wait_until("the delivery", || stage.repo.read("second.txt").is_some());
+            resumed.wait_until("its record", || stage.journal_of("delivery").len() == 1);
+            stage.ok(&["loop", "cancel"]);
+        }
+        let resumed = resumed.end();
+        assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+        assert_nobody_meddled(&stage, &resumed.stderr);
+        assert!(resumed.stderr.contains("it is merged anew"), "{}", resumed.stderr);
+        assert_eq!(stage.rev("main"), stage.run_branch());
+        let files = stage.repo.git(&["ls-tree", "--name-only", "main"]);
+        assert_eq!(files, "README.md\nfirst.txt\nmine\nsecond.txt");
+        stage.repo.git(&["merge-base", "--is-ancestor", mine.as_str(), "main"]);
+        stage.assert_left_clean();
+    }
+}
+
+#[test]
+fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
+    let stage = LoopStage::new();
+    stage.task("One", &writes("one"));
+    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
+    stage.repo.write("mine", "mine");
+    stage.repo.commit("Mine");
+    let mut command = stage.repo.hew(&["loop", "deliver"]);
+    command.env("HEW_FAIL_AT", "git/advance:1");
+    assert_eq!(ran(command).code, KILLED);
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    assert_nobody_meddled(&stage, &delivered.stderr);
+    assert_eq!(stage.rev("main"), stage.run_branch());
+    assert_eq!(stage.repo.git(&["worktree", "list"]).lines().count(), 1);
+}
+
+/// Moves the run branch while the gate looks at a target that was merged with it.
+const MEDDLES: &str = "test ! -e mine || git -c user.name=x -c user.email=x@example.com update-ref \
+    $(git for-each-ref --format='%(refname)' 'refs/heads/loop/*/main') \
+    $(git -c user.name=x -c user.email=x@example.com commit-tree -m meddled HEAD^{tree})";
+
+fn meddled_ref(stage: &LoopStage) -> String {
+    let kept = stage.refs(&format!("refs/hew/{}/foreign", stage.run_id()));
+    let [(name, commit)] = kept.into_iter().collect::<Vec<_>>().try_into().unwrap();
+    assert_eq!(stage.repo.git(&["log", "-1", "--format=%s", &commit]), "meddled");
+    assert_eq!(stage.repo.git(&["log", "--format=%s", "--grep=meddled", "main"]), "");
+    name
+}
+
+#[test]
+fn a_run_branch_that_is_moved_while_a_target_is_merged_is_put_back_and_that_is_told() {
+    let stage = LoopStage::new();
+    let go = stage.path("go");
+    stage.task("One", &format!("wait-for {}\n{}", go.display(), writes("one")));
+    let mut run = stage.start(&["--gate", MEDDLES]);
+    run.wait_until("its agent", || stage.has_event(|entry| entry["kind"] == "spawned"));
+    stage.repo.write("mine", "mine");
+    stage.repo.commit("Mine");
+    fs::write(&go, "").unwrap();
+    let ran = run.end();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    meddled_ref(&stage);
+    let escaped = stage.journal_of("escaped");
+    assert_eq!(escaped.len(), 1);
+    let branch = format!("loop/{}/main", stage.run_id());
+    assert_eq!(
+        (&escaped[0]["escapes"][0]["name"], &escaped[0]["about"]),
+        (&branch.as_str().into(), &Value::Null)
+    );
+    assert_eq!(escaped[0]["escapes"][0]["put_back"], true);
+    assert!(ran.stderr.contains(&branch), "{}", ran.stderr);
+}
+
+#[test]
+fn a_run_branch_that_is_moved_while_it_is_delivered_later_is_put_back_and_that_is_told() {
+    let stage = LoopStage::new();
+    stage.task("One", &writes("one"));
+    assert_eq!(stage.run(&["--gate", MEDDLES, "--no-deliver"]).code, 0);
+    stage.repo.write("mine", "mine");
+    stage.repo.commit("Mine");
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    meddled_ref(&stage);
+    let told = format!("branch loop/{}/main went from", stage.run_id());
+    assert!(
+        delivered.stderr.contains(&told) && delivered.stderr.contains("put back"),
+        "{}",
+        delivered.stderr
+    );
+}
