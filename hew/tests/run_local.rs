@@ -414,6 +414,88 @@ fn a_server_that_wants_a_long_wait_rests_the_runtime() {
 }
 
 #[test]
+fn a_model_that_the_server_does_not_have_ends_the_run_and_costs_no_attempts() {
+    let local = LocalStage::new();
+    let unknown = || {
+        let body = json!({"error": {"message": "model \"small\" not found, try pulling it first"}});
+        Answer::Refuse(Refusal::Status { status: 404, headers: [].into(), body })
+    };
+    let ids = ["One", "Two", "Three"].map(|title| local.task(title, [unknown()]));
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    let asked: usize = ids.iter().map(|id| local.asked(id).len()).sum();
+    assert_eq!(asked, 1, "nobody asks for it again");
+    for id in &ids {
+        assert!(local.stage.is_free(id), "{id}");
+        assert!(!local.stage.show(id).to_string().contains("hew:parked"));
+    }
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("runtime `local` does not have the model `small`"), "{told}");
+    assert!(told.contains("hew doctor") && told.contains("try pulling it first"), "{told}");
+    local.stage.assert_left_clean();
+}
+
+#[test]
+fn a_server_that_goes_down_in_mid_run_rests_the_runtime_and_parks_nothing() {
+    let local = LocalStage::new();
+    let first = local.task("First", [Answer::Hang]);
+    let second = local.task("Second", [done()]);
+    let LocalStage { stage, server } = local;
+    let args = ["loop", "run", "--scope", "ready", "--runtime", "local", "--gate", "true"];
+    // Its tries take some forty seconds, and the rest behind them a minute.
+    let command = stage.repo.hew(&[&args[..], &["--max-attempts", "1", "--budget-wall", "80s"]].concat());
+    let ran = std::thread::scope(|scope| {
+        let running = scope.spawn(|| ran(command));
+        server.wait_until_asked(&heading(&first), 1);
+        drop(server);
+        running.join().expect("it ends")
+    });
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(stage.outcomes(&first), ["rate_limited"]);
+    assert!(stage.is_free(&first) && stage.is_free(&second) && stage.outcomes(&second).is_empty());
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("no usable runtime is left") && told.contains("refused"), "{told}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_before_anything_starts() {
+    let local = LocalStage::new();
+    let id = local.task("Work", [done()]);
+    let LocalStage { stage, server } = local;
+    drop(server);
+    let ran = stage.run(&["--runtime", "local"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("runtime `local`") && ran.stderr.contains("refused"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hew doctor"), "{}", ran.stderr);
+    assert!(stage.run_folders().is_empty() && stage.is_free(&id));
+}
+
+#[test]
+fn under_auto_a_task_without_a_model_goes_to_another_runtime() {
+    let local = LocalStage::new();
+    let endpoint = format!("loop.local.endpoint = \"{}/v1/\"\n", local.server.url());
+    local.stage.settings(&format!(
+        "{endpoint}loop.runtimes = [\"local\", \"shell\"]\nloop.runtime_defs.shell.command = \"touch by-shell\"\n\
+         loop.model.by_type = {{ bug = \"large\" }}\nloop.classifier.enabled = false\n"
+    ));
+    let plain = local.task("Plain", [done()]);
+    let bug = local.task_with("Bug", &["-t", "bug"], [done()]);
+    let ran = ran(local.stage.repo.hew(&[
+        "loop",
+        "run",
+        "--scope",
+        "ready",
+        "--runtime",
+        "auto",
+        "--gate",
+        "true",
+    ]));
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    assert!(local.asked(&plain).is_empty() && local.stage.repo.read("by-shell").is_some());
+    assert_eq!(local.asked(&bug).len(), 1);
+}
+
+#[test]
 fn without_an_endpoint_nothing_is_started() {
     let stage = LoopStage::new();
     stage.task("Work", "done");

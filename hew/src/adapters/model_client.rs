@@ -259,6 +259,9 @@ impl ModelClient {
 
     fn failure(&self, error: &ureq::Error) -> ChatFailure {
         use ureq::Error::{BadUri, BodyExceedsLimit, Http, Io, Timeout};
+        if is_unreached(error) {
+            return ChatFailure::unreached(&format!("{}: {error}", self.endpoint));
+        }
         let (class, why) = match error {
             BadUri(_) | Http(_) => (FailureClass::BadRequest, error.to_string()),
             BodyExceedsLimit(_) => (FailureClass::Server, "its answer is too large".to_owned()),
@@ -282,6 +285,18 @@ fn good(mut response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
     // What can't be read of an error is no worse than the error.
     let _ = response.body_mut().as_reader().take(LARGEST_ERROR).read_to_end(&mut body);
     Err(ChatFailure::of_status(status.as_u16(), after.as_deref(), &body))
+}
+
+/// There was no connection on which anything could be asked.
+fn is_unreached(error: &ureq::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => {
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+        }
+        _ => false,
+    }
 }
 
 /// The error that a reader of a body hides in one of the standard library's.
