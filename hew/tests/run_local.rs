@@ -335,6 +335,83 @@ fn who_says_no_word_has_not_done_it() {
 }
 
 #[test]
+fn an_answer_that_was_cut_by_its_limit_is_told_as_that() {
+    let cut = || {
+        let text = "I would begin by".to_owned();
+        Answer::Turn(Turn { text, finish: Some("length".to_owned()), ..Turn::default() })
+    };
+    let reason = |local: &LocalStage, id: &str| {
+        let (ran, outcome) = local.run_once(id);
+        assert_eq!(outcome, "no_close");
+        assert!(!ran.stdout.contains("did not say that the task is done"), "{}", ran.stdout);
+        format!("{}{}{}", ran.stdout, ran.stderr, local.stage.show(id)["notes"])
+    };
+    let local = LocalStage::with("loop.local.max_tokens = 900");
+    let id = local.task("Cut", [cut()]);
+    let told = reason(&local, &id);
+    assert!(
+        told.contains("was cut by the limit") && told.contains("900 tokens (loop.local.max_tokens"),
+        "{told}"
+    );
+    let local = LocalStage::with("loop.local.tools = false");
+    let id = local.task("Cut", [cut()]);
+    let told = reason(&local, &id);
+    assert!(told.contains("was cut by the limit") && told.contains("loop.local.max_tokens"), "{told}");
+}
+
+#[test]
+fn a_web_page_is_no_model_server_and_is_asked_once() {
+    let local = LocalStage::new();
+    let page = || {
+        let headers = [("Content-Type".to_owned(), "text/html; charset=utf-8".to_owned())].into();
+        Answer::Refuse(Refusal::Status { status: 200, headers, body: json!("<html>Welcome</html>") })
+    };
+    let ids = ["One", "Two"].map(|title| local.task(title, [page()]));
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(ids.iter().map(|id| local.asked(id).len()).sum::<usize>(), 1);
+    assert!(ids.iter().all(|id| local.stage.is_free(id)));
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("answered with a web page") && told.contains("loop.local.endpoint"), "{told}");
+}
+
+#[test]
+fn a_server_that_fails_at_every_request_costs_an_attempt_and_the_run_goes_on() {
+    let local = LocalStage::new();
+    let broken = local.task("Broken", [Answer::Refuse(Refusal::ServerError)]);
+    let next = local.task("Next", [done()]);
+    let (ran, outcome) = local.run_once(&broken);
+    assert_eq!((ran.code, outcome.as_str()), (1, "runtime_error"), "{}", ran.stderr);
+    assert_eq!(local.asked(&broken).len(), 4, "one, and three tries behind it");
+    assert!(local.stage.show(&broken).to_string().contains("hew:parked"));
+    assert_eq!(local.stage.status(&next), "closed");
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("500"), "{}", ran.stderr);
+    local.stage.assert_left_clean();
+}
+
+#[test]
+fn a_price_that_is_listed_for_a_model_of_ones_own_counts() {
+    let local = LocalStage::with("loop.prices.small = \"1000/1000\"");
+    let id = local.task("Work", [done()]);
+    let (_, outcome) = local.run_once(&id);
+    assert_eq!(outcome, "closed");
+    let tokens = &local.summary()["tokens"];
+    assert_eq!(tokens["cost_source"], "list_price", "{tokens}");
+    assert!(tokens["cost_usd"].as_f64().unwrap() >= 1.04, "{tokens}");
+}
+
+#[test]
+fn a_server_that_counts_no_tokens_is_not_told_as_none() {
+    let local = LocalStage::new();
+    let Answer::Turn(turn) = done() else { panic!("it is a turn") };
+    let id = local.task("Work", [Answer::Turn(Turn { usage: None, ..turn })]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"));
+    let page = local.stage.ok(&["loop", "summary"]);
+    assert!(!page.contains("tokens") && !page.contains("cost"), "{page}");
+}
+
+#[test]
 fn turns_have_a_limit() {
     let local = LocalStage::with("loop.local.max_turns = 3");
     let id = local.task("Endless", [calls(vec![tool("list_files", json!({}))])]);

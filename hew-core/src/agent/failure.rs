@@ -68,6 +68,8 @@ pub enum Lack {
     Provider,
     /// The model that was asked for.
     Model,
+    /// What answers at its provider's address speaks another language: a web page, for one.
+    Api,
 }
 
 impl Lack {
@@ -76,12 +78,13 @@ impl Lack {
         match self {
             Self::Provider => "connection_refused",
             Self::Model => "model_not_found",
+            Self::Api => "no_model_server",
         }
     }
 
     /// What the word of a result says.
     pub fn of_code(code: &str) -> Option<Self> {
-        [Self::Provider, Self::Model].into_iter().find(|lack| lack.code() == code)
+        [Self::Provider, Self::Model, Self::Api].into_iter().find(|lack| lack.code() == code)
     }
 }
 

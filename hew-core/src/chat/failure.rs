@@ -83,6 +83,15 @@ impl ChatFailure {
         Self { failure: failed.failure.lacking(Some(Lack::Provider)), ..failed }
     }
 
+    /// A page for people came where a model server's answer should be.
+    pub fn is_page(endpoint: &str) -> Self {
+        let words = format!(
+            "{endpoint} answered with a web page: no model server speaks there; its base URL goes through /v1"
+        );
+        let failed = Self::new(None, FailureClass::BadRequest, &words);
+        Self { failure: failed.failure.lacking(Some(Lack::Api)), ..failed }
+    }
+
     /// The error object that a body, or a chunk of a stream, holds in place of an answer.
     pub fn reported_in(body: &Value) -> Option<Self> {
         let error = body.get("error").filter(|error| !error.is_null())?;
@@ -99,6 +108,13 @@ impl ChatFailure {
             FailureClass::Server
         };
         Some(Self::new(None, class, &words))
+    }
+
+    /// The server would have answered, but takes no `response_format` of this kind.
+    pub fn refuses_json(&self) -> bool {
+        let words = self.words.to_lowercase();
+        matches!(self.status, Some(400 | 422))
+            && ["response_format", "json_object", "json_schema"].iter().any(|word| words.contains(word))
     }
 
     /// The same without this text, which is a secret.
@@ -193,6 +209,11 @@ mod tests {
         ] {
             assert_eq!(lacks(status, body), None, "{body}");
         }
+        assert!(
+            ChatFailure::of_status(400, None, b"'response_format.type' must be 'json_schema'").refuses_json()
+        );
+        assert!(!ChatFailure::of_status(400, None, b"too long").refuses_json());
+        assert!(!ChatFailure::of_status(500, None, b"response_format").refuses_json());
         assert_eq!(ChatFailure::unreached("x").without("y").failure.lacks, Some(Lack::Provider));
     }
 

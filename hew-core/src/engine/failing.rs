@@ -67,6 +67,12 @@ pub(super) fn failed(
             answered(state, id, out);
             PendingEnd { spares_attempt: true, ..ending }
         }
+        _ if failure.lacks == Some(Lack::Api) => {
+            let remedy =
+                Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
+            put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
+            PendingEnd { spares_attempt: true, ..ending }
+        }
         FailureClass::Auth => {
             let why = format!("it is not signed in, or its key is refused: {}", failure.message);
             let remedy = how_to_sign_in(&runtime, &state.config.settings);

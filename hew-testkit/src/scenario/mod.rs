@@ -371,7 +371,7 @@ impl Scenario {
     pub fn runtime_lacking(mut self, runtime: &str, lack: Lack, times: usize) -> Self {
         let class = match lack {
             Lack::Provider => FailureClass::Network,
-            Lack::Model => FailureClass::BadRequest,
+            Lack::Model | Lack::Api => FailureClass::BadRequest,
         };
         let failure = RuntimeFailure::new(class, "it said so", None).lacking(Some(lack));
         let failures = std::iter::repeat_n(Some(failure), times);

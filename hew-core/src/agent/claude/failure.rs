@@ -162,7 +162,7 @@ impl Evidence {
         }
         match Lack::of_code(&result.code) {
             Some(Lack::Provider) => return FailureClass::Network,
-            Some(Lack::Model) => return FailureClass::BadRequest,
+            Some(Lack::Model | Lack::Api) => return FailureClass::BadRequest,
             None => {}
         }
         match (result.code.as_str(), result.kind.as_str()) {

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hew_core::agent::FailureClass;
+use hew_core::agent::{FailureClass, Lack};
+use hew_core::chat::ChatFailure;
 use hew_core::ids::{BranchName, CommitId, ModelName};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::how_to_find_program;
@@ -163,10 +164,11 @@ fn server_problem(choice: &RuntimeChoice, context: &Context) -> Option<Problem> 
         return None;
     }
     let client = ModelClient::of_settings(local, &host::environment()).ok()??;
-    let failure = client
-        .models(SERVER_LIMIT)
-        .err()
-        .filter(|failure| failure.status.is_none() && failure.failure.class == FailureClass::Network)?;
+    let is_there = |failure: &ChatFailure| {
+        let lacks_itself = matches!(failure.failure.lacks, Some(Lack::Provider | Lack::Api));
+        !lacks_itself && (failure.status.is_some() || failure.failure.class != FailureClass::Network)
+    };
+    let failure = client.models(SERVER_LIMIT).err().filter(|failure| !is_there(failure))?;
     Some(Problem {
         what: format!("runtime `{}` ({}): {failure}", choice.name, choice.origin),
         hint: "start the server, then: hew doctor   # docs/local-models.md".to_owned(),
