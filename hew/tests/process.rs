@@ -242,7 +242,8 @@ fn when_hew_is_gone_the_whole_tree_is_ended_at_once() {
 #[test]
 fn a_shim_killed_by_its_program_leaves_nothing() {
     let stage = Stage::new();
-    let plan = stage.plan("daemon\nchild\ntouch ${HERE}/ready\nkill-parent SIGKILL\nhang");
+    let plan =
+        stage.plan("daemon\nchild\ntouch ${HERE}/ready\nwait-for ${HERE}/begun\nkill-parent SIGKILL\nhang");
     let report = stage.run(&plan).unwrap();
     assert_eq!(report.exit, Exit::Signal(9));
 }
@@ -293,7 +294,7 @@ fn a_storm_of_processes_in_sessions_of_their_own_is_ended_and_counted() {
 #[test]
 fn what_gets_away_from_a_killed_shim_without_any_mark_is_ended_too() {
     let stage = Stage::new();
-    let plan = stage.plan("orphan ${HERE}/orphan\nkill-parent SIGKILL\nhang");
+    let plan = stage.plan("orphan ${HERE}/orphan\nwait-for ${HERE}/begun\nkill-parent SIGKILL\nhang");
     let report = stage.run(&plan).unwrap();
     assert_eq!(report.exit, Exit::Signal(9));
     let orphan: u32 = stage.read("orphan").parse().unwrap();
@@ -333,7 +334,8 @@ fn a_program_dies_with_its_shim_even_when_nobody_looks_after_it() {
 #[test]
 fn a_shim_stopped_by_its_program_is_given_up_in_bounded_time() {
     let stage = Stage::new();
-    let plan = stage.plan("ignore-term\ndaemon\nkill-parent SIGSTOP\ntouch ${HERE}/ready\nhang");
+    let plan = stage
+        .plan("ignore-term\ndaemon\nwait-for ${HERE}/begun\nkill-parent SIGSTOP\ntouch ${HERE}/ready\nhang");
     let report = stage.run_and_stop(&plan, &[StopRequest::Now]);
     assert_eq!((report.exit, report.stopped), (Exit::Signal(9), Some(StopCause::Requested)));
 }

@@ -286,12 +286,13 @@ fn config(
         deliver: chance.percent(90),
         watch: has(Trouble::Watch),
         model: None,
-        settings: settings(&keys(&mut chance, limits, troubles)),
+        settings: settings(&keys(seed, &mut chance, limits, troubles)),
     }
 }
 
 /// Settings of a case besides those of all cases.
 fn keys(
+    seed: u64,
     chance: &mut Chance,
     limits: &Budgets,
     troubles: &BTreeSet<Trouble>,
@@ -311,6 +312,12 @@ fn keys(
             1 => keys.push(("loop.runtime", "one")),
             2 => keys.extend([("loop.runtime", "one"), ("loop.fallback_runtime", "two")]),
             _ => keys.extend([("loop.runtime", "auto"), ("loop.runtimes", "one,two")]),
+        }
+    }
+    if troubles.contains(&Trouble::Helpers) {
+        keys.extend([("loop.local.endpoint", "http://127.0.0.1:1/v1"), ("loop.model.default", "small")]);
+        if Chance::of(seed, "classifier").percent(20) {
+            keys.push(("loop.classifier.enabled", "false"));
         }
     }
     keys

@@ -17,9 +17,10 @@ use hew_core::worktree::names;
 
 use super::case::Plot;
 use super::chance::Chance;
+use super::process::Process;
+use super::seat::SimSeat;
 use super::trouble::Trouble;
-use super::worker::SimSeat;
-use super::world::{Broken, Process, ROOT, World};
+use super::world::{Broken, ROOT, World};
 
 /// When a process ends before the run does.
 #[derive(Debug)]
@@ -232,7 +233,8 @@ impl World {
         lost.map(|(task, work)| KeptConflict { task: task.clone(), work: work.clone() }).collect()
     }
 
-    /// As the binary finds them: what a worker left behind before its present folder, and what shows a conflict.
+    /// As the binary finds them: what a worker left behind before its present folder, and what shows a conflict. What shows
+    /// a branch that was given up is put at its work again first, unless an agent left it as it was.
     fn folders_to_keep(&self, before: &Unfinished) -> BTreeSet<PathBuf> {
         let trees = self.git.repo.trees();
         let run = &self.plot.config.run;
@@ -243,6 +245,9 @@ impl World {
         for (worker, seat) in &before.seats {
             let now = SimSeat::after(*worker, Path::new(&seat.worktree), seat.is_left);
             kept.extend(now.earlier_folders(run).into_iter().filter(|folder| trees.contains(folder)));
+        }
+        for branch in before.given_up.values().filter(|branch| !branch.was_left) {
+            kept.remove(Path::new(&branch.worktree));
         }
         kept
     }

@@ -10,8 +10,11 @@
 //! | `trouble` | kinds of trouble; the fate of single calls |
 //! | `case`, `script` | what there is in a case: tasks, limits, how agents go |
 //! | `git`, `tracker` | the fakes, watched and troubled |
-//! | `world`, `hand` | who does what next; threads as queues in virtual time |
-//! | `worker`, `lane`, `branches`, `desk` | the jobs of the threads, as the binary does them |
+//! | `world` | who does what next |
+//! | `process`, `hand`, `threads` | a process and its threads, as queues in virtual time |
+//! | `worker`, `seat`, `lane`, `branches`, `desk` | the jobs of the threads, as the binary does them |
+//! | `agent` | agents that follow their scripts |
+//! | `helpers` | a model server that is asked on the side |
 //! | `people` | what people do meanwhile |
 //! | `crash` | ends of the process, and another that goes on |
 //! | `project` | what agents write, and what is red |
@@ -20,6 +23,7 @@
 //! | `shrink` | a smaller case that breaks the same rule |
 //! | `deliberate` | faults that are put into hew on purpose, to be found |
 
+mod agent;
 mod branches;
 mod case;
 mod chance;
@@ -30,14 +34,18 @@ mod desk;
 mod git;
 mod hand;
 mod header;
+mod helpers;
 mod lane;
 mod people;
+mod process;
 mod project;
 mod rules;
 mod script;
+mod seat;
 mod shrink;
 mod story;
 mod tally;
+mod threads;
 mod tracker;
 mod trouble;
 mod worker;

@@ -16,6 +16,8 @@ pub enum Trouble {
     Runtimes,
     /// Agents and a planner that say what is next.
     Plans,
+    /// A model server that is asked on the side, and fails.
+    Helpers,
     /// Agents that move what is not theirs.
     Misdeeds,
     /// Gates that are flaky, time out, can't be run, alter their tree.
@@ -44,11 +46,12 @@ pub enum Trouble {
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Agents,
         Self::Conflicts,
         Self::Runtimes,
         Self::Plans,
+        Self::Helpers,
         Self::Misdeeds,
         Self::Gates,
         Self::Tracker,
@@ -69,6 +72,7 @@ impl Trouble {
             Self::Conflicts => "conflicts",
             Self::Runtimes => "runtimes",
             Self::Plans => "plans",
+            Self::Helpers => "helpers",
             Self::Misdeeds => "misdeeds",
             Self::Gates => "gates",
             Self::Tracker => "tracker",

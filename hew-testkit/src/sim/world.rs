@@ -1,20 +1,17 @@
 //! The world of one case: git, a tracker, a clock, a journal, and a process that comes and goes.
 //!
-//! Everything that the binary does in threads is done here in virtual time: jobs wait in the queue of their thread, take
+//! Everything that the binary does in threads is done in virtual time: jobs wait in the queue of their thread, take
 //! a while, and answer; answers wait until the engine looks at them, several at a time where it is slow. All records of a
 //! round are in the journal before anything else of that round is done.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BinaryHeap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hew_core::agent::{StopCause, StopRequest};
 use hew_core::clock::Clock;
-use hew_core::engine::{Effect, Event, LaneJob, State, WorkerJob, step};
-use hew_core::exit::Exit;
-use hew_core::ids::{BranchName, CommitId, IterationId, TaskId, WorkerId};
+use hew_core::engine::{Effect, Event, LaneJob, State, step};
+use hew_core::ids::TaskId;
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::TaskEditor;
 
@@ -22,15 +19,12 @@ use super::case::{Case, Plot, plot};
 use super::chance::Chance;
 use super::clock::SimClock;
 use super::git::WatchedGit;
-use super::hand::{Doing, Hand};
-use super::lane::LanePlace;
+use super::process::{Labour, Process};
 use super::rules::Rules;
-use super::script::Ends;
 use super::story::Story;
 use super::tally::Tally;
 use super::tracker::WatchedTracker;
 use super::trouble::{Faults, Trouble};
-use super::worker::{Agent, SimSeat, time_to_end};
 use crate::fake_git::FakeGit;
 
 /// What can be seen of a world from outside.
@@ -56,13 +50,6 @@ pub(super) const ROOT: &str = "/fake/wt";
 /// A rule that was broken.
 pub(super) type Broken = String;
 
-/// A job of a worker's thread.
-#[derive(Debug)]
-pub(super) enum Labour {
-    Phase(IterationId, WorkerJob),
-    MakeAhead(WorkerId, CommitId),
-}
-
 /// Whose moment has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Due {
@@ -70,6 +57,7 @@ pub(super) enum Due {
     Tracker,
     Lane,
     Planner,
+    Helper,
     Worker(u16),
     Half(u16),
 }
@@ -84,62 +72,7 @@ pub(super) struct Chances {
     pub(super) stops: Chance,
     pub(super) crash: Chance,
     pub(super) store: Chance,
-}
-
-/// A process of hew.
-pub(super) struct Process {
-    pub(super) state: State,
-    pub(super) inbox: Vec<Event>,
-    round_is_due: bool,
-    wake_at: Option<Duration>,
-    wake_idle: Option<Duration>,
-    pub(super) workers: Vec<Hand<Labour>>,
-    pub(super) agents: Vec<Option<Agent>>,
-    /// Stops that were asked for while a worker did something else than to run an agent.
-    pub(super) tracker: Hand<Effect>,
-    pub(super) lane: Hand<LaneJob>,
-    pub(super) planner: Hand<Effect>,
-    pub(super) seats: Vec<SimSeat>,
-    pub(super) lane_place: LanePlace,
-    pub(super) kept_folders: BTreeSet<PathBuf>,
-    pub(super) kept_branches: BTreeSet<BranchName>,
-}
-
-impl Process {
-    pub(super) fn new(state: State, jobs: u16) -> Self {
-        Self {
-            state,
-            inbox: Vec::new(),
-            round_is_due: false,
-            wake_at: None,
-            wake_idle: None,
-            workers: (0..jobs).map(|_| Hand::default()).collect(),
-            agents: (0..jobs).map(|_| None).collect(),
-            tracker: Hand::default(),
-            lane: Hand::default(),
-            planner: Hand::default(),
-            seats: (0..jobs).map(|worker| SimSeat::new(WorkerId(worker))).collect(),
-            lane_place: LanePlace::default(),
-            kept_folders: BTreeSet::new(),
-            kept_branches: BTreeSet::new(),
-        }
-    }
-
-    /// Threads that do something.
-    fn busy(&self) -> usize {
-        let workers = self.workers.iter().filter(|hand| !hand.is_idle()).count();
-        workers + usize::from(!self.lane.is_idle())
-    }
-
-    /// Agents that run.
-    fn agents(&self) -> usize {
-        self.agents.iter().flatten().count()
-    }
-
-    /// Nothing is asked of the tracker, told to it, or waits for the engine.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.inbox.is_empty() && !self.round_is_due && self.tracker.is_idle()
-    }
+    pub(super) helpers: Chance,
 }
 
 /// One case that is being played.
@@ -153,7 +86,7 @@ pub(super) struct World {
     pub(super) synced: usize,
     pub(super) process: Option<Process>,
     due: BinaryHeap<Reverse<(Duration, u64, Due, u64)>>,
-    order: u64,
+    pub(super) order: u64,
     /// Numbers processes: what was due in an earlier one is void.
     pub(super) incarnation: u64,
     pub(super) chances: Chances,
@@ -194,6 +127,7 @@ impl World {
             stops: of("stops"),
             crash: of("crash"),
             store: of("store"),
+            helpers: of("helpers"),
         };
         let rules = Rules::new(&plot, &tracker.store);
         let state = State::new(plot.config.clone());
@@ -290,6 +224,7 @@ impl World {
             Due::Tracker => process.tracker.token == token,
             Due::Lane => process.lane.token == token,
             Due::Planner => process.planner.token == token,
+            Due::Helper => process.questions.contains_key(&token),
             Due::Worker(worker) | Due::Half(worker) => process.workers[usize::from(worker)].token == token,
         }
     }
@@ -313,13 +248,13 @@ impl World {
         self.arrive([Event::Woke]);
     }
 
-    fn plan_due(&mut self, after: Duration, due: Due, token: u64) {
+    pub(super) fn plan_due(&mut self, after: Duration, due: Due, token: u64) {
         self.order += 1;
         self.due.push(Reverse((self.clock.world() + after, self.order, due, token)));
     }
 
     /// A new token for a thread's next moment, void in every other process.
-    fn token(&mut self) -> u64 {
+    pub(super) fn token(&mut self) -> u64 {
         self.order += 1;
         self.order
     }
@@ -355,13 +290,16 @@ impl World {
                 let events = self.finish_planner();
                 self.after_job(events)
             }
+            Due::Helper => {
+                let answer = self.process_mut().questions.remove(&token);
+                self.after_job(answer.into_iter().collect())
+            }
             Due::Half(worker) => {
                 let Some(mut agent) = self.process_mut().agents[usize::from(worker)].take() else {
                     return Ok(());
                 };
                 let events = self.go_half_way(&mut agent);
                 self.process_mut().agents[usize::from(worker)] = Some(agent);
-                let _ = token;
                 self.after_job(events)
             }
             Due::Worker(worker) => {
@@ -431,6 +369,7 @@ impl World {
             return self.store_is_full(records);
         }
         self.write(records);
+        self.rules.answers_are_told()?;
         self.rules.noted()?;
         for (known, effect) in rest {
             self.story.line(|| format!("    > {}", super::story::effect(&effect)));
@@ -476,6 +415,7 @@ impl World {
             }
             Effect::Lane(job) => process.lane.waiting.push_back(job),
             Effect::DraftPlanner(_) | Effect::RunPlanner { .. } => process.planner.waiting.push_back(effect),
+            Effect::Help { iteration, job } => self.ask_helper(iteration, &job),
             Effect::StopAgent(worker, how) => self.stop_agent(worker, how),
             Effect::StopGate(how) => self.stop_gate(how),
             Effect::StopPlanner => self.stop_planner(),
@@ -486,223 +426,7 @@ impl World {
         }
     }
 
-    fn stop_agent(&mut self, worker: WorkerId, how: StopRequest) {
-        let index = usize::from(worker.0);
-        let hand = &mut self.process_mut().workers[index];
-        let Some(doing) = &mut hand.doing else { return };
-        doing.stop = Some(how);
-        let is_gate = matches!(doing.job, Some(Labour::Phase(_, WorkerJob::Prove { .. })));
-        let is_agent = self.process_mut().agents[index].is_some();
-        let after = self.chances.pace.duration(time_to_end(how), 0.5);
-        if is_agent {
-            self.rules.agent_is_stopped(worker);
-        }
-        if is_agent || is_gate {
-            let token = self.token();
-            self.process_mut().workers[index].token = token;
-            self.plan_due(after, Due::Worker(worker.0), token);
-        }
-    }
-
-    fn stop_gate(&mut self, how: StopRequest) {
-        let may_stop = |job: &LaneJob| {
-            matches!(
-                job,
-                LaneJob::Baseline { .. }
-                    | LaneJob::Gate { .. }
-                    | LaneJob::Verify { .. }
-                    | LaneJob::Deliver { .. }
-            )
-        };
-        let Some(doing) = &mut self.process_mut().lane.doing else { return };
-        if !doing.job.as_ref().is_some_and(may_stop) {
-            return;
-        }
-        doing.stop = Some(how);
-        let after = self.chances.pace.duration(time_to_end(how), 0.5);
-        let token = self.token();
-        self.process_mut().lane.token = token;
-        self.plan_due(after, Due::Lane, token);
-    }
-
-    fn stop_planner(&mut self) {
-        let Some(doing) = &mut self.process_mut().planner.doing else { return };
-        doing.stop = Some(StopRequest::Now);
-        let token = self.token();
-        self.process_mut().planner.token = token;
-        self.plan_due(Duration::from_millis(3), Due::Planner, token);
-    }
-
-    /// Threads that have nothing to do take their next job.
-    pub(super) fn begin_jobs(&mut self) {
-        if self.process.is_none() {
-            return;
-        }
-        self.begin_tracker();
-        self.begin_lane();
-        self.begin_planner();
-        for worker in 0..self.plot.config.jobs {
-            self.begin_worker(worker);
-        }
-    }
-
-    fn begin_tracker(&mut self) {
-        let hand = &mut self.process_mut().tracker;
-        if hand.doing.is_some() {
-            return;
-        }
-        let Some(job) = hand.waiting.pop_front() else { return };
-        let takes = self.chances.pace.duration(self.plot.tempo.tracker, 0.8);
-        // Done at once and answered late, or the other way round: what it says may be old, or newer than the question.
-        let doing = if self.chances.pace.percent(50) {
-            let answer = self.ask_tracker(job);
-            Doing { job: None, answers: vec![answer], stop: None }
-        } else {
-            Doing { job: Some(job), answers: Vec::new(), stop: None }
-        };
-        let token = self.token();
-        let hand = &mut self.process_mut().tracker;
-        (hand.doing, hand.token) = (Some(doing), token);
-        self.plan_due(takes, Due::Tracker, token);
-    }
-
-    pub(super) fn finish_tracker(&mut self) -> Vec<Event> {
-        let Some(mut doing) = self.process_mut().tracker.doing.take() else { return Vec::new() };
-        if let Some(job) = doing.job.take() {
-            doing.answers.push(self.ask_tracker(job));
-        }
-        doing.answers
-    }
-
-    fn begin_lane(&mut self) {
-        let hand = &mut self.process_mut().lane;
-        if hand.doing.is_some() {
-            return;
-        }
-        let Some(job) = hand.waiting.pop_front() else { return };
-        let median = match job {
-            LaneJob::Baseline { .. } | LaneJob::Gate { .. } | LaneJob::Verify { .. } => self.plot.tempo.gate,
-            _ => self.plot.tempo.lane,
-        };
-        let takes = self.chances.pace.duration(median, 0.8);
-        let token = self.token();
-        let hand = &mut self.process_mut().lane;
-        hand.doing = Some(Doing { job: Some(job), answers: Vec::new(), stop: None });
-        hand.token = token;
-        self.plan_due(takes, Due::Lane, token);
-    }
-
-    pub(super) fn finish_lane(&mut self) -> Vec<Event> {
-        let Some(doing) = self.process_mut().lane.doing.take() else { return Vec::new() };
-        doing.job.map(|job| self.do_lane(job, doing.stop)).into_iter().collect()
-    }
-
-    fn begin_planner(&mut self) {
-        let hand = &mut self.process_mut().planner;
-        if hand.doing.is_some() {
-            return;
-        }
-        let Some(job) = hand.waiting.pop_front() else { return };
-        let takes = self.chances.pace.duration(self.plot.tempo.agent / 10, 0.8).min(Duration::from_secs(60));
-        let token = self.token();
-        let hand = &mut self.process_mut().planner;
-        hand.doing = Some(Doing { job: Some(job), answers: Vec::new(), stop: None });
-        hand.token = token;
-        self.plan_due(takes, Due::Planner, token);
-    }
-
-    pub(super) fn finish_planner(&mut self) -> Vec<Event> {
-        let Some(doing) = self.process_mut().planner.doing.take() else { return Vec::new() };
-        doing.job.map(|job| self.do_planning(job, doing.stop)).unwrap_or_default()
-    }
-
-    fn begin_worker(&mut self, worker: u16) {
-        let index = usize::from(worker);
-        let hand = &mut self.process_mut().workers[index];
-        if hand.doing.is_some() {
-            return;
-        }
-        let Some(labour) = hand.waiting.pop_front() else { return };
-        let token = self.token();
-        let mut doing = Doing { job: None, answers: Vec::new(), stop: None };
-        let takes = match labour {
-            Labour::Phase(iteration, WorkerJob::Run { task, plan }) => {
-                match self.begin_agent(iteration, task, &plan) {
-                    Ok(agent) => {
-                        self.rules.agent_began(&agent, &self.git.repo, &self.tracker.store, &self.plot);
-                        self.arrive([Event::Spawned { iteration, pid: 1, start_ticks: self.order }]);
-                        let takes = takes(&agent);
-                        if takes / 2 > Duration::ZERO {
-                            self.plan_due(takes / 2, Due::Half(worker), token);
-                        }
-                        self.process_mut().agents[index] = Some(agent);
-                        takes
-                    }
-                    Err(error) => {
-                        doing.answers.push(Event::Exited { iteration, result: Err(error) });
-                        Duration::from_millis(2)
-                    }
-                }
-            }
-            other => {
-                let tempo = self.plot.tempo;
-                let is_gate = matches!(other, Labour::Phase(_, WorkerJob::Prove { .. }));
-                doing.job = Some(other);
-                self.chances.pace.duration(if is_gate { tempo.gate } else { tempo.lane }, 0.8)
-            }
-        };
-        let hand = &mut self.process_mut().workers[index];
-        (hand.doing, hand.token) = (Some(doing), token);
-        self.plan_due(takes, Due::Worker(worker), token);
-    }
-
-    pub(super) fn finish_worker(&mut self, worker: u16) -> Vec<Event> {
-        let index = usize::from(worker);
-        let process = self.process_mut();
-        let Some(mut doing) = process.workers[index].doing.take() else { return Vec::new() };
-        if let Some(agent) = process.agents[index].take() {
-            let (cause, exit) = why_it_ends(&agent, doing.stop);
-            doing.answers.extend(self.end_agent(agent, cause.as_ref(), exit));
-        }
-        match doing.job.take() {
-            Some(Labour::Phase(id, WorkerJob::Prepare { .. })) if doing.stop.is_some() => {
-                let result = Err("the set-up was stopped".to_owned());
-                doing.answers.push(Event::Prepared { iteration: id, result });
-            }
-            Some(Labour::Phase(id, job)) => {
-                let stop = doing.stop;
-                doing.answers.extend(self.do_work(id, job, stop));
-            }
-            Some(Labour::MakeAhead(worker, base)) => doing.answers.push(self.make_ahead(worker, base)),
-            None => {}
-        }
-        doing.answers
-    }
-
     fn store_fails(&mut self) -> bool {
         self.plot.has(Trouble::Store) && self.chances.store.per_mille(6)
-    }
-}
-
-/// When an agent ends, if nobody stops it.
-fn takes(agent: &Agent) -> Duration {
-    match agent.script.ends {
-        Ends::Hangs => agent.limit,
-        Ends::Stalls => agent.stall.min(agent.limit),
-        _ => agent.script.takes.min(agent.limit),
-    }
-}
-
-fn why_it_ends(agent: &Agent, stop: Option<StopRequest>) -> (Option<StopCause>, Option<Exit>) {
-    let killed = |signal| Some(Exit::Signal(signal));
-    match (stop, agent.script.ends) {
-        (Some(StopRequest::Graceful), _) => (Some(StopCause::Requested), killed(15)),
-        (Some(StopRequest::Now), _) => (Some(StopCause::Requested), killed(9)),
-        (None, Ends::Stalls) if agent.stall < agent.limit => {
-            (Some(StopCause::Stalled("no sign of life".to_owned())), killed(15))
-        }
-        (None, Ends::Hangs | Ends::Stalls) => (Some(StopCause::Timeout), killed(15)),
-        (None, _) if agent.script.takes >= agent.limit => (Some(StopCause::Timeout), killed(15)),
-        (None, _) => (None, None),
     }
 }

@@ -91,8 +91,13 @@ impl Stage {
         }
     }
 
+    /// Runs a plan. There is a file `begun` as soon as the shim has told that the program runs.
     pub(crate) fn run(&self, plan: &SpawnPlan) -> Result<SpawnReport, SpawnError> {
-        self.run_watched(plan, &|_| {})
+        self.run_watched(plan, &|progress| {
+            if matches!(progress, SpawnProgress::Started { .. }) {
+                fs::write(self.path("begun"), "").unwrap();
+            }
+        })
     }
 
     pub(crate) fn run_watched(

@@ -8,9 +8,9 @@ use hew_core::record::event::{IterationOutcome, StopReason};
 use hew_core::record::{JournalEntry, JournalEvent};
 use hew_core::tracker::change::TaskChange;
 
+use super::super::agent::Agent;
 use super::super::case::{MICROS_A_TOKEN, Plot};
 use super::super::trouble::Trouble;
-use super::super::worker::Agent;
 use super::{AgentSeen, Evidence, Rules, StopSeen, Verdict, ensure, readiness};
 use crate::fake_git::FakeGit;
 use crate::fake_tracker::FakeTracker;
@@ -81,6 +81,7 @@ impl Rules {
     /// Every agent of a process that is gone is gone with it.
     pub(in super::super) fn process_ended(&mut self, now: Duration) {
         self.agents.clear();
+        (self.answers_heard, self.answers_told) = (0, 0);
         self.is_baseline_over = false;
         self.spend_what_is_live();
         self.claiming.clear();
@@ -173,6 +174,7 @@ impl Rules {
                 let branch = BranchName::new(self.run_branch.as_str());
                 self.owes_escape |= moved.foreign_change(&branch, &self.tip).is_some();
             }
+            Event::Helped { .. } => self.answers_heard += 1,
             Event::BaselineEnded(_) => self.is_baseline_over = true,
             _ => {}
         }
@@ -181,6 +183,12 @@ impl Rules {
     /// Worktrees are to be removed: whatever comes now comes too late.
     pub(in super::super) fn cleans_up(&mut self) {
         self.is_cleaning = true;
+    }
+
+    /// Whatever a model server answered, it is written down in the same step, for what it used counts.
+    pub(in super::super) fn answers_are_told(&mut self) -> Verdict {
+        let (heard, told) = (std::mem::take(&mut self.answers_heard), std::mem::take(&mut self.answers_told));
+        ensure(heard == told, || format!("helpers: {heard} answers came, {told} are in the journal"))
     }
 
     /// The stop that the engine knows of.
@@ -261,7 +269,9 @@ impl Rules {
         let spending = config.limits.spending;
         let by_money = spending.usd.map(|usd| usd.micros() / MICROS_A_TOKEN);
         let Some(limit) = spending.tokens.or(by_money) else { return Ok(()) };
-        let expected = self.spent_so_far() + each * self.in_flight.len() as u64;
+        // A model server of one's own costs no money.
+        let free = if spending.tokens.is_some() { 0 } else { self.helped };
+        let expected = self.spent_so_far() - free + each * self.in_flight.len() as u64;
         ensure(expected < limit, || {
             format!("budget: {id} begins while {expected} of {limit} are spent or set aside")
         })

@@ -131,6 +131,12 @@ pub(super) struct Rules {
     collected: Vec<IterationId>,
     // Limits.
     spent: u64,
+    /// Of these, what helpers used.
+    helped: u64,
+    /// Answers of a model server that the engine was told since the last records.
+    answers_heard: usize,
+    /// Answers of a model server in these records.
+    answers_told: usize,
     told: BTreeMap<IterationId, u64>,
     /// What the last agent of an iteration brought, as the engine was told.
     brought: BTreeMap<IterationId, u64>,
@@ -222,6 +228,9 @@ impl Rules {
             retried: BTreeMap::new(),
             collected: Vec::new(),
             spent: 0,
+            helped: 0,
+            answers_heard: 0,
+            answers_told: 0,
             told: BTreeMap::new(),
             brought: BTreeMap::new(),
             live: BTreeMap::new(),

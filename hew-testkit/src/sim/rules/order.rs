@@ -14,6 +14,7 @@ use crate::fake_git::FakeGit;
 impl Rules {
     /// A line of the journal, on disk now.
     pub(in super::super) fn recorded(&mut self, event: &JournalEvent, plot: &Plot, repo: &FakeGit) {
+        self.answers_told += usize::from(matches!(event, JournalEvent::Helped { .. }));
         let verdict = self.judge(event, plot);
         self.note(verdict);
         self.note(is_anchored(event, repo));
@@ -40,7 +41,7 @@ impl Rules {
         self.collected.clear();
         self.live.clear();
         self.retried.clear();
-        (self.spent, self.ended) = (0, None);
+        (self.spent, self.helped, self.ended) = (0, 0, None);
         for entry in journal {
             let verdict = self.judge(&entry.event, plot);
             self.note(verdict);
@@ -88,6 +89,11 @@ impl Rules {
                 self.live.remove(iteration);
                 self.spent += usage.total();
                 self.keeps_budget(plot)
+            }
+            JournalEvent::Helped { usage, .. } => {
+                self.helped += usage.total();
+                self.spent += usage.total();
+                Ok(())
             }
             JournalEvent::BatchPlanned { planner_tokens, .. } => {
                 self.spent += planner_tokens.map_or(0, |usage| usage.total());
@@ -185,7 +191,7 @@ impl Rules {
     fn keeps_budget(&self, plot: &Plot) -> Verdict {
         let Some(limit) = plot.config.limits.spending.tokens else { return Ok(()) };
         // What runs was begun while something was left for it: as many agents as run may each bring more than was expected.
-        let most = limit + limit / 10 + 200 * (u64::from(plot.config.jobs) + 1);
+        let most = limit + limit / 10 + 200 * (u64::from(plot.config.jobs) + 1) + self.helped;
         let spent = self.spent;
         ensure(spent <= most, || format!("budget: {spent} tokens are used, of {limit}"))
     }
