@@ -154,7 +154,7 @@ fn line_of(sample: &Sample, reading: &AgentReading) -> String {
 }
 
 fn failure_words(failure: Option<&RuntimeFailure>) -> String {
-    let Some(RuntimeFailure { class, message, retry_at }) = failure else { return String::new() };
+    let Some(RuntimeFailure { class, message, retry_at, .. }) = failure else { return String::new() };
     let class = serde_json::to_value(class).unwrap();
     let retry = match retry_at {
         None => String::new(),

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hew_core::ids::{IterationId, ModelName, RunId, RuntimeName, TaskId, WorkerId, uuid4};
+use hew_core::plan::model::Wishes;
 use hew_core::plan::priced::{priced, unpriced_of_run};
 use hew_core::plan::runtime::{self, Choice, RuntimeChoice};
 use hew_core::plan::{
     AgentStdin, Host, PoliteSignal, Purpose, Rest, ResumedSession, RuntimeHealth, RuntimeProblem, Seat,
-    SpawnPlan, SpawnRequest, plan_spawn, provenance_line,
+    SpawnPlan, SpawnRequest, Suggestion, plan_spawn, provenance_line,
 };
 use hew_core::settings::layers::{read_file, read_flags};
 use hew_core::settings::{OutputForm, Settings, Values};
@@ -44,7 +45,7 @@ fn plain() -> Task {
 }
 
 fn chosen(task: &Task, settings: &Settings, health: &RuntimeHealth) -> RuntimeChoice {
-    match runtime::choose(task, settings, health) {
+    match runtime::choose(task, &Wishes::of(settings), health) {
         Choice::Use(choice) => choice,
         other => panic!("{other:?}"),
     }
@@ -81,13 +82,19 @@ struct Around {
 }
 
 fn plan_in(task: &Task, settings: &Settings, around: &Around) -> Result<SpawnPlan, RuntimeProblem> {
+    let wishes = Wishes { run: around.model.as_ref(), ..Wishes::of(settings) };
+    let choice = match runtime::choose(task, &wishes, &around.health) {
+        Choice::Use(choice) => choice,
+        Choice::Unusable(problem) => return Err(problem),
+        wait @ Choice::Wait { .. } => panic!("{wait:?}"),
+    };
     plan_spawn(&SpawnRequest {
         purpose: Purpose::Iteration(task),
         settings,
         model: around.model.as_ref(),
         host: &around.host,
         seat: &seat(),
-        choice: &chosen(task, settings, &around.health),
+        choice: &choice,
         suggested: None,
         resumes: around.resumes.as_ref(),
     })
@@ -134,7 +141,7 @@ fn the_first_word_on_the_runtime_counts() {
     assert_eq!(chosen(&plain(), &flag, &well).origin, "flag --runtime loop.runtime");
     let built_in = chosen(&plain(), &self::settings(""), &well);
     assert_eq!((built_in.name.as_str(), built_in.origin.as_str()), ("claude", "built-in loop.runtime"));
-    let local = runtime::choose(&task(&json!({"labels": ["runtime:local"]})), &settings, &well);
+    let local = runtime::choose(&task(&json!({"labels": ["runtime:local"]})), &Wishes::of(&settings), &well);
     let Choice::Unusable(problem) = local else { panic!("{local:?}") };
     assert_eq!(
         problem.to_string(),
@@ -159,7 +166,11 @@ fn auto_takes_the_least_busy_and_of_equals_the_first() {
     }
     let origin = chosen(&plain(), &settings, &RuntimeHealth::default()).origin;
     assert_eq!(origin, "auto of project /p/.hew.toml:2 loop.runtimes");
-    let none = runtime::choose(&plain(), &self::settings("loop.runtime = 'auto'"), &RuntimeHealth::default());
+    let none = runtime::choose(
+        &plain(),
+        &Wishes::of(&self::settings("loop.runtime = 'auto'")),
+        &RuntimeHealth::default(),
+    );
     assert!(matches!(none, Choice::Unusable(RuntimeProblem::NothingToChoose { .. })), "{none:?}");
 }
 
@@ -174,7 +185,9 @@ fn a_fallback_takes_over_and_never_for_a_tasks_own_word() {
 
     let own = task(&json!({"labels": ["runtime:claude"]}));
     let waits = |task: &Task, settings: &Settings, health: &RuntimeHealth| match runtime::choose(
-        task, settings, health,
+        task,
+        &Wishes::of(settings),
+        health,
     ) {
         Choice::Wait { until, .. } => until.map(|until| until.as_secs()),
         other => panic!("{other:?}"),
@@ -193,7 +206,9 @@ fn a_fallback_takes_over_and_never_for_a_tasks_own_word() {
     };
     assert_eq!(chosen(&plain(), &with_fallback, &out).name.as_str(), "codex");
     for (task, settings) in [(&own, &with_fallback), (&plain(), &settings(""))] {
-        let Choice::Unusable(problem) = runtime::choose(task, settings, &out) else { panic!("usable") };
+        let Choice::Unusable(problem) = runtime::choose(task, &Wishes::of(settings), &out) else {
+            panic!("usable")
+        };
         assert!(problem.to_string().contains("is out for this run: not logged in"), "{problem}");
     }
 }
@@ -395,7 +410,9 @@ fn a_tasks_own_limits_narrow_the_runs_and_never_widen_them() {
         [("hew.timeout", json!("soon")), ("hew.timeout", json!(5)), ("hew.budget_usd", json!("0"))]
     {
         let task = task(&json!({"metadata": {key: value}}));
-        let Choice::Unusable(problem) = runtime::choose(&task, &settings, &RuntimeHealth::default()) else {
+        let Choice::Unusable(problem) =
+            runtime::choose(&task, &Wishes::of(&settings), &RuntimeHealth::default())
+        else {
             panic!("{key} is taken")
         };
         assert!(problem.to_string().contains(key), "{problem}");
@@ -474,8 +491,9 @@ fn a_fallback_that_is_told_no_model_has_no_price() {
 fn a_tasks_limit_of_money_needs_a_runtime_that_keeps_it() {
     let cheap = task(&json!({"metadata": {"hew.budget_usd": 0.5}}));
     let health = RuntimeHealth::default();
-    let choose =
-        |name: &str| runtime::choose(&cheap, &settings(&format!("loop.runtime = '{name}'")), &health);
+    let choose = |name: &str| {
+        runtime::choose(&cheap, &Wishes::of(&settings(&format!("loop.runtime = '{name}'"))), &health)
+    };
     assert!(matches!(choose("claude"), Choice::Use(_)));
     let Choice::Unusable(problem) = choose("codex") else { panic!("codex can't be told of money") };
     assert!(problem.to_string().contains("{budget_usd}"), "{problem}");
@@ -605,6 +623,53 @@ fn the_key_of_the_server_reaches_the_runtime_local_alone() {
     assert_eq!(local.env.get("MY_KEY").map(String::as_str), Some("s3cret"));
     let claude = plan_in(&plain(), &settings(&format!("{text}'claude'")), &around()).unwrap();
     assert_eq!(claude.env.get("MY_KEY"), None);
+}
+
+#[test]
+fn under_auto_a_task_without_a_model_goes_past_the_runtime_local() {
+    let text = "loop.local.endpoint = 'http://127.0.0.1:9/v1'\nloop.runtime = 'auto'\n\
+        loop.runtimes = ['local', 'claude']\nloop.model.by_type.bug = 'small'";
+    let settings = settings(text);
+    let well = RuntimeHealth::default();
+    assert_eq!(chosen(&plain(), &settings, &well).name.as_str(), "claude", "no rule names a model for it");
+    assert_eq!(chosen(&task(&json!({"issue_type": "bug"})), &settings, &well).name.as_str(), "local");
+    let (run, suggestion) = (
+        ModelName::from("own"),
+        Suggestion { model: Some("large".into()), runtime: None, reason: String::new() },
+    );
+    for wishes in [
+        Wishes { run: Some(&run), ..Wishes::of(&settings) },
+        Wishes { suggested: Some(&suggestion), ..Wishes::of(&settings) },
+    ] {
+        let Choice::Use(choice) = runtime::choose(&plain(), &wishes, &well) else { panic!("unusable") };
+        assert_eq!(choice.name.as_str(), "local");
+    }
+}
+
+#[test]
+fn a_model_that_a_runtime_does_not_have_is_not_asked_for_again() {
+    let local = settings(&format!("{SERVER}loop.runtime = 'local'"));
+    let lacking = |model: &str| RuntimeHealth {
+        lacking: [(RuntimeName::from("local"), ModelName::from(model))].into(),
+        ..RuntimeHealth::default()
+    };
+    let Choice::Unusable(problem) = runtime::choose(&plain(), &Wishes::of(&local), &lacking("small")) else {
+        panic!("usable")
+    };
+    assert_eq!(
+        problem.to_string(),
+        "runtime `local` does not have the model `small` (project /p/.hew.toml:2 loop.local.model)"
+    );
+    assert!(problem.is_of_the_runtime());
+    let own = task(&json!({"labels": ["model:large"]}));
+    assert_eq!(chosen(&own, &local, &lacking("small")).name.as_str(), "local");
+    let with_fallback =
+        settings(&format!("{SERVER}loop.runtime = 'local'\nloop.fallback_runtime = 'claude'"));
+    let choice = chosen(&plain(), &with_fallback, &lacking("small"));
+    assert_eq!(
+        (choice.name.as_str(), choice.origin.as_str()),
+        ("claude", "project /p/.hew.toml:4 loop.fallback_runtime, for local does not have the model")
+    );
 }
 
 #[test]

@@ -236,3 +236,30 @@ fn a_folder_that_is_not_empty_or_not_a_folder_is_refused_and_left_alone() {
     assert_eq!(fs::read_dir(person.path("full")).unwrap().count(), 1);
     assert_eq!(fs::read_to_string(person.path("full/mine.txt")).unwrap(), "mine\n");
 }
+
+#[test]
+fn what_it_prints_is_the_same_with_and_without_settings_of_a_model_server() {
+    let printed = |settings: &str| {
+        let person = Person::new();
+        let file = person.path("config/hew/config.toml");
+        let more = fs::read_to_string(&file).unwrap() + settings;
+        fs::write(&file, more).unwrap();
+        let output = person.demo(&["--jobs", "1", "--dir", "shown"]);
+        let shown = Shown::read(person.path("shown"), &output);
+        shown.stdout.replace(&person.path("").display().to_string(), "BASE/")
+    };
+    // Commits, times and sizes have digits in them; ids, and with them the order of equals, are made up.
+    let is_made_up = |word: &str| {
+        word.starts_with("demo-") || word.contains(|c: char| c.is_ascii_digit() || ('▁'..='█').contains(&c))
+    };
+    let plain = |text: &str| -> Vec<String> {
+        let words = text.split_whitespace().filter(|word| !is_made_up(word));
+        let mut words: Vec<String> = words.map(str::to_owned).collect();
+        words.sort_unstable();
+        words
+    };
+    let local = "[loop.local]\nmodel = \"small\"\ntimeout = \"9s\"\nmax_tokens = 5\n";
+    let (without, with) = (plain(&printed("")), plain(&printed(local)));
+    assert!(without.len() > 50, "{without:?}");
+    assert_eq!(without, with);
+}

@@ -292,6 +292,15 @@ fn a_model_server_is_asked_for_its_models() {
     let (code, findings) = asked(&[]);
     expect(&findings, "endpoint", "note", "loop.local.model is not set: it has mock");
     assert_eq!(code, 0);
+    // Where runs are to use it, what is missing keeps them from starting.
+    let local = ("HEW_LOOP_RUNTIME", "local");
+    let (code, findings) = asked(&[local]);
+    let found = expect(&findings, "endpoint", "problem", "loop.local.model is not set: it has mock");
+    assert_eq!((code, &found["command"]), (1, &"hew config set loop.local.model mock".into()));
+    let (told, findings) = doctor(&stage, &[], &[local]);
+    let found = expect(&findings, "endpoint", "problem", "loop.local.endpoint is not set");
+    assert_eq!(told.code, 1);
+    assert!(found["command"].as_str().unwrap().starts_with("hew config set loop.local.endpoint "), "{found}");
 
     server.require_key("a-dummy-key");
     expect(&asked(&[]).1, "endpoint", "problem", "401");

@@ -108,6 +108,32 @@ fn a_task_is_filed_with_its_line() {
 }
 
 #[test]
+fn what_no_tracker_takes_is_left_out_and_told() {
+    let answer =
+        json!({"title": "T", "description": "D", "type": "saga", "labels": ["ok", "hew:parked", "a b"]});
+    let (project, server) = (project(), server(vec![Answer::text(&answer.to_string())]));
+    with_server(&project, &server, "");
+    let made = json(&project, &["--add"]);
+    let task = project.tasks().into_iter().find(|task| task["id"] == made["task"]).unwrap();
+    assert_eq!((&task["issue_type"], &task["labels"]), (&json!("task"), &json!(["ok"])));
+    assert_eq!(made["left_out"].as_array().unwrap().len(), 3);
+    let (_, _, stderr) = run(&project, &[]);
+    assert!(stderr.contains("`saga` is no type") && stderr.contains("`hew:parked` is no label"), "{stderr}");
+}
+
+#[test]
+fn a_server_that_takes_no_wish_for_json_is_asked_once_without() {
+    let body = json!({"error": "'response_format.type' must be 'json_schema' or 'text'"});
+    let refusal = Answer::Refuse(Refusal::Status { status: 400, headers: [].into(), body });
+    let (project, server) = (project(), server(vec![refusal, Answer::text(GOOD)]));
+    with_server(&project, &server, "");
+    assert_eq!(json(&project, &[])["by"], "local");
+    let wishes: Vec<bool> =
+        server.asked().iter().map(|asked| asked.body.get("response_format").is_some()).collect();
+    assert_eq!(wishes, [true, false]);
+}
+
+#[test]
 fn each_is_asked_only_after_the_one_before_failed() {
     for (answer, why) in [
         (Answer::Refuse(Refusal::ServerError), "local: the model server answered 500"),

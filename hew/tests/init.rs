@@ -151,6 +151,20 @@ fn a_lost_gitignore_is_made_again() {
 }
 
 #[test]
+fn who_asks_for_the_runtime_local_is_told_what_it_needs() {
+    let repository = Repository::new();
+    let told = repository.ok(&["init", "--runtime", "local"]);
+    let next = told.lines().find(|line| line.starts_with("next: ")).expect("it names a command");
+    assert!(next.contains("hew config set loop.local.endpoint http://"), "{told}");
+    assert!(next.contains("hew config set loop.local.model NAME"), "{told}");
+    repository.ok(&["config", "set", "loop.local.endpoint", "http://127.0.0.1:9/v1"]);
+    let told = repository.ok(&["init", "--runtime", "local"]);
+    assert!(told.contains("next: hew config set loop.local.model NAME"), "{told}");
+    repository.ok(&["config", "set", "loop.local.model", "small"]);
+    assert!(repository.ok(&["init", "--runtime", "local"]).contains("next: hew task add"));
+}
+
+#[test]
 fn several_runtimes_get_a_definition_each_and_the_first_is_the_main_one() {
     let repository = Repository::new();
     repository.ok(&["init", "--runtime", "codex,claude,mine"]);

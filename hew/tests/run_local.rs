@@ -336,6 +336,83 @@ fn who_says_no_word_has_not_done_it() {
 }
 
 #[test]
+fn an_answer_that_was_cut_by_its_limit_is_told_as_that() {
+    let cut = || {
+        let text = "I would begin by".to_owned();
+        Answer::Turn(Turn { text, finish: Some("length".to_owned()), ..Turn::default() })
+    };
+    let reason = |local: &LocalStage, id: &str| {
+        let (ran, outcome) = local.run_once(id);
+        assert_eq!(outcome, "no_close");
+        assert!(!ran.stdout.contains("did not say that the task is done"), "{}", ran.stdout);
+        format!("{}{}{}", ran.stdout, ran.stderr, local.stage.show(id)["notes"])
+    };
+    let local = LocalStage::with("loop.local.max_tokens = 900");
+    let id = local.task("Cut", [cut()]);
+    let told = reason(&local, &id);
+    assert!(
+        told.contains("was cut by the limit") && told.contains("900 tokens (loop.local.max_tokens"),
+        "{told}"
+    );
+    let local = LocalStage::with("loop.local.tools = false");
+    let id = local.task("Cut", [cut()]);
+    let told = reason(&local, &id);
+    assert!(told.contains("was cut by the limit") && told.contains("loop.local.max_tokens"), "{told}");
+}
+
+#[test]
+fn a_web_page_is_no_model_server_and_is_asked_once() {
+    let local = LocalStage::new();
+    let page = || {
+        let headers = [("Content-Type".to_owned(), "text/html; charset=utf-8".to_owned())].into();
+        Answer::Refuse(Refusal::Status { status: 200, headers, body: json!("<html>Welcome</html>") })
+    };
+    let ids = ["One", "Two"].map(|title| local.task(title, [page()]));
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(ids.iter().map(|id| local.asked(id).len()).sum::<usize>(), 1);
+    assert!(ids.iter().all(|id| local.stage.is_free(id)));
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("answered with a web page") && told.contains("loop.local.endpoint"), "{told}");
+}
+
+#[test]
+fn a_server_that_fails_at_every_request_costs_an_attempt_and_the_run_goes_on() {
+    let local = LocalStage::new();
+    let broken = local.task("Broken", [Answer::Refuse(Refusal::ServerError)]);
+    let next = local.task("Next", [done()]);
+    let (ran, outcome) = local.run_once(&broken);
+    assert_eq!((ran.code, outcome.as_str()), (1, "runtime_error"), "{}", ran.stderr);
+    assert_eq!(local.asked(&broken).len(), 4, "one, and three tries behind it");
+    assert!(local.stage.show(&broken).to_string().contains("hew:parked"));
+    assert_eq!(local.stage.status(&next), "closed");
+    assert!(format!("{}{}", ran.stdout, ran.stderr).contains("500"), "{}", ran.stderr);
+    local.stage.assert_left_clean();
+}
+
+#[test]
+fn a_price_that_is_listed_for_a_model_of_ones_own_counts() {
+    let local = LocalStage::with("loop.prices.small = \"1000/1000\"");
+    let id = local.task("Work", [done()]);
+    let (_, outcome) = local.run_once(&id);
+    assert_eq!(outcome, "closed");
+    let tokens = &local.summary()["tokens"];
+    assert_eq!(tokens["cost_source"], "list_price", "{tokens}");
+    assert!(tokens["cost_usd"].as_f64().unwrap() >= 1.04, "{tokens}");
+}
+
+#[test]
+fn a_server_that_counts_no_tokens_is_not_told_as_none() {
+    let local = LocalStage::new();
+    let Answer::Turn(turn) = done() else { panic!("it is a turn") };
+    let id = local.task("Work", [Answer::Turn(Turn { usage: None, ..turn })]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"));
+    let page = local.stage.ok(&["loop", "summary"]);
+    assert!(!page.contains("tokens") && !page.contains("cost"), "{page}");
+}
+
+#[test]
 fn turns_have_a_limit() {
     let local = LocalStage::with("loop.local.max_turns = 3");
     let id = local.task("Endless", [calls(vec![tool("list_files", json!({}))])]);
@@ -412,6 +489,88 @@ fn a_server_that_wants_a_long_wait_rests_the_runtime() {
     assert_eq!(ran.code, 6, "{}", ran.stderr);
     assert!(local.stage.is_free(&id));
     assert_eq!(local.asked(&id).len(), 1);
+}
+
+#[test]
+fn a_model_that_the_server_does_not_have_ends_the_run_and_costs_no_attempts() {
+    let local = LocalStage::new();
+    let unknown = || {
+        let body = json!({"error": {"message": "model \"small\" not found, try pulling it first"}});
+        Answer::Refuse(Refusal::Status { status: 404, headers: [].into(), body })
+    };
+    let ids = ["One", "Two", "Three"].map(|title| local.task(title, [unknown()]));
+    let ran = local.run(&[]);
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    let asked: usize = ids.iter().map(|id| local.asked(id).len()).sum();
+    assert_eq!(asked, 1, "nobody asks for it again");
+    for id in &ids {
+        assert!(local.stage.is_free(id), "{id}");
+        assert!(!local.stage.show(id).to_string().contains("hew:parked"));
+    }
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("runtime `local` does not have the model `small`"), "{told}");
+    assert!(told.contains("hew doctor") && told.contains("try pulling it first"), "{told}");
+    local.stage.assert_left_clean();
+}
+
+#[test]
+fn a_server_that_goes_down_in_mid_run_rests_the_runtime_and_parks_nothing() {
+    let local = LocalStage::new();
+    let first = local.task("First", [Answer::Hang]);
+    let second = local.task("Second", [done()]);
+    let LocalStage { stage, server } = local;
+    let args = ["loop", "run", "--scope", "ready", "--runtime", "local", "--gate", "true"];
+    // Its tries take some forty seconds, and the rest behind them a minute.
+    let command = stage.repo.hew(&[&args[..], &["--max-attempts", "1", "--budget-wall", "80s"]].concat());
+    let ran = std::thread::scope(|scope| {
+        let running = scope.spawn(|| ran(command));
+        server.wait_until_asked(&heading(&first), 1);
+        drop(server);
+        running.join().expect("it ends")
+    });
+    assert_eq!(ran.code, 6, "{}", ran.stderr);
+    assert_eq!(stage.outcomes(&first), ["rate_limited"]);
+    assert!(stage.is_free(&first) && stage.is_free(&second) && stage.outcomes(&second).is_empty());
+    let told = format!("{}{}", ran.stdout, ran.stderr);
+    assert!(told.contains("no usable runtime is left") && told.contains("refused"), "{told}");
+}
+
+#[test]
+fn a_server_that_is_not_there_is_told_before_anything_starts() {
+    let local = LocalStage::new();
+    let id = local.task("Work", [done()]);
+    let LocalStage { stage, server } = local;
+    drop(server);
+    let ran = stage.run(&["--runtime", "local"]);
+    assert_eq!(ran.code, 2, "{}", ran.stderr);
+    assert!(ran.stderr.contains("runtime `local`") && ran.stderr.contains("refused"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("hew doctor"), "{}", ran.stderr);
+    assert!(stage.run_folders().is_empty() && stage.is_free(&id));
+}
+
+#[test]
+fn under_auto_a_task_without_a_model_goes_to_another_runtime() {
+    let local = LocalStage::new();
+    let endpoint = format!("loop.local.endpoint = \"{}/v1/\"\n", local.server.url());
+    local.stage.settings(&format!(
+        "{endpoint}loop.runtimes = [\"local\", \"shell\"]\nloop.runtime_defs.shell.command = \"touch by-shell\"\n\
+         loop.model.by_type = {{ bug = \"large\" }}\nloop.classifier.enabled = false\n"
+    ));
+    let plain = local.task("Plain", [done()]);
+    let bug = local.task_with("Bug", &["-t", "bug"], [done()]);
+    let ran = ran(local.stage.repo.hew(&[
+        "loop",
+        "run",
+        "--scope",
+        "ready",
+        "--runtime",
+        "auto",
+        "--gate",
+        "true",
+    ]));
+    assert_eq!(ran.code, 0, "{} {}", ran.stdout, ran.stderr);
+    assert!(local.asked(&plain).is_empty() && local.stage.repo.read("by-shell").is_some());
+    assert_eq!(local.asked(&bug).len(), 1);
 }
 
 #[test]

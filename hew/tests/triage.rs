@@ -140,6 +140,18 @@ fn the_same_failure_is_one_task_however_often_and_by_whomever_it_is_told() {
 }
 
 #[test]
+fn cases_of_a_repositorys_name_are_the_same_repository() {
+    let project = project();
+    project.repo.git(&["remote", "set-url", "origin", "git@github.com:Acme/Widgets.git"]);
+    let shouted = with(CHECK, &[("/repository/full_name", json!("ACME/Widgets"))]);
+    let first = answer(&project, &shouted);
+    assert_eq!(first["outcome"], "filed", "{first}");
+    assert!(first["external_ref"].as_str().unwrap().starts_with("github:acme/widgets:"), "{first}");
+    assert_eq!(answer(&project, CHECK)["outcome"], "known");
+    assert_eq!(project.tasks().len(), 1);
+}
+
+#[test]
 fn a_signature_is_checked_where_there_is_a_secret_and_wanted_there_only() {
     let project = project();
     let good = signature(CHECK.as_bytes(), "swordfish");

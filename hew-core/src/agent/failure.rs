@@ -60,6 +60,34 @@ pub enum RetryAt {
     At(DateTime<Utc>),
 }
 
+/// What a runtime turned out to lack: no task is to blame for that, and none would fare better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Lack {
+    /// Nobody listens where its provider should be.
+    Provider,
+    /// The model that was asked for.
+    Model,
+    /// What answers at its provider's address speaks another language: a web page, for one.
+    Api,
+}
+
+impl Lack {
+    /// The word for it in the result of hew's own agent.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Provider => "connection_refused",
+            Self::Model => "model_not_found",
+            Self::Api => "no_model_server",
+        }
+    }
+
+    /// What the word of a result says.
+    pub fn of_code(code: &str) -> Option<Self> {
+        [Self::Provider, Self::Model, Self::Api].into_iter().find(|lack| lack.code() == code)
+    }
+}
+
 /// A runtime's failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RuntimeFailure {
@@ -70,6 +98,9 @@ pub struct RuntimeFailure {
     /// When to ask again, where the provider said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<RetryAt>,
+    /// What it lacks, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lacks: Option<Lack>,
 }
 
 /// Most characters of a failure's message.
@@ -78,7 +109,13 @@ const MAX_MESSAGE: usize = 500;
 impl RuntimeFailure {
     /// A failure with these words, made one line.
     pub fn new(class: FailureClass, words: &str, retry_at: Option<RetryAt>) -> Self {
-        Self { class, message: one_line(words, MAX_MESSAGE), retry_at }
+        Self { class, message: one_line(words, MAX_MESSAGE), retry_at, lacks: None }
+    }
+
+    /// The same, where this is what the runtime lacks.
+    #[must_use]
+    pub fn lacking(self, lacks: Option<Lack>) -> Self {
+        Self { lacks, ..self }
     }
 }
 

@@ -27,7 +27,7 @@ use crossbeam_channel::Receiver;
 use crate::exit::Exit;
 use crate::plan::SpawnPlan;
 pub use crate::usage::{self, Usage};
-pub use failure::{FailureClass, RetryAt, RuntimeFailure};
+pub use failure::{FailureClass, Lack, RetryAt, RuntimeFailure};
 pub use outcome::IterationOutcome;
 pub use reading::{AgentReading, ToolCall, ToolReach};
 pub use signal::{AgentSignal, SignalWord};

@@ -5,7 +5,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use crate::agent::{FailureClass, RetryAt, RuntimeFailure};
+use crate::agent::{FailureClass, Lack, RetryAt, RuntimeFailure};
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,8 +72,24 @@ impl ChatFailure {
             class => class,
         };
         let retry_at = retry_after.and_then(read_retry_after);
-        let failure = RuntimeFailure::new(class, words, retry_at);
+        let lacks = lacks_model(status, words).then_some(Lack::Model);
+        let failure = RuntimeFailure::new(class, words, retry_at).lacking(lacks);
         Self { status: Some(status), failure, words: words.to_owned() }
+    }
+
+    /// Nobody was reached at the server's address.
+    pub fn unreached(words: &str) -> Self {
+        let failed = Self::new(None, FailureClass::Network, words);
+        Self { failure: failed.failure.lacking(Some(Lack::Provider)), ..failed }
+    }
+
+    /// A page for people came where a model server's answer should be.
+    pub fn is_page(endpoint: &str) -> Self {
+        let words = format!(
+            "{endpoint} answered with a web page: no model server speaks there; its base URL goes through /v1"
+        );
+        let failed = Self::new(None, FailureClass::BadRequest, &words);
+        Self { failure: failed.failure.lacking(Some(Lack::Api)), ..failed }
     }
 
     /// The error object that a body, or a chunk of a stream, holds in place of an answer.
@@ -94,13 +110,20 @@ impl ChatFailure {
         Some(Self::new(None, class, &words))
     }
 
+    /// The server would have answered, but takes no `response_format` of this kind.
+    pub fn refuses_json(&self) -> bool {
+        let words = self.words.to_lowercase();
+        matches!(self.status, Some(400 | 422))
+            && ["response_format", "json_object", "json_schema"].iter().any(|word| words.contains(word))
+    }
+
     /// The same without this text, which is a secret.
     #[must_use]
     pub fn without(mut self, secret: &str) -> Self {
         if !secret.is_empty() {
             self.words = self.words.replace(secret, crate::settings::secret::LEFT_OUT);
-            let RuntimeFailure { class, retry_at, .. } = self.failure;
-            self.failure = RuntimeFailure::new(class, &self.words, retry_at);
+            let RuntimeFailure { class, retry_at, lacks, .. } = self.failure;
+            self.failure = RuntimeFailure::new(class, &self.words, retry_at).lacking(lacks);
         }
         self
     }
@@ -116,6 +139,16 @@ fn class_of_status(status: u16) -> FailureClass {
         500.. => FailureClass::Server,
         _ => FailureClass::BadRequest,
     }
+}
+
+/// Servers say in words of their own that they don't have a model; 404 is no other thing of theirs, unless the address is
+/// wrong, where no model helps either.
+fn lacks_model(status: u16, words: &str) -> bool {
+    const SIGNS: [&str; 6] =
+        ["not found", "not_found", "not exist", "no models loaded", "invalid model", "unknown model"];
+    let words = words.to_lowercase();
+    status == 404
+        || (status == 400 && words.contains("model") && SIGNS.iter().any(|sign| words.contains(sign)))
 }
 
 /// `Retry-After`: seconds, or an HTTP date.
@@ -153,6 +186,35 @@ mod tests {
         }
         let told = ChatFailure::of_status(500, None, br#"{"error": {"type": "overloaded_error"}}"#);
         assert_eq!(told.failure.class, FailureClass::Overloaded, "the server's own word is finer");
+    }
+
+    #[test]
+    fn a_server_that_does_not_have_the_model_says_so_in_its_own_words() {
+        let lacks = |status, body: &str| ChatFailure::of_status(status, None, body.as_bytes()).failure.lacks;
+        for (status, body) in [
+            (404, r#"{"error": {"message": "model \"qwen\" not found, try pulling it first"}}"#),
+            (404, r#"{"object": "error", "message": "The model `qwen` does not exist."}"#),
+            (400, r#"{"error": {"code": "model_not_found", "message": "Invalid model identifier"}}"#),
+            (400, r#"{"error": "No models loaded. Please load a model in the developer page"}"#),
+        ] {
+            assert_eq!(lacks(status, body), Some(Lack::Model), "{body}");
+            let failure = ChatFailure::of_status(status, None, body.as_bytes()).without("identifier");
+            assert_eq!(failure.failure.lacks, Some(Lack::Model));
+        }
+        for (status, body) in [
+            (400, "this model's maximum context length is 4096 tokens"),
+            (400, "the key temperature was not found"),
+            (500, "model not found"),
+            (401, "model not found"),
+        ] {
+            assert_eq!(lacks(status, body), None, "{body}");
+        }
+        assert!(
+            ChatFailure::of_status(400, None, b"'response_format.type' must be 'json_schema'").refuses_json()
+        );
+        assert!(!ChatFailure::of_status(400, None, b"too long").refuses_json());
+        assert!(!ChatFailure::of_status(500, None, b"response_format").refuses_json());
+        assert_eq!(ChatFailure::unreached("x").without("y").failure.lacks, Some(Lack::Provider));
     }
 
     #[test]

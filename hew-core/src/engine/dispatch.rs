@@ -12,7 +12,7 @@ use super::{ahead, ending, failing, helping, iteration, planning, stack, stoppin
 use crate::clock::Now;
 use crate::ids::{CommitId, IterationId, TaskId, WorkerId};
 use crate::land::conflict::conflict_of;
-use crate::plan::local::has_model;
+use crate::plan::model::{self, Wishes};
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeChoice, RuntimeHealth, RuntimeProblem};
@@ -234,12 +234,10 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
     let settings = std::sync::Arc::clone(&state.config.settings);
     dispatcher::choose(ready, free, |task, worker| {
         let health = state.runtime_health(now.elapsed, worker);
-        match runtime::choose(task, &settings, &health) {
+        let model = state.config.model.as_ref();
+        let wishes = Wishes { settings: &settings, run: model, suggested: None };
+        match runtime::choose(task, &wishes, &health) {
             Choice::Use(choice) => {
-                let model = state.config.model.as_ref();
-                if let Err(problem) = has_model(Some(task), &choice, &settings, model) {
-                    return unfit(&choice, &health, problem);
-                }
                 if state.config.limits.spending.usd.is_some()
                     && let Err(problem) = priced(task, &choice, &settings, model, None)
                 {
@@ -253,7 +251,7 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
                 Fitness::Fit
             }
             Choice::Wait { until, why } => Fitness::HeldBack(HeldBack { until, why }),
-            Choice::Unusable(problem @ RuntimeProblem::Out { .. }) if !runtime::has_own_word(task) => {
+            Choice::Unusable(problem) if is_everybodys(task, &problem) => {
                 Fitness::HeldBack(HeldBack { until: None, why: problem.to_string() })
             }
             Choice::Unusable(problem) => Fitness::Unfit(problem),
@@ -261,7 +259,16 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
     })
 }
 
-/// A stand-in whose cost nobody knows, or that has no model, is no reason to give a task up: it waits for the runtime that it stands in for.
+/// No other task would fare better: the runtime is out, or lacks a model that the task did not ask for itself.
+fn is_everybodys(task: &Task, problem: &RuntimeProblem) -> bool {
+    let asked_for_it = match problem {
+        RuntimeProblem::UnknownModel { .. } => model::is_tasks_own(task),
+        _ => false,
+    };
+    problem.is_of_the_runtime() && !asked_for_it && !runtime::has_own_word(task)
+}
+
+/// A stand-in whose cost nobody knows is no reason to give a task up: it waits for the runtime that it stands in for.
 fn unfit(
     choice: &RuntimeChoice,
     health: &RuntimeHealth,

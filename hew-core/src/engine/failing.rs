@@ -14,9 +14,11 @@ use super::runtimes::{Outage, PauseWish};
 use super::state::State;
 use super::step::{notice, record};
 use super::{planning, stopping};
-use crate::agent::{AgentReading, FailureClass, IterationOutcome, RetryAt, RuntimeFailure};
+use crate::agent::{AgentReading, FailureClass, IterationOutcome, Lack, RetryAt, RuntimeFailure};
 use crate::clock::Now;
 use crate::ids::{IterationId, RuntimeName, TaskId};
+use crate::plan::model::{self, ModelChoice, Wishes};
+use crate::plan::runtime::definition;
 use crate::plan::{ResumedSession, how_to_find_program, how_to_sign_in};
 use crate::record::JournalEvent;
 use crate::record::event::RuntimeChange;
@@ -52,7 +54,24 @@ pub(super) fn failed(
             if plan_retry(state, id, failure, now, out) {
                 return;
             }
-            ending
+            if failure.lacks == Some(Lack::Provider) {
+                // Nobody is there for any task.
+                let spares_attempt = refused(state, &task, &runtime);
+                rest(state, id, &runtime, failure, now, out);
+                PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending }
+            } else {
+                ending
+            }
+        }
+        _ if failure.lacks == Some(Lack::Model) && lacks_model(state, id, failure, out) => {
+            answered(state, id, out);
+            PendingEnd { spares_attempt: true, ..ending }
+        }
+        _ if failure.lacks == Some(Lack::Api) => {
+            let remedy =
+                Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
+            put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
+            PendingEnd { spares_attempt: true, ..ending }
         }
         FailureClass::Auth => {
             let why = format!("it is not signed in, or its key is refused: {}", failure.message);
@@ -203,6 +222,26 @@ fn rest(
 pub(super) fn calendar(moment: Duration, now: Now) -> DateTime<Utc> {
     let ahead = TimeDelta::from_std(moment.saturating_sub(now.elapsed)).unwrap_or_default();
     now.wall.checked_add_signed(ahead).unwrap_or(now.wall)
+}
+
+/// Notes the model that the runtime of an iteration does not have; false where it was asked for none.
+fn lacks_model(state: &mut State, id: IterationId, failure: &RuntimeFailure, out: &mut Vec<Effect>) -> bool {
+    let (settings, run) = (state.config.settings.clone(), state.config.model.clone());
+    let Some(iteration) = state.iteration_mut(id) else { return false };
+    let Some(choice) = iteration.choice.clone() else { return false };
+    let wishes = Wishes { settings: &settings, run: run.as_ref(), suggested: iteration.suggested.as_deref() };
+    let asked = definition(&choice, &settings)
+        .ok()
+        .and_then(|def| model::asked_of(&iteration.task, &wishes, def, &choice));
+    let Some(ModelChoice { name: model, origin }) = asked else { return false };
+    if state.runtimes.lacks(&choice.name, model.clone()) {
+        let (name, words) = (&choice.name, &failure.message);
+        let told = format!(
+            "runtime `{name}` does not have the model `{model}` ({origin}), and is not asked for it again: {words}"
+        );
+        notice(out, Some(id), &told);
+    }
+    true
 }
 
 /// A runtime can't be used in this run any more.

@@ -184,9 +184,8 @@ fn tell(
 ) {
     let HelperAnswer { model, usage, .. } = answered.unwrap_or_default();
     let price = cost::listed(&state.config.settings.prices, &[model.as_ref()]);
-    // A server of one's own costs nothing, unless a price is listed for its model.
-    let reported = price.is_none().then_some(0.0);
-    let (usd, source): (Option<Usd>, CostSource) = cost::cost(&usage, reported, price);
+    // A server of one's own asks for nothing.
+    let (usd, source): (Option<Usd>, CostSource) = cost::cost(&usage, Some(0.0), price);
     state.spending.helper_ended(Amount { tokens: usage.total(), usd: usd.unwrap_or_default() });
     let is_used = usage.total() > 0;
     let (answer, failure) = match said {

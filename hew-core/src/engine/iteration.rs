@@ -14,6 +14,7 @@ use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
 use crate::ids::{IterationId, RefName};
+use crate::plan::model::Wishes;
 use crate::plan::priced::priced;
 use crate::plan::runtime::{self, Choice};
 use crate::plan::{RuntimeProblem, provenance_line};
@@ -127,16 +128,22 @@ pub(super) fn go_on(state: &mut State, id: IterationId, now: Now, out: &mut Vec<
 /// The runtime is chosen only now, when it is certain that the iteration goes on: so that those that run are counted.
 fn plan(state: &mut State, id: IterationId, now: Now, out: &mut Vec<Effect>) {
     let health = state.runtime_health(now.elapsed, Some(id.worker));
-    let settings = Arc::clone(&state.config.settings);
+    let (settings, run) = (Arc::clone(&state.config.settings), state.config.model.clone());
     let Some(iteration) = state.iteration_mut(id) else { return };
     let suggested = iteration.suggested.clone();
-    let choice = match runtime::choose_suggested(&iteration.task, &settings, &health, suggested.as_deref()) {
+    let wishes = Wishes { settings: &settings, run: run.as_ref(), suggested: suggested.as_deref() };
+    let choice = match runtime::choose(&iteration.task, &wishes, &health) {
         Choice::Use(choice) => choice,
         Choice::Wait { why, .. } => {
             return end_without_work(state, id, IterationOutcome::RateLimited, &why, out);
         }
+        Choice::Unusable(RuntimeProblem::UnknownModel { .. }) if suggested.is_some() => {
+            // A suggestion of what is not there is none.
+            iteration.suggested = None;
+            return plan(state, id, now, out);
+        }
         // It went out of use while the worktree was prepared.
-        Choice::Unusable(problem @ RuntimeProblem::Out { .. }) => {
+        Choice::Unusable(problem) if problem.is_of_the_runtime() => {
             return end_without_work(state, id, IterationOutcome::RateLimited, &problem.to_string(), out);
         }
         Choice::Unusable(problem) => {

@@ -3,10 +3,10 @@
 //! Invariants: a runtime that rests is tried again by one iteration at a time; rests in a row get longer whatever its
 //! provider says, so that nothing goes round in a circle.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::ids::{RuntimeName, WorkerId};
+use crate::ids::{ModelName, RuntimeName, WorkerId};
 use crate::plan::{Rest, RuntimeHealth};
 use crate::schedule::backoff;
 
@@ -53,6 +53,8 @@ pub(crate) struct PauseWish {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Runtimes {
     standing: BTreeMap<RuntimeName, Standing>,
+    /// Models that a runtime turned out not to have.
+    lacking: BTreeSet<(RuntimeName, ModelName)>,
     /// Rests without an answer in between.
     in_a_row: BTreeMap<RuntimeName, u32>,
     /// Iterations on a stand-in before a runtime is tried again, where no moment is named.
@@ -66,7 +68,7 @@ impl Runtimes {
 
     /// As choosing sees it: for one worker, which may be the one that tries a runtime again.
     pub(crate) fn health(&self, now: Duration, of: Option<WorkerId>) -> RuntimeHealth {
-        let mut health = RuntimeHealth::default();
+        let mut health = RuntimeHealth { lacking: self.lacking.clone(), ..RuntimeHealth::default() };
         for (name, standing) in &self.standing {
             let (name, rest) = (name.clone(), |until, pause: &Pause| Rest { until, why: pause.why.clone() });
             match standing {
@@ -156,6 +158,16 @@ impl Runtimes {
     pub(crate) fn put_out(&mut self, name: &RuntimeName, outage: Outage) -> bool {
         let before = self.standing.insert(name.clone(), Standing::Out(outage));
         !matches!(before, Some(Standing::Out(_)))
+    }
+
+    /// A runtime turned out not to have a model; false if that is known.
+    pub(crate) fn lacks(&mut self, name: &RuntimeName, model: ModelName) -> bool {
+        self.lacking.insert((name.clone(), model))
+    }
+
+    /// Some runtime turned out not to have a model.
+    pub(crate) fn lack_any(&self) -> bool {
+        !self.lacking.is_empty()
     }
 
     /// A runtime has answered an iteration of this worker; true if it rested until now.

@@ -185,7 +185,11 @@ pub(super) fn no_runtime_left(
 ) {
     let mut remedies: Vec<String> =
         state.runtimes.all_out().filter_map(|(_, outage)| outage.remedy.clone()).collect();
-    if state.runtimes.all_out().next().is_some() && state.config.settings.fallback_runtime.value.is_none() {
+    if state.runtimes.lack_any() {
+        remedies.push("hew doctor   # names the models that the server has".to_owned());
+    }
+    let is_away = state.runtimes.all_out().next().is_some() || state.runtimes.lack_any();
+    if is_away && state.config.settings.fallback_runtime.value.is_none() {
         remedies.push("hew loop run --fallback-runtime NAME   # with another runtime meanwhile".to_owned());
     }
     let after_rest =

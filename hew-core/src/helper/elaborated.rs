@@ -14,6 +14,11 @@ use crate::tracker::record::PRIORITY_MAX;
 /// Metadata key of the line that a task was made of.
 pub const ELABORATED_FROM: &str = "hew.elaborated_from";
 
+/// Types that the prompt names, and that every tracker takes.
+const TYPES: [&str; 5] = ["task", "bug", "feature", "epic", "chore"];
+/// The type where none of these is named.
+const DEFAULT_TYPE: &str = "task";
+
 /// Most characters of a title.
 const MAX_TITLE: usize = 120;
 /// Most characters of a word: a type, a label, an id.
@@ -44,6 +49,8 @@ pub struct Elaborated {
     pub depends_on: Vec<String>,
     /// Runtime and limits that are proposed.
     pub metadata: Map<String, Value>,
+    /// What was proposed and is not taken, a sentence each.
+    pub left_out: Vec<String>,
 }
 
 /// Reads an answer. The error says what is wrong with it, and shows it.
@@ -61,23 +68,39 @@ pub fn read(answer: &str, settings: &Settings) -> Result<Elaborated, String> {
     let (false, Some(description)) = (title.is_empty(), description) else {
         return Err(format!("its answer has no title or no description; {}", shown()));
     };
-    let issue_type = Some(one_line(text("type"), MAX_WORD).to_lowercase()).filter(|word| !word.is_empty());
-    let mut labels = words(object.get("labels"));
-    labels.retain(|label| !label.starts_with("hew:") && !label.starts_with("runtime:"));
+    let mut left_out = Vec::new();
+    let issue_type = one_line(text("type"), MAX_WORD).to_lowercase();
+    let is_type = TYPES.contains(&issue_type.as_str());
+    if !is_type && !issue_type.is_empty() {
+        left_out.push(format!("`{issue_type}` is no type of a task: it is a `{DEFAULT_TYPE}`"));
+    }
+    let (mut labels, odd): (Vec<String>, Vec<String>) =
+        words(object.get("labels")).into_iter().partition(|label| is_label(label));
+    left_out.extend(odd.iter().map(|label| format!("`{label}` is no label that a model may give")));
     let model = one_line(text("model"), MAX_WORD);
-    if !model.is_empty() && !labels.iter().any(|label| label.starts_with("model:")) {
+    if is_label(&model) && !labels.iter().any(|label| label.starts_with("model:")) {
         labels.push(format!("model:{model}"));
     }
     Ok(Elaborated {
         title,
         description,
         acceptance: acceptance(object.get("acceptance")),
-        issue_type: issue_type.unwrap_or_else(|| "task".to_owned()),
+        issue_type: if is_type { issue_type } else { DEFAULT_TYPE.to_owned() },
         priority: priority(object.get("priority")),
         labels,
         depends_on: words(object.get("depends_on")),
         metadata: metadata(&object, settings),
+        left_out,
     })
+}
+
+/// A word as labels are, of which every tracker takes each; those that mean something to hew are a person's to give.
+fn is_label(word: &str) -> bool {
+    let is_sane = |c: char| c.is_alphanumeric() || "-_.:/+".contains(c);
+    !word.is_empty()
+        && word.chars().all(is_sane)
+        && !word.starts_with("hew:")
+        && !word.starts_with("runtime:")
 }
 
 /// Texts of a list, each one line.
@@ -167,6 +190,10 @@ mod tests {
                     .as_object()
                     .unwrap()
                     .clone(),
+                left_out: vec![
+                    "`hew:parked` is no label that a model may give".to_owned(),
+                    "`runtime:shell` is no label that a model may give".to_owned(),
+                ],
             }
         );
     }
@@ -178,6 +205,14 @@ mod tests {
         let read = read(answer, &settings()).unwrap();
         assert_eq!((read.issue_type.as_str(), read.priority), ("task", 2));
         assert_eq!((read.labels, read.depends_on, read.metadata), (vec![], vec![], Map::new()));
+        let answer = r#"{"title": "T", "description": "D", "type": "Saga", "labels": ["back end", "a;b", "ok", "größe"]}"#;
+        let read = super::read(answer, &settings()).unwrap();
+        assert_eq!(
+            (read.issue_type.as_str(), read.labels),
+            ("task", vec!["ok".to_owned(), "größe".to_owned()])
+        );
+        assert_eq!(read.left_out[0], "`saga` is no type of a task: it is a `task`");
+        assert!(read.left_out[1].starts_with("`back end` is no label"), "{:?}", read.left_out);
     }
 
     #[test]

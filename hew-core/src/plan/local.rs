@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use super::model::{self, ModelForRuntime};
+use super::model::{ModelChoice, ModelForRuntime};
 use super::provenance::{Provenance, entry};
-use super::runtime::{self, RuntimeChoice, RuntimeProblem};
+use super::runtime::{RuntimeChoice, RuntimeProblem};
 use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{LocalSettings, Settings, Temperature};
 use crate::tracker::Task;
@@ -25,21 +25,22 @@ pub(super) fn is_local(name: &RuntimeName) -> bool {
     name.as_str() == LOCAL
 }
 
-/// The runtime `local` has a model to ask its server for: what it is told for this task, or `loop.local.model`, which is
-/// all that a call has. `run` is the model of `--model`.
-pub fn has_model(
-    task: Option<&Task>,
+/// The runtime `local` has a model to ask its server for: what it is told for a task, or `loop.local.model`, which is all
+/// that a call has.
+pub(super) fn has_model(
+    told: Option<&ModelName>,
     choice: &RuntimeChoice,
     settings: &Settings,
-    run: Option<&ModelName>,
 ) -> Result<(), RuntimeProblem> {
-    if !is_local(&choice.name) || settings.local.model.value.is_some() {
-        return Ok(());
-    }
-    let def = runtime::definition(choice, settings)?;
-    let asked = task.and_then(|task| model::choose(task, settings, run, None));
-    let told = asked.and_then(|asked| model::for_runtime(&asked, def, choice));
-    told.map(drop).ok_or_else(|| no_model(choice))
+    let has_one = !is_local(&choice.name) || told.or(settings.local.model.value.as_ref()).is_some();
+    if has_one { Ok(()) } else { Err(no_model(choice)) }
+}
+
+/// The model of `loop.local`, for the runtime that asks that server.
+pub(super) fn own_model(settings: &Settings, choice: &RuntimeChoice) -> Option<ModelChoice> {
+    let own = &settings.local.model;
+    let name = own.value.clone().filter(|_| is_local(&choice.name))?;
+    Some(ModelChoice { name, origin: format!("{} loop.local.model", own.origin) })
 }
 
 /// Tasks without a word of their own may have a model on the runtime `local`: something names one.

@@ -3,8 +3,8 @@
 //!
 //! Invariant: a model never changes the runtime. Names are not checked: only the provider knows them.
 
-use super::Suggestion;
 use super::runtime::RuntimeChoice;
+use super::{Suggestion, local};
 use crate::ids::ModelName;
 use crate::settings::{RuntimeDef, Settings};
 use crate::tracker::Task;
@@ -57,6 +57,24 @@ pub struct ModelForRuntime {
     pub mapped_by: Option<String>,
 }
 
+/// What says which runtime and which model a task gets, where it does not say so itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Wishes<'a> {
+    /// The settings in force.
+    pub settings: &'a Settings,
+    /// The model of `--model`.
+    pub run: Option<&'a ModelName>,
+    /// What a classifier suggests.
+    pub suggested: Option<&'a Suggestion>,
+}
+
+impl<'a> Wishes<'a> {
+    /// Those of the settings alone.
+    pub fn of(settings: &'a Settings) -> Self {
+        Self { settings, run: None, suggested: None }
+    }
+}
+
 /// The model that a task asks for; `run` is that of `--model`.
 pub fn choose(
     task: &Task,
@@ -78,12 +96,8 @@ pub fn choose(
 /// The model that the task, the run, or a rule for such tasks names.
 pub fn named(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Option<ModelChoice> {
     let choice = |name: &str, origin: String| ModelChoice { name: ModelName::new(name), origin };
-    if let Some(name) = tag(&task.description) {
-        return Some(choice(name, format!("tag {TAG}{name}")));
-    }
-    if let Some(name) = task.labels.iter().filter_map(|label| label.strip_prefix(LABEL)).find_map(well_formed)
-    {
-        return Some(choice(name, format!("label {LABEL}{name}")));
+    if let Some(own) = own_word(task) {
+        return Some(own);
     }
     if let Some(name) = run {
         return Some(choice(name.as_str(), "flag --model".to_owned()));
@@ -98,6 +112,16 @@ pub fn named(task: &Task, settings: &Settings, run: Option<&ModelName>) -> Optio
         return Some(choice(found.value.as_str(), origin));
     }
     None
+}
+
+/// The model that a task itself names.
+fn own_word(task: &Task) -> Option<ModelChoice> {
+    let choice = |name: &str, origin: String| ModelChoice { name: ModelName::new(name), origin };
+    if let Some(name) = tag(&task.description) {
+        return Some(choice(name, format!("tag {TAG}{name}")));
+    }
+    let name = task.labels.iter().filter_map(|label| label.strip_prefix(LABEL)).find_map(well_formed)?;
+    Some(choice(name, format!("label {LABEL}{name}")))
 }
 
 /// The first well-formed `<!-- hew:model=NAME -->`.
@@ -124,6 +148,26 @@ pub fn for_runtime(model: &ModelChoice, def: &RuntimeDef, choice: &RuntimeChoice
     }
     let naming = if has_version(model.name.as_str()) { Naming::Pinned } else { Naming::Alias };
     Some(ModelForRuntime { name: model.name.clone(), naming, mapped_by: None })
+}
+
+/// The model that a runtime is asked for on behalf of a task, with where it comes from; none where it is asked for none.
+pub fn asked_of(
+    task: &Task,
+    wishes: &Wishes<'_>,
+    def: &RuntimeDef,
+    runtime: &RuntimeChoice,
+) -> Option<ModelChoice> {
+    let choice = choose(task, wishes.settings, wishes.run, wishes.suggested);
+    let told = choice.and_then(|choice| {
+        let ModelForRuntime { name, .. } = for_runtime(&choice, def, runtime)?;
+        Some(ModelChoice { name, origin: choice.origin })
+    });
+    told.or_else(|| local::own_model(wishes.settings, runtime))
+}
+
+/// A task names its model itself.
+pub fn is_tasks_own(task: &Task) -> bool {
+    own_word(task).is_some()
 }
 
 /// A full name counts its versions; what stands in brackets is an option.

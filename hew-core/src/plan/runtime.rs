@@ -5,10 +5,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Suggestion;
 use super::health::RuntimeHealth;
 use super::limits::{can_be_kept, plan_limits};
 use super::local::{self, is_local};
+use super::model::{self, ModelChoice, Wishes};
 use crate::ids::{ModelName, RuntimeName};
 use crate::settings::{RuntimeDef, Settings, Sourced};
 use crate::tracker::Task;
@@ -100,6 +100,16 @@ pub enum RuntimeProblem {
         /// Why.
         reason: String,
     },
+    /// It turned out not to have the model.
+    #[error("runtime `{name}` does not have the model `{model}` ({origin})")]
+    UnknownModel {
+        /// The name.
+        name: RuntimeName,
+        /// The model.
+        model: ModelName,
+        /// Where the model came from.
+        origin: String,
+    },
     /// A budget of money is set, and nobody knows what this costs.
     #[error(
         "runtime `{name}` does not tell what it costs, and no price is listed for {}: \
@@ -146,6 +156,11 @@ pub enum RuntimeProblem {
 }
 
 impl RuntimeProblem {
+    /// The runtime's trouble: no task could be run there now, whatever it were.
+    pub fn is_of_the_runtime(&self) -> bool {
+        matches!(self, Self::Out { .. } | Self::UnknownModel { .. })
+    }
+
     /// The one command that helps, where one does.
     pub fn remedy(&self) -> Option<String> {
         Some(match self {
@@ -155,6 +170,7 @@ impl RuntimeProblem {
             Self::NoEndpoint { .. } => {
                 "hew config set loop.local.endpoint http://127.0.0.1:11434/v1".to_owned()
             }
+            Self::UnknownModel { .. } => "hew doctor   # names the models that the server has".to_owned(),
             Self::NoModel { .. } => "hew config set loop.local.model NAME".to_owned(),
             Self::NoCommand { key, .. } => format!("hew config set {key} PROGRAM"),
             Self::Unpriced { model: Some(model), .. } => {
@@ -177,32 +193,23 @@ impl RuntimeProblem {
     }
 }
 
-/// Chooses the runtime of a task.
-pub fn choose(task: &Task, settings: &Settings, health: &RuntimeHealth) -> Choice {
-    choose_suggested(task, settings, health, None)
-}
-
-/// The same, where a classifier suggested something: under `auto` its runtime is taken, if it can be used now.
-pub fn choose_suggested(
-    task: &Task,
-    settings: &Settings,
-    health: &RuntimeHealth,
-    suggested: Option<&Suggestion>,
-) -> Choice {
+/// Chooses the runtime of a task. Under `auto` the one that a classifier suggests is taken, if it can be used now.
+pub fn choose(task: &Task, wishes: &Wishes<'_>, health: &RuntimeHealth) -> Choice {
+    let settings = wishes.settings;
     if let Some(own) = own_word(task) {
-        return usable(Some(task), own, settings, health);
+        return usable(Some(task), own, wishes, health);
     }
     let main = main_choices(settings);
-    if let Some(suggested) = suggested
+    if let Some(suggested) = wishes.suggested
         && let Some(choice) =
             offered(task, settings).iter().find(|name| suggested.runtime.as_ref() == Some(name))
     {
         let choice = RuntimeChoice { name: choice.clone(), origin: suggested.origin(), instead_of: None };
-        if let Choice::Use(choice) = usable(Some(task), choice, settings, health) {
+        if let Choice::Use(choice) = usable(Some(task), choice, wishes, health) {
             return Choice::Use(choice);
         }
     }
-    choose_among(Some(task), &main, settings, health)
+    choose_among(Some(task), &main, wishes, health)
 }
 
 /// The runtimes among which one may be suggested for a task: those of `auto`, where the task names none itself.
@@ -215,11 +222,11 @@ pub fn offered(task: &Task, settings: &Settings) -> Vec<RuntimeName> {
 fn choose_among(
     task: Option<&Task>,
     main: &[RuntimeChoice],
-    settings: &Settings,
+    wishes: &Wishes<'_>,
     health: &RuntimeHealth,
 ) -> Choice {
-    let found: Vec<Choice> =
-        main.iter().map(|choice| usable(task, choice.clone(), settings, health)).collect();
+    let settings = wishes.settings;
+    let found: Vec<Choice> = main.iter().map(|choice| usable(task, choice.clone(), wishes, health)).collect();
     let free = found.iter().filter_map(|choice| match choice {
         Choice::Use(choice) => Some(choice),
         Choice::Wait { .. } | Choice::Unusable(_) => None,
@@ -228,10 +235,10 @@ fn choose_among(
     if let Some(choice) = free.min_by_key(|choice| health.running_on(&choice.name)) {
         return Choice::Use(choice.clone());
     }
-    let stood_in = found.iter().zip(main).find(|(choice, _)| is_away(choice)).map(|(_, choice)| choice);
+    let stood_in = found.iter().zip(main).find(|(choice, _)| is_away(choice));
     let fallback = stood_in
-        .and_then(|away| fallback(settings, away, health))
-        .map(|choice| usable(task, choice, settings, health));
+        .and_then(|(found, away)| fallback(settings, away, found))
+        .map(|choice| usable(task, choice, wishes, health));
     if let Some(Choice::Use(choice)) = fallback {
         return Choice::Use(choice);
     }
@@ -244,7 +251,7 @@ fn choose_among(
 /// arguments for calls.
 pub fn choose_for_planner(settings: &Settings, health: &RuntimeHealth) -> Choice {
     let main = planner_word(settings).map_or_else(|| main_choices(settings), |choice| vec![choice]);
-    choose_among(None, &main, settings, health)
+    choose_among(None, &main, &Wishes::of(settings), health)
 }
 
 /// A runtime by its name, for one call without tools on behalf of a command.
@@ -324,18 +331,24 @@ pub(super) fn only_stands_in(name: &RuntimeName, settings: &Settings) -> bool {
         && main_choices(settings).iter().all(|choice| choice.name != *name)
 }
 
-/// The fallback for a runtime that rests or is out.
-fn fallback(settings: &Settings, away: &RuntimeChoice, health: &RuntimeHealth) -> Option<RuntimeChoice> {
+/// The fallback for a runtime that rests, is out, or does not have the model.
+fn fallback(settings: &Settings, away: &RuntimeChoice, found: &Choice) -> Option<RuntimeChoice> {
     let Sourced { value, origin } = &settings.fallback_runtime;
     let name = value.clone()?;
-    let is = if health.out.contains_key(&away.name) { "is out" } else { "rests" };
+    let is = match found {
+        Choice::Unusable(RuntimeProblem::UnknownModel { .. }) => "does not have the model",
+        Choice::Unusable(_) => "is out",
+        Choice::Use(_) | Choice::Wait { .. } => "rests",
+    };
     let origin = format!("{origin} loop.fallback_runtime, for {} {is}", away.name);
     Some(RuntimeChoice { name, origin, instead_of: Some(away.name.clone()) })
 }
 
 /// Whether a runtime can run this task, and may now.
-fn usable(task: Option<&Task>, choice: RuntimeChoice, settings: &Settings, health: &RuntimeHealth) -> Choice {
-    if let Err(problem) = runnable(task, &choice, settings) {
+fn usable(task: Option<&Task>, choice: RuntimeChoice, wishes: &Wishes<'_>, health: &RuntimeHealth) -> Choice {
+    let can_run =
+        runnable(task, &choice, wishes.settings).and_then(|()| has_model(task, &choice, wishes, health));
+    if let Err(problem) = can_run {
         return Choice::Unusable(problem);
     }
     let RuntimeChoice { name, origin, .. } = &choice;
@@ -349,9 +362,31 @@ fn usable(task: Option<&Task>, choice: RuntimeChoice, settings: &Settings, healt
     Choice::Use(choice)
 }
 
-/// The runtime could run the task if it were there.
+/// The model that a task gets there is one that it has, as far as that is known, and `local` has any.
+fn has_model(
+    task: Option<&Task>,
+    choice: &RuntimeChoice,
+    wishes: &Wishes<'_>,
+    health: &RuntimeHealth,
+) -> Result<(), RuntimeProblem> {
+    let Some(task) = task else { return Ok(()) };
+    let asked = model::asked_of(task, wishes, definition(choice, wishes.settings)?, choice);
+    local::has_model(asked.as_ref().map(|asked| &asked.name), choice, wishes.settings)?;
+    match asked.filter(|asked| health.lacks(&choice.name, &asked.name)) {
+        Some(ModelChoice { name: model, origin }) => {
+            Err(RuntimeProblem::UnknownModel { name: choice.name.clone(), model, origin })
+        }
+        None => Ok(()),
+    }
+}
+
+/// The runtime could run the task if it, or the model, were there.
 fn is_away(choice: &Choice) -> bool {
-    matches!(choice, Choice::Wait { .. } | Choice::Unusable(RuntimeProblem::Out { .. }))
+    match choice {
+        Choice::Wait { .. } => true,
+        Choice::Unusable(problem) => problem.is_of_the_runtime(),
+        Choice::Use(_) => false,
+    }
 }
 
 /// To wait for the earliest rest that ends, or for one of which nobody knows when; else the first problem.
@@ -413,7 +448,7 @@ fn runnable(task: Option<&Task>, choice: &RuntimeChoice, settings: &Settings) ->
     }
     has_endpoint(choice, settings)?;
     let Some(task) = task else {
-        local::has_model(None, choice, settings, None)?;
+        local::has_model(None, choice, settings)?;
         return may_be_asked(choice, def, settings);
     };
     plan_limits(task, settings)?;

@@ -32,6 +32,10 @@ pub fn listed<'a>(
 /// What was used, in money, with where that came from; none where nobody knows.
 pub fn cost(usage: &Usage, reported: Option<f64>, price: Option<&Price>) -> (Option<Usd>, CostSource) {
     match (reported.and_then(Usd::from_f64), price) {
+        // A server of one's own asks for nothing, and a person who lists a price for it knows better.
+        (Some(usd), Some(price)) if usd == Usd::default() && usage.total() > 0 => {
+            (Some(by_price(usage, price)), CostSource::ListPrice)
+        }
         (Some(usd), _) => (Some(usd), CostSource::Reported),
         (None, Some(price)) => (Some(by_price(usage, price)), CostSource::ListPrice),
         (None, None) => (None, CostSource::Unknown),
@@ -68,6 +72,9 @@ mod tests {
         assert_eq!(cost(&usage, None, Some(&price)), by_list);
         assert_eq!(cost(&usage, Some(0.25), Some(&price)), (Some(dollars("0.25")), CostSource::Reported));
         assert_eq!(cost(&usage, Some(-1.0), Some(&price)), by_list);
+        assert_eq!(cost(&usage, Some(0.0), Some(&price)), by_list, "a server of one's own");
+        assert_eq!(cost(&usage, Some(0.0), None), (Some(Usd::default()), CostSource::Reported));
+        assert_eq!(cost(&Usage::default(), Some(0.0), Some(&price)).1, CostSource::Reported);
         assert_eq!(cost(&usage, None, None), (None, CostSource::Unknown));
         assert_eq!(
             cost(&Usage { input: 1, ..Usage::default() }, None, Some(&price)).0,

@@ -168,7 +168,8 @@ fn is_link(url: &str) -> bool {
 impl CiFailure {
     /// What the task stands for: `github:owner/name:sha:check`. The same failure has the same, whoever tells of it.
     pub fn external_ref(&self) -> String {
-        let start = format!("github:{}:{}:", self.repository, self.commit);
+        // GitHub tells no cases of names apart.
+        let start = format!("github:{}:{}:", self.repository.to_ascii_lowercase(), self.commit);
         let whole = format!("{start}{}", self.check);
         if whole.len() <= MAX_REF {
             return whole;

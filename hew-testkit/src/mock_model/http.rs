@@ -90,7 +90,7 @@ fn bad(reason: &str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
-/// Sends a status, headers and a JSON text at once.
+/// Sends a status, headers and a text, which is JSON unless they say otherwise, at once.
 pub(super) fn send_json(
     client: &mut impl Write,
     status: u16,
@@ -98,8 +98,10 @@ pub(super) fn send_json(
     text: &str,
 ) -> io::Result<()> {
     let more: Vec<String> = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let is_said = headers.keys().any(|name| name.eq_ignore_ascii_case("content-type"));
+    let kind = if is_said { "" } else { "content-type: application/json\r\n" };
     let head = format!(
-        "HTTP/1.1 {status} {}\r\ncontent-type: application/json\r\n{}content-length: {}\r\n\r\n{text}",
+        "HTTP/1.1 {status} {}\r\n{kind}{}content-length: {}\r\n\r\n{text}",
         reason_of(status),
         more.concat(),
         text.len()

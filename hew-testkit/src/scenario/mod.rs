@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hew_core::agent::{FailureClass, RetryAt, RuntimeFailure};
+use hew_core::agent::{FailureClass, Lack, RetryAt, RuntimeFailure};
 use hew_core::engine::{GatePlan, RunConfig, RunLimits, VerifyPlan};
 use hew_core::ids::{BranchName, CommitId, RunId, RuntimeName, TaskId};
 use hew_core::schedule::spending::{Amount, SpendingLimits};
@@ -362,6 +362,19 @@ impl Scenario {
     ) -> Self {
         let failure = |(class, retry_at)| RuntimeFailure::new(class, "it said so", retry_at);
         let failures = failures.into_iter().map(|failed| failed.map(failure));
+        self.runtime_failures.entry(RuntimeName::new(runtime)).or_default().extend(failures);
+        self
+    }
+
+    /// The next agents of a runtime, as many as this, find that it lacks something.
+    #[must_use]
+    pub fn runtime_lacking(mut self, runtime: &str, lack: Lack, times: usize) -> Self {
+        let class = match lack {
+            Lack::Provider => FailureClass::Network,
+            Lack::Model | Lack::Api => FailureClass::BadRequest,
+        };
+        let failure = RuntimeFailure::new(class, "it said so", None).lacking(Some(lack));
+        let failures = std::iter::repeat_n(Some(failure), times);
         self.runtime_failures.entry(RuntimeName::new(runtime)).or_default().extend(failures);
         self
     }

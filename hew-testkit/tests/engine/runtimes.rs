@@ -5,7 +5,7 @@ use std::time::Duration;
 use hew_core::agent::FailureClass::{
     Auth, BadRequest, Network, Overloaded, Quota, RateLimit, Server, Spawn, Unknown,
 };
-use hew_core::agent::{FailureClass, RetryAt};
+use hew_core::agent::{FailureClass, Lack, RetryAt};
 use hew_core::engine::{Effect, WorkerJob};
 use hew_core::ids::TaskId;
 use hew_core::record::{JournalEvent, StopReason};
@@ -266,6 +266,66 @@ fn a_refused_login_and_a_missing_program_take_a_runtime_out_for_the_run() {
     let mut run = with_fallback().tasks(&["a", "b"]).runtime_failing("one", [Some((Auth, None))]).start();
     run.to_end();
     assert_eq!(run.ran_on(), ["a one", "a two", "b two"]);
+    assert_eq!(run.exit(), Some(0));
+}
+
+#[test]
+fn a_model_that_the_runtime_does_not_have_costs_no_attempts_and_is_asked_for_once() {
+    let names = ["a", "b", "c"];
+    let unknown = || {
+        let lacking = |scenario: Scenario| scenario.runtime_lacking("one", Lack::Model, 1);
+        lacking(alone()).max_attempts(1).tasks(&names).setting(&[("loop.model.default", "small")])
+    };
+    let mut run = unknown().start();
+    run.to_end();
+    assert_eq!(run.ran_on(), ["a one"]);
+    assert_eq!(run.left_over(), ["a: ready", "b: ready", "c: ready"]);
+    assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::Quota), Some(6)));
+    assert!(run.remedies().iter().any(|remedy| remedy.starts_with("hew doctor")), "{:?}", run.remedies());
+    assert!(run.notices().iter().any(|notice| notice.contains("`small`")), "{:?}", run.notices());
+    // What asks for another model there goes on, and a fallback takes the rest over.
+    let own = json!({"labels": ["model:large"]});
+    let mut run = unknown().task_with("z", &[], &own).start();
+    run.to_end();
+    assert_eq!((run.landed(), run.exit()), (vec!["z"], Some(6)));
+    let mut run = unknown().setting(&[("loop.fallback_runtime", "two")]).start();
+    run.to_end();
+    assert_eq!(run.ran_on(), ["a one", "a two", "b two", "c two"]);
+    assert_eq!(run.exit(), Some(0));
+}
+
+#[test]
+fn a_model_that_one_task_asks_for_and_nobody_has_stops_that_task_alone() {
+    let own = json!({"labels": ["model:large"]});
+    let scenario = alone().task_with("a", &[], &own).task("b", &[]);
+    let mut run = scenario.runtime_lacking("one", Lack::Model, 1).start();
+    run.to_end();
+    assert_eq!(run.ran_on(), ["a one", "b one"]);
+    assert_eq!(run.landed(), ["b"]);
+    let left = run.left_over();
+    assert!(left[0].starts_with("a: can't run here: runtime `one` does not have the model"), "{left:?}");
+    assert_eq!(run.exit(), Some(1));
+}
+
+#[test]
+fn a_provider_that_is_not_there_rests_the_runtime_and_costs_no_attempts() {
+    let down =
+        |times| alone().max_attempts(1).tasks(&["a", "b"]).runtime_lacking("one", Lack::Provider, times);
+    // Four tries of the first, then a probe a minute later: it is there again.
+    let mut run = down(4).start();
+    run.to_end();
+    assert_eq!(run.ended(), ["a rate_limited", "b closed", "a closed"]);
+    assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one fit"]);
+    assert_eq!(run.exit(), Some(0));
+    // It does not come back in time.
+    let mut run = down(100).wall(600).start();
+    run.to_end();
+    assert_eq!(run.left_over(), ["a: ready", "b: ready"]);
+    assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::Quota), Some(6)));
+    // Something else takes over.
+    let mut run = down(4).setting(&[("loop.fallback_runtime", "two")]).start();
+    run.to_end();
+    assert_eq!(run.landed().len(), 2);
     assert_eq!(run.exit(), Some(0));
 }
 

@@ -122,8 +122,28 @@ impl ModelClient {
         Ok(Some(Self::new(endpoint, local.model.value.clone(), key.cloned())))
     }
 
-    /// One whole answer.
+    /// One whole answer. A server that does not take the wish for JSON is asked once more without it.
     pub fn chat(
+        &self,
+        request: &ChatRequest,
+        limits: Limits,
+        cancel: &Receiver<()>,
+    ) -> Result<ChatAnswer, ChatError> {
+        let began = Instant::now();
+        let refused = match self.chat_once(request, limits, cancel) {
+            Err(ChatError::Failed(failure)) if request.wants_json && failure.refuses_json() => failure,
+            answered => return answered,
+        };
+        let left = limits.whole.map(|whole| whole.saturating_sub(began.elapsed()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(ChatError::Failed(refused));
+        }
+        // It takes a schema or nothing, and the prompt asks for JSON all the same.
+        let in_words = ChatRequest { wants_json: false, ..request.clone() };
+        self.chat_once(&in_words, Limits { whole: left, ..limits }, cancel)
+    }
+
+    fn chat_once(
         &self,
         request: &ChatRequest,
         limits: Limits,
@@ -203,7 +223,16 @@ impl ModelClient {
         if let Some(key) = &self.key {
             post = post.header("authorization", format!("Bearer {key}"));
         }
-        good(post.send(body).map_err(|error| self.failure(&error))?)
+        self.good(post.send(body).map_err(|error| self.failure(&error))?)
+    }
+
+    /// An answer that is one of success, and for programs.
+    fn good(&self, response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
+        let response = good(response)?;
+        match response.body().mime_type() {
+            Some("text/html" | "application/xhtml+xml") => Err(ChatFailure::is_page(&self.endpoint)),
+            _ => Ok(response),
+        }
     }
 
     fn agent(&self, per_read: Duration, whole: Option<Duration>) -> Agent {
@@ -259,6 +288,9 @@ impl ModelClient {
 
     fn failure(&self, error: &ureq::Error) -> ChatFailure {
         use ureq::Error::{BadUri, BodyExceedsLimit, Http, Io, Timeout};
+        if is_unreached(error) {
+            return ChatFailure::unreached(&format!("{}: {error}", self.endpoint));
+        }
         let (class, why) = match error {
             BadUri(_) | Http(_) => (FailureClass::BadRequest, error.to_string()),
             BodyExceedsLimit(_) => (FailureClass::Server, "its answer is too large".to_owned()),
@@ -282,6 +314,18 @@ fn good(mut response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
     // What can't be read of an error is no worse than the error.
     let _ = response.body_mut().as_reader().take(LARGEST_ERROR).read_to_end(&mut body);
     Err(ChatFailure::of_status(status.as_u16(), after.as_deref(), &body))
+}
+
+/// There was no connection on which anything could be asked.
+fn is_unreached(error: &ureq::Error) -> bool {
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    match error {
+        ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => {
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+        }
+        _ => false,
+    }
 }
 
 /// The error that a reader of a body hides in one of the standard library's.

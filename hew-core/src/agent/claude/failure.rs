@@ -7,7 +7,7 @@ use chrono::DateTime;
 
 use super::events::{Event, RateLimit};
 use crate::agent::stream::{StreamEnd, WhyStopped};
-use crate::agent::{FailureClass, RetryAt, RuntimeFailure};
+use crate::agent::{FailureClass, Lack, RetryAt, RuntimeFailure};
 
 /// What a run showed of its end.
 #[derive(Debug, Default)]
@@ -160,6 +160,11 @@ impl Evidence {
         if result.text.contains("Not logged in") {
             return FailureClass::Auth;
         }
+        match Lack::of_code(&result.code) {
+            Some(Lack::Provider) => return FailureClass::Network,
+            Some(Lack::Model | Lack::Api) => return FailureClass::BadRequest,
+            None => {}
+        }
         match (result.code.as_str(), result.kind.as_str()) {
             ("connection_failed", _) => return FailureClass::Network,
             (_, "overloaded_error") => return FailureClass::Overloaded,
@@ -213,7 +218,8 @@ pub(super) fn classify(evidence: &Evidence, end: &StreamEnd<'_>) -> Option<Runti
         if !result.is_error || (is_interrupted && end.stopped == Some(WhyStopped::Requested)) {
             return None;
         }
-        return Some(evidence.failure(evidence.class_of(result), &result.words()));
+        let failure = evidence.failure(evidence.class_of(result), &result.words());
+        return Some(failure.lacking(Lack::of_code(&result.code)));
     }
     if end.stopped == Some(WhyStopped::Requested) {
         return None;

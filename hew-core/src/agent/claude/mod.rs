@@ -96,11 +96,8 @@ impl ClaudeStream {
         let notice = RetryNotice::of(event);
         // With a login it gives up by itself in seconds; with a key it would go on for minutes.
         if notice.status == Some(401) && !self.is_login {
-            self.hopeless.get_or_insert_with(|| RuntimeFailure {
-                class: FailureClass::Auth,
-                message: "the provider refuses the key (status 401)".to_owned(),
-                retry_at: None,
-            });
+            let words = "the provider refuses the key (status 401)";
+            self.hopeless.get_or_insert_with(|| RuntimeFailure::new(FailureClass::Auth, words, None));
         }
         self.evidence.take_retry(notice);
     }

@@ -12,7 +12,8 @@ use crate::render::figures::{count, grouped, usd};
 pub(crate) fn facts(spent: &Spent) -> Vec<(&'static str, String)> {
     let usage = spent.usage;
     let total = usage.total();
-    if total == 0 && spent.cost_usd.is_none() {
+    // Nothing that was paid for no tokens at all was told by somebody who counts none.
+    if total == 0 && spent.cost_usd.is_none_or(|usd| usd <= 0.0) {
         return Vec::new();
     }
     let part = |name: &str, count: u64| {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crossbeam_channel::never;
@@ -131,6 +131,7 @@ impl Talk<'_> {
             };
             self.messages.push(Message::Assistant { text: answer.text.clone(), calls: answer.calls.clone() });
             if answer.calls.is_empty() {
+                self.tell_cut(&own.outcome, &answer)?;
                 return Ok(Ending { text: answer.text });
             }
             if let Some(word) = self.do_calls(&hands, &answer)? {
@@ -172,7 +173,24 @@ impl Talk<'_> {
                 &AgentSignal { signal: SignalWord::Done, reason: Some(reason) },
             )?;
         }
+        if let Some(own) = own {
+            self.tell_cut(&own.outcome, &answer)?;
+        }
         Ok(Ending { text: answer.text })
+    }
+
+    /// That the model said no word about the task has a reason, if its answer was cut.
+    fn tell_cut(&self, outcome: &Path, answer: &ChatAnswer) -> Result<(), Trouble> {
+        if answer.finish.as_deref() != Some("length") {
+            return Ok(());
+        }
+        let limit = match self.args.answer_tokens {
+            Some(most) => format!("{most} tokens (loop.local.max_tokens, or the task's hew.max_tokens)"),
+            None => "the server's own, or its context's; loop.local.max_tokens asks for another".to_owned(),
+        };
+        let reason = format!("the model's answer was cut by the limit of its length: {limit}");
+        agent_words::record(outcome, &AgentSignal { signal: SignalWord::Fail, reason: Some(reason) })?;
+        Ok(())
     }
 
     fn ask(&self, tools: &[ToolSpec]) -> Result<ChatAnswer, Trouble> {

@@ -202,8 +202,13 @@ fn failed(trouble: &Trouble) -> Value {
     });
     match trouble {
         Trouble::Chat(error) => {
+            let failure = error.as_failure();
+            if let Some(lack) = failure.lacks {
+                line["api_error"] = json!(lack.code());
+                return line;
+            }
             let status = if let ChatError::Failed(failed) = error { failed.status } else { None };
-            match error.as_failure().class {
+            match failure.class {
                 FailureClass::Auth => line["api_error_status"] = json!(status.unwrap_or(401)),
                 FailureClass::Quota => line["api_error_status"] = json!(402),
                 FailureClass::RateLimit => line["api_error_status"] = json!(429),

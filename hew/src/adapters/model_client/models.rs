@@ -6,7 +6,7 @@ use hew_core::agent::FailureClass;
 use hew_core::chat::ChatFailure;
 use serde::Deserialize;
 
-use super::{ModelClient, good};
+use super::ModelClient;
 
 /// Most bytes of a list.
 const LARGEST_LIST: u64 = 4 << 20;
@@ -56,7 +56,7 @@ impl ModelClient {
         if let Some(key) = &self.key {
             get = get.header("authorization", format!("Bearer {key}"));
         }
-        let mut response = good(get.call().map_err(|error| self.failure(&error))?)?;
+        let mut response = self.good(get.call().map_err(|error| self.failure(&error))?)?;
         let read = response.body_mut().with_config().limit(LARGEST_LIST).read_to_vec();
         let list: List =
             serde_json::from_slice(&read.map_err(|error| self.failure(&error))?).map_err(|error| {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hew_core::plan::local::{LOCAL, may_have_model};
+use hew_core::plan::runtime::{self, RuntimeProblem};
 use hew_core::settings::Settings;
 use hew_core::worktree::prune::quoted;
 
@@ -21,9 +23,16 @@ const MOST_NAMES: usize = 20;
 /// Keys that say who is asked, and with which key.
 const KEYS: [&str; 2] = ["loop.local.endpoint", "loop.local.api_key_env"];
 
-/// Nothing where no server is set. What the project's own file says counts once it is trusted.
+/// What comes of a runtime that has nobody to ask.
+const NO_RUN: &str = "runs of this project are to use the runtime `local`, and none starts";
+
+/// Nothing where no server is set and none is needed. What the project's own file says counts once it is trusted.
 pub(super) fn look(settings: &Settings, untrusted: &[String]) -> Option<Finding> {
-    let url = settings.local.endpoint.value.as_deref()?;
+    let Some(url) = settings.local.endpoint.value.as_deref() else {
+        let problem = missing(settings)?;
+        let command = problem.remedy().unwrap_or_default();
+        return Some(Finding::problem(CHECK, problem.to_string(), NO_RUN, command));
+    };
     if KEYS.iter().any(|key| untrusted.iter().any(|held| held == key)) {
         let why = "this project's settings name it, and they are not trusted: hew trust";
         return Some(Finding::note(CHECK, format!("{url} was not asked"), why));
@@ -50,6 +59,14 @@ pub(super) fn look(settings: &Settings, untrusted: &[String]) -> Option<Finding>
             "start the server, or: hew config unset loop.local.endpoint   # docs/local-models.md",
         ),
     })
+}
+
+/// What the runtime `local` can't do without, where runs are to use it.
+fn missing(settings: &Settings) -> Option<RuntimeProblem> {
+    let mut choices = runtime::of_run(settings).unwrap_or_default();
+    choices.extend(runtime::of_planner(settings));
+    let choice = choices.into_iter().find(|choice| choice.name.as_str() == LOCAL)?;
+    runtime::has_endpoint(&choice, settings).and_then(|()| may_have_model(&choice, settings, None)).err()
 }
 
 /// Not more than can be read.
@@ -83,6 +100,9 @@ fn judge(url: &str, models: &Models, settings: &Settings) -> Finding {
         }
         None => {
             let what = format!("{answers}; loop.local.model is not set: {names}");
+            if missing(settings).is_some() {
+                return Finding::problem(CHECK, what, NO_RUN, set);
+            }
             Finding::note(CHECK, what, "helpers ask for that model, and agents whose task names none")
                 .with_command(set)
         }

@@ -10,6 +10,7 @@
 
 use std::path::{Path, PathBuf};
 
+use hew_core::plan::local::LOCAL;
 use hew_core::plan::runtime;
 use hew_core::settings::layers::read_key;
 use hew_core::settings::{Origin, Settings};
@@ -166,6 +167,23 @@ fn next_command(settings: &Settings, file: Done, asked: &[String]) -> String {
         Some(name) if file == Done::WasThere && settings.runtime.value.as_str() != name => {
             format!("hew config set loop.runtime {name}")
         }
-        _ => "hew task add \"TITLE\"".to_owned(),
+        _ => server_command(settings).unwrap_or_else(|| "hew task add \"TITLE\"".to_owned()),
     }
+}
+
+/// What the runtime `local` is still to be told, where that does the tasks.
+fn server_command(settings: &Settings) -> Option<String> {
+    let local = &settings.local;
+    let is_set = local.endpoint.value.is_some();
+    if settings.runtime.value.as_str() != LOCAL || (is_set && local.model.value.is_some()) {
+        return None;
+    }
+    let model = "hew config set loop.local.model NAME";
+    Some(if is_set {
+        format!("{model}   # hew doctor says which ones the server has")
+    } else {
+        format!(
+            "hew config set loop.local.endpoint http://127.0.0.1:11434/v1   # your server's; then: {model}"
+        )
+    })
 }

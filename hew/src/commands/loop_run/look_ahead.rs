@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use hew_core::helper::classifier;
 use hew_core::ids::{IterationId, ModelName, RunId, WorkerId, uuid4};
+use hew_core::plan::model::Wishes;
 use hew_core::plan::runtime::{self, Choice};
 use hew_core::plan::{Host, Purpose, RuntimeHealth, Seat, SpawnPlan, SpawnRequest, Suggestion, plan_spawn};
 use hew_core::record::files::iteration_dir;
@@ -67,7 +68,8 @@ impl<'a> LookAhead<'a> {
         suggested: Option<&Suggestion>,
     ) -> Result<SpawnPlan, String> {
         let settings = &self.context.settings;
-        let choice = match runtime::choose_suggested(task, settings, &self.health, suggested) {
+        let wishes = Wishes { settings, run: self.model.as_ref(), suggested };
+        let choice = match runtime::choose(task, &wishes, &self.health) {
             Choice::Use(choice) => choice,
             Choice::Wait { why, .. } => return Err(why),
             Choice::Unusable(problem) => return Err(problem.with_remedy()),

@@ -1,7 +1,10 @@
 //! Everything that is checked before anything starts; all problems are told at once.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use hew_core::agent::{FailureClass, Lack};
+use hew_core::chat::ChatFailure;
 use hew_core::ids::{BranchName, CommitId, ModelName};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
 use hew_core::plan::how_to_find_program;
@@ -22,6 +25,7 @@ use crate::adapters::project::Project;
 use crate::adapters::{gate_files, host, sandbox, settings_files, strict};
 use crate::cli::loop_args::RunArgs;
 use crate::commands::context::Context;
+use crate::commands::trust;
 use crate::drive::rig;
 use crate::failure::Failure;
 
@@ -36,6 +40,9 @@ pub(super) struct Checked {
     pub(super) in_scope: usize,
     pub(super) worktree_root: PathBuf,
 }
+
+/// Longest wait for a model server to say that it is there.
+const SERVER_LIMIT: Duration = Duration::from_secs(10);
 
 /// A problem and the one command that helps.
 struct Problem {
@@ -62,7 +69,7 @@ pub(super) fn check(
     let mut problems = Vec::new();
     problems.extend(repository_problems(&state));
     problems.extend(clone_problem(&context.project));
-    problems.extend(runtime_problems(&context.settings, flags::model(args).as_ref()));
+    problems.extend(runtime_problems(context, flags::model(args).as_ref()));
     problems.extend(other_runtime_problems(context));
     problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
@@ -84,7 +91,7 @@ pub(super) fn check(
 
 /// The same for a run that is gone on with, as far as it can have changed since its launch.
 pub(super) fn check_again(context: &Context, model: Option<&ModelName>) -> Result<(), Failure> {
-    let mut problems = runtime_problems(&context.settings, model);
+    let mut problems = runtime_problems(context, model);
     problems.extend(other_runtime_problems(context));
     problems.extend(sandbox_problem(&context.settings));
     if problems.is_empty() { Ok(()) } else { Err(failure(problems)) }
@@ -137,11 +144,36 @@ fn clone_problem(project: &Project) -> Option<Problem> {
 }
 
 /// Runtimes that the run chooses by itself have to be there. A task's own word is looked at when the task's turn comes.
-fn runtime_problems(settings: &Settings, model: Option<&ModelName>) -> Vec<Problem> {
+fn runtime_problems(context: &Context, model: Option<&ModelName>) -> Vec<Problem> {
+    let settings = &context.settings;
     // That there is nothing to choose among is told with the settings that name runtimes.
     let mut choices = runtime::of_run(settings).unwrap_or_default();
     choices.extend(runtime::of_planner(settings));
-    choices.iter().filter_map(|choice| runtime_problem(choice, settings, model)).collect()
+    let problem = |choice| runtime_problem(choice, settings, model);
+    let mut problems: Vec<Problem> = choices.iter().filter_map(problem).collect();
+    let fit = choices.iter().find(|choice| choice.name.as_str() == LOCAL && problem(choice).is_none());
+    problems.extend(fit.and_then(|choice| server_problem(choice, context)));
+    problems
+}
+
+/// Nobody answers at the model server's address. One that answers, whatever it says, is there.
+fn server_problem(choice: &RuntimeChoice, context: &Context) -> Option<Problem> {
+    let local = &context.settings.local;
+    // Nothing is asked of what an untrusted file names: that is refused as such.
+    let untrusted = trust::untrusted_keys(context).ok()?;
+    if untrusted.iter().any(|key| key.starts_with("loop.local.")) {
+        return None;
+    }
+    let client = ModelClient::of_settings(local, &host::environment()).ok()??;
+    let is_there = |failure: &ChatFailure| {
+        let lacks_itself = matches!(failure.failure.lacks, Some(Lack::Provider | Lack::Api));
+        !lacks_itself && (failure.status.is_some() || failure.failure.class != FailureClass::Network)
+    };
+    let failure = client.models(SERVER_LIMIT).err().filter(|failure| !is_there(failure))?;
+    Some(Problem {
+        what: format!("runtime `{}` ({}): {failure}", choice.name, choice.origin),
+        hint: "start the server, then: hew doctor   # docs/local-models.md".to_owned(),
+    })
 }
 
 fn runtime_problem(

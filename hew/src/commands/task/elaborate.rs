@@ -52,6 +52,8 @@ pub(in crate::commands) struct Elaboration<'a> {
     depends_on: &'a [String],
     /// The runtime and the limits that are proposed.
     metadata: &'a Map<String, Value>,
+    /// What was proposed besides and is not taken, a sentence each.
+    left_out: &'a [String],
     /// Those that were asked before, and why they did not do it.
     failed: &'a [Failed],
     /// Tokens that the model server used, where it told.
@@ -99,6 +101,9 @@ pub(super) fn run(desk: &Desk<'_>, context: &Context, args: &ElaborateArgs) -> R
     };
     for Failed { who, why } in &failed {
         desk.ui.say(&format!("{who} did not do it: {why}"));
+    }
+    for why in &made.task.left_out {
+        desk.ui.say(why);
     }
     let new = new_task(desk, &made.task)?;
     let id = if args.add { Some(file(desk, &new, line)?) } else { None };
@@ -191,6 +196,7 @@ fn tell(
             labels: &new.labels,
             depends_on: &new.depends_on,
             metadata: &new.metadata,
+            left_out: &made.task.left_out,
             failed,
             tokens: made.tokens,
         });
