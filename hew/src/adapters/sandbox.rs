@@ -1,5 +1,5 @@
 //! The kernel's own keeping of what a program may write: Landlock. What may be written is decided in the core; what is
-//! reached of the network is kept by [`network`](super::network).
+//! reached of the network is kept by `network`.
 //!
 //! Not kept by it, and said in the docs: reading, changes of mode, owner and times of files, and what other
 //! programs do that are asked to over a socket.
