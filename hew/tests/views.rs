@@ -20,6 +20,7 @@ use hew_core::record::{RunView, Store};
 use hew_testkit::journal::{self, JournalBuilder, iteration};
 use hew_testkit::loop_stage::wait_until;
 use hew_testkit::repo::TestRepo;
+use hew_testkit::terminal::OnTerminal;
 use serde_json::{Value, json};
 
 fn put(repo: &TestRepo, journal: &JournalBuilder) -> RunFolder {
@@ -385,6 +386,27 @@ fn following_shows_what_comes_and_ends_with_the_run() {
     add(&run, seen);
     assert_eq!(lines.next(), None);
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn on_a_narrow_terminal_titles_make_room_for_what_stands_beside_them() {
+    let repo = TestRepo::new();
+    let mut run = JournalBuilder::launch(2, 6);
+    let title = "a title that is a good deal wider than any narrow terminal";
+    run.whole(iteration(0, 1), "app-1", title).whole(iteration(1, 1), "app-2", "short").deliver_and_end();
+    put(&repo, &run);
+    for view in ["logs", "graph"] {
+        let lines = stdout(&repo.hew(&["loop", view]).output().unwrap()).lines().count();
+        let shown = |columns| {
+            let (code, glass) = OnTerminal::start(repo.hew(&["loop", view]), columns).end();
+            assert_eq!(code, 0, "{}", glass.text());
+            glass.text()
+        };
+        let (narrow, wide) = (shown(80), shown(200));
+        assert_eq!((narrow.lines().count(), wide.lines().count()), (lines, lines), "{narrow}");
+        assert!(narrow.contains("a title") && narrow.contains('…'), "{narrow}");
+        assert!(wide.contains("a good deal wider"), "{wide}");
+    }
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::fmt::{self, Write};
 
 use super::figures::{duration_ms, grouped};
 use super::style::{self, FAINT};
-use super::table::{self, Cell, Widths};
+use super::table::{self, Cell, LEAST, Widths};
 use crate::ids::{IterationId, TaskId};
 use crate::record::view::IterationRow;
 
-/// Columns of a title in the table.
+/// Most columns of a title in the table.
 const TITLE_COLUMNS: usize = 48;
 
 /// Which iterations are wanted.
@@ -41,12 +41,12 @@ impl RowFilter {
 pub fn table(rows: &[IterationRow]) -> String {
     let mut out = String::new();
     // A text takes whatever is written to it.
-    let _ = write_table(rows, &mut out);
+    let _ = write_table(rows, usize::MAX, &mut out);
     out
 }
 
-/// The same line by line. Cells are made twice, for their widths and for their text: of a large run all of them are much.
-pub fn write_table(rows: &[IterationRow], out: &mut dyn Write) -> fmt::Result {
+/// The same line by line, with titles cut where a line would be wider than this many columns. Cells are made twice, for their widths and for their text: of a large run all of them are much.
+pub fn write_table(rows: &[IterationRow], columns: usize, out: &mut dyn Write) -> fmt::Result {
     let has_tokens = rows.iter().any(|row| row.usage.total() > 0);
     let mut names = vec!["worker", "iter", "task", "outcome", "took", "attempt", "landed"];
     names.extend(has_tokens.then_some("tokens"));
@@ -55,25 +55,34 @@ pub fn write_table(rows: &[IterationRow], out: &mut dyn Write) -> fmt::Result {
     let mut widths = Widths::default();
     widths.take_in(&heading);
     for row in rows {
-        widths.take_in(&cells_of(row, has_tokens));
+        widths.take_in(&cells_of(row, has_tokens, TITLE_COLUMNS));
     }
+    let room = room_for_title(&widths, columns);
     let mut line = String::new();
     widths.line_into(&mut line, &heading);
     out.write_str(&line)?;
     for row in rows {
         line.clear();
-        widths.line_into(&mut line, &cells_of(row, has_tokens));
+        widths.line_into(&mut line, &cells_of(row, has_tokens, room));
         out.write_str(&line)?;
     }
     Ok(())
 }
 
-/// One line, for whoever reads along.
-pub fn line(row: &IterationRow) -> String {
-    table::render(&[cells_of(row, row.usage.total() > 0)])
+/// One line of at most this many columns, if that can be, for whoever reads along.
+pub fn line(row: &IterationRow, columns: usize) -> String {
+    let cells = |room| cells_of(row, row.usage.total() > 0, room);
+    let mut widths = Widths::default();
+    widths.take_in(&cells(TITLE_COLUMNS));
+    table::render(&[cells(room_for_title(&widths, columns))])
 }
 
-fn cells_of(row: &IterationRow, with_tokens: bool) -> Vec<Cell> {
+/// Columns that a title has in a line of this many.
+fn room_for_title(widths: &Widths, columns: usize) -> usize {
+    columns.saturating_sub(widths.before_last()).clamp(LEAST, TITLE_COLUMNS)
+}
+
+fn cells_of(row: &IterationRow, with_tokens: bool, title: usize) -> Vec<Cell> {
     let (what, style) = match row.outcome {
         Some(outcome) => (outcome.as_str(), style::of_outcome(outcome)),
         None => (row.phase, FAINT),
@@ -90,6 +99,6 @@ fn cells_of(row: &IterationRow, with_tokens: bool) -> Vec<Cell> {
         Cell::text(row.landed_sha.as_ref().map_or("-", |sha| sha.short())),
     ];
     cells.extend(with_tokens.then(|| Cell::number(grouped(row.usage.total()))));
-    cells.push(Cell::short(&row.title, TITLE_COLUMNS));
+    cells.push(Cell::short(&row.title, title));
     cells
 }

@@ -57,7 +57,7 @@ impl Cell {
 }
 
 /// Columns of text that is safe to show.
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     if is_plain(text) { text.len() } else { text.width() }
 }
 
@@ -96,7 +96,7 @@ fn shortened(text: &str, columns: usize) -> String {
 pub const PAGE: usize = 80;
 
 /// Fewest columns that the last column is cut to.
-const LEAST: usize = 8;
+pub(super) const LEAST: usize = 8;
 
 /// The same as [`render`], with the last column cut so that no line is wider than the page.
 pub fn fitted(rows: &[Vec<Cell>]) -> String {
@@ -134,6 +134,11 @@ impl Widths {
         for (widest, cell) in self.0.iter_mut().zip(row) {
             *widest = width(&cell.text).max(*widest);
         }
+    }
+
+    /// Columns of a line up to its last cell.
+    pub(super) fn before_last(&self) -> usize {
+        self.0.iter().rev().skip(1).map(|columns| columns + 2).sum::<usize>() + 2
     }
 
     /// One line of the table, of a row that was taken in.

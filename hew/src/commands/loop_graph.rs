@@ -22,6 +22,7 @@ use crate::adapters::project::Project;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
+use crate::ui::terminal::Stream;
 
 /// What names of files end with, for people.
 const KNOWN_ENDINGS: &str = ".md, .mmd and .mermaid, .dot and .gv, .svg, .json, .txt";
@@ -81,7 +82,9 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
             ui.print_output(&GraphText { text: plain(&text()) });
         }
         None => match format {
-            GraphFormat::Ascii => ui.print_in_pieces(|out| ascii::write(&graph, out)),
+            GraphFormat::Ascii => {
+                ui.print_in_pieces(|out| ascii::write(&graph, Stream::Stdout.columns_or_any(), out))
+            }
             GraphFormat::Mermaid => print_mermaid(&graph, ui),
             _ => ui.print(&text()),
         },

@@ -18,6 +18,7 @@ use crate::adapters::run_index::{self, RunEntry};
 use crate::adapters::watch::FileWatch;
 use crate::cli::loop_args::LogsArgs;
 use crate::failure::{Failure, code};
+use crate::ui::terminal::Stream;
 use crate::ui::{self, Ui};
 
 /// How often it is made sure that a run which says nothing still lives.
@@ -80,7 +81,7 @@ fn print_rows(rows: &[IterationRow], ui: &Ui) {
     } else if rows.is_empty() {
         ui.say("no iterations");
     } else {
-        ui.print_in_pieces(|out| logs::write_table(rows, out));
+        ui.print_in_pieces(|out| logs::write_table(rows, Stream::Stdout.columns_or_any(), out));
     }
 }
 
@@ -165,7 +166,11 @@ impl Following {
         if before.is_some_and(|row| filter.matches(&row))
             && let Some(row) = self.fold.last_ended()
         {
-            let text = if ui.is_json() { ui::json_line(row) } else { logs::line(row) };
+            let text = if ui.is_json() {
+                ui::json_line(row)
+            } else {
+                logs::line(row, Stream::Stdout.columns_or_any())
+            };
             self.kept.take(&text, ui);
         }
         Ok(())

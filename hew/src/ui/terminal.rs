@@ -49,6 +49,11 @@ impl Stream {
         self.size().map_or(UNKNOWN_COLUMNS, |size| size.columns)
     }
 
+    /// Columns that a line may have: as many as it likes where no terminal would break it.
+    pub fn columns_or_any(self) -> usize {
+        self.size().map_or(usize::MAX, |size| size.columns)
+    }
+
     /// The terminal is ours just now: a run that was sent to the background does not draw over what is in front.
     pub fn is_in_front(self) -> bool {
         let front = match self {

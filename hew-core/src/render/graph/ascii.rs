@@ -1,33 +1,34 @@
 //! A picture for the terminal: one line a node in order, one column a lane.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::{self, Write};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, EdgeKind, Graph, Node};
 use crate::render::style::{FAINT, HEADING};
-use crate::render::table::fitting;
+use crate::render::table::{LEAST, fitting, width};
 use crate::render::text::{shown_line, visible_line};
 
-/// Columns of one part of a label.
+/// Most columns of one part of a label.
 const LABEL_COLUMNS: usize = 60;
 
 /// The whole picture.
 pub fn render(graph: &Graph) -> String {
     let mut out = String::new();
     // A text takes whatever is written to it.
-    let _ = write(graph, &mut out);
+    let _ = write(graph, usize::MAX, &mut out);
     out
 }
 
-/// The same, line by line.
-pub fn write(graph: &Graph, out: &mut dyn Write) -> fmt::Result {
+/// The same, line by line, with labels cut where a line would be wider than this many columns.
+pub fn write(graph: &Graph, columns: usize, out: &mut dyn Write) -> fmt::Result {
     let remarks = remarks(graph);
     for (number, cluster) in graph.clusters.iter().enumerate() {
         if number > 0 {
             out.write_char('\n')?;
         }
-        write_cluster(cluster, &remarks, out)?;
+        write_cluster(cluster, &remarks, columns, out)?;
     }
     Ok(())
 }
@@ -35,12 +36,13 @@ pub fn write(graph: &Graph, out: &mut dyn Write) -> fmt::Result {
 fn write_cluster(
     cluster: &Cluster,
     remarks: &HashMap<&str, Vec<String>>,
+    columns: usize,
     out: &mut dyn Write,
 ) -> fmt::Result {
     writeln!(out, "{HEADING}{}{HEADING:#}", visible_line(&cluster.title))?;
     if cluster.lanes.is_empty() {
         for node in &cluster.loose {
-            writeln!(out, "  {}", label(node))?;
+            writeln!(out, "  {}", label(node, columns.saturating_sub(2)))?;
         }
         return Ok(());
     }
@@ -50,6 +52,7 @@ fn write_cluster(
     }
     let passing = format!("{FAINT}│{FAINT:#} ");
     let mut left: Vec<usize> = cluster.lanes.iter().map(|lane| lane.nodes.len()).collect();
+    let room = columns.saturating_sub(2 + 2 * cluster.lanes.len());
     let mut begun = vec![false; cluster.lanes.len()];
     for (lane, place) in &cluster.order {
         let node = &cluster.lanes[*lane].nodes[*place];
@@ -64,9 +67,11 @@ fn write_cluster(
                 out.write_str(if begun[at] && left[at] > 0 { &passing } else { "  " })?;
             }
         }
-        write!(out, " {}", label(node))?;
-        if let Some(all) = remarks.get(node.key.as_str()) {
-            write!(out, "  {FAINT}{}{FAINT:#}", all.join(", "))?;
+        let remark = remarks.get(node.key.as_str()).map(|all| all.join(", "));
+        let beside = remark.as_ref().map_or(0, |remark| width(remark) + 2);
+        write!(out, " {}", label(node, room.saturating_sub(beside + 1)))?;
+        if let Some(remark) = remark {
+            write!(out, "  {FAINT}{remark}{FAINT:#}")?;
         }
         out.write_char('\n')?;
     }
@@ -74,7 +79,7 @@ fn write_cluster(
     for node in cluster.loose.iter().filter(|node| node.class != NodeClass::Commit) {
         out.write_str("  ")?;
         write_sign(node, out)?;
-        writeln!(out, "{} {}", "  ".repeat(cluster.lanes.len() - 1), label(node))?;
+        writeln!(out, "{} {}", "  ".repeat(cluster.lanes.len() - 1), label(node, room.saturating_sub(1)))?;
     }
     Ok(())
 }
@@ -84,13 +89,19 @@ fn write_sign(node: &Node, out: &mut dyn Write) -> fmt::Result {
     write!(out, "{style}{}{style:#} ", node.glyph)
 }
 
-fn label(node: &Node) -> String {
-    let mut label = String::with_capacity(node.label.iter().map(|part| part.len() + 2).sum());
-    for part in &node.label {
-        label.push_str(if label.is_empty() { "" } else { "  " });
-        label.push_str(&fitting(shown_line(part), LABEL_COLUMNS));
+/// The parts of a label in one line. Where they are wider than the room that there is, the widest of them is cut.
+fn label(node: &Node, room: usize) -> String {
+    let mut parts: Vec<Cow<'_, str>> =
+        node.label.iter().map(|part| fitting(shown_line(part), LABEL_COLUMNS)).collect();
+    let columns: usize = parts.iter().map(|part| width(part) + 2).sum();
+    let excess = columns.saturating_sub(2).saturating_sub(room);
+    if excess > 0
+        && let Some(widest) = parts.iter_mut().max_by_key(|part| width(part))
+    {
+        let kept = width(widest).saturating_sub(excess).max(LEAST);
+        *widest = fitting(std::mem::take(widest), kept);
     }
-    label
+    parts.join("  ")
 }
 
 /// What a column can't say: why a node was picked, where its work comes from, and where its worker went back to.
