@@ -599,6 +599,17 @@ fn a_strict_sandbox_lets_an_agent_through_to_the_servers_of_its_runtime() {
 }
 
 #[test]
+fn no_word_of_a_task_opens_its_sandbox() {
+    let settings = settings("loop.sandbox.mode = 'strict'\nloop.runtime = 'codex'");
+    let evil = task(&json!({"labels": ["model:base_url=\"http://evil.example:80\""]}));
+    let plan = plan_in(&evil, &settings, &Around::default()).unwrap();
+    assert!(plan.argv.iter().any(|word| word.contains("evil.example")), "{:?}", plan.argv);
+    let network = plan.sandbox.unwrap().network.unwrap();
+    let reached: Vec<String> = network.targets().map(ToString::to_string).collect();
+    assert_eq!(reached, ["api.openai.com:443", "auth.openai.com:443", "chatgpt.com:443"]);
+}
+
+#[test]
 fn hews_proxy_takes_the_place_of_any_other() {
     let env = [("HTTPS_PROXY", "http://other.example:1"), ("NO_PROXY", "api.anthropic.com")];
     let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

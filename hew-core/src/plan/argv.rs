@@ -36,8 +36,10 @@ const MODEL: &str = "{model}";
 const RESUMED: &str = "{resumed_session}";
 
 /// Program and arguments with where they came from.
-pub(super) struct Argv {
+pub(super) struct Argv<'a> {
     pub(super) words: Vec<String>,
+    /// The arguments as the settings have them, before a task's own words come into them.
+    pub(super) form: &'a [String],
     pub(super) provenance: Vec<Provenance>,
     /// The model's name is among them.
     pub(super) names_model: bool,
@@ -46,20 +48,20 @@ pub(super) struct Argv {
 }
 
 /// Makes program and arguments.
-pub(super) fn plan_argv(
+pub(super) fn plan_argv<'a>(
     request: &SpawnRequest<'_>,
-    def: &RuntimeDef,
+    def: &'a RuntimeDef,
     model: Option<&ModelForRuntime>,
     limits: &Limits,
     local: Option<&LocalPlan>,
-) -> Result<Argv, RuntimeProblem> {
+) -> Result<Argv<'a>, RuntimeProblem> {
     let SpawnRequest { settings, choice, .. } = *request;
     if choice.name.as_str() == SHELL {
         let allow = &settings.shell_allow_task_commands;
         let (command, origin) = runtime::shell_command(request.task(), def, allow, choice)?;
         let words = vec!["sh".to_owned(), "-c".to_owned(), command];
         let provenance = vec![entry("argv", &words.join(" "), &origin)];
-        return Ok(Argv { words, provenance, names_model: false, resumes: None });
+        return Ok(Argv { words, form: &[], provenance, names_model: false, resumes: None });
     }
     let Some(command) = &def.command.value else {
         return Err(runtime::no_command(choice));
@@ -88,7 +90,7 @@ pub(super) fn plan_argv(
     ];
     let names_model = model.is_some() && names(MODEL);
     let words = std::iter::once(program).chain(args).collect();
-    Ok(Argv { words, provenance, names_model, resumes: resumes.cloned() })
+    Ok(Argv { words, form: &form.value, provenance, names_model, resumes: resumes.cloned() })
 }
 
 fn placeholders(

@@ -94,12 +94,12 @@ impl Family {
         }
     }
 
-    /// Where it goes for its model and its login, by its environment and arguments; `endpoint` is that of the runtime
-    /// `local`. A server that it is led to is the only one.
+    /// Where it goes for its model and its login, by its environment and the arguments that settings give it; `endpoint`
+    /// is that of the runtime `local`. A server that it is led to is the only one.
     pub(super) fn servers(
         self,
         env: &BTreeMap<String, String>,
-        argv: &[String],
+        args: &[String],
         endpoint: Option<&str>,
     ) -> Vec<Target> {
         let led_to =
@@ -110,7 +110,7 @@ impl Family {
                 &["api.anthropic.com", "platform.claude.com", "console.anthropic.com"],
             ),
             Self::Codex => {
-                let in_arguments: Vec<Target> = argv.iter().flat_map(|word| base_urls(word)).collect();
+                let in_arguments: Vec<Target> = args.iter().flat_map(|word| base_urls(word)).collect();
                 let set = if in_arguments.is_empty() {
                     led_to("OPENAI_BASE_URL").into_iter().collect()
                 } else {

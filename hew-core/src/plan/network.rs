@@ -84,13 +84,13 @@ pub(super) fn plan_network(
     settings: &Settings,
     family: Family,
     env: &BTreeMap<String, String>,
-    argv: &[String],
+    args: &[String],
     endpoint: Option<&str>,
 ) -> Option<(Network, Vec<Provenance>)> {
     if settings.sandbox.value != SandboxMode::Strict {
         return None;
     }
-    let of_runtime = Network::of(family.servers(env, argv, endpoint));
+    let of_runtime = Network::of(family.servers(env, args, endpoint));
     let hosts = &settings.sandbox_hosts;
     let extra = Network::of(hosts.value.iter().cloned());
     let all = Network::of(of_runtime.targets().chain(extra.targets()).cloned());

@@ -205,7 +205,7 @@ pub fn plan_spawn(request: &SpawnRequest<'_>) -> Result<SpawnPlan, RuntimeProble
     let (mut env, mut env_origins) = super::env::plan_env(request, def, family);
     let endpoint = local.as_ref().map(|local| local.endpoint.clone());
     let network =
-        plan_network(settings, family, &env, &argv.words, endpoint.as_deref()).map(|(network, origins)| {
+        plan_network(settings, family, &env, argv.form, endpoint.as_deref()).map(|(network, origins)| {
             env.extend(network.variables());
             env_origins.extend(origins);
             network
