@@ -110,11 +110,15 @@ fn wait(
                 thread::sleep(PAUSE);
                 continue;
             };
-            let (place, serve, guard) = (Place::take(&guard), Arc::clone(&serve), Arc::clone(&guard));
             // Who is lost in the middle, or finds no room for a thread, sees its connection close.
-            let _ = thread::Builder::new().spawn(move || match place {
-                Some(_place) => serve(&guard, &inside),
-                None => proxy::turn_away(&inside),
+            let Some(place) = Place::take(&guard) else {
+                let _ = proxy::turn_away(&inside);
+                continue;
+            };
+            let (serve, guard) = (Arc::clone(&serve), Arc::clone(&guard));
+            let _ = thread::Builder::new().spawn(move || {
+                let _place = place;
+                serve(&guard, &inside)
             });
         }
     })?;

@@ -14,7 +14,7 @@ use super::tunnel;
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 /// How long, and how much of it, whoever is refused may go on with what it had to say.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-const LAST_BYTES: u64 = 1024 * 1024;
+const LAST_BYTES: usize = 1024 * 1024;
 
 /// Serves one connection to its end.
 pub(super) fn serve(inside: &TcpStream, network: &Network, on_refused: &dyn Fn(&Target)) -> io::Result<()> {
@@ -50,9 +50,10 @@ pub(super) fn serve(inside: &TcpStream, network: &Network, on_refused: &dyn Fn(&
     tunnel::carry(inside, &outside)
 }
 
-/// Tells one that can't be served now.
+/// Tells one that can't be served now, and waits for nothing.
 pub(super) fn turn_away(inside: &TcpStream) -> io::Result<()> {
-    refuse(inside, "503 Service Unavailable", "too many connections to hew's proxy are open")
+    inside.set_nonblocking(true)?;
+    answer(inside, "503 Service Unavailable", "too many connections to hew's proxy are open")
 }
 
 /// The head, and what has come behind it.
@@ -100,15 +101,29 @@ fn write(mut to: &TcpStream, bytes: &[u8]) -> io::Result<()> {
 
 /// Answers, and hears the rest out: an answer to somebody who still speaks would be lost.
 fn refuse(inside: &TcpStream, status: &str, said: &str) -> io::Result<()> {
+    answer(inside, status, said)?;
+    let until = Instant::now() + LAST_WORDS;
+    let (mut heard, mut piece) = (0, [0; 4096]);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() || heard > LAST_BYTES {
+            return Ok(());
+        }
+        inside.set_read_timeout(Some(left))?;
+        // What it says is of no use.
+        match (&mut &*inside).read(&mut piece) {
+            Ok(0) | Err(_) => return Ok(()),
+            Ok(length) => heard += length,
+        }
+    }
+}
+
+fn answer(inside: &TcpStream, status: &str, said: &str) -> io::Result<()> {
     let length = said.len() + 1;
     let answer = format!(
         "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n{said}\n"
     );
     write(inside, answer.as_bytes())?;
-    inside.shutdown(Shutdown::Write)?;
-    inside.set_read_timeout(Some(LAST_WORDS))?;
-    // What it says is of no use.
-    let _ = io::copy(&mut inside.take(LAST_BYTES), &mut io::sink());
-    Ok(())
+    inside.shutdown(Shutdown::Write)
 }
