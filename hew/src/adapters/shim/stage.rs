@@ -41,7 +41,7 @@ pub(super) fn start(spec: &ShimSpec) -> Result<(Child, Option<Doors>), StartErro
     let stdin = spec.stdin.as_ref().map_or_else(|| PathBuf::from("/dev/null"), PathBytes::to_path);
     let sandbox = serde_json::to_string(&spec.sandbox).expect("a sandbox is lists of bytes");
     let (mut report, report_end) = UnixStream::pair().map_err(|error| other(&error))?;
-    let mut child = Command::new("/proc/self/exe")
+    let child = Command::new("/proc/self/exe")
         .arg(STAGE)
         .arg(std::process::id().to_string())
         .arg(stdin)
@@ -60,8 +60,6 @@ pub(super) fn start(spec: &ShimSpec) -> Result<(Child, Option<Doors>), StartErro
         Ok(doors) => (doors, Vec::new()),
         Err(Failed::Told(begun)) => (None, begun),
         Err(Failed::Here(reason)) => {
-            // It waits for an answer that does not come.
-            let _ = child.kill();
             return Err(reap_failed(child, reason));
         }
     };
@@ -83,7 +81,8 @@ fn other(error: &io::Error) -> StartError {
 }
 
 fn reap_failed(mut child: Child, reason: String) -> StartError {
-    // Its end is certain; its exit code says nothing that the report does not.
+    // It may wait for an answer that does not come; its exit code says nothing that the report does not.
+    let _ = child.kill();
     let _ = child.wait();
     (StartFailure::Other, reason)
 }
