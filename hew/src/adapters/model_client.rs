@@ -1,21 +1,8 @@
 //! The client of a model server: `/v1/chat/completions`, whole and streamed.
 //!
-//! ```ignore
-//! let Some(client) = ModelClient::of_settings(&settings.local, &environment)? else {
-//!     return Ok(None); // No endpoint is set: as if there were no model server in the world.
-//! };
-//! let request = ChatRequest {
-//!     messages: vec![Message::System(prompt), Message::User(text)],
-//!     temperature: Some(settings.local.temperature.value.as_f64()),
-//!     max_tokens: Some(settings.local.max_tokens.value),
-//!     wants_json: true,
-//!     ..ChatRequest::default()
-//! };
-//! // All of it, waiting for another try included, takes ten seconds at most. A message on `cancel` ends a wait at once;
-//! // whoever never cancels hands in `crossbeam_channel::never()`.
-//! let limits = Limits::within(Duration::from_secs(10), settings.local.timeout.value);
-//! let answer: ChatAnswer = client.chat(&request, limits, &cancel)?;
-//! ```
+//! [`ModelClient::of_settings`] answers none where no endpoint is set: as if there were no model server in the world. A call takes at
+//! most as long as its [`Limits`] say, waiting for another try included; a message on its channel of cancellations ends a wait at
+//! once, and whoever never cancels hands in `crossbeam_channel::never()`.
 //!
 //! It blocks: whoever may not wait calls it on a thread of its own. Redirects are not followed. The key is in the header
 //! of a request and nowhere else. A server on this machine is reached without a proxy, any other as `HTTPS_PROXY` and its
