@@ -292,7 +292,7 @@ fn a_program_that_is_merely_named_after_git_holds_no_lock() {
         let lock = cut_off(&stage, "index.lock");
         let program = stage.path(name);
         write_script(&program, "#!/bin/sh\nread line\n");
-        let mut command = stage.repo.command(&program.display().to_string());
+        let mut command = stage.repo.command(program.display().to_string());
         let mut working = command.stdin(Stdio::piped()).spawn().unwrap();
         for file in [&the_sign(&stage), &lock] {
             date(file, SystemTime::now());
