@@ -4,7 +4,8 @@
 #![expect(clippy::unwrap_used, reason = "what a test relies on and is not there ends it")]
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, Running, ran, wait_until};
@@ -16,6 +17,11 @@ const KILLED: i32 = 137;
 /// A folder with a git before all others that does this instead, once, where it is asked to merge into the checkout; `$ROOT` is
 /// the project's.
 fn git_that(stage: &LoopStage, does: &str) -> String {
+    git_that_at(stage, "merge", does)
+}
+
+/// The same where it is asked for something else.
+fn git_that_at(stage: &LoopStage, word: &str, does: &str) -> String {
     let (folder, once) = (stage.path("first"), stage.path("once"));
     fs::create_dir_all(&folder).unwrap();
     fs::write(&once, "").unwrap();
@@ -23,7 +29,7 @@ fn git_that(stage: &LoopStage, does: &str) -> String {
     let git = std::env::split_paths(&path).map(|folder| folder.join("git")).find(|git| git.exists()).unwrap();
     let (git, once, root) = (git.display(), once.display(), stage.repo.root().display());
     let script = format!(
-        "#!/bin/sh\nROOT={root}\nif [ \"$1\" = merge ] && rm {once} 2>/dev/null; then {does}; fi\nexec {git} \"$@\"\n"
+        "#!/bin/sh\nROOT={root}\nif [ \"$1\" = {word} ] && rm {once} 2>/dev/null; then {does}; fi\nexec {git} \"$@\"\n"
     );
     write_script(&folder.join("git"), &script);
     format!("{}:{path}", folder.display())
@@ -52,12 +58,29 @@ fn cut_off(stage: &LoopStage, name: &str) -> PathBuf {
     lock
 }
 
-fn assert_delivered(stage: &LoopStage, lock: &std::path::Path) {
+fn assert_delivered(stage: &LoopStage, lock: &Path) {
     assert!(!lock.exists());
     assert_eq!(stage.rev("main"), stage.run_branch());
     assert_eq!(stage.repo.read("one.txt").as_deref(), Some("1"));
     assert_eq!(stage.repo.git(&["status", "--porcelain"]), "");
-    assert!(!stage.repo.common_dir().join("hew/shared-step.json").exists());
+    assert_eq!(signs(stage), [] as [PathBuf; 0]);
+}
+
+/// What is there of steps that go on or were cut off.
+fn signs(stage: &LoopStage) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(stage.repo.common_dir().join("hew")).unwrap().map(|entry| entry.unwrap().path());
+    let is_sign = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().starts_with("shared-step-");
+    entries.filter(is_sign).collect()
+}
+
+fn the_sign(stage: &LoopStage) -> PathBuf {
+    let [sign] = signs(stage).try_into().unwrap();
+    sign
+}
+
+fn date(path: &Path, at: SystemTime) {
+    File::options().write(true).open(path).unwrap().set_modified(at).unwrap();
 }
 
 #[test]
@@ -92,6 +115,8 @@ fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
         assert!(lock.exists(), "{whose}");
         let explained = format!("{} is a lock of some git; `hew doctor`", lock.display());
         assert!(resumed.stderr.contains(&explained), "{whose}: {}", resumed.stderr);
+        let warned = format!("{} is a lock of git's, which may be held by", lock.display());
+        assert!(resumed.stderr.contains(&warned), "{whose}: {}", resumed.stderr);
         assert!(stage.journal_of("run_resumed")[0].get("removed_locks").is_none());
         assert_eq!(stage.repo.read("one.txt"), None, "{whose}");
         drop(held);
@@ -170,17 +195,11 @@ fn a_file_that_a_killed_delivery_had_begun_is_written_to_its_end() {
     for is_persons in [false, true] {
         let stage = LoopStage::new();
         killed_in_the_middle(&stage);
-        let sign = stage.repo.common_dir().join("hew/shared-step.json");
-        let lived = fs::metadata(sign).unwrap().modified().unwrap();
+        let lived = fs::metadata(the_sign(&stage)).unwrap().modified().unwrap();
         for (file, text) in [("two.txt", ""), ("0.txt", "n")] {
             stage.repo.write(file, text);
             let made = lived + Duration::from_secs(if is_persons { 3_600 } else { 0 });
-            File::options()
-                .write(true)
-                .open(stage.repo.root().join(file))
-                .unwrap()
-                .set_modified(made)
-                .unwrap();
+            date(&stage.repo.root().join(file), made);
         }
         let resumed = stage.hew(&["loop", "resume"]);
         let read = |file| stage.repo.read(file);
@@ -193,6 +212,115 @@ fn a_file_that_a_killed_delivery_had_begun_is_written_to_its_end() {
             assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
         }
     }
+}
+
+/// A lock is in the way at first: what is beneath it is mended once it is gone.
+#[test]
+fn files_that_a_killed_delivery_had_written_are_known_as_long_as_a_lock_is_in_the_way() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let lock = stage.repo.common_dir().join("index.lock");
+    let held = File::open(&lock).unwrap();
+    for words in [["loop", "resume"], ["loop", "deliver"]] {
+        let refused = stage.hew(&words);
+        assert_eq!(refused.code, 3, "{words:?}: {}", refused.stderr);
+        assert!(refused.stderr.contains("which may be held by"), "{}", refused.stderr);
+    }
+    drop(held);
+    fs::remove_file(&lock).unwrap();
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    assert!(delivered.stderr.contains("had written 2 files already"), "{}", delivered.stderr);
+    assert_delivered(&stage, &lock);
+}
+
+#[test]
+fn mending_that_fails_is_done_by_the_next() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let path = git_that_at(&stage, "update-index", "echo no room >&2; exit 1");
+    let refused = hew_with(&stage, &["loop", "resume"], &path);
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    assert!(refused.stderr.contains("may be taken for yours") && refused.stderr.contains("no room"));
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+}
+
+/// What was made between two steps that were cut off was made by neither.
+#[test]
+fn mending_that_is_killed_is_done_by_the_next_and_what_a_person_did_meanwhile_stays() {
+    for is_persons in [false, true] {
+        let stage = LoopStage::new();
+        killed_in_the_middle(&stage);
+        let (sign, lock) = (the_sign(&stage), stage.repo.common_dir().join("index.lock"));
+        let ago = |secs| SystemTime::now() - Duration::from_secs(secs);
+        let mut told: Value = serde_json::from_str(&fs::read_to_string(&sign).unwrap()).unwrap();
+        let began = told["began"]["secs_since_epoch"].as_u64().unwrap() - 7_300;
+        told["began"]["secs_since_epoch"] = began.into();
+        fs::write(&sign, told.to_string()).unwrap();
+        for file in [&sign, &lock] {
+            date(file, ago(7_200));
+        }
+        let path = git_that_at(&stage, "update-index", "kill -9 $PPID; exit 1");
+        let killed = hew_with(&stage, &["loop", "resume"], &path);
+        assert_eq!((killed.code, lock.exists()), (KILLED, false), "{}", killed.stderr);
+        assert_eq!(signs(&stage).iter().filter(|sign| sign.is_file()).count(), 2);
+        if is_persons {
+            stage.repo.write("0.txt", "n");
+            date(&stage.repo.root().join("0.txt"), ago(3_600));
+            fs::write(&lock, "").unwrap();
+            date(&lock, ago(3_600));
+            assert_eq!(stage.hew(&["loop", "resume"]).code, 3);
+            assert!(lock.exists());
+            fs::remove_file(&lock).unwrap();
+            assert_eq!(stage.hew(&["loop", "deliver"]).code, 3);
+            assert_eq!(stage.repo.read("0.txt").as_deref(), Some("n"));
+        } else {
+            let resumed = stage.hew(&["loop", "resume"]);
+            assert_eq!(resumed.code, 0, "{}", resumed.stderr);
+            assert_delivered(&stage, &lock);
+        }
+    }
+}
+
+/// Both work in the checkout since before the lock was made.
+#[test]
+fn a_program_that_is_merely_named_after_git_holds_no_lock() {
+    for (name, holds) in [("gitstatusd", false), ("git-any", true)] {
+        let stage = LoopStage::new();
+        let lock = cut_off(&stage, "index.lock");
+        let program = stage.path(name);
+        write_script(&program, "#!/bin/sh\nread line\n");
+        let mut command = stage.repo.command(program.display().to_string());
+        let mut working = command.stdin(Stdio::piped()).spawn().unwrap();
+        for file in [&the_sign(&stage), &lock] {
+            date(file, SystemTime::now());
+        }
+        let resumed = stage.hew(&["loop", "resume"]);
+        assert_eq!(resumed.code, if holds { 3 } else { 0 }, "{name}: {}", resumed.stderr);
+        assert_eq!(lock.exists(), holds, "{name}");
+        drop(working.stdin.take());
+        working.wait().unwrap();
+        stage.ok(&["loop", "deliver"]);
+        assert_delivered(&stage, &lock);
+    }
+}
+
+#[test]
+fn the_doctor_tells_of_a_step_that_was_cut_off_and_mends_it() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let lock = stage.repo.common_dir().join("index.lock");
+    let told = stage.hew(&["doctor"]);
+    assert_eq!((told.code, lock.exists()), (1, true), "{}", told.stdout);
+    assert!(told.stdout.contains("git was killed while it worked for hew"), "{}", told.stdout);
+    let fixed = stage.hew(&["doctor", "--fix"]);
+    assert!(fixed.stdout.contains("index.lock was left by a git of hew's: removed"), "{}", fixed.stdout);
+    assert!(fixed.stdout.contains("2 files that a delivery had written"), "{}", fixed.stdout);
+    assert_eq!((lock.exists(), signs(&stage).len()), (false, 0));
+    stage.ok(&["loop", "resume"]);
+    assert_delivered(&stage, &lock);
 }
 
 #[test]
@@ -278,6 +406,31 @@ fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
     assert_nobody_meddled(&stage, &delivered.stderr);
     assert_eq!(stage.rev("main"), stage.run_branch());
     assert_eq!(stage.repo.git(&["worktree", "list"]).lines().count(), 1);
+}
+
+/// A person put more into it: that is kept.
+#[test]
+fn a_merge_of_the_target_that_somebody_amended_is_kept() {
+    let stage = LoopStage::new();
+    stage.task("One", &writes("one"));
+    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
+    stage.repo.write("mine", "mine");
+    stage.repo.commit("Mine");
+    let mut command = stage.repo.hew(&["loop", "deliver"]);
+    command.env("HEW_FAIL_AT", "git/advance:1");
+    assert_eq!(ran(command).code, KILLED);
+    let branch = format!("loop/{}/main", stage.run_id());
+    let tree = stage.path("amended").display().to_string();
+    stage.repo.git(&["worktree", "add", "--quiet", "--force", &tree, &branch]);
+    fs::write(stage.path("amended").join("more"), "more").unwrap();
+    stage.repo.git(&["-C", &tree, "add", "more"]);
+    stage.repo.git(&["-C", &tree, "commit", "--quiet", "--amend", "--no-edit"]);
+    let amended = stage.repo.git(&["rev-parse", &branch]);
+    stage.repo.git(&["worktree", "remove", "--force", &tree]);
+    stage.ok(&["loop", "deliver"]);
+    let kept = stage.refs(&format!("refs/hew/{}/foreign", stage.run_id()));
+    assert_eq!(kept.into_values().collect::<Vec<_>>(), [amended]);
+    assert_eq!(stage.rev("main"), stage.run_branch());
 }
 
 /// Moves the run branch while the gate looks at a target that was merged with it.

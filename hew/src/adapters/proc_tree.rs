@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// Clock ticks a second in `/proc`; a constant of the kernel's interface on all platforms hew runs on.
 pub const TICKS_PER_SECOND: u64 = 100;
@@ -45,6 +46,14 @@ pub fn stat(pid: u32) -> Option<ProcStat> {
 /// The process that had this id and began then has not ended yet.
 pub fn lives(pid: u32, start_ticks: u64) -> bool {
     stat(pid).is_some_and(|stat| stat.start_ticks == start_ticks && stat.is_alive())
+}
+
+/// When a process began, to about a hundredth of a second; `None` where the kernel does not say.
+pub fn began(process: &ProcStat) -> Option<SystemTime> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let since_boot = Duration::try_from_secs_f64(text.split_whitespace().next()?.parse().ok()?).ok()?;
+    let at = Duration::from_millis(process.start_ticks * (1_000 / TICKS_PER_SECOND));
+    SystemTime::now().checked_sub(since_boot.saturating_sub(at))
 }
 
 /// The name in parentheses may hold anything, so fields are counted from the last parenthesis.

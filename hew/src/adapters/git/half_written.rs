@@ -15,7 +15,7 @@ use hew_core::worktree::GitError;
 
 use super::forward::in_checkout;
 use super::run::{GitAnswer, GitCall, LONG};
-use super::shared_step::Lived;
+use super::shared_step::{self, Lived};
 use super::{RepoGit, file_error};
 
 /// Mode of a commit of another repository.
@@ -28,15 +28,20 @@ struct Entry<'a> {
     path: &'a [u8],
 }
 
-/// Lets the index know of files that are as this commit has them, and not as HEAD has them; one that git began to write while it
-/// `lived` is written to its end. Answers how many.
+/// Lets the index know of files that are as this commit has them, and not as HEAD has them; one that git began to write while one
+/// of them `lived` is written to its end. Answers how many.
 pub(super) fn take_in(
     git: &RepoGit,
     checkout: &Path,
     to: &CommitId,
-    lived: &Lived,
+    lived: &[&Lived],
 ) -> Result<usize, GitError> {
     let ask = |args: &[&str]| in_checkout(git, checkout).args(args).timeout(LONG).run()?.success();
+    let is_ahead = in_checkout(git, checkout).args(["merge-base", "--is-ancestor", "HEAD", to.as_str()]);
+    if !is_ahead.run()?.exit.is_success() {
+        // The person went elsewhere: what the commit has is nothing to bring the checkout forward to.
+        return Ok(0);
+    }
     let listed =
         ask(&["diff-tree", "-r", "-z", "--raw", "--no-renames", "--diff-filter=AMT", "HEAD", to.as_str()])?;
     let mut entries = entries(&listed.stdout);
@@ -46,8 +51,8 @@ pub(super) fn take_in(
     if entries.is_empty() {
         return Ok(0);
     }
-    let beside = git.common_dir.join("hew");
-    let folder = tempfile::Builder::new().prefix("shared-step-").tempdir_in(&beside);
+    let beside = shared_step::folder(&git.common_dir);
+    let folder = tempfile::Builder::new().prefix(shared_step::NAME).tempdir_in(&beside);
     let folder = folder.map_err(|error| file_error(&beside, error))?;
     let wanted = Wanted { git, checkout, to, index: &folder.path().join("index") };
     let unlike = wanted.unlike(&entries)?;
@@ -89,12 +94,14 @@ impl Wanted<'_> {
     }
 
     /// Those that git began to write, and did not end: each is a beginning of what it is to be, and was made then.
-    fn begun<'a>(&self, entries: Vec<&Entry<'a>>, lived: &Lived) -> Result<Vec<&'a [u8]>, GitError> {
+    fn begun<'a>(&self, entries: Vec<&Entry<'a>>, lived: &[&Lived]) -> Result<Vec<&'a [u8]>, GitError> {
         let mut begun = Vec::new();
         for entry in entries {
             let file = self.checkout.join(OsStr::from_bytes(entry.path));
             let meta = fs::symlink_metadata(&file).ok().filter(fs::Metadata::is_file);
-            let is_its = meta.and_then(|meta| meta.modified().ok()).is_some_and(|made| lived.contains(&made));
+            let is_its = meta
+                .and_then(|meta| meta.modified().ok())
+                .is_some_and(|made| lived.iter().any(|lived| lived.contains(&made)));
             let Some(there) = is_its.then(|| fs::read(&file).ok()).flatten() else { continue };
             let mut named = OsString::from(format!("{}:", self.to));
             named.push(OsStr::from_bytes(entry.path));

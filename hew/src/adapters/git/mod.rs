@@ -15,7 +15,7 @@
 //! | `merge` | merging without a checkout |
 //! | `forward` | bringing a person's branch or checkout forward |
 //! | `own_merge` | a target merged into the run branch, and not delivered |
-//! | `shared_step`, `half_written` | what a kill leaves of steps on what people share, and mending it |
+//! | `shared_step`, `cut_off_step`, `half_written` | what a kill leaves of steps on what people share, and mending it |
 //! | `stale` | locks that a killed git left behind |
 //! | `surroundings` | a person's checkout, branches and settings, only looked at |
 //! | `identity` | in whose name hew commits |
@@ -26,6 +26,7 @@
 mod admin;
 pub(crate) mod clone;
 mod clone_settings;
+mod cut_off_step;
 mod discard;
 mod forward;
 mod half_written;
@@ -59,9 +60,9 @@ use self::run::GitCall;
 use self::servant::Servants;
 use super::fail_point;
 
+pub use self::cut_off_step::Mended;
 pub(crate) use self::discard::{cut_off, discard};
 pub use self::run::process_count;
-pub use self::shared_step::Mended;
 pub(crate) use self::surroundings::{FileSettings, mark_of};
 
 /// Settings of people's that must not matter to hew's own calls. Line endings are left alone: agents' git uses them too.
@@ -164,10 +165,15 @@ impl RepoGit {
             .map_err(|error| file_error(&self.common_dir.join(below), error))
     }
 
-    /// Mends what a step on a person's checkout or branch left that was cut off by a kill: locks, and files of which the index does
-    /// not know. The caller holds the project's lock.
+    /// Mends what steps on a person's checkout or branch left that were cut off by a kill: locks, and files of which the index
+    /// does not know. What can't be mended yet is tried again by the next one. The caller holds the project's lock.
     pub fn mend_cut_off_step(&self) -> Result<Mended, GitError> {
-        shared_step::mend(self)
+        cut_off_step::mend(self)
+    }
+
+    /// There is something to mend, if nobody holds the project's lock.
+    pub fn has_cut_off_step(&self) -> bool {
+        cut_off_step::is_there(self)
     }
 
     /// Takes a merge of a target off its run branch again that a process made and did not come to deliver. Answers whether there

@@ -3,8 +3,8 @@
 //! Up to three quarters of the limit go straight to the file, so that it can be followed. Then two files beside it take
 //! turns, an eighth of the limit each; when the log is finished they are appended and removed. They have names (`.tail-a`,
 //! `.tail-b`), so that the end of the output survives a kill of hew: the newer one holds it, up to where it was written
-//! last. A turn writes over what stands there from the turn before: that costs less than half of making the file anew,
-//! and of what is kept in the end, what lies in the tail is written twice.
+//! last. A turn empties its file first, so that nothing of the turn before is taken for the end. Of what is kept in the end, what lies
+//! in the tail is written twice.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -151,6 +151,7 @@ impl BoundedLog {
                         self.left_out += oldest.len;
                         oldest.len = 0;
                         oldest.file.rewind()?;
+                        oldest.file.get_ref().set_len(0)?;
                         oldest
                     }
                 };
@@ -241,6 +242,18 @@ mod tests {
         for (pieces, expected) in cases {
             assert_eq!(log_of(pieces, 16), (expected.to_owned(), 1), "{pieces:?}");
         }
+    }
+
+    #[test]
+    fn nothing_of_an_earlier_turn_is_in_a_tail_that_was_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let mut log = BoundedLog::create(&path, 32).unwrap();
+        log.write(&[b'h'; 24]).unwrap();
+        log.write(b"aaaabbbbc").unwrap();
+        log.flush().unwrap();
+        assert_eq!(fs::read_to_string(beside(&path, PARTS[0])).unwrap(), "c");
+        assert_eq!(fs::read_to_string(beside(&path, PARTS[1])).unwrap(), "bbbb");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use hew_core::worktree::GitClient as _;
 use hew_core::worktree::prune::quoted;
 
 use super::finding::Finding;
-use crate::adapters::git::RepoGit;
+use crate::adapters::git::{Mended, RepoGit};
 use crate::adapters::git_locks::{self, LockFile};
 use crate::adapters::lock::{self, ProjectLock};
 use crate::adapters::proc_tree;
@@ -37,7 +37,8 @@ pub(super) fn look(context: &Context, fix: bool) -> Vec<Finding> {
             return vec![Finding::problem("run", ledger, why, "hew loop list")];
         }
     };
-    let mut findings = locks(context, &git, fix);
+    let mut findings = cut_off_steps(context, &runs, &git, fix);
+    findings.extend(locks(context, &git, fix));
     findings.extend(processes(context, &runs, fix));
     findings.extend(crashed(context, &runs));
     findings.extend(undelivered(&runs, &git));
@@ -46,6 +47,40 @@ pub(super) fn look(context: &Context, fix: bool) -> Vec<Finding> {
         findings.push(Finding::ok("run", "earlier runs left nothing behind"));
     }
     findings
+}
+
+/// What a kill left of hew's own steps on the checkout and the branches of a person.
+fn cut_off_steps(context: &Context, runs: &[LedgerRun], git: &RepoGit, fix: bool) -> Vec<Finding> {
+    let shared_dir = &context.project.shared_dir;
+    if !git.has_cut_off_step() || lock::holder(shared_dir).is_some() {
+        return Vec::new();
+    }
+    let problem = |what: String, command: &str| {
+        Finding::problem("lock", what, "git, or the next delivery, may refuse to work because of it", command)
+    };
+    let lock = runs.last().filter(|_| fix).map(|run| ProjectLock::acquire(shared_dir, &run.run_id));
+    let Some(Ok(_lock)) = lock else {
+        let what =
+            "git was killed while it worked for hew on what is yours: locks and files may be left of that";
+        return vec![problem(what.to_owned(), "hew doctor --fix")];
+    };
+    let Mended { removed, taken_in, not_taken_in, left: _ } = match git.mend_cut_off_step() {
+        Ok(mended) => mended,
+        Err(error) => {
+            return vec![problem(format!("what a killed git left can't be mended: {error}"), "git status")];
+        }
+    };
+    let removed =
+        removed.iter().map(|lock| format!("{} was left by a git of hew's: removed", lock.display()));
+    let files =
+        format!("{taken_in} files that a delivery had written before it was cut off: the index knows them");
+    let fixed = removed.chain((taken_in > 0).then_some(files)).map(|what| Finding::fixed("lock", what));
+    let refused = not_taken_in.map(|why| {
+        let what =
+            format!("files that a delivery had written before it was cut off may be taken for yours: {why}");
+        problem(what, "git status")
+    });
+    fixed.chain(refused).collect()
 }
 
 fn locks(context: &Context, git: &RepoGit, fix: bool) -> Vec<Finding> {

@@ -11,7 +11,7 @@ use crate::ui::Ui;
 pub(in crate::commands) fn mend(git: &RepoGit, ui: &Ui) -> Result<Vec<String>, Failure> {
     let failed =
         |error| Failure::usage("what a killed git left can't be mended").because(error).hint("hew doctor");
-    let Mended { removed, left, taken_in } = git.mend_cut_off_step().map_err(failed)?;
+    let Mended { removed, left, taken_in, not_taken_in } = git.mend_cut_off_step().map_err(failed)?;
     let removed: Vec<String> = removed.iter().map(|lock| lock.display().to_string()).collect();
     for lock in &removed {
         ui.say(&format!("{lock} was left by a git of hew's that was killed; it is removed"));
@@ -25,6 +25,11 @@ pub(in crate::commands) fn mend(git: &RepoGit, ui: &Ui) -> Result<Vec<String>, F
     if taken_in > 0 {
         ui.say(&format!(
             "a delivery that was cut off had written {taken_in} files already; it goes on from there"
+        ));
+    }
+    if let Some(why) = not_taken_in {
+        ui.warn(&format!(
+            "files that a delivery had written before it was cut off may be taken for yours: {why}"
         ));
     }
     Ok(removed)
