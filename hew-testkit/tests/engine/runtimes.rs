@@ -309,7 +309,8 @@ fn what_is_said_to_lack_once_is_asked_for_again() {
         assert_eq!((run.landed().len(), run.exit()), (3, Some(0)), "{lack:?}");
         // Two that are told so at the same time are told so once.
         let mut run = of(2).jobs(2).holding(agent_of("a")).holding(agent_of("b")).start();
-        run.settle().release(&agent_of("a")).release(&agent_of("b"));
+        run.settle().release(&agent_of("a"));
+        run.release(&agent_of("b"));
         run.to_end();
         assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one fit"], "{lack:?}");
         assert_eq!((run.landed().len(), run.exit()), (3, Some(0)), "{lack:?}");
