@@ -253,16 +253,13 @@ fn lacked(
         rest(state, id, &runtime, failure, now, out);
         return PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending };
     }
-    match asked {
-        Some(asked) => {
-            note_lacking(state, id, &runtime, asked, failure, out);
-            answered(state, id, out);
-        }
-        None => {
-            let remedy =
-                Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
-            put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
-        }
+    if let Some(asked) = asked {
+        note_lacking(state, id, &runtime, asked, failure, out);
+        answered(state, id, out);
+    } else {
+        let remedy =
+            Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
+        put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
     }
     PendingEnd { spares_attempt: true, ..ending }
 }
