@@ -83,7 +83,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         }
         None => match format {
             GraphFormat::Ascii => {
-                ui.print_in_pieces(|out| ascii::write(&graph, Stream::Stdout.columns_or_any(), out))
+                ui.print_in_pieces(|out| ascii::write(&graph, Stream::Stdout.columns_or_any(), out));
             }
             GraphFormat::Mermaid => print_mermaid(&graph, ui),
             _ => ui.print(&text()),
