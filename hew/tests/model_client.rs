@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded, never};
 use hew::adapters::model_client::{Limits, ModelClient};
-use hew_core::agent::{FailureClass, RetryAt, Usage};
+use hew_core::agent::{FailureClass, Lack, RetryAt, Usage};
 use hew_core::chat::{ChatAnswer, ChatError, ChatRequest, Message, ToolSpec};
 use hew_core::ids::ModelName;
 use hew_testkit::mock_model::{Answer, Call, Ending, MockModel, Part, Refusal, Script, Turn};
@@ -65,6 +65,24 @@ fn an_answer_comes_whole_and_in_pieces() {
     let asked = server.asked();
     assert_eq!(asked[0].body.get("stream"), None);
     assert_eq!(asked[1].body["stream_options"], json!({"include_usage": true}));
+}
+
+#[test]
+fn a_page_is_known_by_what_it_is() {
+    let html = [("Content-Type", "text/html")];
+    let page = |status, body: &str| refused(status, &html, json!(body));
+    let server = server(vec![
+        page(200, "\n<!doctype html><p>back soon"),
+        page(404, "<html>Not Found</html>"),
+        page(502, "<html>Bad Gateway</html>"),
+        page(200, r#"{"choices": [{"message": {"content": "mislabelled"}, "finish_reason": "stop"}]}"#),
+    ]);
+    let lacks = |answer: Result<ChatAnswer, ChatError>| answer.unwrap_err().as_failure().lacks;
+    assert_eq!(lacks(chat(&server)), Some(Lack::Api));
+    assert_eq!(lacks(stream(&server).0), Some(Lack::Api));
+    assert_eq!(lacks(chat(&server)), Some(Lack::Provider));
+    assert_eq!(chat(&server).unwrap().text, "mislabelled");
+    assert_eq!(stream(&server).0.unwrap().text, "mislabelled");
 }
 
 #[test]

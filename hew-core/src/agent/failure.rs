@@ -73,12 +73,13 @@ pub enum Lack {
 }
 
 impl Lack {
-    /// The word for it in the result of hew's own agent.
+    /// The word for it in the result of hew's own agent. No other agent has these words: what they say of a server is
+    /// theirs to judge.
     pub fn code(self) -> &'static str {
         match self {
-            Self::Provider => "connection_refused",
-            Self::Model => "model_not_found",
-            Self::Api => "no_model_server",
+            Self::Provider => "hew_no_provider",
+            Self::Model => "hew_no_model",
+            Self::Api => "hew_no_api",
         }
     }
 

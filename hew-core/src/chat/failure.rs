@@ -62,8 +62,13 @@ impl ChatFailure {
     /// A status that is none of success, with the body and the header `Retry-After` that came with it.
     pub fn of_status(status: u16, retry_after: Option<&str>, body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(body);
-        let reported = serde_json::from_slice(body).ok().and_then(|body| Self::reported_in(&body));
-        let words = if text.trim().is_empty() { "an empty answer" } else { text.trim() };
+        let told: Option<Value> = serde_json::from_slice(body).ok();
+        let reported = told.as_ref().and_then(Self::reported_in);
+        let words = match text.trim() {
+            "" => "an empty answer",
+            _ if Self::looks_like_page(body) => "a web page; the base URL of a model server goes through /v1",
+            words => words,
+        };
         let class = match class_of_status(status) {
             class @ (FailureClass::Server | FailureClass::BadRequest) => {
                 let told = reported.map(|reported| reported.failure.class);
@@ -72,7 +77,7 @@ impl ChatFailure {
             class => class,
         };
         let retry_at = retry_after.and_then(read_retry_after);
-        let lacks = lacks_model(status, words).then_some(Lack::Model);
+        let lacks = lack_of(status, told.as_ref().and_then(own_words).as_ref(), Self::looks_like_page(body));
         let failure = RuntimeFailure::new(class, words, retry_at).lacking(lacks);
         Self { status: Some(status), failure, words: words.to_owned() }
     }
@@ -81,6 +86,11 @@ impl ChatFailure {
     pub fn unreached(words: &str) -> Self {
         let failed = Self::new(None, FailureClass::Network, words);
         Self { failure: failed.failure.lacking(Some(Lack::Provider)), ..failed }
+    }
+
+    /// The body is a page for people, whatever its label says.
+    pub fn looks_like_page(body: &[u8]) -> bool {
+        body.trim_ascii_start().starts_with(b"<")
     }
 
     /// A page for people came where a model server's answer should be.
@@ -141,14 +151,52 @@ fn class_of_status(status: u16) -> FailureClass {
     }
 }
 
-/// Servers say in words of their own that they don't have a model; 404 is no other thing of theirs, unless the address is
-/// wrong, where no model helps either.
-fn lacks_model(status: u16, words: &str) -> bool {
-    const SIGNS: [&str; 6] =
-        ["not found", "not_found", "not exist", "no models loaded", "invalid model", "unknown model"];
-    let words = words.to_lowercase();
-    status == 404
-        || (status == 400 && words.contains("model") && SIGNS.iter().any(|sign| words.contains(sign)))
+/// What a server itself says of an error. The rest of a body may be an echo of the request.
+struct OwnWords {
+    /// `code` and `type`, lowercase.
+    code: String,
+    /// The beginning of its message, lowercase: further on some repeat the request.
+    message: String,
+}
+
+fn own_words(body: &Value) -> Option<OwnWords> {
+    const MOST: usize = 200;
+    let error = match &body["error"] {
+        Value::Null if body["object"] == "error" => body,
+        Value::Null => return None,
+        error => error,
+    };
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_lowercase();
+    let message = error.as_str().or(error["message"].as_str()).unwrap_or_default();
+    let message = message.chars().take(MOST).collect::<String>().to_lowercase();
+    Some(OwnWords { code: format!("{} {}", text(&error["code"]), text(&error["type"])), message })
+}
+
+/// What an error says that the server lacks. 404 without a word of a model is an address where no model server speaks; 502
+/// without one a gateway behind which nobody does.
+fn lack_of(status: u16, told: Option<&OwnWords>, is_page: bool) -> Option<Lack> {
+    match status {
+        400 if told.is_some_and(says_no_model) => Some(Lack::Model),
+        404 if told.is_some_and(|told| told.code.contains("model") || told.message.contains("model")) => {
+            Some(Lack::Model)
+        }
+        404 | 405 => Some(Lack::Api),
+        300..=400 if is_page => Some(Lack::Api),
+        502 if told.is_none() => Some(Lack::Provider),
+        _ => None,
+    }
+}
+
+/// Servers say in words of their own that they don't have a model. The model is named first: a message that goes on with it
+/// is of something else.
+fn says_no_model(told: &OwnWords) -> bool {
+    const WHOLE: [&str; 4] = ["no models loaded", "no model loaded", "invalid model", "unknown model"];
+    const BEHIND: [&str; 3] = ["not found", "not_found", "not exist"];
+    let message = &told.message;
+    let behind = message.split_once("model").map(|(_, behind)| behind);
+    told.code.contains("model_not_found")
+        || WHOLE.iter().any(|sign| message.contains(sign))
+        || behind.is_some_and(|behind| BEHIND.iter().any(|sign| behind.contains(sign)))
 }
 
 /// `Retry-After`: seconds, or an HTTP date.
@@ -202,13 +250,30 @@ mod tests {
             assert_eq!(failure.failure.lacks, Some(Lack::Model));
         }
         for (status, body) in [
-            (400, "this model's maximum context length is 4096 tokens"),
+            (400, r#"{"error": {"message": "this model's maximum context length is 4096 tokens"}}"#),
+            (400, r#"{"error": {"message": "tool_call_id 7 not found. Received Model Group=small"}}"#),
+            (400, r#"{"error": {"message": "too long"}, "body": "a model that was not found"}"#),
             (400, "the key temperature was not found"),
             (500, "model not found"),
             (401, "model not found"),
         ] {
             assert_eq!(lacks(status, body), None, "{body}");
         }
+        let echo = format!(r#"{{"error": {{"message": "{}: the model was not found"}}}}"#, "x".repeat(200));
+        assert_eq!(lacks(400, &echo), None, "behind what the server says itself");
+        for (status, body) in [
+            (404, "<html>Not Found</html>"),
+            (404, "404 page not found"),
+            (404, r#"{"error": "Unexpected endpoint or method. (POST /chat/completions)"}"#),
+            (405, r#"{"detail": "Method Not Allowed"}"#),
+            (302, " <!doctype html>"),
+            (400, "<html>plain HTTP to an HTTPS port</html>"),
+        ] {
+            assert_eq!(lacks(status, body), Some(Lack::Api), "{body}");
+        }
+        assert_eq!(lacks(502, "<html>Bad Gateway</html>"), Some(Lack::Provider));
+        assert_eq!(lacks(502, r#"{"error": {"message": "upstream"}}"#), None);
+        assert_eq!(lacks(413, "<html>Request Entity Too Large</html>"), None);
         assert!(
             ChatFailure::of_status(400, None, b"'response_format.type' must be 'json_schema'").refuses_json()
         );

@@ -250,9 +250,10 @@ fn choose(state: &mut State, ready: Vec<Task>, free: &[WorkerId], now: Now) -> C
                 }
                 Fitness::Fit
             }
-            Choice::Wait { until, why } => Fitness::HeldBack(HeldBack { until, why }),
+            Choice::Wait { until, why } => Fitness::HeldBack(HeldBack { until, why, lacks_model: false }),
             Choice::Unusable(problem) if is_everybodys(task, &problem) => {
-                Fitness::HeldBack(HeldBack { until: None, why: problem.to_string() })
+                let lacks_model = matches!(problem, RuntimeProblem::UnknownModel { .. });
+                Fitness::HeldBack(HeldBack { until: None, why: problem.to_string(), lacks_model })
             }
             Choice::Unusable(problem) => Fitness::Unfit(problem),
         }
@@ -275,7 +276,9 @@ fn unfit(
     problem: RuntimeProblem,
 ) -> Fitness<RuntimeProblem, HeldBack> {
     match choice.instead_of.as_ref().and_then(|main| health.resting.get(main)) {
-        Some(rest) => Fitness::HeldBack(HeldBack { until: rest.until, why: problem.to_string() }),
+        Some(rest) => {
+            Fitness::HeldBack(HeldBack { until: rest.until, why: problem.to_string(), lacks_model: false })
+        }
         None => Fitness::Unfit(problem),
     }
 }
@@ -283,7 +286,8 @@ fn unfit(
 /// Notes what waits for a runtime. Where such tasks fill a list that was cut, all of it is asked for.
 fn hold_back(state: &mut State, choice: &Chosen, free: usize) {
     let earliest = choice.held_back.iter().min_by_key(|held| (held.until.is_none(), held.until));
-    state.queue.held_back = earliest.cloned();
+    let lacks_model = choice.held_back.iter().any(|held| held.lacks_model);
+    state.queue.held_back = earliest.map(|held| HeldBack { lacks_model, ..held.clone() });
     let was_whole = std::mem::replace(&mut state.queue.whole, earliest.is_some());
     let is_short = choice.assignments.len() < free;
     state.queue.stale |= earliest.is_some() && !was_whole && is_short;

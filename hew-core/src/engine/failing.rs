@@ -63,16 +63,7 @@ pub(super) fn failed(
                 ending
             }
         }
-        _ if failure.lacks == Some(Lack::Model) && lacks_model(state, id, failure, out) => {
-            answered(state, id, out);
-            PendingEnd { spares_attempt: true, ..ending }
-        }
-        _ if failure.lacks == Some(Lack::Api) => {
-            let remedy =
-                Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
-            put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
-            PendingEnd { spares_attempt: true, ..ending }
-        }
+        _ if lacks_for_good(state, id, failure) => lacked(state, id, failure, ending, now, out),
         FailureClass::Auth => {
             let why = format!("it is not signed in, or its key is refused: {}", failure.message);
             let remedy = how_to_sign_in(&runtime, &state.config.settings);
@@ -224,24 +215,72 @@ pub(super) fn calendar(moment: Duration, now: Now) -> DateTime<Utc> {
     now.wall.checked_add_signed(ahead).unwrap_or(now.wall)
 }
 
-/// Notes the model that the runtime of an iteration does not have; false where it was asked for none.
-fn lacks_model(state: &mut State, id: IterationId, failure: &RuntimeFailure, out: &mut Vec<Effect>) -> bool {
+/// The model that the runtime of an iteration is asked for, if it is asked for one.
+fn asked_model(state: &mut State, id: IterationId) -> Option<ModelChoice> {
     let (settings, run) = (state.config.settings.clone(), state.config.model.clone());
-    let Some(iteration) = state.iteration_mut(id) else { return false };
-    let Some(choice) = iteration.choice.clone() else { return false };
+    let iteration = state.iteration_mut(id)?;
+    let choice = iteration.choice.clone()?;
     let wishes = Wishes { settings: &settings, run: run.as_ref(), suggested: iteration.suggested.as_deref() };
-    let asked = definition(&choice, &settings)
-        .ok()
-        .and_then(|def| model::asked_of(&iteration.task, &wishes, def, &choice));
-    let Some(ModelChoice { name: model, origin }) = asked else { return false };
-    if state.runtimes.lacks(&choice.name, model.clone()) {
-        let (name, words) = (&choice.name, &failure.message);
+    model::asked_of(&iteration.task, &wishes, definition(&choice, &settings).ok()?, &choice)
+}
+
+/// The runtime lacks what no try mends: its API, or a model that it was asked for.
+fn lacks_for_good(state: &mut State, id: IterationId, failure: &RuntimeFailure) -> bool {
+    match failure.lacks {
+        Some(Lack::Api) => true,
+        Some(Lack::Model) => asked_model(state, id).is_some(),
+        Some(Lack::Provider) | None => false,
+    }
+}
+
+/// A runtime is said to lack a model, or its whole API. Said once, it may be a server that is just being started again: the
+/// runtime rests. Told the same by a later request, the run asks for it no more.
+fn lacked(
+    state: &mut State,
+    id: IterationId,
+    failure: &RuntimeFailure,
+    ending: PendingEnd,
+    now: Now,
+    out: &mut Vec<Effect>,
+) -> PendingEnd {
+    let found =
+        state.iteration_mut(id).map(|iteration| (iteration.task.id.clone(), iteration.runtime().cloned()));
+    let Some((task, Some(runtime))) = found else { return ending };
+    let asked = if failure.lacks == Some(Lack::Model) { asked_model(state, id) } else { None };
+    let model = asked.as_ref().map(|asked| asked.name.clone());
+    if !state.runtimes.is_told_again(&runtime, model, id.worker, now.elapsed) {
+        let spares_attempt = refused(state, &task, &runtime);
+        rest(state, id, &runtime, failure, now, out);
+        return PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending };
+    }
+    if let Some(asked) = asked {
+        note_lacking(state, id, &runtime, asked, failure, out);
+        answered(state, id, out);
+    } else {
+        let remedy =
+            Some("hew config set loop.local.endpoint URL   # through /v1; then: hew doctor".to_owned());
+        put_out(state, id, &runtime, Outage { why: failure.message.clone(), remedy }, out);
+    }
+    PendingEnd { spares_attempt: true, ..ending }
+}
+
+/// Notes the model that a runtime does not have.
+fn note_lacking(
+    state: &mut State,
+    id: IterationId,
+    runtime: &RuntimeName,
+    asked: ModelChoice,
+    failure: &RuntimeFailure,
+    out: &mut Vec<Effect>,
+) {
+    let ModelChoice { name: model, origin } = asked;
+    if state.runtimes.lacks(runtime, model.clone()) {
+        let words = &failure.message;
         let told = format!(
-            "runtime `{name}` does not have the model `{model}` ({origin}), and is not asked for it again: {words}"
+            "runtime `{runtime}` does not have the model `{model}` ({origin}), and is not asked for it again: {words}"
         );
         notice(out, Some(id), &told);
     }
-    true
 }
 
 /// A runtime can't be used in this run any more.
@@ -263,6 +302,10 @@ pub(super) fn answered(state: &mut State, id: IterationId, out: &mut Vec<Effect>
     let Some(runtime) = state.iteration_mut(id).and_then(|iteration| iteration.runtime().cloned()) else {
         return;
     };
+    if state.runtimes.doubts(&runtime) {
+        let model = asked_model(state, id).map(|asked| asked.name);
+        state.runtimes.trust(&runtime, model);
+    }
     if state.runtimes.answered(&runtime, id.worker) {
         state.queue.stale = true;
         record(out, JournalEvent::RuntimeChanged { iteration: id, runtime, change: RuntimeChange::Fit });
@@ -381,7 +424,7 @@ pub(super) fn wait_or_give_up(state: &mut State, now: Now, out: &mut Vec<Effect>
             };
             let beyond = rest_ends.map(words);
             let why = format!("no usable runtime is left: {}{}", held.why, beyond.unwrap_or_default());
-            stopping::no_runtime_left(state, why, rest_ends, out);
+            stopping::no_runtime_left(state, why, rest_ends, held.lacks_model, out);
         }
     }
 }

@@ -55,6 +55,8 @@ pub(crate) struct Runtimes {
     standing: BTreeMap<RuntimeName, Standing>,
     /// Models that a runtime turned out not to have.
     lacking: BTreeSet<(RuntimeName, ModelName)>,
+    /// What a runtime was once said to lack, and has not been seen to have since: a model, or with none all of its API.
+    doubted: BTreeSet<(RuntimeName, Option<ModelName>)>,
     /// Rests without an answer in between.
     in_a_row: BTreeMap<RuntimeName, u32>,
     /// Iterations on a stand-in before a runtime is tried again, where no moment is named.
@@ -165,9 +167,33 @@ impl Runtimes {
         self.lacking.insert((name.clone(), model))
     }
 
-    /// Some runtime turned out not to have a model.
-    pub(crate) fn lack_any(&self) -> bool {
-        !self.lacking.is_empty()
+    /// A worker was told that a runtime lacks this model, or with none its whole API; true where a request before was told
+    /// the same, and the runtime has rested in between: what was asked at the same time is no second word.
+    pub(crate) fn is_told_again(
+        &mut self,
+        name: &RuntimeName,
+        model: Option<ModelName>,
+        by: WorkerId,
+        now: Duration,
+    ) -> bool {
+        let has_rested = match self.standing.get(name) {
+            Some(Standing::Resting(pause)) => now >= pause.until,
+            Some(Standing::Probed(worker, _)) => *worker == by,
+            Some(Standing::Out(_)) | None => true,
+        };
+        let is_news = self.doubted.insert((name.clone(), model));
+        !is_news && has_rested
+    }
+
+    /// Something is doubted of a runtime.
+    pub(crate) fn doubts(&self, name: &RuntimeName) -> bool {
+        self.doubted.iter().any(|(doubted, _)| doubted == name)
+    }
+
+    /// A runtime has answered a request for this model.
+    pub(crate) fn trust(&mut self, name: &RuntimeName, model: Option<ModelName>) {
+        self.doubted.remove(&(name.clone(), None));
+        self.doubted.remove(&(name.clone(), model));
     }
 
     /// A runtime has answered an iteration of this worker; true if it rested until now.
@@ -276,6 +302,22 @@ mod tests {
         assert_eq!(lengths, [1, 120, 240, 480]);
         assert!(runtimes.answered(&claude(), W0));
         assert_eq!(runtimes.rest(&claude(), wish(None), secs(0)).unwrap().until, secs(60));
+    }
+
+    #[test]
+    fn what_a_runtime_lacks_takes_a_second_word_after_a_rest() {
+        let mut runtimes = Runtimes::new(3);
+        let small = || Some(ModelName::from("small"));
+        assert!(!runtimes.is_told_again(&claude(), small(), W0, secs(0)));
+        runtimes.rest(&claude(), wish(Some(60)), secs(0));
+        assert!(!runtimes.is_told_again(&claude(), small(), W1, secs(1)), "asked at the same time");
+        runtimes.probe(&claude(), W0);
+        assert!(!runtimes.is_told_again(&claude(), small(), W1, secs(61)), "it is W0 who asks again");
+        assert!(!runtimes.is_told_again(&claude(), None, W0, secs(61)), "another word");
+        assert!(runtimes.is_told_again(&claude(), small(), W0, secs(61)));
+        assert!(runtimes.doubts(&claude()));
+        runtimes.trust(&claude(), small());
+        assert!(!runtimes.doubts(&claude()) && !runtimes.is_told_again(&claude(), small(), W0, secs(61)));
     }
 
     #[test]

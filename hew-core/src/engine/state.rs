@@ -56,6 +56,8 @@ pub(crate) struct HeldBack {
     pub(crate) until: Option<Duration>,
     /// For people.
     pub(crate) why: String,
+    /// One of them would get a model that its runtime does not have.
+    pub(crate) lacks_model: bool,
 }
 
 /// Whether a ready list is under way.

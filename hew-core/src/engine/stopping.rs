@@ -181,14 +181,15 @@ pub(super) fn no_runtime_left(
     state: &mut State,
     why: String,
     rest_ends: Option<DateTime<Utc>>,
+    lacks_model: bool,
     out: &mut Vec<Effect>,
 ) {
     let mut remedies: Vec<String> =
         state.runtimes.all_out().filter_map(|(_, outage)| outage.remedy.clone()).collect();
-    if state.runtimes.lack_any() {
+    if lacks_model {
         remedies.push("hew doctor   # names the models that the server has".to_owned());
     }
-    let is_away = state.runtimes.all_out().next().is_some() || state.runtimes.lack_any();
+    let is_away = state.runtimes.all_out().next().is_some() || lacks_model;
     if is_away && state.config.settings.fallback_runtime.value.is_none() {
         remedies.push("hew loop run --fallback-runtime NAME   # with another runtime meanwhile".to_owned());
     }

@@ -103,7 +103,8 @@ fn answer_as_model(
         Some(Answer::Close) => Ok(After::Close),
         Some(Answer::Refuse(refusal)) => {
             let (status, headers, body) = refuse(&refusal, api);
-            send_json(client, status, &headers, &body.to_string())?;
+            let body = body.as_str().map_or_else(|| body.to_string(), str::to_owned);
+            send_json(client, status, &headers, &body)?;
             Ok(After::GoOn)
         }
         Some(Answer::Turn(turn)) => {

@@ -270,15 +270,16 @@ fn a_refused_login_and_a_missing_program_take_a_runtime_out_for_the_run() {
 }
 
 #[test]
-fn a_model_that_the_runtime_does_not_have_costs_no_attempts_and_is_asked_for_once() {
+fn a_model_that_the_runtime_does_not_have_costs_no_attempts_and_is_asked_for_twice() {
     let names = ["a", "b", "c"];
     let unknown = || {
-        let lacking = |scenario: Scenario| scenario.runtime_lacking("one", Lack::Model, 1);
+        let lacking = |scenario: Scenario| scenario.runtime_lacking("one", Lack::Model, 2);
         lacking(alone()).max_attempts(1).tasks(&names).setting(&[("loop.model.default", "small")])
     };
     let mut run = unknown().start();
     run.to_end();
-    assert_eq!(run.ran_on(), ["a one"]);
+    assert_eq!(run.ran_on(), ["a one", "b one"]);
+    assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one fit"]);
     assert_eq!(run.left_over(), ["a: ready", "b: ready", "c: ready"]);
     assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::Quota), Some(6)));
     assert!(run.remedies().iter().any(|remedy| remedy.starts_with("hew doctor")), "{:?}", run.remedies());
@@ -290,17 +291,60 @@ fn a_model_that_the_runtime_does_not_have_costs_no_attempts_and_is_asked_for_onc
     assert_eq!((run.landed(), run.exit()), (vec!["z"], Some(6)));
     let mut run = unknown().setting(&[("loop.fallback_runtime", "two")]).start();
     run.to_end();
-    assert_eq!(run.ran_on(), ["a one", "a two", "b two", "c two"]);
-    assert_eq!(run.exit(), Some(0));
+    assert_eq!(run.ran_on()[0], "a one");
+    assert_eq!((run.landed().len(), run.exit()), (3, Some(0)));
+}
+
+#[test]
+fn what_is_said_to_lack_once_is_asked_for_again() {
+    for lack in [Lack::Model, Lack::Api] {
+        let of = |times| {
+            let small = [("loop.model.default", "small")];
+            let scenario = alone().max_attempts(1).tasks(&["a", "b", "c"]).setting(&small);
+            scenario.runtime_lacking("one", lack, times)
+        };
+        let mut run = of(1).start();
+        run.to_end();
+        assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one fit"], "{lack:?}");
+        assert_eq!((run.landed().len(), run.exit()), (3, Some(0)), "{lack:?}");
+        // Two that are told so at the same time are told so once.
+        let mut run = of(2).jobs(2).holding(agent_of("a")).holding(agent_of("b")).start();
+        run.settle().release(&agent_of("a"));
+        run.release(&agent_of("b"));
+        run.to_end();
+        assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one fit"], "{lack:?}");
+        assert_eq!((run.landed().len(), run.exit()), (3, Some(0)), "{lack:?}");
+        let mut run = of(9).jobs(2).start();
+        run.to_end();
+        assert_eq!(run.ended().len(), 3, "{lack:?}");
+        assert_eq!((run.left_over().len(), run.exit()), (3, Some(6)), "{lack:?}");
+    }
+    let mut run = alone().tasks(&["a"]).runtime_lacking("one", Lack::Api, 2).start();
+    run.to_end();
+    assert_eq!(run.runtime_changes(), ["one rests", "one tried", "one out"]);
+    assert!(run.remedies()[0].contains("loop.local.endpoint"), "{:?}", run.remedies());
+}
+
+#[test]
+fn a_model_that_one_task_lacks_is_no_advice_where_others_wait_for_a_rest() {
+    let own = json!({"labels": ["model:large"]});
+    let scenario = alone().wall(600).task_with("a", &[], &own).task("b", &[]);
+    let lacking = scenario.runtime_lacking("one", Lack::Model, 2);
+    let mut run = lacking.runtime_failing("one", [Some((Quota, after(7200)))]).start();
+    run.to_end();
+    assert_eq!((run.stop_reason(), run.exit()), (Some(StopReason::Quota), Some(6)));
+    let remedies = run.remedies();
+    assert!(!remedies.iter().any(|remedy| remedy.starts_with("hew doctor")), "{remedies:?}");
+    assert!(!remedies.iter().any(|remedy| remedy.contains("--fallback-runtime")), "{remedies:?}");
 }
 
 #[test]
 fn a_model_that_one_task_asks_for_and_nobody_has_stops_that_task_alone() {
     let own = json!({"labels": ["model:large"]});
     let scenario = alone().task_with("a", &[], &own).task("b", &[]);
-    let mut run = scenario.runtime_lacking("one", Lack::Model, 1).start();
+    let mut run = scenario.runtime_lacking("one", Lack::Model, 2).start();
     run.to_end();
-    assert_eq!(run.ran_on(), ["a one", "b one"]);
+    assert_eq!(run.ran_on(), ["a one", "a one", "b one"]);
     assert_eq!(run.landed(), ["b"]);
     let left = run.left_over();
     assert!(left[0].starts_with("a: can't run here: runtime `one` does not have the model"), "{left:?}");

@@ -33,6 +33,9 @@ const LARGEST_ANSWER: u64 = 64 << 20;
 /// Most bytes that are read of an error.
 const LARGEST_ERROR: u64 = 64 << 10;
 
+/// Longest wait for a connection: whoever is there takes it at once, however long an answer then takes.
+const LONGEST_CONNECT: Duration = Duration::from_secs(8);
+
 /// A model server and how to ask it.
 pub struct ModelClient {
     endpoint: String,
@@ -217,9 +220,21 @@ impl ModelClient {
     fn good(&self, response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
         let response = good(response)?;
         match response.body().mime_type() {
-            Some("text/html" | "application/xhtml+xml") => Err(ChatFailure::is_page(&self.endpoint)),
+            Some("text/html" | "application/xhtml+xml") => self.relabelled(response),
             _ => Ok(response),
         }
+    }
+
+    /// What is labelled as a page may be none: then it is what it looks like.
+    fn relabelled(&self, mut response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
+        let read = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
+        let body = read.map_err(|error| self.failure(&error))?;
+        let label = match body.trim_ascii_start().first() {
+            Some(b'{') => "application/json",
+            _ if ChatFailure::looks_like_page(&body) => return Err(ChatFailure::is_page(&self.endpoint)),
+            _ => "text/event-stream",
+        };
+        Ok(response.map(|_| Body::builder().mime_type(label).data(body)))
     }
 
     fn agent(&self, per_read: Duration, whole: Option<Duration>) -> Agent {
@@ -231,8 +246,8 @@ impl ModelClient {
             .max_idle_connections(0)
             .proxy(proxy)
             .timeout_global(whole)
-            .timeout_resolve(Some(per_read))
-            .timeout_connect(Some(per_read))
+            .timeout_resolve(Some(per_read.min(LONGEST_CONNECT)))
+            .timeout_connect(Some(per_read.min(LONGEST_CONNECT)))
             .timeout_recv_response(Some(per_read))
             .timeout_per_read(Some(per_read))
             .timeout_per_write(Some(per_read))
@@ -305,11 +320,13 @@ fn good(mut response: Response<Body>) -> Result<Response<Body>, ChatFailure> {
 
 /// There was no connection on which anything could be asked.
 fn is_unreached(error: &ureq::Error) -> bool {
-    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
+    use io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable, TimedOut};
     match error {
         ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => true,
+        ureq::Error::Timeout(at) => matches!(at, ureq::Timeout::Connect | ureq::Timeout::Resolve),
+        // The system's own limits of time are those of a connection; that of an answer is the client's.
         ureq::Error::Io(error) => {
-            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable)
+            matches!(error.kind(), ConnectionRefused | HostUnreachable | NetworkUnreachable | TimedOut)
         }
         _ => false,
     }
@@ -341,6 +358,19 @@ fn is_on_this_machine(endpoint: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_is_switched_off_behind_a_router_is_not_reached() {
+        use ureq::Timeout::{Connect, PerRead, RecvResponse, Resolve};
+        for at in [Connect, Resolve] {
+            assert!(is_unreached(&ureq::Error::Timeout(at)));
+        }
+        assert!(is_unreached(&ureq::Error::Io(io::ErrorKind::TimedOut.into())));
+        for at in [PerRead, RecvResponse] {
+            assert!(!is_unreached(&ureq::Error::Timeout(at)), "it thinks");
+        }
+        assert!(!is_unreached(&ureq::Error::Io(io::ErrorKind::ConnectionReset.into())));
+    }
 
     #[test]
     fn the_key_is_never_shown() {

@@ -166,7 +166,7 @@ impl Evidence {
             None => {}
         }
         match (result.code.as_str(), result.kind.as_str()) {
-            ("connection_failed", _) => return FailureClass::Network,
+            ("connection_failed" | "connection_refused", _) => return FailureClass::Network,
             (_, "overloaded_error") => return FailureClass::Overloaded,
             ("max_output_tokens", _) | (_, "invalid_request_error") => return FailureClass::BadRequest,
             _ => {}

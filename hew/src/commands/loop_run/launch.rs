@@ -44,6 +44,9 @@ pub(super) fn launch(
     if flags::has_idle_verify_command(args, &context.settings) {
         ui.warn("--verify-command is of no use without --verify-tests");
     }
+    for warning in &checked.warnings {
+        ui.warn(warning);
+    }
     let run = new_run_id()?;
     let lock = ProjectLock::acquire(&context.project.shared_dir, &run).map_err(held)?;
     cut_off::mend(&checked.git, ui)?;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hew_core::agent::{FailureClass, Lack};
+use hew_core::agent::Lack;
 use hew_core::chat::ChatFailure;
 use hew_core::ids::{BranchName, CommitId, ModelName};
 use hew_core::land::gate_detect::{GateCommand, detect_gate};
@@ -39,9 +39,11 @@ pub(super) struct Checked {
     /// Tasks in scope that are open.
     pub(super) in_scope: usize,
     pub(super) worktree_root: PathBuf,
+    /// What a run can begin in spite of, for people.
+    pub(super) warnings: Vec<String>,
 }
 
-/// Longest wait for a model server to say that it is there.
+/// Longest wait for a model server to say that it is there; longer than for a connection to it.
 const SERVER_LIMIT: Duration = Duration::from_secs(10);
 
 /// A problem and the one command that helps.
@@ -70,6 +72,12 @@ pub(super) fn check(
     problems.extend(repository_problems(&state));
     problems.extend(clone_problem(&context.project));
     problems.extend(runtime_problems(context, flags::model(args).as_ref()));
+    let away = if problems.is_empty() { away_server(context, flags::model(args).as_ref()) } else { None };
+    let (away, warning) = away.map_or((None, None), |(choice, problem)| {
+        let is_main = choice.name == context.settings.runtime.value;
+        if is_main { (Some(problem), None) } else { (None, Some(problem)) }
+    });
+    problems.extend(away);
     problems.extend(other_runtime_problems(context));
     problems.extend(price_problems(&context.settings, args));
     problems.extend(branch_problem(&git, &context.settings));
@@ -82,14 +90,17 @@ pub(super) fn check(
     let in_scope = tracker.count_open(&scope).map_err(|error| Failure::usage(error.to_string()))?;
     match (launch, problems.is_empty()) {
         (Some(launch), true) => {
+            let warnings =
+                warning.map(|Problem { what, hint }| format!("{what}; {hint}")).into_iter().collect();
             let gate = find_gate(args.no_gate, &context.settings, &context.project.root);
-            Ok(Checked { scope, launch, target, gate, git, in_scope, worktree_root })
+            Ok(Checked { scope, launch, target, gate, git, in_scope, worktree_root, warnings })
         }
         _ => Err(failure(problems)),
     }
 }
 
-/// The same for a run that is gone on with, as far as it can have changed since its launch.
+/// The same for a run that is gone on with, as far as it can have changed since its launch. A model server that is away for
+/// now is none of that: its runtime rests in the run.
 pub(super) fn check_again(context: &Context, model: Option<&ModelName>) -> Result<(), Failure> {
     let mut problems = runtime_problems(context, model);
     problems.extend(other_runtime_problems(context));
@@ -150,13 +161,24 @@ fn runtime_problems(context: &Context, model: Option<&ModelName>) -> Vec<Problem
     let mut choices = runtime::of_run(settings).unwrap_or_default();
     choices.extend(runtime::of_planner(settings));
     let problem = |choice| runtime_problem(choice, settings, model);
-    let mut problems: Vec<Problem> = choices.iter().filter_map(problem).collect();
-    let fit = choices.iter().find(|choice| choice.name.as_str() == LOCAL && problem(choice).is_none());
-    problems.extend(fit.and_then(|choice| server_problem(choice, context)));
-    problems
+    choices.iter().filter_map(problem).collect()
 }
 
-/// Nobody answers at the model server's address. One that answers, whatever it says, is there.
+/// The runtime `local`, where the run chooses it by itself and its server is away.
+fn away_server(context: &Context, model: Option<&ModelName>) -> Option<(RuntimeChoice, Problem)> {
+    let settings = &context.settings;
+    let mut choices = runtime::of_run(settings).unwrap_or_default();
+    choices.extend(runtime::of_planner(settings));
+    let is_local = |choice: &RuntimeChoice| {
+        choice.name.as_str() == LOCAL && runtime_problem(choice, settings, model).is_none()
+    };
+    let choice = choices.into_iter().find(is_local)?;
+    let problem = server_problem(&choice, context)?;
+    Some((choice, problem))
+}
+
+/// Nobody is reached at the model server's address, or what answers is a page. One that takes its time is there, and so is
+/// one that refuses.
 fn server_problem(choice: &RuntimeChoice, context: &Context) -> Option<Problem> {
     let local = &context.settings.local;
     // Nothing is asked of what an untrusted file names: that is refused as such.
@@ -166,8 +188,7 @@ fn server_problem(choice: &RuntimeChoice, context: &Context) -> Option<Problem> 
     }
     let client = ModelClient::of_settings(local, &host::environment()).ok()??;
     let is_there = |failure: &ChatFailure| {
-        let lacks_itself = matches!(failure.failure.lacks, Some(Lack::Provider | Lack::Api));
-        !lacks_itself && (failure.status.is_some() || failure.failure.class != FailureClass::Network)
+        failure.status.is_some() || !matches!(failure.failure.lacks, Some(Lack::Provider | Lack::Api))
     };
     let failure = client.models(SERVER_LIMIT).err().filter(|failure| !is_there(failure))?;
     Some(Problem {
