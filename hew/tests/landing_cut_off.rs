@@ -99,6 +99,20 @@ fn locks_that_a_killed_delivery_left_go_and_it_is_done_again() {
 }
 
 #[test]
+fn what_a_git_left_that_was_killed_alone_goes_with_the_next_delivery() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let path = git_that(&stage, ": > $ROOT/.git/index.lock; kill -9 $$");
+    let run = hew_with(&stage, &["loop", "run", "--scope", "ready", "--no-gate"], &path);
+    assert_eq!(run.code, 3, "{}", run.stderr);
+    let lock = stage.repo.common_dir().join("index.lock");
+    assert!(lock.exists());
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    assert_delivered(&stage, &lock);
+}
+
+#[test]
 fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
     for whose in ["younger", "older", "held"] {
         let stage = LoopStage::new();

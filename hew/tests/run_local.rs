@@ -393,7 +393,7 @@ fn a_server_that_fails_at_every_request_costs_an_attempt_and_the_run_goes_on() {
 
 #[test]
 fn a_price_that_is_listed_for_a_model_of_ones_own_counts() {
-    let local = LocalStage::with("loop.prices.small = \"1000/1000\"");
+    let local = LocalStage::with("loop.prices.small = { input = 1000, output = 1000 }");
     let id = local.task("Work", [done()]);
     let (_, outcome) = local.run_once(&id);
     assert_eq!(outcome, "closed");

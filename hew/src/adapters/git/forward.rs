@@ -46,9 +46,7 @@ pub(super) fn checkout(
     let call = in_checkout(git, checkout).args(FAST_FORWARD).arg(to.as_str()).timeout(LONG);
     let call = git.with_identity(call)?;
     let step = SharedStep::on_checkout(git, checkout, branch, to);
-    let going_on = step.goes_on(&git.common_dir);
-    let answer = call.run()?;
-    drop(going_on);
+    let answer = step.run(git, call)?;
     if !answer.exit.is_success() {
         return Ok(refused(step.explained(answer.words())));
     }
@@ -110,9 +108,8 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
     // It reads the records of all worktrees.
     let turn = git.records.read().unwrap_or_else(PoisonError::into_inner);
     let step = SharedStep::on_branch(git, branch);
-    let going_on = step.goes_on(&git.common_dir);
-    let answer = call.run()?;
-    drop((going_on, turn));
+    let answer = step.run(git, call)?;
+    drop(turn);
     if !answer.exit.is_success() {
         return Ok(refused(step.explained(answer.words())));
     }

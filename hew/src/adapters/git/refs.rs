@@ -54,9 +54,7 @@ fn obstruction(git: &RepoGit, branch: &BranchName) -> Result<Option<BranchName>,
 pub(super) fn delete_branch(git: &RepoGit, branch: &BranchName, at: &CommitId) -> Result<bool, GitError> {
     let name = branch.to_ref();
     let call = update(git)?.arg("-d").arg(name.as_str()).arg(at.as_str());
-    let going_on = SharedStep::on_branch(git, branch).goes_on(&git.common_dir);
-    let answer = call.run()?;
-    drop(going_on);
+    let answer = SharedStep::on_branch(git, branch).run(git, call)?;
     if answer.exit.is_success() {
         return Ok(true);
     }

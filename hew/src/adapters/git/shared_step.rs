@@ -16,9 +16,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
+use hew_core::exit::Exit;
 use hew_core::ids::{BranchName, CommitId};
+use hew_core::worktree::GitError;
 use serde::{Deserialize, Serialize};
 
+use super::run::{GitAnswer, GitCall};
 use super::{RepoGit, admin};
 
 /// How often a step says that it lives.
@@ -67,6 +70,17 @@ impl SharedStep {
     /// for a person.
     pub(super) fn goes_on(&self, common_dir: &Path) -> Option<GoingOn> {
         GoingOn::begin(self, common_dir).ok()
+    }
+
+    /// Runs the git of this step. Where that did not come to its own end, the sign of the step stays for who comes next.
+    pub(super) fn run(&self, git: &RepoGit, call: GitCall) -> Result<GitAnswer, GitError> {
+        let going_on = self.goes_on(&git.common_dir);
+        let answer = call.run();
+        let has_ended = matches!(&answer, Ok(GitAnswer { exit: Exit::Code(_), .. }));
+        if let Some(mut going_on) = going_on {
+            going_on.is_cut_off = !has_ended;
+        }
+        answer
     }
 
     /// Git's words, and what is to be known of a lock that is in its way.
@@ -119,13 +133,15 @@ pub(super) struct GoingOn {
     sign: PathBuf,
     end: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
+    /// Its git was killed, or took too long: what it left is not known yet.
+    is_cut_off: bool,
 }
 
 impl GoingOn {
     fn begin(step: &SharedStep, common_dir: &Path) -> io::Result<Self> {
         let (mut file, sign) = new_sign(common_dir)?;
         let (end, ended) = bounded(0);
-        let mut going_on = Self { sign, end: Some(end), beats: None };
+        let mut going_on = Self { sign, end: Some(end), beats: None, is_cut_off: false };
         file.write_all(serde_json::to_string(step)?.as_bytes())?;
         going_on.beats = Some(thread::Builder::new().spawn(move || beat(&file, &ended))?);
         Ok(going_on)
@@ -145,6 +161,8 @@ impl Drop for GoingOn {
         if let Some(beats) = self.beats.take() {
             let _ = beats.join();
         }
-        let _ = fs::remove_file(&self.sign);
+        if !self.is_cut_off {
+            let _ = fs::remove_file(&self.sign);
+        }
     }
 }
