@@ -552,7 +552,7 @@ fn a_server_that_is_not_there_is_told_before_anything_starts() {
 #[test]
 fn a_fallback_whose_server_is_away_is_told_and_holds_nothing_up() {
     let local = LocalStage::with("loop.fallback_runtime = \"local\"\n");
-    local.stage.task_with("Work", &[], "echo done > done.txt");
+    local.stage.task_with("Work", &[], "write done.txt 1\ncommit Done\ndone");
     let LocalStage { stage, server } = local;
     drop(server);
     let ran = stage.run(&TRUE);
