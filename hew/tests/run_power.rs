@@ -43,7 +43,8 @@ impl Journal {
             self.asked.insert(process.to_owned(), self.written.len());
         }
         let is_over = call.ends_with("= 0") && (is_sync || call.starts_with("<... f"));
-        if let (true, Some(count)) = (is_over, self.asked.remove(process).filter(|_| is_over)) {
+        // A call that lines of other processes cut in two is over at its second half only.
+        if is_over && let Some(count) = self.asked.remove(process) {
             self.synced = self.synced.max(count);
         }
     }
