@@ -297,6 +297,9 @@ impl ModelClient {
             BadUri(_) | Http(_) => (FailureClass::BadRequest, error.to_string()),
             BodyExceedsLimit(_) => (FailureClass::Server, "its answer is too large".to_owned()),
             Timeout(_) => (FailureClass::Network, "it did not answer in time".to_owned()),
+            Io(error) if is_broken_off(error) => {
+                (FailureClass::Network, "it broke off before the end of its answer".to_owned())
+            }
             Io(error) => (FailureClass::Network, error.to_string()),
             other => (FailureClass::Network, other.to_string()),
         };
@@ -330,6 +333,12 @@ fn is_unreached(error: &ureq::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// The server closed the connection, or went away.
+fn is_broken_off(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// The error that a reader of a body hides in one of the standard library's.
