@@ -228,6 +228,43 @@ fn only_the_end_of_what_an_agent_said_is_told_from_the_beginning_of_a_line() {
 }
 
 #[test]
+fn the_key_goes_to_the_server_and_into_no_record() {
+    const KEY: &str = "a-key-of-the-helpers";
+    let echo = json!({"error": {"message": format!("the key {KEY} may not do this")}});
+    let refusal = Answer::Refuse(Refusal::Status { status: 403, headers: [].into(), body: echo });
+    let (project, server) = (project(), server("Title: ", vec![refusal]));
+    server.add(WORDS, [Answer::text("It parsed the dates.")]);
+    server.require_key(KEY);
+    with_server(&project, &server, "api_key_env = \"HELPER_KEY\"\n");
+    project.settings(MODELS);
+    let id = add(&project, "one", &["--runtime", "talker"]);
+    let mut command = project.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "-v"]);
+    let told = hew_testkit::loop_stage::ran({
+        command.env("HELPER_KEY", KEY);
+        command
+    });
+    assert_eq!((told.code, server.asked().len()), (0, 2), "{}", told.stderr);
+    let folder = project.run_folders().into_iter().next().unwrap();
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("iter-001.json")).unwrap()).unwrap();
+    assert_eq!((&record["task_id"], &record["summary"]), (&json!(id), &json!("It parsed the dates.")));
+    assert!(!format!("{}{}", told.stdout, told.stderr).contains(KEY));
+    let (mut folders, mut journal) = (vec![folder, project.repo.hew_home()], String::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if let Ok(bytes) = fs::read(entry.path()) {
+                let text = String::from_utf8_lossy(&bytes);
+                assert!(!text.contains(KEY), "{}", entry.path().display());
+                journal.push_str(&text);
+            }
+        }
+    }
+    assert!(journal.contains("the key (left out) may not do this"), "the refusal itself is told");
+}
+
+#[test]
 fn without_its_key_a_server_is_not_asked_and_runs_go_on() {
     let (project, server) = (project(), server("", vec![Answer::text("words")]));
     with_server(&project, &server, "api_key_env = \"HELPER_KEY\"\n");

@@ -170,6 +170,57 @@ fn tools_open_nothing_outside_of_the_worktree() {
 }
 
 #[test]
+fn tools_answer_what_they_say() {
+    let local = LocalStage::new();
+    let lines: Vec<String> = (1..=9000).map(|number| format!("line {number}")).collect();
+    let text = format!("{}\n", lines.join("\n"));
+    let edit = |old: &str| tool("edit_file", json!({"path": "a/b.txt", "old": old, "new": "new"}));
+    let read = |more: Value| {
+        let mut input = json!({"path": "a/b.txt"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tool("read_file", input)
+    };
+    let turn = vec![
+        tool("write_file", json!({"path": "a/b.txt", "content": text})),
+        read(json!({"first_line": 2, "lines": 2})),
+        read(json!({})),
+        edit("line 1"),
+        edit("line 9000\n"),
+        read(json!({"first_line": 8999})),
+        tool("list_files", json!({})),
+        tool("list_files", json!({"path": "a"})),
+        tool("search", json!({"text": "line 899", "path": "a"})),
+        tool("search", json!({"text": "stands nowhere"})),
+        tool("search", json!({"text": "line 7777", "path": "README.md"})),
+    ];
+    let id = local.task("Tools", [calls(turn), done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    let answered = local.tools_answered(&id);
+    assert_eq!(answered[1], "line 2\nline 3\n");
+    let more = answered[2].lines().last().unwrap();
+    assert!(answered[2].len() <= 65 * 1024 && more.contains("more from line "), "{more}");
+    assert!(answered[3].starts_with("error: ") && answered[3].contains("1111 times"), "{}", answered[3]);
+    assert_eq!(answered[5], "line 8999\nnew");
+    assert_eq!((answered[6].as_str(), answered[7].as_str()), ("README.md\na/", "b.txt"));
+    assert_eq!(answered[8].lines().count(), 11, "{}", answered[8]);
+    assert!(answered[8].starts_with("a/b.txt:899:line 899\n"), "{}", answered[8]);
+    assert_eq!((answered[9].as_str(), answered[10].as_str()), ("(nothing)", "(nothing)"));
+    assert!(local.stage.repo.read("a/b.txt").unwrap().ends_with("line 8999\nnew"));
+}
+
+#[test]
+fn its_tokens_use_up_a_budget() {
+    let local = LocalStage::with("loop.budget.first_guess = 100\n");
+    let ids = ["One", "Two", "Three"].map(|title| local.task(title, [done()]));
+    let ran = local.run(&["--budget-tokens", "2000"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let closed = ids.iter().filter(|id| local.stage.status(id) == "closed").count();
+    assert_eq!((closed, local.server.asked_about("# Your task: ").len()), (2, 2), "1340 tokens each");
+    assert!(ids.iter().all(|id| local.stage.status(id) == "closed" || local.stage.is_free(id)));
+}
+
+#[test]
 fn a_command_has_a_limit_of_time_bounded_output_and_no_key() {
     let local = LocalStage::with(
         "loop.local.api_key_env = \"SERVER_KEY\"\nloop.env.pass = [\"PATH\", \"HOME\", \"OTHER_TOKEN\"]",
