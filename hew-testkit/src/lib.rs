@@ -20,6 +20,7 @@ mod guard;
 pub mod journal;
 pub mod json_schema;
 pub mod kills;
+pub mod local_stage;
 pub mod loop_stage;
 pub mod loopback;
 pub mod manual_clock;

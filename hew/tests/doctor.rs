@@ -302,8 +302,25 @@ fn a_model_server_is_asked_for_its_models() {
     assert_eq!(told.code, 1);
     assert!(found["command"].as_str().unwrap().starts_with("hew config set loop.local.endpoint "), "{found}");
 
+    // Who answers need not be started: the address is wrong, or the key.
+    for (url, next) in [
+        (server.url(), format!("hew config set loop.local.endpoint {}/v1 ", server.url())),
+        (format!("{}/there/v1", server.url()), "hew config set loop.local.endpoint URL ".to_owned()),
+    ] {
+        let (_, findings) = doctor(&stage, &[], &[("HEW_LOOP_LOCAL_ENDPOINT", url.as_str())]);
+        let found = expect(&findings, "endpoint", "problem", "404");
+        assert!(found["command"].as_str().unwrap().starts_with(&next), "{found}");
+    }
+    let secure = url.replace("http:", "https:");
+    let (_, findings) = doctor(&stage, &[], &[("HEW_LOOP_LOCAL_ENDPOINT", secure.as_str())]);
+    expect(&findings, "endpoint", "problem", "if it has no TLS, ask it by http://");
     server.require_key("a-dummy-key");
-    expect(&asked(&[]).1, "endpoint", "problem", "401");
+    let (_, findings) = asked(&[]);
+    let found = expect(&findings, "endpoint", "problem", "401");
+    assert!(
+        found["command"].as_str().unwrap().starts_with("hew config set loop.local.api_key_env "),
+        "{found}"
+    );
     let named = ("HEW_LOOP_LOCAL_API_KEY_ENV", "MY_KEY");
     expect(&asked(&[named]).1, "endpoint", "problem", "the variable MY_KEY");
     let (_, findings) = asked(&[named, ("MY_KEY", "a-dummy-key"), ("HEW_LOOP_LOCAL_MODEL", "mock")]);

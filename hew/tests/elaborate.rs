@@ -108,6 +108,68 @@ fn a_task_is_filed_with_its_line() {
 }
 
 #[test]
+fn all_that_was_proposed_is_filed() {
+    let (project, server) =
+        (project(), server(vec![Answer::text(&GOOD.replace("45m\"", "45m\", \"budget_usd\": 2"))]));
+    with_server(&project, &server, "");
+    let made = json(&project, &["--add"]);
+    let task = project.tasks().into_iter().find(|task| task["id"] == made["task"]).unwrap();
+    for (field, value) in [
+        ("title", json!("Parse dates")),
+        ("description", json!("RFC 3339 only.")),
+        ("acceptance_criteria", json!("cargo test dates")),
+        ("issue_type", json!("feature")),
+        ("priority", json!(1)),
+        ("labels", json!(["backend"])),
+    ] {
+        assert_eq!(task[field], value, "{task}");
+    }
+    let metadata = json!({"hew.elaborated_from": LINE, "hew.runtime": "claude", "hew.timeout": "45m", "hew.budget_usd": "2"});
+    assert_eq!(task["metadata"], metadata);
+}
+
+#[test]
+fn what_passes_is_tried_four_times_and_no_more() {
+    let busy = || Answer::Refuse(Refusal::Overloaded { retry_after: None });
+    for (refusals, by) in [(3, "local"), (4, "claude")] {
+        let answers = (0..refusals).map(|_| busy()).chain([Answer::text(GOOD)]).collect();
+        let (project, server) = (project(), server(answers));
+        with_server(&project, &server, "");
+        stand_in(&project, "claude", &claude_says(GOOD));
+        assert_eq!((json(&project, &[])["by"].as_str(), server.asked().len()), (Some(by), 4));
+    }
+}
+
+#[test]
+fn a_server_on_this_machine_is_reached_without_a_proxy() {
+    let (project, server) = (project(), server(vec![Answer::text(GOOD)]));
+    with_server(&project, &server, "");
+    let mut command = project.repo.hew(&["task", "elaborate", LINE, "--json"]);
+    for name in ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "ALL_PROXY"] {
+        command.env(name, "http://127.0.0.1:1");
+    }
+    let output = command.output().unwrap();
+    let made: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&made["by"], server.asked().len()), (&json!("local"), 1));
+}
+
+/// Each hangs for ever, and the server would be waited for longer than any test is.
+#[test]
+fn whoever_hangs_is_waited_for_half_a_minute_each() {
+    let (project, server) = (project(), server(vec![Answer::Hang]));
+    with_server(&project, &server, "timeout = \"10m\"\n");
+    stand_in(&project, "claude", "exec sleep 1000");
+    let command = project.repo.hew(&["task", "elaborate", LINE]);
+    let ran = hew_testkit::loop_stage::ran(command);
+    assert_eq!((ran.code, server.asked().len()), (1, 1), "{}", ran.stderr);
+    for why in ["local: the model server failed (network)", "claude: ", "codex: "] {
+        assert!(ran.stderr.contains(why), "{why}: {}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("30") || ran.stderr.contains("time"), "{}", ran.stderr);
+    assert!(told(&project, "codex").is_some());
+}
+
+#[test]
 fn what_no_tracker_takes_is_left_out_and_told() {
     let answer =
         json!({"title": "T", "description": "D", "type": "saga", "labels": ["ok", "hew:parked", "a b"]});
@@ -185,6 +247,15 @@ fn a_server_that_is_not_preferred_is_not_asked() {
     let (code, _, stderr) = run(&project, &[]);
     assert_eq!((code, server.asked().len()), (1, 0), "{stderr}");
     assert!(!stderr.contains("local:"), "{stderr}");
+    // It stays so where the endpoint comes from another file.
+    let other = self::project();
+    other.settings("[loop.local]\nprefer_for_elaborate = false\n");
+    let endpoint = format!("[loop.local]\nendpoint = \"{}/v1\"\nmodel = \"small\"\n", server.url());
+    other.repo.write(".hew.toml", &endpoint);
+    let (code, _, stderr) = run(&other, &[]);
+    assert_eq!((code, server.asked().len()), (1, 0), "{stderr}");
+    other.repo.write(".hew.toml", &format!("{endpoint}prefer_for_elaborate = true\n"));
+    assert_eq!((json(&other, &[])["by"].as_str(), server.asked().len()), (Some("local"), 1));
 }
 
 #[test]

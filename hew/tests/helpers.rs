@@ -83,9 +83,12 @@ fn entries(ran: &Ran, kind: &str) -> Vec<Value> {
 /// The record of a task's only iteration.
 fn record(ran: &Ran, id: &str) -> Value {
     let [view] = ran.iterations(id)[..] else { panic!("{id} has one iteration") };
-    let IterationId { iter, .. } = view.id;
-    serde_json::from_str(&fs::read_to_string(ran.folder.join(format!("iter-{iter:03}.json"))).unwrap())
-        .unwrap()
+    let IterationId { iter, worker } = view.id;
+    // Of several workers each has a folder.
+    let name = format!("iter-{iter:03}.json");
+    let text = fs::read_to_string(ran.folder.join(&name));
+    let own = || fs::read_to_string(ran.folder.join(format!("worker-{}", worker.0)).join(&name));
+    serde_json::from_str(&text.or_else(|_| own()).unwrap()).unwrap()
 }
 
 /// Where a task's model came from.
@@ -169,6 +172,112 @@ fn without_a_server_nothing_is_asked_or_written() {
     assert!(value == "opus" && origin.ends_with("loop.model.default"), "{origin}");
 }
 
+/// A server that hangs for ever, and would be waited for this long where a helper had no limit of its own.
+const ENDLESS: &str = "timeout = \"10m\"\n";
+
+#[test]
+fn a_helper_has_its_own_limit_and_holds_nobody_else() {
+    let (project, server) = (project(), server("", vec![Answer::Hang]));
+    with_server(&project, &server, ENDLESS);
+    project.settings(MODELS);
+    // Only the first one is asked about: it names no model.
+    let first = add(&project, "one", &["--runtime", "talker", "-p", "0"]);
+    let second = add(&project, "two", &["--runtime", "summer", "-p", "1", "-l", "model:opus"]);
+    let third =
+        add(&project, "three", &["--runtime", "summer", "-p", "2", "-l", "model:opus", "--dep", &first]);
+    let ran = project.run(&["--no-gate", "--jobs", "2"]);
+    assert_eq!((ran.code, ran.landed().len()), (0, 3), "{}", ran.stderr);
+    let journal = fs::read_to_string(ran.folder.join("events.jsonl")).unwrap();
+    let events: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let at = |what: &str, holds: &dyn Fn(&Value) -> bool| {
+        events.iter().position(holds).unwrap_or_else(|| panic!("no {what}: {journal}"))
+    };
+    let helped = |helper: &str| {
+        let at = at(helper, &|event| event["kind"] == "helped" && event["helper"] == helper);
+        let why = events[at]["failure"].as_str().unwrap();
+        assert!(why.contains("did not answer in time") && events[at]["answer"].is_null(), "{why}");
+        at
+    };
+    let landed = |task: &str| at(task, &|event| event["kind"] == "landed" && event["task"] == task);
+    assert!(landed(&second) < helped("classifier"), "a slot beside it, and the lander, go on");
+    assert!(landed(&first) < helped("summary") && landed(&third) < helped("summary"), "{journal}");
+    assert_eq!(server.asked().len(), 2);
+    assert_eq!(record(&ran, &third)["summary"], "Its own.");
+}
+
+#[test]
+fn only_the_end_of_what_an_agent_said_is_told_from_the_beginning_of_a_line() {
+    let lines: Vec<String> = (0..4000).map(|number| format!("line {number:05}")).collect();
+    let said = lines.join("\n");
+    let (project, server) = (project(), server("", vec![Answer::text("It counted.")]));
+    with_server(&project, &server, "");
+    runtime(&project, "counter", &["Before.", &said]);
+    let id = add(&project, "one", &["--runtime", "counter"]);
+    let ran = run(&project);
+    assert_eq!(record(&ran, &id)["summary"], "It counted.");
+    let asked = server.asked();
+    let [system, user] = &asked[0].body["messages"].as_array().unwrap()[..] else { panic!("{asked:?}") };
+    let system = system["content"].as_str().unwrap();
+    assert_eq!(system, hew::skills::body(hew::skills::SUMMARY).trim());
+    let told = user["content"].as_str().unwrap();
+    // Each line takes eleven bytes.
+    let first = 4000 - (16 * 1024 + 1) / 11;
+    assert_eq!(told, lines[first..].join("\n"));
+    assert_eq!((asked[0].body.get("stream"), &asked[0].body["temperature"]), (None, &json!(0.2)));
+    assert_eq!((asked[0].body.get("response_format"), asked[0].body.get("max_tokens")), (None, None));
+}
+
+#[test]
+fn the_key_goes_to_the_server_and_into_no_record() {
+    const KEY: &str = "a-key-of-the-helpers";
+    let echo = json!({"error": {"message": format!("the key {KEY} may not do this")}});
+    let refusal = Answer::Refuse(Refusal::Status { status: 403, headers: [].into(), body: echo });
+    let (project, server) = (project(), server("Title: ", vec![refusal]));
+    server.add(WORDS, [Answer::text("It parsed the dates.")]);
+    server.require_key(KEY);
+    with_server(&project, &server, "api_key_env = \"HELPER_KEY\"\n");
+    project.settings(MODELS);
+    let id = add(&project, "one", &["--runtime", "talker"]);
+    let mut command = project.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "-v"]);
+    let told = hew_testkit::loop_stage::ran({
+        command.env("HELPER_KEY", KEY);
+        command
+    });
+    assert_eq!((told.code, server.asked().len()), (0, 2), "{}", told.stderr);
+    let folder = project.run_folders().into_iter().next().unwrap();
+    let record: Value =
+        serde_json::from_str(&fs::read_to_string(folder.join("iter-001.json")).unwrap()).unwrap();
+    assert_eq!((&record["task_id"], &record["summary"]), (&json!(id), &json!("It parsed the dates.")));
+    assert!(!format!("{}{}", told.stdout, told.stderr).contains(KEY));
+    let (mut folders, mut journal) = (vec![folder, project.repo.hew_home()], String::new());
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(entry.path());
+            } else if let Ok(bytes) = fs::read(entry.path()) {
+                let text = String::from_utf8_lossy(&bytes);
+                assert!(!text.contains(KEY), "{}", entry.path().display());
+                journal.push_str(&text);
+            }
+        }
+    }
+    assert!(journal.contains("the key (left out) may not do this"), "the refusal itself is told");
+}
+
+#[test]
+fn without_its_key_a_server_is_not_asked_and_runs_go_on() {
+    let (project, server) = (project(), server("", vec![Answer::text("words")]));
+    with_server(&project, &server, "api_key_env = \"HELPER_KEY\"\n");
+    project.settings(MODELS);
+    let id = add(&project, "one", &["--runtime", "talker"]);
+    let ran = run(&project);
+    assert_eq!((ran.landed_ids(), server.asked().len()), (vec![id.clone()], 0));
+    assert_eq!((model(&ran, &id).0, &record(&ran, &id)["summary"]), (json!("opus"), &Value::Null));
+    let told = entries(&ran, "helped");
+    assert!(told.iter().all(|told| told["failure"].as_str().unwrap().contains("HELPER_KEY")), "{told:?}");
+    assert_eq!(told.len(), 2);
+}
+
 const MODELS: &str = "[loop.model]\ndefault = \"opus\"\n[loop.model.by_type]\nbug = \"haiku\"\n";
 
 #[test]
@@ -217,6 +326,97 @@ fn a_classifier_that_fails_leaves_the_choice_as_it_is_without_one() {
         assert!(value == "opus" && origin.ends_with("loop.model.default"), "{answer:?}: {origin}");
         assert_eq!(server.asked().len(), 1, "{answer:?}");
     }
+}
+
+#[test]
+fn a_classifier_whose_server_takes_no_wish_for_json_is_asked_once_without() {
+    let body = json!({"error": "'response_format.type' must be 'json_schema' or 'text'"});
+    let refusal = || Answer::Refuse(Refusal::Status { status: 400, headers: [].into(), body: body.clone() });
+    let choice = Answer::text("```json\n{\"model\": \"haiku\", \"reason\": \"small\"}\n```");
+    for (answers, expected) in [(vec![refusal(), choice], "haiku"), (vec![refusal()], "opus")] {
+        let (project, server) = (project(), server("Title: ", answers));
+        with_server(&project, &server, "");
+        project.settings(MODELS);
+        let id = add(&project, "one", &["--runtime", "summer"]);
+        let ran = run(&project);
+        assert_eq!(model(&ran, &id).0, expected);
+        let asked = server.asked();
+        let wishes: Vec<bool> =
+            asked.iter().map(|asked| asked.body.get("response_format").is_some()).collect();
+        assert_eq!(wishes, [true, false]);
+    }
+}
+
+#[test]
+fn the_classifier_is_not_asked_about_a_task_for_which_anything_names_a_model() {
+    let (project, server) = (project(), server("", vec![Answer::text(r#"{"model": "haiku"}"#)]));
+    with_server(&project, &server, "");
+    project.settings(&format!("{MODELS}[loop.model.by_priority]\nP0 = \"large\"\n"));
+    let named = [
+        (&["-d", "Dates. <!-- hew:model=tagged -->"][..], "tagged"),
+        (&["-l", "model:labelled"], "labelled"),
+        (&["-p", "0"], "large"),
+        (&["-t", "bug"], "haiku"),
+    ];
+    let named = named
+        .map(|(flags, model)| (add(&project, model, &[&["--runtime", "summer"], flags].concat()), model));
+    let ran = run(&project);
+    for (id, expected) in named {
+        assert_eq!(model(&ran, &id).0, expected);
+    }
+    let plain = add(&project, "plain", &["--runtime", "summer"]);
+    let ran = project.run(&["--no-gate", "--model", "flagged"]);
+    assert_eq!((ran.code, model(&ran, &plain).0), (0, json!("flagged")));
+    assert_eq!(server.asked().len(), 0);
+    // Asked at last, where nothing does.
+    let open = add(&project, "open", &["--runtime", "summer"]);
+    let ran = run(&project);
+    assert_eq!((model(&ran, &open).0, server.asked().len()), (json!("haiku"), 1));
+}
+
+/// A runtime whose allowance is used up for a day.
+fn tired(project: &Project) {
+    runtime(project, "tired", &[]);
+    let resets = chrono::Utc::now().timestamp() + 86_400;
+    let limit = json!({"type": "rate_limit_event", "rate_limit_info": {
+        "status": "rejected", "resetsAt": resets, "rateLimitType": "five_hour"}});
+    let end = json!({"type": "result", "subtype": "success", "is_error": true, "api_error_status": 429, "result": "limit"});
+    let script = format!("#!/bin/sh\ncat > /dev/null\ncat <<'EOF'\n{limit}\n{end}\nEOF\nexit 1\n");
+    let file = project.repo.base().join("tired");
+    fs::write(&file, script).unwrap();
+}
+
+#[test]
+fn under_auto_the_classifier_is_told_how_each_runtime_fares_and_may_choose_those_alone() {
+    let choice = r#"{"runtime": "talker", "model": "haiku", "reason": "it talks"}"#;
+    let (project, server) = (project(), server("Title: ", vec![Answer::text(choice)]));
+    with_server(&project, &server, "");
+    tired(&project);
+    let file = project.repo.base().join("home/.config/hew/config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    let runtimes = "runtime = \"auto\"\nruntimes = [\"summer\", \"tired\"]";
+    fs::write(&file, text.replace("runtime = \"shell\"", runtimes)).unwrap();
+    project.settings(MODELS);
+    // Its own runtime rests for longer than the run may take.
+    let waits = add(&project, "waits", &["--runtime", "tired", "-p", "0", "-l", "model:opus"]);
+    let id = add(&project, "one", &["-p", "1"]);
+    let ran = project.run(&["--no-gate", "--jobs", "1", "--budget-wall", "1h"]);
+    assert_eq!((ran.code, ran.landed_ids()), (6, vec![id.clone()]), "{}", ran.stderr);
+    let asked = server.asked();
+    let told = asked[0].body["messages"][1]["content"].as_str().unwrap();
+    let runtimes = told.split_once("Runtimes:\n").unwrap().1;
+    let runtimes: Vec<Value> = runtimes.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(runtimes.len(), 2, "{told}");
+    assert_eq!(runtimes[0], json!({"runtime": "summer", "running": 0, "resting": null}));
+    assert_eq!(
+        (&runtimes[1]["runtime"], runtimes[1]["resting"].is_string()),
+        (&json!("tired"), true),
+        "{told}"
+    );
+    // What is not among those that it was told of is not chosen; the candidate and the model stay.
+    assert_eq!(ran.iterations(&id)[0].runtime.as_ref().unwrap().as_str(), "summer");
+    assert_eq!(model(&ran, &id).0, json!("haiku"));
+    assert_eq!((asked.len(), ran.iterations(&waits).len()), (1, 1));
 }
 
 #[test]

@@ -228,6 +228,26 @@ fn init_on_a_terminal(repository: &Repository, words: &[&str], answer: &str) -> 
     ran.stderr
 }
 
+/// What init writes it trusts, and nothing that comes after it.
+#[test]
+fn what_init_has_written_is_trusted_until_somebody_changes_it() {
+    let repository = Repository::new();
+    repository.ok(&["init", "--runtime", "claude,codex"]);
+    repository.ok(&["trust", "--show"]);
+    repository.ok(&["init"]);
+    let text = repository.read("app/.hew.toml");
+    assert!(text.contains("\n[loop.gate]\n"), "{text}");
+    repository
+        .write("app/.hew.toml", &text.replace("\n[loop.gate]\n", "\n[loop.gate]\ncommand = \"true\"\n"));
+    let (code, _, err) = repository.hew(&["trust", "--show"]);
+    assert_eq!(code, 1, "{err}");
+    // Running init again is no way around it: it did not write that.
+    for words in [&["init"][..], &["init", "--yes"]] {
+        repository.ok(words);
+        assert_eq!(repository.hew(&["trust", "--show"]).0, 1, "{words:?}");
+    }
+}
+
 #[test]
 fn on_a_terminal_it_asks_for_the_runtime_unless_told_not_to() {
     let repository = Repository::new();

@@ -2,104 +2,12 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use hew_core::agent::Usage;
-use hew_testkit::loop_stage::{LoopStage, Ran, ran};
-use hew_testkit::mock_model::{Answer, Asked, Call, MockModel, Refusal, Script, Turn};
+use hew_testkit::local_stage::{LocalStage, TRUE, calls, done, heading, tool};
+use hew_testkit::loop_stage::{LoopStage, ran};
+use hew_testkit::mock_model::{Answer, Call, Refusal, Turn};
 use serde_json::{Value, json};
-
-/// A gate that is green.
-const TRUE: [&str; 2] = ["--gate", "true"];
-
-/// The project and its model server.
-struct LocalStage {
-    stage: LoopStage,
-    server: MockModel,
-}
-
-impl LocalStage {
-    fn new() -> Self {
-        Self::with("")
-    }
-
-    /// With these lines of settings besides the server's address and its model.
-    fn with(more: &str) -> Self {
-        let local = Self { stage: LoopStage::new(), server: MockModel::start(Script::default()) };
-        local.settings(more);
-        local
-    }
-
-    fn settings(&self, more: &str) {
-        let url = self.server.url();
-        self.stage
-            .settings(&format!("loop.local.endpoint = \"{url}/v1/\"\nloop.local.model = \"small\"\n{more}"));
-    }
-
-    /// Files a task that the model does in these answers.
-    fn task(&self, title: &str, answers: impl IntoIterator<Item = Answer>) -> String {
-        self.task_with(title, &[], answers)
-    }
-
-    fn task_with(&self, title: &str, flags: &[&str], answers: impl IntoIterator<Item = Answer>) -> String {
-        let id = self.stage.task_with(title, flags, "");
-        self.server.add(&heading(&id), answers);
-        id
-    }
-
-    fn command(&self, flags: &[&str]) -> Command {
-        let args = ["loop", "run", "--scope", "ready", "--runtime", "local"];
-        self.stage.repo.hew(&[&args[..], flags].concat())
-    }
-
-    fn run(&self, flags: &[&str]) -> Ran {
-        ran(self.command(&[&TRUE[..], flags].concat()))
-    }
-
-    /// Runs the queue once, each task at most once; answers what came of this one.
-    fn run_once(&self, task: &str) -> (Ran, String) {
-        let ran = self.run(&["--max-attempts", "1"]);
-        let outcome = self.stage.outcomes(task).join(" ");
-        (ran, outcome)
-    }
-
-    fn asked(&self, task: &str) -> Vec<Asked> {
-        self.server.asked_about(&heading(task))
-    }
-
-    /// What the tools answered in the course of a task.
-    fn tools_answered(&self, task: &str) -> Vec<String> {
-        self.asked(task).last().map(Asked::tools_answered).unwrap_or_default()
-    }
-
-    fn transcript(&self, task: &str) -> Vec<Value> {
-        let file = self.stage.iteration_folder(task, 1).join("transcript.jsonl");
-        let text = fs::read_to_string(file).expect("the attempt has one");
-        text.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect()
-    }
-
-    fn summary(&self) -> Value {
-        serde_json::from_str(&self.stage.ok(&["--json", "loop", "summary"])).expect("hew prints JSON")
-    }
-}
-
-fn heading(task: &str) -> String {
-    format!("# Your task: {task}\n")
-}
-
-fn tool(name: &str, input: Value) -> Call {
-    Call::Tool { name: name.to_owned(), input }
-}
-
-fn calls(calls: Vec<Call>) -> Answer {
-    Answer::Turn(Turn { text: "I go on.".to_owned(), calls, ..Turn::default() })
-}
-
-fn done() -> Answer {
-    let text = "It is there.\nDECISION: a plain file, for it is short.\n\n## Summary\n\nA file was added.";
-    let call = tool("done", json!({"reason": "the file is there"}));
-    Answer::Turn(Turn { text: text.to_owned(), calls: vec![call], ..Turn::default() })
-}
 
 #[test]
 fn three_tasks_are_drained_by_tool_calls_that_edit_real_files() {
@@ -259,6 +167,57 @@ fn tools_open_nothing_outside_of_the_worktree() {
     assert!(!local.stage.path("new.txt").exists() && !local.stage.path("new").exists());
     assert!(!local.stage.path("-").exists());
     assert_eq!(local.stage.repo.read("fine.txt").unwrap(), "x");
+}
+
+#[test]
+fn tools_answer_what_they_say() {
+    let local = LocalStage::new();
+    let lines: Vec<String> = (1..=9000).map(|number| format!("line {number}")).collect();
+    let text = format!("{}\n", lines.join("\n"));
+    let edit = |old: &str| tool("edit_file", json!({"path": "a/b.txt", "old": old, "new": "new"}));
+    let read = |more: Value| {
+        let mut input = json!({"path": "a/b.txt"});
+        input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        tool("read_file", input)
+    };
+    let turn = vec![
+        tool("write_file", json!({"path": "a/b.txt", "content": text})),
+        read(json!({"first_line": 2, "lines": 2})),
+        read(json!({})),
+        edit("line 1"),
+        edit("line 9000\n"),
+        read(json!({"first_line": 8999})),
+        tool("list_files", json!({})),
+        tool("list_files", json!({"path": "a"})),
+        tool("search", json!({"text": "line 899", "path": "a"})),
+        tool("search", json!({"text": "stands nowhere"})),
+        tool("search", json!({"text": "line 7777", "path": "README.md"})),
+    ];
+    let id = local.task("Tools", [calls(turn), done()]);
+    let (ran, outcome) = local.run_once(&id);
+    assert_eq!((ran.code, outcome.as_str()), (0, "closed"), "{}", ran.stderr);
+    let answered = local.tools_answered(&id);
+    assert_eq!(answered[1], "line 2\nline 3\n");
+    let more = answered[2].lines().last().unwrap();
+    assert!(answered[2].len() <= 65 * 1024 && more.contains("more from line "), "{more}");
+    assert!(answered[3].starts_with("error: ") && answered[3].contains("1111 times"), "{}", answered[3]);
+    assert_eq!(answered[5], "line 8999\nnew");
+    assert_eq!((answered[6].as_str(), answered[7].as_str()), ("README.md\na/", "b.txt"));
+    assert_eq!(answered[8].lines().count(), 11, "{}", answered[8]);
+    assert!(answered[8].starts_with("a/b.txt:899:line 899\n"), "{}", answered[8]);
+    assert_eq!((answered[9].as_str(), answered[10].as_str()), ("(nothing)", "(nothing)"));
+    assert!(local.stage.repo.read("a/b.txt").unwrap().ends_with("line 8999\nnew"));
+}
+
+#[test]
+fn its_tokens_use_up_a_budget() {
+    let local = LocalStage::with("loop.budget.first_guess = 100\n");
+    let ids = ["One", "Two", "Three"].map(|title| local.task(title, [done()]));
+    let ran = local.run(&["--budget-tokens", "2000"]);
+    assert_eq!(ran.code, 5, "{}", ran.stderr);
+    let closed = ids.iter().filter(|id| local.stage.status(id) == "closed").count();
+    assert_eq!((closed, local.server.asked_about("# Your task: ").len()), (2, 2), "1340 tokens each");
+    assert!(ids.iter().all(|id| local.stage.status(id) == "closed" || local.stage.is_free(id)));
 }
 
 #[test]
@@ -705,13 +664,22 @@ fn with_a_network_of_its_own_it_reaches_its_server_and_its_commands_nothing() {
 }
 
 #[test]
-fn the_planner_is_asked_without_tools() {
+fn the_planner_is_asked_without_tools_and_its_answer_counts() {
+    const PLANNER: &str = "# Say what is next";
     let local = LocalStage::with("loop.planner.enabled = true\nloop.jobs = 2");
-    local.server.add("", [Answer::text("{\"tasks\": []}")]);
-    for title in ["One", "Two", "Three", "Four"] {
-        let id = local.stage.task_with(title, &[], "");
-        local.server.add(&heading(&id), [done()]);
-    }
-    let ran = local.run(&["--dry-run"]);
+    // It is asked after a landing.
+    let work = |number: i32| {
+        [calls(vec![tool("write_file", json!({"path": format!("{number}.txt"), "content": "x"}))]), done()]
+    };
+    let ids: Vec<String> =
+        (1..=8).map(|number| local.task(&format!("Task {number}"), work(number))).collect();
+    local.server.add(PLANNER, [Answer::text(&format!("```next_iteration\n{}\n```", json!(ids)))]);
+    let ran = local.run(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let asked = local.server.asked_about(PLANNER);
+    assert!(!asked.is_empty() && asked.iter().all(|asked| asked.tools.is_empty()), "{asked:?}");
+    assert!(asked.iter().all(|asked| asked.model.as_deref() == Some("small")));
+    let plans = local.stage.journal_of("batch_planned");
+    assert!(plans.iter().any(|plan| plan["source"] == "planner"), "{plans:?}");
+    local.stage.assert_left_clean();
 }

@@ -109,6 +109,14 @@ fn a_failed_check_and_a_failed_workflow_become_one_bug_task_each() {
              Run URL: https://github.com/acme/widgets/actions/runs/27182818284\n\n{STEPS}"
         )
     );
+    let late = with(
+        WORKFLOW,
+        &[
+            ("/workflow_run/conclusion", json!("timed_out")),
+            ("/workflow_run/head_sha", json!("2".repeat(40))),
+        ],
+    );
+    assert_eq!(answer(&project, &late)["outcome"], "filed", "what took too long has failed");
     let reference = "github:acme/widgets:b81d7e60c5f2a3948e7106dd2c9bf4a05e3187ac:Tests";
     assert_eq!((&workflow["external_ref"], &workflow["issue_type"]), (&json!(reference), &json!("bug")));
     assert_eq!(made["external_ref"], reference);
@@ -202,6 +210,12 @@ fn what_is_no_failure_of_this_project_files_nothing_and_says_so() {
         (with(CHECK, &[("/check_run/conclusion", json!("cancelled"))]), "its conclusion is cancelled"),
         (with(CHECK, &[("/check_run/status", json!("in_progress"))]), "its status is in_progress"),
         (with(WORKFLOW, &[("/workflow_run/status", json!("queued"))]), "its status is queued"),
+        (with(WORKFLOW, &[("/workflow_run/conclusion", json!("neutral"))]), "its conclusion is neutral"),
+        (with(WORKFLOW, &[("/workflow_run/conclusion", Value::Null)]), "its conclusion is unknown"),
+        (
+            r#"{"ref": "refs/heads/main", "repository": {"full_name": "acme/widgets"}}"#.to_owned(),
+            "neither a check_run",
+        ),
         (
             r#"{"zen": "Half measures are as bad as nothing at all.", "hook_id": 1}"#.to_owned(),
             "neither a check_run nor a workflow_run",
@@ -318,6 +332,120 @@ fn a_model_says_how_to_look_into_a_failure() {
     answer(&project, CHECK);
     answer(&project, &with(WORKFLOW, &[("/workflow_run/conclusion", json!("success"))]));
     assert_eq!(server.asked().len(), 1);
+}
+
+/// The parts of what a model was told, by their headings.
+fn told_parts(server: &MockModel) -> (String, String, String) {
+    let asked = server.asked();
+    let [system, user] = &asked.last().unwrap().body["messages"].as_array().unwrap()[..] else {
+        panic!("{asked:?}")
+    };
+    assert_eq!(system["content"], hew::skills::body(hew::skills::TRIAGE).trim());
+    let told = user["content"].as_str().unwrap();
+    let (facts, rest) = told.split_once("\n## Last commits\n\n").unwrap_or((told, ""));
+    let (commits, guide) = rest.split_once("\n## What the project says of itself\n\n").unwrap_or((rest, ""));
+    (facts.to_owned(), commits.trim().to_owned(), guide.trim().to_owned())
+}
+
+#[test]
+fn a_model_is_told_the_facts_five_commits_and_the_beginning_of_the_projects_guide() {
+    let (project, server) = (project(), server(vec![Answer::text("Look.")]));
+    with_server(&project, &server);
+    project.repo.write("AGENTS.md", "Not this one.\n");
+    project.repo.write("CLAUDE.md", &format!("Run it. {}", "y".repeat(9000)));
+    for number in 1..=7 {
+        project.repo.write("a.txt", &number.to_string());
+        project.repo.commit(&format!("Change {number}"));
+    }
+    let head = project.repo.git(&["rev-parse", "HEAD"]);
+    let behind = project.repo.git(&["rev-parse", "HEAD~1"]);
+    answer(&project, &with(CHECK, &[("/check_run/head_sha", json!(behind))]));
+    let (facts, commits, guide) = told_parts(&server);
+    for fact in [
+        "Repository: acme/widgets\n",
+        "Branch: feature/dates\n",
+        "Check/Workflow: lint\n",
+        "Run URL: https://",
+        "Conclusion: failure\n",
+    ] {
+        assert!(facts.contains(fact), "{facts}");
+    }
+    assert!(facts.contains(&format!("Commit SHA: {behind}\n")), "{facts}");
+    let of = |commits: &str| {
+        commits.lines().map(|line| line.rsplit_once(": ").unwrap().1.to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of(&commits),
+        ["Change 6", "Change 5", "Change 4", "Change 3", "Change 2"],
+        "those of the commit that failed"
+    );
+    assert_eq!((guide.len(), guide.starts_with("Run it. yyy")), (4096, true));
+    // Of a commit that is not here, the newest that are.
+    answer(&project, CHECK);
+    let (_, commits, _) = told_parts(&server);
+    assert_eq!(of(&commits)[0], "Change 7");
+    assert!(commits.starts_with(&head[..7]), "{commits}");
+}
+
+/// A git that hangs where it is asked for the log.
+#[test]
+fn commits_that_git_does_not_tell_of_in_time_are_left_out() {
+    let (project, server) = (project(), server(vec![Answer::text("Look.")]));
+    with_server(&project, &server);
+    let programs = project.repo.base().join("programs");
+    fs::create_dir_all(&programs).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \" $* \" in *' log '*) exec sleep 1000;; esac\nPATH='{path}' exec git \"$@\"\n"
+    );
+    fs::write(programs.join("git"), script).unwrap();
+    fs::set_permissions(programs.join("git"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let file = project.repo.base().join("event.json");
+    fs::write(&file, CHECK).unwrap();
+    let mut command = project.repo.hew(&["triage", "--json", "--event", file.to_str().unwrap()]);
+    command.env("PATH", format!("{}:{path}", programs.display()));
+    let ran = hew_testkit::loop_stage::ran(command);
+    let made: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{}", ran.stderr));
+    assert_eq!((ran.code, &made["plan"], &made["outcome"]), (0, &json!("model"), &json!("filed")));
+    let (facts, commits, _) = told_parts(&server);
+    assert!(facts.contains("Check/Workflow: lint") && commits.is_empty(), "{facts}{commits}");
+}
+
+/// Anybody may have written the project's own file.
+#[test]
+fn a_server_that_only_an_untrusted_file_names_is_not_asked() {
+    let (project, server) = (project(), server(vec![Answer::text("Look.")]));
+    let settings = format!("[loop.local]\nendpoint = \"{}/v1\"\nmodel = \"small\"\n", server.url());
+    project.repo.write(".hew.toml", &settings);
+    let event = project.repo.base().join("event.json");
+    fs::write(&event, CHECK).unwrap();
+    let triage = || {
+        let mut command = project.repo.hew(&["triage", "--event", event.to_str().unwrap()]);
+        hew_testkit::loop_stage::ran({
+            command.env_remove("HEW_TRUST");
+            command
+        })
+    };
+    let ran = triage();
+    assert_eq!((ran.code, project.tasks().len(), server.asked().len()), (0, 1, 0), "{}", ran.stderr);
+    assert!(ran.stderr.contains("not trusted") && ran.stderr.contains("hew trust"), "{}", ran.stderr);
+    project.hew(&["trust"]);
+    fs::write(&event, with(CHECK, &[("/check_run/name", json!("docs"))])).unwrap();
+    assert_eq!((triage().code, server.asked().len()), (0, 1));
+}
+
+#[test]
+fn a_model_that_hangs_is_waited_for_a_few_seconds() {
+    let (project, server) = (project(), server(vec![Answer::Hang]));
+    with_server(&project, &server);
+    let file = project.repo.base().join("home/.config/hew/config.toml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("timeout = \"2s\"", "timeout = \"10m\"")).unwrap();
+    let event = project.repo.base().join("event.json");
+    fs::write(&event, CHECK).unwrap();
+    let ran = hew_testkit::loop_stage::ran(project.repo.hew(&["triage", "--event", event.to_str().unwrap()]));
+    assert_eq!((ran.code, project.tasks().len()), (0, 1), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no plan by a model: ") && ran.stderr.contains("in time"), "{}", ran.stderr);
 }
 
 #[test]

@@ -54,11 +54,17 @@ pub(super) fn failed(
             if plan_retry(state, id, failure, now, out) {
                 return;
             }
-            if failure.lacks == Some(Lack::Provider) {
-                // Nobody is there for any task.
+            let is_second_look = state.runtimes.probed_by(id.worker) == Some(&runtime);
+            let is_nobody = failure.lacks == Some(Lack::Provider);
+            if is_nobody || is_second_look {
+                // Nobody is there for any task; or it is not well yet, and this one had a single try.
                 let spares_attempt = refused(state, &task, &runtime);
                 rest(state, id, &runtime, failure, now, out);
-                PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending }
+                if is_nobody || !has_had_its_tries(state, &task) {
+                    PendingEnd { outcome: Some(IterationOutcome::RateLimited), spares_attempt, ..ending }
+                } else {
+                    ending
+                }
             } else {
                 ending
             }
@@ -117,6 +123,12 @@ fn refused(state: &mut State, task: &TaskId, runtime: &RuntimeName) -> bool {
     refusals.in_a_row = refusals.in_a_row.saturating_add(1);
     refusals.by_fit = refusals.by_fit.saturating_add(u32::from(is_fit));
     refusals.in_a_row <= most || refusals.by_fit < 2
+}
+
+/// A task has been refused more often in a row than an iteration is tried, or it may be: it may be what breaks its runtime.
+fn has_had_its_tries(state: &State, task: &TaskId) -> bool {
+    let refusals = state.tasks.get(task).map_or(0, |progress| progress.refusals.in_a_row);
+    refusals > state.config.limits.max_attempts.max(backoff::MAX_RETRIES + 1)
 }
 
 /// Runtimes have refused a task as often in a row as it may be tried: others go first.
@@ -197,7 +209,10 @@ fn rest(
     let wish = PauseWish {
         given: given_wait(failure, now).map(|wait| now.elapsed.saturating_add(wait)),
         otherwise: (failure.class == FailureClass::Quota).then_some(backoff::QUOTA_REST),
-        why: failure.message.clone(),
+        why: match failure.lacks {
+            Some(Lack::Model | Lack::Api) => format!("{} (`hew doctor` looks into it)", failure.message),
+            Some(Lack::Provider) | None => failure.message.clone(),
+        },
     };
     let Some(pause) = state.runtimes.rest(runtime, wish, now.elapsed) else { return };
     let change = RuntimeChange::Rests {

@@ -44,6 +44,8 @@ pub enum Answer {
     Turn(Turn),
     /// An error in place of an answer.
     Refuse(Refusal),
+    /// These very bytes as a stream, and its end: what no server should send.
+    Stream(String),
     /// Nothing, not even headers, until the client or the server goes.
     Hang,
     /// The connection is closed without a byte.

@@ -107,6 +107,12 @@ fn answer_as_model(
             send_json(client, status, &headers, &body)?;
             Ok(After::GoOn)
         }
+        Some(Answer::Stream(text)) => {
+            sse::begin(client)?;
+            sse::send(client, &[text], shared.chunk_bytes)?;
+            // Whoever has seen enough goes.
+            Ok(if sse::end(client).is_ok() { After::GoOn } else { After::Close })
+        }
         Some(Answer::Turn(turn)) => {
             let reply = match Reply::new(&turn, asked, place + 1) {
                 Ok(reply) => reply,

@@ -212,6 +212,26 @@ fn a_probe_that_fails_rests_the_runtime_again_and_is_no_loop() {
     assert_eq!(run.landed().len(), 7);
 }
 
+/// A second look has one try where an iteration has four, and so it costs nothing; a task that breaks its runtime again and
+/// again is told from a runtime that is not well yet.
+#[test]
+fn a_second_look_that_breaks_the_runtime_costs_no_attempt() {
+    for class in [Server, Network] {
+        let failing =
+            |times| [Some((Overloaded, after(400)))].into_iter().chain(vec![Some((class, None)); times]);
+        let one = |times| alone().max_attempts(1).tasks(&["a"]).runtime_failing("one", failing(times));
+        let mut run = one(2).start();
+        run.to_end();
+        let spared = ["a rate_limited", "a rate_limited", "a rate_limited", "a closed"];
+        assert_eq!((run.ended(), run.exit()), (spared.map(str::to_owned).to_vec(), Some(0)));
+        assert_eq!(run.runtime_changes().iter().filter(|change| *change == "one rests").count(), 3);
+        let mut run = one(100).start();
+        run.to_end();
+        assert_eq!(run.ended(), [&spared[..3], &["a rate_limited", "a runtime_error"]].concat());
+        assert_eq!(run.exit(), Some(1));
+    }
+}
+
 #[test]
 fn with_nothing_to_take_over_the_run_waits_for_the_reset_and_says_so_once() {
     let mut run = alone().tasks(&["a", "b"]).runtime_failing("one", [Some((Quota, after(3600)))]).start();

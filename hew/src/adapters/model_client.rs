@@ -291,12 +291,24 @@ impl ModelClient {
     fn failure(&self, error: &ureq::Error) -> ChatFailure {
         use ureq::Error::{BadUri, BodyExceedsLimit, Http, Io, Timeout};
         if is_unreached(error) {
-            return ChatFailure::unreached(&format!("{}: {error}", self.endpoint));
+            let why = match error {
+                Io(error) => error.to_string(),
+                other => other.to_string(),
+            };
+            return ChatFailure::unreached(&format!("{}: {why}", self.endpoint));
         }
         let (class, why) = match error {
             BadUri(_) | Http(_) => (FailureClass::BadRequest, error.to_string()),
             BodyExceedsLimit(_) => (FailureClass::Server, "its answer is too large".to_owned()),
             Timeout(_) => (FailureClass::Network, "it did not answer in time".to_owned()),
+            Io(error) if is_broken_off(error) => {
+                let tls = if self.endpoint.starts_with("https:") {
+                    "; if it has no TLS, ask it by http://"
+                } else {
+                    ""
+                };
+                (FailureClass::Network, format!("it broke off before the end of its answer{tls}"))
+            }
             Io(error) => (FailureClass::Network, error.to_string()),
             other => (FailureClass::Network, other.to_string()),
         };
@@ -330,6 +342,12 @@ fn is_unreached(error: &ureq::Error) -> bool {
         }
         _ => false,
     }
+}
+
+/// The server closed the connection, or went away.
+fn is_broken_off(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof)
 }
 
 /// The error that a reader of a body hides in one of the standard library's.

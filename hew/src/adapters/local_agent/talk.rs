@@ -131,6 +131,9 @@ impl Talk<'_> {
             };
             self.messages.push(Message::Assistant { text: answer.text.clone(), calls: answer.calls.clone() });
             if answer.calls.is_empty() {
+                if turn == 1 {
+                    tell_no_tool(own, &answer)?;
+                }
                 self.tell_cut(&own.outcome, &answer)?;
                 return Ok(Ending { text: answer.text });
             }
@@ -216,6 +219,19 @@ impl Talk<'_> {
         self.voice.answer(&answer)?;
         Ok(answer)
     }
+}
+
+/// Of a model that never calls a tool a person should know that it may know of none. The last line that closes its task is a
+/// word, too.
+fn tell_no_tool(own: &Own, answer: &ChatAnswer) -> Result<(), Trouble> {
+    if answer.text.trim_end().ends_with(&format!("closed {}", own.task)) {
+        return Ok(());
+    }
+    let reason = "the model only answered in words and called no tool: it, or how its server was started, may take none \
+        (docs/local-models.md; for answers without tools: loop.local.tools = false)";
+    let word = AgentSignal { signal: SignalWord::Fail, reason: Some(reason.to_owned()) };
+    agent_words::record(&own.outcome, &word)?;
+    Ok(())
 }
 
 /// Some models take no tools, and their servers say so: most by a status of a bad request, llama.cpp by one of its own

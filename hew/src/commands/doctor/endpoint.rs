@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use hew_core::agent::{FailureClass, Lack};
+use hew_core::chat::ChatFailure;
 use hew_core::plan::local::{LOCAL, may_have_model};
 use hew_core::plan::runtime::{self, RuntimeProblem};
 use hew_core::settings::Settings;
@@ -52,13 +54,31 @@ pub(super) fn look(settings: &Settings, untrusted: &[String]) -> Option<Finding>
     };
     Some(match client.models(LIMIT) {
         Ok(models) => judge(url, &models, settings),
-        Err(failure) => Finding::problem(
-            CHECK,
-            format!("{url}: {failure}"),
-            "helpers fall away, and agents of the runtime `local` fail",
-            "start the server, or: hew config unset loop.local.endpoint   # docs/local-models.md",
-        ),
+        Err(failure) => failed(url, &failure),
     })
+}
+
+/// Whoever answers has been started: the address or the key is wrong, then.
+fn failed(url: &str, failure: &ChatFailure) -> Finding {
+    let told = failure.to_string();
+    let what = if told.contains(url) { told } else { format!("{url}: {told}") };
+    let base = url.trim_end_matches('/');
+    let next = match (failure.failure.lacks, failure.failure.class) {
+        (Some(Lack::Api), _) if !base.ends_with("/v1") => {
+            format!(
+                "hew config set loop.local.endpoint {}   # its base URL goes through /v1",
+                quoted(Path::new(&format!("{base}/v1")))
+            )
+        }
+        (Some(Lack::Api), _) => {
+            "hew config set loop.local.endpoint URL   # no model server speaks at this one".to_owned()
+        }
+        (_, FailureClass::Auth) => {
+            "hew config set loop.local.api_key_env NAME   # the variable that holds its key".to_owned()
+        }
+        _ => "start the server, or: hew config unset loop.local.endpoint   # docs/local-models.md".to_owned(),
+    };
+    Finding::problem(CHECK, what, "helpers fall away, and agents of the runtime `local` fail", next)
 }
 
 /// What the runtime `local` can't do without, where runs are to use it.
