@@ -4,14 +4,17 @@
 //! While such a step goes on a sign of its own lies beside the project's lock: which locks it may take, since when, and, by the
 //! sign's own date, until when it lived. `cut_off_step` mends what a step left whose sign is still there.
 //!
-//! Invariant: nobody but its own step dates a sign, and nobody writes over one.
+//! Invariants: nobody but its own step dates a sign, and nobody writes over one; of this process's signs it is known which
+//! belong to steps that go on.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -100,9 +103,24 @@ pub(super) fn folder(common_dir: &Path) -> PathBuf {
     common_dir.join("hew")
 }
 
-/// The signs that are there.
-pub(super) fn signs(common_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(named(common_dir)?.into_iter().filter(|path| path.extension() == Some(ENDING.as_ref())).collect())
+/// The signs that are there of steps that do not go on in this process. Whoever holds the project's lock knows that they go on
+/// in no other either.
+pub(super) fn signs_of_cut_off(common_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let going_on = going_on();
+    let is_sign = |path: &PathBuf| path.extension() == Some(ENDING.as_ref());
+    Ok(named(common_dir)?.into_iter().filter(|path| is_sign(path) && !going_on.contains_key(path)).collect())
+}
+
+/// A step of this process that goes on may hold this lock.
+pub(super) fn may_hold(lock: &Path) -> bool {
+    going_on().values().flatten().any(|named| named == lock)
+}
+
+/// Signs of this process's steps that go on, each with the locks that it may take. Held while a sign is made, so that nobody
+/// sees one that is not yet in it.
+fn going_on() -> MutexGuard<'static, BTreeMap<PathBuf, Vec<PathBuf>>> {
+    static GOING_ON: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>> = Mutex::new(BTreeMap::new());
+    GOING_ON.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All that is named like a sign: also folders in which one worked that mended.
@@ -139,7 +157,10 @@ pub(super) struct GoingOn {
 
 impl GoingOn {
     fn begin(step: &SharedStep, common_dir: &Path) -> io::Result<Self> {
+        let mut all = going_on();
         let (mut file, sign) = new_sign(common_dir)?;
+        all.insert(sign.clone(), step.locks.clone());
+        drop(all);
         let (end, ended) = bounded(0);
         let mut going_on = Self { sign, end: Some(end), beats: None, is_cut_off: false };
         file.write_all(serde_json::to_string(step)?.as_bytes())?;
@@ -164,5 +185,6 @@ impl Drop for GoingOn {
         if !self.is_cut_off {
             let _ = fs::remove_file(&self.sign);
         }
+        going_on().remove(&self.sign);
     }
 }
