@@ -12,7 +12,7 @@ use super::kept_end::KeptEnd;
 
 const BUFFER: usize = 64 * 1024;
 /// Most bytes of the end that are kept, in memory: it tells how a program ended, where the beginning tells what it did.
-const MOST_END: u64 = 4 * 1024 * 1024;
+const MOST_END: usize = 4 * 1024 * 1024;
 
 /// A bounded log in writing.
 #[derive(Debug)]
@@ -29,12 +29,13 @@ impl BoundedLog {
     pub fn create(path: &Path, max_bytes: u64) -> io::Result<Self> {
         super::make_parent(path)?;
         let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
-        let max_end = (max_bytes / 4).clamp(1, MOST_END);
+        let quarter = usize::try_from(max_bytes / 4).unwrap_or(MOST_END);
+        let max_end = quarter.clamp(1, MOST_END);
         Ok(Self {
             head: BufWriter::with_capacity(BUFFER, file),
-            head_left: max_bytes.saturating_sub(max_end),
-            max_end,
-            end: KeptEnd::of(path, usize::try_from(max_end).expect("a few megabytes")),
+            head_left: max_bytes.saturating_sub(max_end as u64),
+            max_end: max_end as u64,
+            end: KeptEnd::of(path, max_end),
         })
     }
 

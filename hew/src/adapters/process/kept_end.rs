@@ -147,7 +147,9 @@ mod tests {
         ];
         for (pieces, expected, left_out) in cases {
             let mut end = KeptEnd::of(Path::new("x"), 4);
-            pieces.iter().for_each(|piece| end.take(piece.as_bytes()));
+            for piece in pieces {
+                end.take(piece.as_bytes());
+            }
             assert_eq!((text(&end).as_str(), end.left_out), (expected, left_out), "{pieces:?}");
         }
     }

@@ -19,7 +19,7 @@ const GATHERED: usize = 256 * 1024;
 pub struct RecordLog {
     log: BoundedLog,
     in_end: bool,
-    /// Lines that are not written yet.
+    /// Lines of the head that are not written yet.
     lines: Vec<u8>,
 }
 
@@ -38,6 +38,11 @@ impl RecordLog {
             self.write()?;
             self.in_end = true;
         }
+        if self.in_end {
+            self.log.write_end(record.as_bytes());
+            self.log.write_end(b"\n");
+            return Ok(());
+        }
         self.lines.extend_from_slice(record.as_bytes());
         self.lines.push(b'\n');
         if self.lines.len() >= GATHERED { self.write() } else { Ok(()) }
@@ -50,12 +55,10 @@ impl RecordLog {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.in_end {
-            self.log.write_end(&self.lines);
-        } else {
+        if !self.lines.is_empty() {
             self.log.write_head(&self.lines)?;
+            self.lines.clear();
         }
-        self.lines.clear();
         Ok(())
     }
 
