@@ -61,6 +61,15 @@ impl TextScan {
         self.extend_line(&rest[whole..]);
     }
 
+    /// Takes a text that is whole: its last line has ended, whether it has an end or not.
+    pub fn take_text(&mut self, text: &str) {
+        if self.line.is_empty() && memchr::memchr(b'\n', text.as_bytes()).is_none() {
+            return self.take_line(&text.as_bytes()[..text.len().min(MAX_LINE)]);
+        }
+        self.feed(text.as_bytes());
+        self.feed(b"\n");
+    }
+
     /// Takes whole lines. Of most floods no line says anything to hew but the last.
     fn take_lines(&mut self, lines: &[u8]) {
         if self.findings.wants_summary() || may_be_marked(lines) {

@@ -101,7 +101,10 @@ impl Sink for GateSink {
     fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         self.tail.feed(bytes);
         self.log.write(bytes)?;
-        self.log.flush()?;
         Ok(Sign::Life)
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.log.flush()
     }
 }

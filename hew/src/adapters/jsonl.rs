@@ -52,21 +52,8 @@ impl<T: DeserializeOwned> JsonLines<T> {
         let Some(line) = self.next_line()? else { return Ok(None) };
         match parse(&self.buffer[line]) {
             Ok(value) => Ok(Some(value)),
-            Err(bad) => Err(self.line_error(&bad)),
+            Err(bad) => Err(bad.at(&self.path, self.number)),
         }
-    }
-
-    /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
-    /// A line of a newer form than is known is an error all the same.
-    pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
-        while let Some(line) = self.next_line()? {
-            match parse(&self.buffer[line]) {
-                Ok(value) => return Ok(Some(value)),
-                Err(bad) if bad.is_newer => return Err(self.line_error(&bad)),
-                Err(bad) => gaps.add(&self.line_error(&bad)),
-            }
-        }
-        Ok(None)
     }
 
     /// Where the next line that is not empty lies.
@@ -99,27 +86,34 @@ impl<T: DeserializeOwned> JsonLines<T> {
         read.map_err(|error| store_error(&self.path, error))
     }
 
-    fn line_error(&self, bad: &BadLine) -> StoreError {
-        store_error(&self.path, format!("line {}: {}", self.number, bad.reason))
-    }
-
     /// A warning about the part of a line that a crash left at the end, once the end is reached.
     pub fn torn(&self) -> Option<String> {
         let bytes = self.buffer.len() - self.start;
-        (bytes > 0).then(|| {
-            format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
-        })
+        (bytes > 0).then(|| torn_warning(&self.path, bytes))
     }
 }
 
-/// Why a line can't be read.
-struct BadLine {
-    reason: String,
-    /// A newer version has written it.
-    is_newer: bool,
+/// A warning about the part of a line that a crash left at the end of a file.
+pub(super) fn torn_warning(path: &Path, bytes: usize) -> String {
+    format!("{}: the last line is torn ({bytes} bytes) and was left out", path.display())
 }
 
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLine> {
+/// Why a line can't be read.
+pub(super) struct BadLine {
+    reason: String,
+    /// A newer version has written it.
+    pub(super) is_newer: bool,
+}
+
+impl BadLine {
+    /// The same with the line's place.
+    pub(super) fn at(&self, path: &Path, number: usize) -> StoreError {
+        store_error(path, format!("line {number}: {}", self.reason))
+    }
+}
+
+/// The value of a line.
+pub(super) fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLine> {
     let text =
         std::str::from_utf8(line).map_err(|error| BadLine { reason: error.to_string(), is_newer: false })?;
     parse_line(text).map_err(|error| BadLine {
@@ -136,7 +130,7 @@ pub struct Gaps {
 }
 
 impl Gaps {
-    fn add(&mut self, error: &StoreError) {
+    pub(super) fn add(&mut self, error: &StoreError) {
         if self.named.len() < MOST_NAMED {
             self.named.push(format!("{error}; the line was left out"));
         } else {

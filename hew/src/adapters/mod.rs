@@ -17,6 +17,7 @@ pub mod git_locks;
 pub(crate) mod helper;
 pub mod host;
 pub mod jsonl;
+mod jsonl_blocks;
 pub mod launch_state;
 pub mod ledger;
 pub mod leftovers;

@@ -258,6 +258,10 @@ impl Sink for StdoutSink {
         self.tail.feed(bytes);
         self.kept.take(bytes)
     }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.kept.flush()
+    }
 }
 
 #[derive(Debug)]
@@ -280,7 +284,10 @@ impl Sink for StderrSink {
     fn take(&mut self, bytes: &[u8]) -> io::Result<Sign> {
         self.tail.feed(bytes);
         self.log.write(bytes)?;
-        self.log.flush()?;
         Ok(self.sign.clone())
+    }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.log.flush()
     }
 }

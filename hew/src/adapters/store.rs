@@ -16,7 +16,8 @@ use hew_core::record::{JournalEntry, RunView, Store, StoreError};
 
 use super::fail_point;
 use super::files::{create_private_dir, ignore_in_git, open_append, store_error, sync_dir, write_atomically};
-use super::jsonl::{Gaps, JsonLines, cut_torn_line};
+use super::jsonl::{Gaps, cut_torn_line};
+use super::jsonl_blocks;
 
 /// The folder that holds all run folders of a project.
 pub fn loop_dir(state_dir: &Path) -> PathBuf {
@@ -148,25 +149,28 @@ fn open_journal(path: &Path) -> io::Result<File> {
 
 /// Reads a run's journal entry by entry; the answer is a warning if its last line is torn.
 pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result<Option<String>, StoreError> {
-    let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
-    while let Some(entry) = lines.next_value()? {
-        take(&entry);
-    }
-    Ok(lines.torn())
+    let path = dir.join(JOURNAL);
+    jsonl_blocks::each_line(&path, |(number, entry)| {
+        entry.map(|entry| take(&entry)).map_err(|bad| bad.at(&path, number))
+    })
 }
 
 /// Folds what can be read of a run's journal and keeps every iteration in brief, with warnings about what can't. Only for
-/// showing it: nothing that decides may trust a journal with gaps.
+/// showing it: nothing that decides may trust a journal with gaps. A line of a newer form than is known is an error.
 pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
-    let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
+    let path = dir.join(JOURNAL);
     let (mut fold, mut gaps) = (RowFold::default(), Gaps::default());
-    // On one thread: to hand an entry to another costs more than to fold it.
-    while let Some(entry) = lines.next_readable(&mut gaps)? {
-        fold.apply(&entry);
-    }
+    let torn = jsonl_blocks::each_line(&path, |(number, entry)| {
+        match entry {
+            Ok(entry) => fold.apply(&entry),
+            Err(bad) if bad.is_newer => return Err(bad.at(&path, number)),
+            Err(bad) => gaps.add(&bad.at(&path, number)),
+        }
+        Ok(())
+    })?;
     let (view, rows) = fold.finish();
     let mut warnings = gaps.into_warnings();
-    warnings.extend(lines.torn());
+    warnings.extend(torn);
     Ok((view, rows, warnings))
 }
 

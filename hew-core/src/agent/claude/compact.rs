@@ -24,7 +24,7 @@ pub(super) fn read<'a>(line: &'a str, event: &mut Event<'a>) -> Option<()> {
     }
     let mut json = Reader { text: line, at: 0 };
     let mut seen = Seen::default();
-    json.object(&mut |json, key| {
+    json.object(|json, key| {
         match key {
             "type" => event.kind = json.text(seen.first(0)?)?,
             "subtype" => event.subtype = json.text(seen.first(1)?)?,
@@ -71,9 +71,6 @@ struct Reader<'a> {
 /// What was read; none where only serde knows what it is.
 type Read<T> = Option<T>;
 
-/// Calls for each field of an object or entry of a list.
-type Each<'f, 'a, K> = dyn FnMut(&mut Reader<'a>, K) -> Option<()> + 'f;
-
 impl<'a> Reader<'a> {
     fn peek(&self) -> Option<u8> {
         self.text.as_bytes().get(self.at).copied()
@@ -83,7 +80,8 @@ impl<'a> Reader<'a> {
         (self.peek()? == byte).then(|| self.at += 1)
     }
 
-    fn object(&mut self, each: &mut Each<'_, 'a, &'a str>) -> Option<()> {
+    /// Calls `each` with the name of each field, whose value it has to read.
+    fn object(&mut self, mut each: impl FnMut(&mut Self, &'a str) -> Option<()>) -> Option<()> {
         self.take(b'{')?;
         if self.take(b'}').is_some() {
             return Some(());
@@ -98,13 +96,14 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn list(&mut self, each: &mut Each<'_, 'a, ()>) -> Option<()> {
+    /// Calls `each` for each entry, which it has to read.
+    fn list(&mut self, mut each: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.take(b'[')?;
         if self.take(b']').is_some() {
             return Some(());
         }
         loop {
-            each(self, ())?;
+            each(self)?;
             if self.take(b',').is_none() {
                 return self.take(b']');
             }
@@ -168,8 +167,8 @@ impl<'a> Reader<'a> {
         let depth = depth.checked_sub(1)?;
         match self.peek()? {
             b'"' => self.string().map(drop),
-            b'{' => self.object(&mut |json, _| json.pass(depth)),
-            b'[' => self.list(&mut |json, ()| json.pass(depth)),
+            b'{' => self.object(|json, _| json.pass(depth)),
+            b'[' => self.list(|json| json.pass(depth)),
             b't' => self.word("true"),
             b'f' => self.word("false"),
             b'n' => self.word("null"),
@@ -210,7 +209,7 @@ impl<'a> Reader<'a> {
         }
         let (mut id, mut model, mut content, mut usage) = (None, None, Vec::new(), None);
         let mut seen = Seen::default();
-        self.object(&mut |json, key| {
+        self.object(|json, key| {
             match key {
                 "id" => id = json.text(seen.first(0)?)?,
                 "model" => model = json.text(seen.first(1)?)?,
@@ -229,7 +228,7 @@ impl<'a> Reader<'a> {
         if self.peek() != Some(b'[') {
             return self.pass(DEEPEST).map(|()| blocks);
         }
-        self.list(&mut |json, ()| match json.peek()? {
+        self.list(|json| match json.peek()? {
             b'{' => json.block().map(|block| blocks.push(block)),
             _ => json.pass(DEEPEST),
         })?;
@@ -240,7 +239,7 @@ impl<'a> Reader<'a> {
         let (mut kind, mut text, mut id, mut name) = (None, None, None, None);
         let (mut input, mut tool_use_id, mut is_error) = (None, None, None);
         let mut seen = Seen::default();
-        self.object(&mut |json, key| {
+        self.object(|json, key| {
             match key {
                 "type" => kind = json.text(seen.first(0)?)?,
                 "text" => text = json.text(seen.first(1)?)?,
@@ -267,7 +266,7 @@ impl<'a> Reader<'a> {
         }
         let (mut input, mut output, mut cache_read, mut cache_create) = (None, None, None, None);
         let mut seen = Seen::default();
-        self.object(&mut |json, key| {
+        self.object(|json, key| {
             match key {
                 "input_tokens" => input = json.count(seen.first(0)?)?,
                 "output_tokens" => output = json.count(seen.first(1)?)?,

@@ -161,9 +161,8 @@ impl ClaudeStream {
     }
 
     fn take_text(&mut self, text: &str) {
-        self.text.feed(text.as_bytes());
-        self.text.feed(b"\n");
-        if !text.trim().is_empty() {
+        self.text.take_text(text);
+        if !is_blank(text) {
             keep(&mut self.last_text, text);
         }
     }
@@ -192,7 +191,7 @@ impl ClaudeStream {
             self.model = self.spent.only_model().map(str::to_owned);
         }
         let is_well = event.is_error == Some(false);
-        let words = event.result.as_deref().filter(|text| !text.trim().is_empty());
+        let words = event.result.as_deref().filter(|text| !is_blank(text));
         if let Some(text) = words.filter(|_| is_well) {
             if self.last_text.is_none() {
                 self.take_text(text);
@@ -253,6 +252,10 @@ impl ClaudeStream {
         };
         (reading, self.text.finish())
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 /// Puts a text in the place of another, whose memory is used again: every event may bring one.

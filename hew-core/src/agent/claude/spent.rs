@@ -20,6 +20,8 @@ pub(super) struct Spent {
     counts_since: bool,
     only_model: Option<String>,
     messages: VecDeque<Seen>,
+    /// The id and the use that the last line told of: most lines tell of the same message once more.
+    last: (String, Usage),
     /// What the messages used that no result has counted.
     open: Usage,
     /// Nothing was said since the last result.
@@ -37,8 +39,14 @@ struct Seen {
 impl Spent {
     /// The output has a message, which used at least this.
     pub(super) fn saw_message(&mut self, id: &str, used: Usage) {
+        if !self.is_settled && self.last.0 == id && self.last.1 == used {
+            return;
+        }
         self.is_settled = false;
         self.saw(id, used);
+        self.last.0.clear();
+        self.last.0.push_str(id);
+        self.last.1 = used;
     }
 
     /// The session file has a message, which used this. It is read later than the output: a result has counted what it

@@ -37,4 +37,8 @@ impl<S: Sink> Sink for LeftOut<S> {
         // All of it may be held back, until it is known what it is.
         if passed.is_empty() { Ok(Sign::Waiting) } else { self.sink.take(passed) }
     }
+
+    fn show(&mut self) -> io::Result<()> {
+        self.sink.show()
+    }
 }

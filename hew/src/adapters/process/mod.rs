@@ -9,6 +9,7 @@ pub mod bounded_log;
 mod end_plan;
 mod held;
 mod json_text;
+mod kept_end;
 pub mod left_out;
 mod lost;
 pub mod output;

@@ -1,6 +1,7 @@
 //! Reads what a program prints, as it comes, into a sink; the sink bounds what is kept.
 
 use std::io::{PipeReader, PipeWriter, Read};
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use hew_core::agent::RuntimeFailure;
 use nix::fcntl::{FcntlArg, fcntl};
+use nix::poll::{PollFd, PollFlags, poll};
 
 /// Size of one read.
 const CHUNK: usize = 256 * 1024;
@@ -16,6 +18,11 @@ const CHUNK: usize = 256 * 1024;
 const PIPE: i32 = 256 * 1024;
 /// How long a stream may stay open after everything that could write to it was ended.
 const CLOSE_GRACE: Duration = Duration::from_secs(2);
+/// A program that prints nothing for so many milliseconds pauses: a reader that is faster than it finds nothing to read
+/// again and again in the middle of a flood.
+const PAUSE: u16 = 20;
+/// Longest time for which what a program prints without a pause is not shown.
+const SHOW_EVERY: Duration = Duration::from_millis(250);
 /// Least time between two notices of output.
 const NOTICE_EVERY: Duration = Duration::from_secs(1);
 
@@ -31,6 +38,10 @@ pub fn pipe() -> std::io::Result<(PipeReader, PipeWriter)> {
 pub trait Sink: Send {
     /// Takes the next bytes; answers what they are a sign of.
     fn take(&mut self, bytes: &[u8]) -> std::io::Result<Sign>;
+
+    /// Makes what was taken visible to whoever reads along, and lets it survive a kill of hew. Called where the program
+    /// pauses, and now and then while it does not.
+    fn show(&mut self) -> std::io::Result<()>;
 }
 
 /// What output is a sign of.
@@ -141,7 +152,7 @@ impl<S: Sink + 'static> Pump<S> {
 
 fn pump<S: Sink>(mut pipe: PipeReader, sink: &Mutex<Option<S>>, gauge: &Gauge) {
     let mut chunk = vec![0; CHUNK];
-    let mut keeping = true;
+    let (mut keeping, mut shown) = (true, Instant::now());
     loop {
         let read = match pipe.read(&mut chunk) {
             Ok(0) => return,
@@ -149,18 +160,38 @@ fn pump<S: Sink>(mut pipe: PipeReader, sink: &Mutex<Option<S>>, gauge: &Gauge) {
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => return,
         };
-        let mut sink = sink.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(sink) = sink.as_mut() else { return };
-        // A program must never be held up, or killed by a closed pipe, because its output can't be kept.
-        let sign = if keeping { sink.take(&chunk[..read]) } else { Ok(Sign::Life) };
+        let Some(sign) = with(sink, |sink| {
+            // A program must never be held up, or killed by a closed pipe, because its output can't be kept.
+            if keeping { sink.take(&chunk[..read]) } else { Ok(Sign::Life) }
+        }) else {
+            return;
+        };
         gauge.add(read, !matches!(sign, Ok(Sign::Waiting)));
+        let mut failed = None;
         match sign {
             Ok(Sign::Life | Sign::Waiting) => {}
             Ok(Sign::Hopeless(failure)) => gauge.tell(Notice::Hopeless(failure)),
-            Err(error) => {
-                keeping = false;
-                gauge.tell(Notice::Failed(error));
-            }
+            Err(error) => failed = Some(error),
+        }
+        if keeping && failed.is_none() && (has_paused(&pipe) || shown.elapsed() >= SHOW_EVERY) {
+            let Some(was_shown) = with(sink, Sink::show) else { return };
+            failed = was_shown.err();
+            shown = Instant::now();
+        }
+        if let Some(error) = failed {
+            keeping = false;
+            gauge.tell(Notice::Failed(error));
         }
     }
+}
+
+/// None where the sink was taken away.
+fn with<S, T>(sink: &Mutex<Option<S>>, act: impl FnOnce(&mut S) -> T) -> Option<T> {
+    sink.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(act)
+}
+
+/// Nothing more comes for a moment.
+fn has_paused(pipe: &PipeReader) -> bool {
+    let mut looked_at = [PollFd::new(pipe.as_fd(), PollFlags::POLLIN)];
+    !matches!(poll(&mut looked_at, PAUSE), Ok(1..))
 }

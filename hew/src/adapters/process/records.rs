@@ -7,7 +7,8 @@ use hew_core::plan::SpawnPlan;
 use serde_json::json;
 
 use super::Ended;
-use super::bounded_log::{BoundedLog, KeptTail, copy_all};
+use super::bounded_log::BoundedLog;
+use super::kept_end::{KeptEnd, copy_all};
 use super::transcript::{first_record, left_out_record, line_of, result_record, unstarted_record};
 
 /// Records that are gathered before they are written.
@@ -17,8 +18,8 @@ const GATHERED: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct RecordLog {
     log: BoundedLog,
-    in_tail: bool,
-    /// Lines that are not written yet.
+    in_end: bool,
+    /// Lines of the head that are not written yet.
     lines: Vec<u8>,
 }
 
@@ -28,14 +29,19 @@ impl RecordLog {
         let mut log = BoundedLog::create(&plan.files.transcript, plan.limits.transcript_max_bytes)?;
         log.write_head(&first_record(plan))?;
         log.flush()?;
-        Ok(Self { log, in_tail: false, lines: Vec::new() })
+        Ok(Self { log, in_end: false, lines: Vec::new() })
     }
 
     /// Adds a record, which is one line without its end.
     pub fn keep(&mut self, record: &str) -> io::Result<()> {
-        if !self.in_tail && !self.log.has_head_room(self.lines.len() + record.len() + 1) {
+        if !self.in_end && !self.log.has_head_room(self.lines.len() + record.len() + 1) {
             self.write()?;
-            self.in_tail = true;
+            self.in_end = true;
+        }
+        if self.in_end {
+            self.log.write_end(record.as_bytes());
+            self.log.write_end(b"\n");
+            return Ok(());
         }
         self.lines.extend_from_slice(record.as_bytes());
         self.lines.push(b'\n');
@@ -49,12 +55,10 @@ impl RecordLog {
     }
 
     fn write(&mut self) -> io::Result<()> {
-        if self.in_tail {
-            self.log.write_tail(&self.lines)?;
-        } else {
+        if !self.lines.is_empty() {
             self.log.write_head(&self.lines)?;
+            self.lines.clear();
         }
-        self.lines.clear();
         Ok(())
     }
 
@@ -82,31 +86,31 @@ impl RecordLog {
     fn close(mut self, last: &[u8]) -> io::Result<()> {
         self.write()?;
         self.log.finish(|kept, out| {
-            join_tail(kept, out)?;
+            join_end(kept, out)?;
             out.write_all(last)
         })
     }
 }
 
-/// A tail of which the beginning was left out begins within a record, which is left out too.
-fn join_tail(kept: &KeptTail, out: &mut dyn Write) -> io::Result<()> {
-    let mut tail = kept.open()?;
+/// An end of which the beginning was left out begins within a record, which is left out too.
+fn join_end(kept: &KeptEnd, out: &mut dyn Write) -> io::Result<()> {
+    let mut end = kept.open();
     if kept.left_out > 0 {
-        let torn = skip_line(&mut *tail)?;
+        let torn = skip_line(&mut end)?;
         out.write_all(&line_of(&left_out_record(kept.left_out + torn)))?;
     }
-    copy_all(&mut *tail, out)
+    copy_all(&mut end, out)
 }
 
 /// Reads past the next line's end without keeping it; answers how many bytes that were.
-fn skip_line(tail: &mut dyn BufRead) -> io::Result<u64> {
+fn skip_line(records: &mut dyn BufRead) -> io::Result<u64> {
     let mut skipped = 0;
     loop {
-        let bytes = tail.fill_buf()?;
+        let bytes = records.fill_buf()?;
         let end = memchr::memchr(b'\n', bytes);
         let used = end.map_or(bytes.len(), |at| at + 1);
         let is_done = end.is_some() || bytes.is_empty();
-        tail.consume(used);
+        records.consume(used);
         skipped += used as u64;
         if is_done {
             return Ok(skipped);

@@ -5,7 +5,7 @@
 //! end. What is not UTF-8 is written with replacement characters.
 
 use std::borrow::Cow;
-use std::io::{self, Write};
+use std::io::{self, BufRead, Write};
 
 use hew_core::agent::text::lossy;
 use hew_core::plan::SpawnPlan;
@@ -13,8 +13,9 @@ use hew_core::settings::secret::shown_args;
 use serde_json::{Value, json};
 
 use super::Ended;
-use super::bounded_log::{BoundedLog, KeptTail};
+use super::bounded_log::BoundedLog;
 use super::json_text::{push_string, string_len};
+use super::kept_end::KeptEnd;
 
 /// Most bytes of output in one record.
 const MAX_TEXT: usize = 8 * 1024;
@@ -24,16 +25,16 @@ const RECORD_START: &[u8] = br#"{"type":"assistant","message":{"content":[{"type
 const RECORD_END: &[u8] = b"}]}}\n";
 const PARTIAL_END: &[u8] = b"}]},\"partial\":true}\n";
 
-/// A transcript in writing. Its tail is kept as it was printed and made into records in the end, so that a flood costs no
-/// more than its copying.
+/// A transcript in writing. Its end is kept as it was printed and made into records when it is over, so that a flood costs
+/// no more than its copying.
 #[derive(Debug)]
 pub struct Transcript {
     log: BoundedLog,
-    max_tail: u64,
+    max_end: u64,
     maker: RecordMaker,
     /// Records of the head that are not written yet.
     records: Vec<u8>,
-    in_tail: bool,
+    in_end: bool,
 }
 
 impl Transcript {
@@ -43,15 +44,15 @@ impl Transcript {
         let mut log = BoundedLog::create(&plan.files.transcript, max)?;
         log.write_head(&first_record(plan))?;
         log.flush()?;
-        let (max_tail, maker) = (log.max_tail(), RecordMaker::default());
-        Ok(Self { log, max_tail, maker, records: Vec::new(), in_tail: false })
+        let (max_end, maker) = (log.max_end(), RecordMaker::default());
+        Ok(Self { log, max_end, maker, records: Vec::new(), in_end: false })
     }
 
-    /// Takes the next bytes of standard output and makes the whole lines visible.
+    /// Takes the next bytes of standard output.
     pub fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
         let lines = if bytes.len() < FLOOD { Lines::Apart } else { Lines::Together };
         let mut rest = bytes;
-        while !rest.is_empty() && !self.in_tail {
+        while !rest.is_empty() && !self.in_end {
             let fed = self.maker.feed(rest, lines);
             let (taken, left) = rest.split_at(fed.used);
             if let Some(end) = fed.end {
@@ -60,7 +61,12 @@ impl Transcript {
             rest = left;
         }
         write_records(&mut self.log, &mut self.records)?;
-        self.log.write_tail(rest)?;
+        self.log.write_end(rest);
+        Ok(())
+    }
+
+    /// Makes whole lines visible to readers.
+    pub fn flush(&mut self) -> io::Result<()> {
         self.log.flush()
     }
 
@@ -72,8 +78,8 @@ impl Transcript {
         if !self.log.has_head_room(self.records.len()) {
             self.records.truncate(start);
             write_records(&mut self.log, &mut self.records)?;
-            self.in_tail = true;
-            self.log.write_tail(printed)?;
+            self.in_end = true;
+            self.log.write_end(printed);
         }
         self.maker.clear();
         Ok(())
@@ -94,9 +100,9 @@ impl Transcript {
     }
 
     fn close(self, last: &Value) -> io::Result<()> {
-        let max_tail = self.max_tail;
+        let max_end = self.max_end;
         self.log.finish(|kept, out| {
-            write_tail(kept, max_tail, out)?;
+            write_end(kept, max_end, out)?;
             out.write_all(&line_of(last))
         })
     }
@@ -113,7 +119,7 @@ fn write_records(log: &mut BoundedLog, records: &mut Vec<u8>) -> io::Result<()> 
 
 /// Records can be many times as long as the lines that they hold, so those at the beginning that would pass the limit are
 /// left out too.
-fn write_tail(kept: &KeptTail, max: u64, out: &mut dyn Write) -> io::Result<()> {
+fn write_end(kept: &KeptEnd, max: u64, out: &mut dyn Write) -> io::Result<()> {
     let mut surplus = 0_u64;
     each_record(kept, &mut |printed, end| {
         surplus += record_len(printed, end) as u64;
@@ -142,12 +148,12 @@ pub(super) fn left_out_record(bytes: u64) -> Value {
     json!({"type": "system", "subtype": "left_out", "bytes": bytes})
 }
 
-/// Calls `use_record` with what was printed for each record of the kept tail.
+/// Calls `use_record` with what was printed for each record of the kept end.
 fn each_record(
-    kept: &KeptTail,
+    kept: &KeptEnd,
     use_record: &mut dyn FnMut(&[u8], TextEnd) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut printed = kept.open()?;
+    let mut printed = kept.open();
     let mut maker = RecordMaker::default();
     loop {
         let mut rest = printed.fill_buf()?;

@@ -65,7 +65,7 @@ impl Kept {
                         kept = log.keep(record);
                     }
                 });
-                kept.and_then(|()| log.flush())?;
+                kept?;
                 match reader.hopeless().filter(|_| !*told_hopeless) {
                     Some(failure) => {
                         *told_hopeless = true;
@@ -75,6 +75,14 @@ impl Kept {
                     None => Ok(Sign::Waiting),
                 }
             }
+        }
+    }
+
+    /// Makes what was taken visible to readers.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Text { transcript, .. } => transcript.flush(),
+            Self::Events { log, .. } => log.flush(),
         }
     }
 
