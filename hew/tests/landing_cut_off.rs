@@ -204,8 +204,16 @@ fn a_run_that_is_begun_instead_removes_the_lock_too() {
     assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
 }
 
-/// Git and hew are killed in the middle of the checkout's files: the filter of the third one does it.
+/// Git and hew are killed in the middle of the checkout's files.
 fn killed_in_the_middle(stage: &LoopStage) {
+    let killed = ended_in_the_middle(stage, "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID");
+    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
+    wait_until("the end of its processes", || stage.processes().is_empty());
+    assert!(stage.repo.common_dir().join("index.lock").exists());
+}
+
+/// One task is landed; of three files of its result the filter of the third does this where it is brought to the checkout.
+fn ended_in_the_middle(stage: &LoopStage, does: &str) -> Ran {
     stage.repo.write("0.txt", "old");
     stage.repo.write(".gitattributes", "*.txt filter=counts\n");
     stage.repo.commit("Files");
@@ -213,18 +221,52 @@ fn killed_in_the_middle(stage: &LoopStage) {
     let filter = stage.path("filter");
     let script = format!(
         "#!/bin/sh\nif [ \"$PWD\" = {root} ]; then echo x >> {seen}\n\
-         [ $(wc -l < {seen}) = 3 ] && kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID\nfi\nexec cat\n"
+         if [ $(wc -l < {seen}) = 3 ]; then {does}; fi\nfi\nexec cat\n"
     );
     write_script(&filter, &script);
     stage.repo.git(&["config", "filter.counts.smudge", &filter.display().to_string()]);
     stage.task("One", "write 0.txt new\nwrite one.txt 1\nwrite two.txt 2\ncommit One\ndone");
-    let killed = stage.run(&["--no-gate"]);
-    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
-    wait_until("the end of its processes", || stage.processes().is_empty());
-    assert!(stage.repo.common_dir().join("index.lock").exists());
+    let ran = stage.run(&["--no-gate"]);
     let read = |file| stage.repo.read(file);
     assert_eq!((read("0.txt").as_deref(), read("one.txt").as_deref()), (Some("new"), Some("1")));
     assert_eq!(read("two.txt"), None);
+    ran
+}
+
+/// As where there is no room for all files: git says so, and leaves those that it has written.
+#[test]
+fn files_that_a_delivery_had_written_when_its_git_failed_are_not_taken_for_a_persons() {
+    let stage = LoopStage::new();
+    for (key, value) in [("required", "true"), ("clean", "cat")] {
+        stage.repo.git(&["config", &format!("filter.counts.{key}"), value]);
+    }
+    let failed = ended_in_the_middle(&stage, "exit 1");
+    assert_eq!(failed.code, 3, "{}", failed.stderr);
+    assert_eq!(signs(&stage).len(), 1);
+    let delivered = deliver(&stage);
+    assert!(delivered.stderr.contains("had written 2 files already"), "{}", delivered.stderr);
+    assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
+    assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+    stage.assert_left_clean();
+}
+
+/// A refusal is no such failure.
+#[test]
+fn a_delivery_that_git_refuses_leaves_no_sign() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\nwrite two.txt 2\ncommit One\ndone");
+    stage.repo.write("one.txt", "1");
+    date(&stage.repo.root().join("one.txt"), SystemTime::now() - Duration::from_secs(3_600));
+    let index = fs::read(stage.repo.common_dir().join("index")).unwrap();
+    for words in
+        [&["loop", "run", "--scope", "ready", "--no-gate"][..], &["loop", "deliver"], &["loop", "deliver"]]
+    {
+        let refused = stage.hew(words);
+        assert_eq!((refused.code, signs(&stage).len()), (3, 0), "{}", refused.stderr);
+        assert!(refused.stderr.contains("one.txt"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("had written"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read(stage.repo.common_dir().join("index")).unwrap(), index);
 }
 
 #[test]
@@ -368,7 +410,7 @@ fn the_doctor_tells_of_a_step_that_was_cut_off_and_mends_it() {
     let lock = stage.repo.common_dir().join("index.lock");
     let told = stage.hew(&["doctor"]);
     assert_eq!((told.code, lock.exists()), (1, true), "{}", told.stdout);
-    assert!(told.stdout.contains("git was killed while it worked for hew"), "{}", told.stdout);
+    assert!(told.stdout.contains("git was cut off while it worked for hew"), "{}", told.stdout);
     let fixed = stage.hew(&["doctor", "--fix"]);
     assert!(fixed.stdout.contains("index.lock was left by a git of hew's: removed"), "{}", fixed.stdout);
     assert!(fixed.stdout.contains("2 files that a delivery had written"), "{}", fixed.stdout);
@@ -384,7 +426,7 @@ fn pruning_tells_of_a_step_that_was_cut_off_and_mends_it() {
     let lock = stage.repo.common_dir().join("index.lock");
     let told = stage.hew(&["loop", "prune-worktrees"]);
     assert_eq!((told.code, lock.exists()), (0, true), "{}", told.stderr);
-    assert!(told.stderr.contains("git was killed while it worked for hew"), "{}", told.stderr);
+    assert!(told.stderr.contains("git was cut off while it worked for hew"), "{}", told.stderr);
     let pruned = stage.hew(&["loop", "prune-worktrees", "--apply"]);
     assert_eq!((pruned.code, lock.exists(), signs(&stage).len()), (0, false, 0), "{}", pruned.stderr);
     assert!(pruned.stderr.contains("had written 2 files already"), "{}", pruned.stderr);

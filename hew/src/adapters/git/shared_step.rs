@@ -1,5 +1,6 @@
 //! Steps of hew's git on what a run shares with people: their checkout, their branch, the packed refs. A kill in the middle of
-//! one leaves git's locks, past which no git works, and files of which the index does not know.
+//! one leaves git's locks, past which no git works, and files of which the index does not know; a git that finds no room for all
+//! files leaves the latter.
 //!
 //! While such a step goes on a sign of its own lies beside the project's lock: which locks it may take, since when, and, by the
 //! sign's own date, until when it lived. `cut_off_step` mends what a step left whose sign is still there.
@@ -25,7 +26,7 @@ use hew_core::worktree::GitError;
 use serde::{Deserialize, Serialize};
 
 use super::run::{GitAnswer, GitCall};
-use super::{RepoGit, admin};
+use super::{RepoGit, admin, file_error, half_written};
 
 /// How often a step says that it lives.
 const BEAT: Duration = Duration::from_millis(200);
@@ -69,21 +70,34 @@ impl SharedStep {
         Self { files: Some((checkout.to_owned(), to.clone())), ..step }
     }
 
-    /// It goes on as long as the answer lives. Where no sign can be made it goes on without one: what a kill leaves then is
-    /// for a person.
+    /// It goes on as long as the answer lives. Where no sign can be made it goes on without one: what a kill leaves then is for
+    /// a person.
     pub(super) fn goes_on(&self, common_dir: &Path) -> Option<GoingOn> {
         GoingOn::begin(self, common_dir).ok()
     }
 
-    /// Runs the git of this step. Where that did not come to its own end, the sign of the step stays for who comes next.
+    /// Runs the git of this step. Where that did not come to its own end, or failed after it had begun to write files, the sign
+    /// of the step stays for who comes next. No checkout is changed without a sign: with no room for one there is none for files.
     pub(super) fn run(&self, git: &RepoGit, call: GitCall) -> Result<GitAnswer, GitError> {
-        let going_on = self.goes_on(&git.common_dir);
+        let going_on = match GoingOn::begin(self, &git.common_dir) {
+            Err(error) if self.files.is_some() => return Err(file_error(&folder(&git.common_dir), error)),
+            going_on => going_on.ok(),
+        };
         let answer = call.run();
-        let has_ended = matches!(&answer, Ok(GitAnswer { exit: Exit::Code(_), .. }));
         if let Some(mut going_on) = going_on {
-            going_on.is_cut_off = !has_ended;
+            going_on.is_cut_off = match &answer {
+                Ok(answer) if answer.exit.is_success() => false,
+                Ok(GitAnswer { exit: Exit::Code(_), .. }) => self.has_written(git),
+                _ => true,
+            };
         }
         answer
+    }
+
+    /// Some file of those that it was to bring was written since it began.
+    fn has_written(&self, git: &RepoGit) -> bool {
+        let since = self.began - BEHIND;
+        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, since))
     }
 
     /// Git's words, and what is to be known of a lock that is in its way.
@@ -151,7 +165,7 @@ pub(super) struct GoingOn {
     sign: PathBuf,
     end: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
-    /// Its git was killed, or took too long: what it left is not known yet.
+    /// Its git was killed, took too long, or failed in the middle: what it left is not known yet.
     is_cut_off: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::ui::Ui;
 
 /// What is told where nothing is mended yet.
 pub(in crate::commands) const KILLED: &str =
-    "git was killed while it worked for hew on what is yours: locks and files may be left of that";
+    "git was cut off while it worked for hew on what is yours: locks and files may be left of that";
 
 /// Mends the checkout and the branches that a killed git was changing. The project's lock is ours. Answers the locks that were
 /// removed.
