@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hew_core::agent::{AgentReading, SpawnReport};
+use hew_core::agent::SpawnReport;
 use hew_core::engine::event::{ExitView, MergeView, PlannedView, PreparedView};
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
 use hew_core::exit::Exit;
