@@ -401,6 +401,25 @@ fn what_a_transcript_keeps_and_what_it_leaves_out_add_up() {
 }
 
 #[test]
+fn what_a_flood_began_and_ended_with_is_in_files_while_the_program_goes_on() {
+    let stage = Stage::new();
+    let plan = stage.plan("print start\nprint-mb 20\nprint the end so far\nhang");
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| stage.run(&plan).unwrap());
+        let ends = [".tail-a", ".tail-b"].map(|suffix| stage.path(&format!("iter/transcript.jsonl{suffix}")));
+        let is_saved = |file: &PathBuf| {
+            fs::read_to_string(file).is_ok_and(|text| text.ends_with("\nthe end so far\n"))
+        };
+        wait_until("the end in a file", || ends.iter().any(is_saved));
+        assert_eq!(stage.texts().first().map(String::as_str), Some("start"));
+        stage.stops.0.send(StopRequest::Now).unwrap();
+        assert_eq!(running.join().unwrap().last_line, "the end so far");
+        assert!(!ends.iter().any(|file| file.exists()), "they are part of the transcript now");
+    });
+    assert_eq!(stage.texts().last().map(String::as_str), Some("the end so far"));
+}
+
+#[test]
 fn floods_on_both_streams_are_drained() {
     let stage = Stage::new();
     let report = stage.run(&stage.plan("eprint-mb 20\nprint-mb 20\neprint-mb 5\neprint last")).unwrap();
