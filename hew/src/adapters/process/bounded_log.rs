@@ -1,7 +1,7 @@
 //! A log that never grows beyond its limit: the beginning and the end are kept, what lies between is counted.
 //!
 //! The beginning goes straight to the file, so that it can be followed. The end, a quarter of the limit and at most 4 MiB, is
-//! [kept apart](KeptEnd) and appended when the log is finished.
+//! kept apart (`KeptEnd`) and appended when the log is finished.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write};
