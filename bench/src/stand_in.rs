@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use hew_core::agent::{AgentReading, SpawnReport};
+use hew_core::agent::SpawnReport;
 use hew_core::engine::event::{ExitView, MergeView, PlannedView, PreparedView};
 use hew_core::engine::{Effect, Event, LaneJob, SettleJob, WorkerJob};
 use hew_core::exit::Exit;
@@ -218,20 +218,5 @@ fn plan() -> SpawnPlan {
 }
 
 fn report() -> SpawnReport {
-    SpawnReport {
-        exit: Exit::Code(0),
-        duration: Duration::from_millis(1),
-        stopped: None,
-        leaked: 0,
-        refused: Vec::new(),
-        last_line: String::new(),
-        stdout_tail: String::new(),
-        stderr_tail: String::new(),
-        output_bytes: 0,
-        decisions: Vec::new(),
-        deferred: Vec::new(),
-        summary: None,
-        signal: None,
-        reading: AgentReading::default(),
-    }
+    SpawnReport::new(Exit::Code(0), Duration::from_millis(1))
 }

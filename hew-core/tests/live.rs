@@ -288,6 +288,32 @@ fn what_is_done_with_a_whole_tree_is_named_and_a_stop_says_what_becomes_of_it() 
 }
 
 #[test]
+fn a_signal_says_what_becomes_of_a_gate_that_runs() {
+    let id = iteration(0, 1);
+    let told = |is_gating: bool, now: bool| {
+        let mut journal = JournalBuilder::launch(1, 0x0000_0042);
+        journal.start(id, "app-1", "One", 1).spawn(id);
+        journal.exit(id, hew_core::exit::Exit::Code(0), 900).collect(id);
+        if is_gating {
+            let (tip, candidate) = (journal::commit(1), journal::commit(2));
+            let tree = journal::gate(hew_core::exit::Exit::Code(0), 2).tree_sha;
+            journal.push(JournalEvent::Candidate { iteration: id, tip, candidate, tree });
+        }
+        let (reason, detail) = (StopReason::Signal, "SIGINT".to_owned());
+        journal.push(JournalEvent::StopRequested { reason, detail, now });
+        let view = RunView::of(journal.entries());
+        narrate(&journal.entries().last().expect("an entry").event, &view).expect("a stop is told")
+    };
+    assert!(
+        told(true, false).contains("the gate that runs may end within the grace"),
+        "{}",
+        told(true, false)
+    );
+    assert!(told(true, true).contains("the gate that runs is stopped; nothing is delivered"));
+    assert!(told(false, false).contains("no new gate begins; nothing is delivered"));
+}
+
+#[test]
 fn the_first_lines_say_where_to_look_and_how_to_stop() {
     let view = RunView::of(journal::in_the_middle().entries());
     insta::assert_snapshot!(opening(view.header.as_ref().expect("a header")).join("\n"));

@@ -157,6 +157,7 @@ impl<A: GitClient + ?Sized> GitClient for Faulty<A> {
             &self, checkout: &Path, branch: &BranchName, to: &CommitId,
         ) -> Result<ForwardOutcome, GitError>;
         fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError>;
+        fn mend_cut_off(&self) -> Result<Vec<String>, GitError>;
         fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError>;
         fn git_dir_of(&self, path: &Path) -> Result<PathBuf, GitError>;
         fn remove_worktree(&self, path: &Path) -> Result<(), GitError>;

@@ -10,9 +10,10 @@ use crate::tool::skip;
 const INSIDE: &str = "HEW_TEST_ON_SMALL_DISK";
 
 /// Makes the disk and becomes what follows.
-const ENTER: &str = "mount -t tmpfs -o size=64m tmpfs \"$TMPDIR\" && exec \"$@\"";
+const ENTER: &str = "mount -t tmpfs -o size=64m,nr_inodes=20000 tmpfs \"$TMPDIR\" && exec \"$@\"";
 
-/// Runs a test's body in a process of its own, in which the folder for temporary files is a disk of 64 MB. The closure
+/// Runs a test's body in a process of its own, in which the folder for temporary files is a disk of 64 MB and
+/// 20,000 inodes. The closure
 /// has to stand in the test's own function. Where no mount namespace can be made the test is skipped.
 ///
 /// # Panics

@@ -112,6 +112,35 @@ fn programs_that_a_run_needs_are_named() {
     expect(&findings, "program", "note", "runtime mine: no program `no-such-agent`");
 }
 
+/// A program that says this of its version, and is otherwise the one that is on PATH.
+fn versioned(stage: &LoopStage, name: &str, says: &str) -> String {
+    let folder = stage.path("old");
+    fs::create_dir_all(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in *version*) echo '{says}'; exit;; esac\nPATH='{path}' exec {name} \"$@\"\n"
+    );
+    write_script(&folder.join(name), &script);
+    format!("{}:{path}", folder.display())
+}
+
+#[test]
+fn programs_that_are_too_old_are_named_with_both_versions() {
+    let stage = LoopStage::new();
+    let path = versioned(&stage, "git", "git version 2.30.2");
+    let (told, findings) = doctor(&stage, &[], &[("PATH", &path)]);
+    assert_eq!(told.code, 1, "{}", told.stdout);
+    let git = expect(&findings, "git", "problem", "2.30.2");
+    assert!(git.to_string().contains("2.38"), "{git}");
+    fs::remove_file(stage.path("old/git")).unwrap();
+
+    fs::create_dir(stage.repo.root().join(".beads")).unwrap();
+    let path = versioned(&stage, "bd", "bd version 0.9.1 (dev)");
+    let (told, findings) = doctor(&stage, &[], &[("PATH", &path), ("HEW_TRACKER_KIND", "bd")]);
+    assert_eq!(told.code, 1, "{}", told.stdout);
+    expect(&findings, "tracker", "problem", "0.9.1");
+}
+
 /// Makes a lock file that is two hours old.
 fn old_lock(stage: &LoopStage, name: &str) -> std::path::PathBuf {
     let path = stage.repo.common_dir().join(name);
@@ -219,6 +248,42 @@ fn what_a_killed_run_left_is_told_ended_and_removed_as_far_as_it_is_safe() {
     expect(&findings, "worktree", "fixed", "removed ");
     expect(&findings, "worktree", "problem", "unsaved");
     assert!(told.stderr.contains("which hew does not touch"), "{}", told.stderr);
+}
+
+/// Of two whose `.git` file is gone or nonsense one holds a file that nothing else has; a third is gone altogether.
+#[test]
+fn broken_worktrees_are_removed_where_nothing_is_lost_and_kept_and_named_elsewhere() {
+    let stage = LoopStage::new();
+    let begun = |name: &str| stage.path(&format!("{name}-begun"));
+    for (name, first) in [("Dirty", "write unsaved work\n"), ("Clean", ""), ("Gone", "")] {
+        stage.task(name, &format!("{first}touch {}\nhang", begun(name).display()));
+    }
+    let run = stage.start(&["--jobs", "3", "--no-gate"]);
+    wait_until("all agents", || ["Dirty", "Clean", "Gone"].iter().all(|name| begun(name).exists()));
+    run.signal("SIGKILL");
+    run.end();
+    wait_until("the end of the agents", || stage.processes().is_empty());
+    let trees: Vec<_> = stage
+        .journal_of("prepared")
+        .iter()
+        .map(|entry| std::path::PathBuf::from(entry["worktree"].as_str().unwrap()))
+        .collect();
+    let dirty = trees.iter().find(|tree| tree.join("unsaved").exists()).unwrap();
+    let [clean, gone] = trees.iter().filter(|tree| *tree != dirty).collect::<Vec<_>>()[..] else {
+        panic!("three worktrees: {trees:?}")
+    };
+    fs::write(dirty.join(".git"), "nonsense").unwrap();
+    fs::remove_file(clean.join(".git")).unwrap();
+    fs::remove_dir_all(gone).unwrap();
+    let (told, findings) = doctor(&stage, &["--fix"], &[]);
+    assert_eq!(told.code, 1, "{}", told.stdout);
+    for tree in [clean, gone] {
+        expect(&findings, "worktree", "fixed", &format!("removed {}", tree.display()));
+        assert!(!tree.exists());
+    }
+    expect(&findings, "worktree", "problem", "unsaved");
+    assert_eq!(fs::read_to_string(dirty.join("unsaved")).unwrap(), "work");
+    assert!(!stage.repo.git(&["worktree", "list"]).contains(&gone.display().to_string()));
 }
 
 #[test]

@@ -46,6 +46,12 @@ fn hew_with(stage: &LoopStage, words: &[&str], path: &str) -> Ran {
     ran(command)
 }
 
+fn deliver(stage: &LoopStage) -> Ran {
+    let delivered = stage.hew(&["loop", "deliver"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    delivered
+}
+
 /// One task is landed; what was to bring it to the target is killed. Answers the lock that is left.
 fn cut_off(stage: &LoopStage, name: &str) -> PathBuf {
     stage.task("One", "write one.txt 1\ncommit One\ndone");
@@ -107,9 +113,40 @@ fn what_a_git_left_that_was_killed_alone_goes_with_the_next_delivery() {
     assert_eq!(run.code, 3, "{}", run.stderr);
     let lock = stage.repo.common_dir().join("index.lock");
     assert!(lock.exists());
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    deliver(&stage);
     assert_delivered(&stage, &lock);
+}
+
+/// Of a file it had written all, of another nothing.
+#[test]
+fn a_watching_run_mends_what_its_own_git_left_that_was_killed_alone() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let path = git_that(&stage, ": > $ROOT/.git/index.lock; printf 1 > $ROOT/one.txt; kill -9 $$");
+    let mut command = stage.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "--watch"]);
+    command.env("PATH", path);
+    let mut run = Running::spawn(command);
+    let ended = |how: &str| stage.has_event(|entry| entry["kind"] == "delivery" && entry["delivery"] == how);
+    run.wait_until("the delivery that is cut off", || ended("refused"));
+    let lock = stage.repo.common_dir().join("index.lock");
+    assert!(lock.exists());
+    stage.script("default", &writes("two"));
+    stage.ok(&["task", "add", "--id-only", "Two"]);
+    run.wait_until("the next delivery", || ended("delivered"));
+    stage.ok(&["loop", "cancel"]);
+    let ran = run.end();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let told = format!("{} was left by a git of hew's", lock.display());
+    let mended = stage
+        .has_event(|entry| entry["kind"] == "noticed" && entry["text"].as_str().unwrap().contains(&told));
+    assert!(
+        mended && ran.stderr.contains(&told) && ran.stderr.contains("had written 1 file"),
+        "{}",
+        ran.stderr
+    );
+    assert_eq!(stage.repo.read("two.txt").as_deref(), Some("two"));
+    assert_delivered(&stage, &lock);
+    stage.assert_left_clean();
 }
 
 #[test]
@@ -149,8 +186,7 @@ fn a_later_delivery_that_was_killed_is_done_again_by_the_next() {
     let path = git_that(&stage, &leaves("index.lock"));
     let killed = hew_with(&stage, &["loop", "deliver"], &path);
     assert_eq!((killed.code, lock.exists()), (KILLED, true), "{}", killed.stderr);
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    let delivered = deliver(&stage);
     assert!(delivered.stderr.contains("was left by a git of hew's"), "{}", delivered.stderr);
     assert_delivered(&stage, &lock);
 }
@@ -168,8 +204,16 @@ fn a_run_that_is_begun_instead_removes_the_lock_too() {
     assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
 }
 
-/// Git and hew are killed in the middle of the checkout's files: the filter of the third one does it.
+/// Git and hew are killed in the middle of the checkout's files.
 fn killed_in_the_middle(stage: &LoopStage) {
+    let killed = ended_in_the_middle(stage, "kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID");
+    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
+    wait_until("the end of its processes", || stage.processes().is_empty());
+    assert!(stage.repo.common_dir().join("index.lock").exists());
+}
+
+/// One task is landed; of three files of its result the filter of the third does this where it is brought to the checkout.
+fn ended_in_the_middle(stage: &LoopStage, does: &str) -> Ran {
     stage.repo.write("0.txt", "old");
     stage.repo.write(".gitattributes", "*.txt filter=counts\n");
     stage.repo.commit("Files");
@@ -177,18 +221,52 @@ fn killed_in_the_middle(stage: &LoopStage) {
     let filter = stage.path("filter");
     let script = format!(
         "#!/bin/sh\nif [ \"$PWD\" = {root} ]; then echo x >> {seen}\n\
-         [ $(wc -l < {seen}) = 3 ] && kill -9 $(cut -d' ' -f4 /proc/$PPID/stat) $PPID\nfi\nexec cat\n"
+         if [ $(wc -l < {seen}) = 3 ]; then {does}; fi\nfi\nexec cat\n"
     );
     write_script(&filter, &script);
     stage.repo.git(&["config", "filter.counts.smudge", &filter.display().to_string()]);
     stage.task("One", "write 0.txt new\nwrite one.txt 1\nwrite two.txt 2\ncommit One\ndone");
-    let killed = stage.run(&["--no-gate"]);
-    assert_eq!(killed.code, KILLED, "{}", killed.stderr);
-    wait_until("the end of its processes", || stage.processes().is_empty());
-    assert!(stage.repo.common_dir().join("index.lock").exists());
+    let ran = stage.run(&["--no-gate"]);
     let read = |file| stage.repo.read(file);
     assert_eq!((read("0.txt").as_deref(), read("one.txt").as_deref()), (Some("new"), Some("1")));
     assert_eq!(read("two.txt"), None);
+    ran
+}
+
+/// As where there is no room for all files: git says so, and leaves those that it has written.
+#[test]
+fn files_that_a_delivery_had_written_when_its_git_failed_are_not_taken_for_a_persons() {
+    let stage = LoopStage::new();
+    for (key, value) in [("required", "true"), ("clean", "cat")] {
+        stage.repo.git(&["config", &format!("filter.counts.{key}"), value]);
+    }
+    let failed = ended_in_the_middle(&stage, "exit 1");
+    assert_eq!(failed.code, 3, "{}", failed.stderr);
+    assert_eq!(signs(&stage).len(), 1);
+    let delivered = deliver(&stage);
+    assert!(delivered.stderr.contains("had written 2 files already"), "{}", delivered.stderr);
+    assert_eq!(stage.repo.read("two.txt").as_deref(), Some("2"));
+    assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+    stage.assert_left_clean();
+}
+
+/// A refusal is no such failure.
+#[test]
+fn a_delivery_that_git_refuses_leaves_no_sign() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\nwrite two.txt 2\ncommit One\ndone");
+    stage.repo.write("one.txt", "1");
+    date(&stage.repo.root().join("one.txt"), SystemTime::now() - Duration::from_secs(3_600));
+    let index = fs::read(stage.repo.common_dir().join("index")).unwrap();
+    for words in
+        [&["loop", "run", "--scope", "ready", "--no-gate"][..], &["loop", "deliver"], &["loop", "deliver"]]
+    {
+        let refused = stage.hew(words);
+        assert_eq!((refused.code, signs(&stage).len()), (3, 0), "{}", refused.stderr);
+        assert!(refused.stderr.contains("one.txt"), "{}", refused.stderr);
+        assert!(!refused.stderr.contains("had written"), "{}", refused.stderr);
+    }
+    assert_eq!(fs::read(stage.repo.common_dir().join("index")).unwrap(), index);
 }
 
 #[test]
@@ -242,23 +320,27 @@ fn files_that_a_killed_delivery_had_written_are_known_as_long_as_a_lock_is_in_th
     }
     drop(held);
     fs::remove_file(&lock).unwrap();
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    let delivered = deliver(&stage);
     assert!(delivered.stderr.contains("had written 2 files already"), "{}", delivered.stderr);
     assert_delivered(&stage, &lock);
 }
 
+/// Also where the next is the delivery of the very run that began with it.
 #[test]
 fn mending_that_fails_is_done_by_the_next() {
-    let stage = LoopStage::new();
-    killed_in_the_middle(&stage);
-    let path = git_that_at(&stage, "update-index", "echo no room >&2; exit 1");
-    let refused = hew_with(&stage, &["loop", "resume"], &path);
-    assert_eq!(refused.code, 3, "{}", refused.stderr);
-    assert!(refused.stderr.contains("may be taken for yours") && refused.stderr.contains("no room"));
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
-    assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+    for fails_again in [true, false] {
+        let stage = LoopStage::new();
+        killed_in_the_middle(&stage);
+        let again = if fails_again { ": > $ROOT/../once; " } else { "" };
+        let path = git_that_at(&stage, "update-index", &format!("{again}echo no room >&2; exit 1"));
+        let resumed = hew_with(&stage, &["loop", "resume"], &path);
+        assert_eq!(resumed.code, if fails_again { 3 } else { 0 }, "{}", resumed.stderr);
+        assert!(resumed.stderr.contains("may be taken for yours") && resumed.stderr.contains("no room"));
+        if fails_again {
+            deliver(&stage);
+        }
+        assert_delivered(&stage, &stage.repo.common_dir().join("index.lock"));
+    }
 }
 
 /// What was made between two steps that were cut off was made by neither.
@@ -328,11 +410,27 @@ fn the_doctor_tells_of_a_step_that_was_cut_off_and_mends_it() {
     let lock = stage.repo.common_dir().join("index.lock");
     let told = stage.hew(&["doctor"]);
     assert_eq!((told.code, lock.exists()), (1, true), "{}", told.stdout);
-    assert!(told.stdout.contains("git was killed while it worked for hew"), "{}", told.stdout);
+    assert!(told.stdout.contains("git was cut off while it worked for hew"), "{}", told.stdout);
     let fixed = stage.hew(&["doctor", "--fix"]);
     assert!(fixed.stdout.contains("index.lock was left by a git of hew's: removed"), "{}", fixed.stdout);
     assert!(fixed.stdout.contains("2 files that a delivery had written"), "{}", fixed.stdout);
     assert_eq!((lock.exists(), signs(&stage).len()), (false, 0));
+    stage.ok(&["loop", "resume"]);
+    assert_delivered(&stage, &lock);
+}
+
+#[test]
+fn pruning_tells_of_a_step_that_was_cut_off_and_mends_it() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let lock = stage.repo.common_dir().join("index.lock");
+    let told = stage.hew(&["loop", "prune-worktrees"]);
+    assert_eq!((told.code, lock.exists()), (0, true), "{}", told.stderr);
+    assert!(told.stderr.contains("git was cut off while it worked for hew"), "{}", told.stderr);
+    let pruned = stage.hew(&["loop", "prune-worktrees", "--apply"]);
+    assert_eq!((pruned.code, lock.exists(), signs(&stage).len()), (0, false, 0), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("had written 2 files already"), "{}", pruned.stderr);
+    deliver(&stage);
     stage.ok(&["loop", "resume"]);
     assert_delivered(&stage, &lock);
 }
@@ -405,9 +503,8 @@ fn a_merge_of_the_target_that_a_dead_process_made_is_nobodys_meddling() {
     }
 }
 
-#[test]
-fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
-    let stage = LoopStage::new();
+/// A later delivery merges a target that moved, and is killed before it delivers.
+fn killed_after_a_merge(stage: &LoopStage) {
     stage.task("One", &writes("one"));
     assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
     stage.repo.write("mine", "mine");
@@ -415,8 +512,13 @@ fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
     let mut command = stage.repo.hew(&["loop", "deliver"]);
     command.env("HEW_FAIL_AT", "git/advance:1");
     assert_eq!(ran(command).code, KILLED);
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+}
+
+#[test]
+fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
+    let stage = LoopStage::new();
+    killed_after_a_merge(&stage);
+    let delivered = deliver(&stage);
     assert_nobody_meddled(&stage, &delivered.stderr);
     assert_eq!(stage.rev("main"), stage.run_branch());
     assert_eq!(stage.repo.git(&["worktree", "list"]).lines().count(), 1);
@@ -426,13 +528,7 @@ fn a_merge_of_the_target_that_a_dead_delivery_made_is_nobodys_meddling() {
 #[test]
 fn a_merge_of_the_target_that_somebody_amended_is_kept() {
     let stage = LoopStage::new();
-    stage.task("One", &writes("one"));
-    assert_eq!(stage.run(&["--no-gate", "--no-deliver"]).code, 0);
-    stage.repo.write("mine", "mine");
-    stage.repo.commit("Mine");
-    let mut command = stage.repo.hew(&["loop", "deliver"]);
-    command.env("HEW_FAIL_AT", "git/advance:1");
-    assert_eq!(ran(command).code, KILLED);
+    killed_after_a_merge(&stage);
     let branch = format!("loop/{}/main", stage.run_id());
     let tree = stage.path("amended").display().to_string();
     stage.repo.git(&["worktree", "add", "--quiet", "--force", &tree, &branch]);
@@ -491,8 +587,7 @@ fn a_run_branch_that_is_moved_while_it_is_delivered_later_is_put_back_and_that_i
     assert_eq!(stage.run(&["--gate", MEDDLES, "--no-deliver"]).code, 0);
     stage.repo.write("mine", "mine");
     stage.repo.commit("Mine");
-    let delivered = stage.hew(&["loop", "deliver"]);
-    assert_eq!(delivered.code, 0, "{}", delivered.stderr);
+    let delivered = deliver(&stage);
     meddled_ref(&stage);
     let told = format!("branch loop/{}/main went from", stage.run_id());
     assert!(

@@ -11,11 +11,22 @@ use hew_testkit::small_disk::on_small_disk;
 
 const COMMIT: &str = "git add -A && git commit -qm work";
 
-/// Three tasks in a row; the agent of the second leaves so many KB of the disk.
-fn scene(left: u64) -> Scene {
-    let fill = format!(
+/// The second task's agent leaves so many KB of the disk.
+fn fill_space(left: u64) -> String {
+    format!(
         "avail=$(df -k --output=avail \"$STAGE\" | tail -1); [ -e \"$STAGE/ballast\" ] || head -c $(((avail - {left}) * 1024)) /dev/zero > \"$STAGE/ballast\""
-    );
+    )
+}
+
+/// The second task's agent leaves so many inodes of the disk.
+fn fill_inodes(left: u64) -> String {
+    format!(
+        "avail=$(df --output=iavail \"$STAGE\" | tail -1); [ -e \"$STAGE/ballast\" ] || {{ mkdir \"$STAGE/ballast\"; seq $((avail - {left} - 1)) | (cd \"$STAGE/ballast\" && xargs touch); }}"
+    )
+}
+
+/// Three tasks in a row.
+fn scene(fill: &str) -> Scene {
     let work = |name: &str| format!("echo {name} > {name}.txt && {COMMIT}");
     let tasks = vec![
         TaskSpec::new("k-first", &work("first")).first(),
@@ -43,7 +54,9 @@ fn until_done(stage: &LoopStage, scene: &Scene) -> String {
     assert!(first.code != 0 || is_done(stage), "{told}");
     // It stays in place so that nobody fills the disk again.
     let ballast = stage.path("marks/ballast");
-    if ballast.exists() {
+    if ballast.is_dir() {
+        empty_folder(&ballast);
+    } else if ballast.exists() {
         empty(&ballast);
     }
     let again = [
@@ -60,26 +73,46 @@ fn until_done(stage: &LoopStage, scene: &Scene) -> String {
     told
 }
 
+fn empty_folder(folder: &Path) {
+    for entry in fs::read_dir(folder).expect("it was made") {
+        fs::remove_file(entry.expect("an entry can be read").path()).expect("a file can be removed");
+    }
+}
+
 fn empty(file: &Path) {
     fs::write(file, "").expect("a file can be made smaller on a full disk");
+}
+
+/// Answers how often somebody was told that there is no room.
+fn fill_up(amounts: &[u64], fill: impl Fn(u64) -> String) -> u32 {
+    let mut stopped = 0;
+    for left in amounts {
+        let scene = scene(&fill(*left));
+        let stage = scene.set();
+        let told = until_done(&stage, &scene);
+        stopped += u32::from(told.contains("No space left"));
+        let names: Vec<String> = scene.tasks.iter().map(|task| task.name.clone()).collect();
+        let outcome = Outcome::of(&stage, &names);
+        assert_eq!(outcome.landed, names_in_order(&names), "{left} left: {told}");
+        stage.assert_nothing_runs();
+        stage.repo.fsck_clean();
+    }
+    stopped
 }
 
 #[test]
 fn on_a_disk_that_fills_up_nothing_is_lost_and_with_room_again_the_rest_is_done() {
     on_small_disk(|| {
-        let mut stopped = 0;
-        for left in [0, 4, 12, 24, 40, 64, 100, 160, 400] {
-            let scene = scene(left);
-            let stage = scene.set();
-            let told = until_done(&stage, &scene);
-            stopped += u32::from(told.contains("No space left"));
-            let names: Vec<String> = scene.tasks.iter().map(|task| task.name.clone()).collect();
-            let outcome = Outcome::of(&stage, &names);
-            assert_eq!(outcome.landed, names_in_order(&names), "{left} KB: {told}");
-            stage.assert_nothing_runs();
-            stage.repo.fsck_clean();
-        }
+        let stopped = fill_up(&[0, 4, 12, 24, 40, 64, 100, 160, 400], fill_space);
         assert!(stopped > 3, "the disk was full {stopped} times only");
+    });
+}
+
+#[test]
+fn on_a_disk_whose_inodes_are_used_up_nothing_is_lost_and_with_some_again_the_rest_is_done() {
+    on_small_disk(|| {
+        let stopped = fill_up(&[0, 2, 5, 10, 18, 40], fill_inodes);
+        assert!(stopped > 2, "the disk was full {stopped} times only");
     });
 }
 

@@ -467,12 +467,16 @@ fn an_end_that_the_ledger_was_not_told_of_is_told_and_is_an_end() {
     assert_eq!(stage.run(&["--no-gate"]).code, 0);
     let ledger = stage.repo.common_dir().join("hew/runs.jsonl");
     let whole = fs::read_to_string(&ledger).unwrap();
+    let file = stage.run_folder().join("run.json");
+    let right = fs::read_to_string(&file).unwrap();
     let is_end = |line: &&str| line.contains("\"kind\":\"ended\"");
     let told: Value = serde_json::from_str(whole.lines().find(is_end).unwrap()).unwrap();
     let cut: Vec<&str> = whole.lines().filter(|line| !is_end(line)).collect();
     for how in [&["loop", "resume"][..], &["loop", "run", "--scope", "ready", "--no-gate"]] {
         fs::write(&ledger, cut.join("\n") + "\n").unwrap();
+        fs::write(&file, right.replace("stop_reason", "not_yet")).unwrap();
         assert_eq!(stage.hew(how).code, 0);
+        assert_eq!(fs::read_to_string(&file).unwrap(), right, "{how:?}");
         let again = fs::read_to_string(&ledger).unwrap();
         let mut again: Value = serde_json::from_str(again.lines().find(is_end).unwrap()).unwrap();
         again["at"] = told["at"].clone();

@@ -115,6 +115,26 @@ pub struct SpawnReport {
 }
 
 impl SpawnReport {
+    /// Of an agent that ended by itself and of which nothing was read.
+    pub fn new(exit: Exit, duration: Duration) -> Self {
+        Self {
+            exit,
+            duration,
+            stopped: None,
+            leaked: 0,
+            refused: Vec::new(),
+            last_line: String::new(),
+            stdout_tail: String::new(),
+            stderr_tail: String::new(),
+            output_bytes: 0,
+            decisions: Vec::new(),
+            deferred: Vec::new(),
+            summary: None,
+            signal: None,
+            reading: AgentReading::default(),
+        }
+    }
+
     /// Its last words: those of its stream, else the end of what it printed.
     pub fn last_words(&self) -> &str {
         self.reading.final_text.as_deref().unwrap_or(&self.stdout_tail)

@@ -175,22 +175,7 @@ mod tests {
     use crate::tracker::record::task_from_record;
 
     fn report() -> SpawnReport {
-        SpawnReport {
-            exit: Exit::Code(0),
-            duration: Duration::from_secs(5),
-            stopped: None,
-            leaked: 0,
-            refused: Vec::new(),
-            last_line: String::new(),
-            stdout_tail: String::new(),
-            stderr_tail: String::new(),
-            output_bytes: 0,
-            decisions: Vec::new(),
-            deferred: Vec::new(),
-            summary: None,
-            signal: None,
-            reading: AgentReading::default(),
-        }
+        SpawnReport::new(Exit::Code(0), Duration::from_secs(5))
     }
 
     fn task(fields: &str) -> Task {

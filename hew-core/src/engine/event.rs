@@ -148,6 +148,8 @@ pub struct DeliveredView {
     pub new_tip: Option<CommitId>,
     /// What somebody else had done to the run branch meanwhile: it is put back.
     pub meddled: Option<Change>,
+    /// What was mended before it, for people: what an earlier delivery left whose git was killed.
+    pub mended: Vec<String>,
 }
 
 /// What can happen to a run.

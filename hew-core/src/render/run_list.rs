@@ -2,6 +2,7 @@
 
 use super::figures::{compact, duration_ms, usd};
 use super::style::{self, BAD, FAINT, WARN};
+use super::text::shown_line;
 use crate::ids::RunId;
 use crate::record::RunState;
 use crate::record::event::StopReason;
@@ -64,6 +65,7 @@ fn below(run: &RunLine<'_>, file: &RunFile) -> String {
         format!("{FAINT}{reason}{code}{FAINT:#}")
     }));
     let target = file.target_branch.as_ref().map_or("its target", |branch| branch.as_str());
+    let target = shown_line(target);
     words.extend(match run.delivery {
         Some(LedgerDelivery::Delivered) => Some(format!("{FAINT}delivered to {target}{FAINT:#}")),
         Some(LedgerDelivery::Undelivered) => Some(format!("{WARN}not delivered to {target}{WARN:#}")),

@@ -2,7 +2,7 @@
 
 use super::figures::count;
 use crate::record::StopReason;
-use crate::record::view::{RunView, StopView};
+use crate::record::view::{Phase, RunView, StopView};
 use crate::worktree::names;
 
 /// The whole of it: what happens to agents, where work is kept, how to go further.
@@ -47,10 +47,23 @@ fn rest(view: &RunView, stop: &StopView) -> String {
     }
     match (is_signal, view.in_flight().next()) {
         (true, Some(_)) => {
-            format!("; no new gate begins and nothing is delivered; results are kept under {}", kept(view))
+            let gate = gate(view, stop.now);
+            format!("{gate}; nothing is delivered; results are kept under {}", kept(view))
         }
         (true, None) => "; nothing is delivered".to_owned(),
         (false, _) => String::new(),
+    }
+}
+
+/// What a signal does to gates.
+fn gate(view: &RunView, now: bool) -> &'static str {
+    let runs = view.in_flight().any(|iteration| iteration.phase == Phase::Gating);
+    match (runs, now) {
+        (true, false) => {
+            "; the gate that runs may end within the grace, the same signal again stops it now; no other begins"
+        }
+        (true, true) => "; the gate that runs is stopped",
+        (false, _) => "; no new gate begins",
     }
 }
 

@@ -282,6 +282,11 @@ pub trait GitClient: Send + Sync {
     ) -> Result<ForwardOutcome, GitError>;
     /// Fast-forwards a branch that is checked out nowhere, or touches nothing.
     fn forward_branch(&self, branch: &BranchName, to: &CommitId) -> Result<ForwardOutcome, GitError>;
+    /// Mends what an earlier forwarding left that a kill cut off, so that the next one can be made. Answers what is to be told of
+    /// that. The caller holds the project's lock.
+    fn mend_cut_off(&self) -> Result<Vec<String>, GitError> {
+        Ok(Vec::new())
+    }
     /// All worktrees of the repository, the main one first.
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError>;
     /// The git folder of one worktree, which holds its index and its HEAD.

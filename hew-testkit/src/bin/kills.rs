@@ -99,9 +99,10 @@ fn try_case(seed: u64, case: u64, tally: &Mutex<Tally>) {
         }
         drop(sums);
         if let Some(why) = why {
+            let told = ridden.map(|ridden| ridden.said.join("\n")).unwrap_or_default();
             note_failure(
                 tally,
-                format!("--seed {seed} --case {case}, ride {number}, {kills:?}: {why}\n{scene:#?}"),
+                format!("--seed {seed} --case {case}, ride {number}, {kills:?}: {why}\n{scene:#?}\n{told}"),
             );
         }
     }

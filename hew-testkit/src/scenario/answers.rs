@@ -400,26 +400,30 @@ impl World {
             new_tip: None,
         };
         if self.gate_stop.is_some() {
-            return DeliveredView { outcome: refused("the gate was stopped"), new_tip: None, meddled: None };
+            return delivered(refused("the gate was stopped"), None);
         }
         match self.deliveries.pop_front().unwrap_or(Delivers::Forward) {
             Delivers::Forward => {
                 let outcome = DeliveryRecord::Delivered { target, sha: tip };
-                DeliveredView { outcome, new_tip: None, meddled: None }
+                delivered(outcome, None)
             }
             Delivers::Merged => {
                 let theirs = self.commits.commit("theirs", vec![CommitId::new(LAUNCH)]);
                 let (merged, _) = self.commits.merge(&tip, &theirs);
                 self.commits.branch = merged.clone();
                 let outcome = DeliveryRecord::Delivered { target, sha: merged.clone() };
-                DeliveredView { outcome, new_tip: Some(merged), meddled: None }
+                delivered(outcome, Some(merged))
             }
             Delivers::Refused => {
                 let outcome = refused("uncommitted changes in a.txt");
-                DeliveredView { outcome, new_tip: None, meddled: None }
+                delivered(outcome, None)
             }
         }
     }
+}
+
+fn delivered(outcome: DeliveryRecord, new_tip: Option<CommitId>) -> DeliveredView {
+    DeliveredView { outcome, new_tip, meddled: None, mended: Vec::new() }
 }
 
 fn gate(goes: GateGoes, tree: TreeId, stop: Option<StopRequest>) -> Result<GatedView, Problem> {

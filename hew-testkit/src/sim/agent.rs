@@ -286,22 +286,8 @@ impl World {
             }
         }
         self.tally.count_end(script.ends, stopped.as_ref());
-        SpawnReport {
-            exit: code,
-            duration: self.clock.world().saturating_sub(agent.began),
-            stopped,
-            leaked: 0,
-            refused: Vec::new(),
-            last_line: String::new(),
-            stdout_tail: String::new(),
-            stderr_tail: String::new(),
-            output_bytes: 0,
-            decisions: Vec::new(),
-            deferred: Vec::new(),
-            summary: None,
-            signal,
-            reading,
-        }
+        let duration = self.clock.world().saturating_sub(agent.began);
+        SpawnReport { stopped, signal, reading, ..SpawnReport::new(code, duration) }
     }
 
     /// Names of open tasks, as far as they are some.

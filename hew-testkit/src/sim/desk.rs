@@ -157,20 +157,9 @@ impl World {
             (0..self.chances.lane.below(4)).map(|_| self.chances.lane.below(count)).collect();
         let next = (way > 3).then(|| self.known_next(&numbers));
         let report = SpawnReport {
-            exit,
-            duration: std::time::Duration::from_secs(1),
             stopped,
-            leaked: 0,
-            refused: Vec::new(),
-            last_line: String::new(),
-            stdout_tail: String::new(),
-            stderr_tail: String::new(),
-            output_bytes: 0,
-            decisions: Vec::new(),
-            deferred: Vec::new(),
-            summary: None,
-            signal: None,
             reading: AgentReading { usage, ..AgentReading::default() },
+            ..SpawnReport::new(exit, std::time::Duration::from_secs(1))
         };
         events.push(Event::PlannerEnded { number, result: Ok(Box::new(PlannerEnd { report, next })) });
         events

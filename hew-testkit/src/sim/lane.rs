@@ -274,10 +274,11 @@ impl World {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
                 meddled,
+                mended: Vec::new(),
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip, meddled }
+                DeliveredView { outcome, new_tip, meddled, mended: Vec::new() }
             }
         })
     }

@@ -11,6 +11,7 @@ use hew_core::record::event::{DeliveryRecord, VerifyOutcome};
 use hew_core::record::files::JOURNAL;
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
 use hew_core::record::view::{RunHeader, RunView, VerifyView};
+use hew_core::render::text::visible;
 use hew_core::worktree::{GitClient, GitError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -184,13 +185,14 @@ struct Told<'a> {
 
 fn tell(ui: &Ui, run: &RunId, told: &Told<'_>, verify: Option<&VerifyView>) {
     let Told { target, sha, already } = *told;
+    let shown = visible(target);
     if ui.is_json() {
         let verify_outcome = verify.map(|seen| &seen.outcome);
         ui.print_output(&Delivered { run_id: run, target, sha, already, verify_outcome });
     } else if already {
-        ui.print(&format!("run {run} is already delivered: {target}, at {}, has it\n", sha.short()));
+        ui.print(&format!("run {run} is already delivered: {shown}, at {}, has it\n", sha.short()));
     } else {
-        ui.print(&format!("{target} is at {} now: run {run} is delivered\n", sha.short()));
+        ui.print(&format!("{shown} is at {} now: run {run} is delivered\n", sha.short()));
     }
 }
 

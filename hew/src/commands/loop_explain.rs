@@ -76,7 +76,13 @@ fn show(task: &Task, plan: &SpawnPlan, ui: &Ui) {
         });
         return;
     }
-    ui.print(&format!("{} {}\n{}\n\n{}", task.id, visible(&task.title), visible(&line), page(plan)));
+    ui.print(&format!(
+        "{} {}\n{}\n\n{}",
+        visible(task.id.as_str()),
+        visible(&task.title),
+        visible(&line),
+        page(plan)
+    ));
     if let Some(missing) = missing {
         ui.warn(&format!("it could not be started now: {missing}"));
     }

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::loop_discard;
+use super::loop_run::cut_off;
 use crate::adapters::git::{RepoGit, discard};
 use crate::adapters::leftovers::{self, LeftTree, RunLeftovers};
 use crate::adapters::lock::{self, LockError, ProjectLock};
@@ -55,6 +56,7 @@ impl Output for Leftover<'_> {
 pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
     let wanted = args.run.run_id.as_deref().map(parse_id).transpose()?;
+    cut_off::mend_if_free(&context, &runs_of(&context.project)?, args.apply, ui)?;
     let mut tally = Tally::default();
     let print = |row: &Row<'_>| print(row, ui);
     let warn = |words: &str| ui.warn(words);

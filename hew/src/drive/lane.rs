@@ -299,6 +299,8 @@ impl Lane {
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
         let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
+        // Where nothing watches, whoever delivers has mended it before.
+        let mended = if watch.is_some() { mend_cut_off(rig) } else { Vec::new() };
         let request = DeliverRequest {
             run: &rig.place.run,
             run_branch: &rig.place.run_branch,
@@ -314,13 +316,20 @@ impl Lane {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
                 meddled,
+                mended,
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip, meddled }
+                DeliveredView { outcome, new_tip, meddled, mended }
             }
         })
     }
+}
+
+/// Mends what an earlier delivery of this run left whose git was killed; what can't be mended holds nothing up by itself.
+fn mend_cut_off(rig: &Rig) -> Vec<String> {
+    let failed = |error| vec![format!("what a killed git left can't be mended: {error}")];
+    rig.git.mend_cut_off().unwrap_or_else(failed)
 }
 
 /// Moves the run branch. What somebody else had put there is told to whoever may answer for it; where nobody runs who

@@ -1,5 +1,5 @@
 //! Mends what steps left on what a run shares with people that were cut off by a kill. Whoever holds the project's lock may: then no
-//! step goes on, and every sign is that of one that was cut off.
+//! step goes on in another process, and every sign that is not of a step of this one is that of one that was cut off.
 //!
 //! Invariants: a lock goes only if a step names it that lived when it was made, and nobody can hold it. A sign stays until
 //! all that its step left is mended; mending is a step itself, with a sign of its own.
@@ -35,6 +35,34 @@ pub struct Mended {
     pub not_taken_in: Option<String>,
 }
 
+impl Mended {
+    /// What was done, for people.
+    pub fn done(&self) -> Vec<String> {
+        let locks = self.removed.iter().map(|lock| {
+            format!("{} was left by a git of hew's that was killed; it is removed", lock.display())
+        });
+        let files = (self.taken_in > 0).then(|| {
+            let files = self.taken_in;
+            format!("a delivery that was cut off had written {files} files already; it goes on from there")
+        });
+        locks.chain(files).collect()
+    }
+
+    /// What could not be done, for people.
+    pub fn not_done(&self) -> Vec<String> {
+        let locks = self.left.iter().map(|(lock, whose)| {
+            let lock = lock.display();
+            format!(
+                "{lock} is a lock of git's, which may be held by {whose}: git refuses to work while it is there (hew doctor)"
+            )
+        });
+        let files = self.not_taken_in.iter().map(|why| {
+            format!("files that a delivery had written before it was cut off may be taken for yours: {why}")
+        });
+        locks.chain(files).collect()
+    }
+}
+
 /// A step that was cut off.
 #[derive(Debug)]
 struct CutOff {
@@ -56,7 +84,7 @@ impl CutOff {
 
 /// A step was cut off, if none goes on.
 pub(super) fn is_there(git: &RepoGit) -> bool {
-    shared_step::signs(&git.common_dir).is_ok_and(|signs| !signs.is_empty())
+    shared_step::signs_of_cut_off(&git.common_dir).is_ok_and(|signs| !signs.is_empty())
 }
 
 /// Mends what is to be mended; nothing was, if there is nothing to say.
@@ -95,7 +123,7 @@ pub(super) fn mend(git: &RepoGit) -> Result<Mended, GitError> {
 fn read(common_dir: &Path) -> Result<Vec<CutOff>, GitError> {
     let folder = shared_step::folder(common_dir);
     let mut steps = Vec::new();
-    for sign in shared_step::signs(common_dir).map_err(|error| file_error(&folder, error))? {
+    for sign in shared_step::signs_of_cut_off(common_dir).map_err(|error| file_error(&folder, error))? {
         match CutOff::read(&sign).map_err(|error| file_error(&sign, error))? {
             Some(cut_off) => steps.push(cut_off),
             None => forget(&sign)?,
@@ -128,18 +156,23 @@ fn gone(removed: io::Result<()>) -> io::Result<bool> {
 
 /// Removes a lock that is nobody's; otherwise says who may hold it. Answers whether there was one to remove.
 fn remove(lock: &Path, steps: &[CutOff], common_dir: &Path, trees: &[PathBuf]) -> Result<bool, String> {
-    let Some(made) = made(lock) else { return Ok(false) };
+    let Some(made_at) = made(lock) else { return Ok(false) };
+    if shared_step::may_hold(lock) {
+        return Err("a git of this very process".to_owned());
+    }
     let maker = steps.iter().find(|cut_off| {
-        cut_off.lived.contains(&made) && cut_off.step.locks.iter().any(|named| named == lock)
+        cut_off.lived.contains(&made_at) && cut_off.step.locks.iter().any(|named| named == lock)
     });
     let whose = match maker {
-        Some(cut_off) => whose(lock, common_dir, trees, &(*cut_off.lived.start()..=made)),
+        Some(cut_off) => whose(lock, common_dir, trees, &(*cut_off.lived.start()..=made_at)),
         None => Some("somebody: hew's own step did not live when it was made".to_owned()),
     };
+    // A git that lived on has ended meanwhile; what is there now is another's.
+    if made(lock) != Some(made_at) {
+        return Ok(false);
+    }
     match whose {
         None => gone(fs::remove_file(lock)).map_err(|error| format!("nobody, but can't be removed: {error}")),
-        // A git that lived on has ended meanwhile.
-        Some(_) if !lock.exists() => Ok(false),
         Some(whose) => Err(whose),
     }
 }

@@ -1,4 +1,4 @@
-//! Files of a checkout that a git which was killed had brought forward already, and of which its index does not know: the next
+//! Files of a checkout that a git which was killed, or failed, had brought forward already, and of which its index does not know: the next
 //! one would take them for a person's, and refuse.
 //!
 //! Invariant: of files only those are written that are a beginning of what the commit has and were made while that git lived; of the
@@ -9,6 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use hew_core::ids::CommitId;
 use hew_core::worktree::GitError;
@@ -26,6 +27,27 @@ struct Entry<'a> {
     mode: &'a [u8],
     blob: &'a [u8],
     path: &'a [u8],
+}
+
+/// Some file that differs between HEAD and this commit was written since then. In doubt one was.
+pub(super) fn is_there(git: &RepoGit, checkout: &Path, to: &CommitId, since: SystemTime) -> bool {
+    let call = in_checkout(git, checkout)
+        .args([
+            "diff-tree",
+            "-r",
+            "-z",
+            "--name-only",
+            "--no-renames",
+            "--diff-filter=AMT",
+            "HEAD",
+            to.as_str(),
+        ])
+        .timeout(LONG);
+    let Ok(listed) = call.run().and_then(GitAnswer::success) else { return true };
+    paths(&listed).into_iter().any(|path| {
+        let meta = fs::symlink_metadata(checkout.join(OsStr::from_bytes(path)));
+        meta.and_then(|meta| meta.modified()).is_ok_and(|written| written >= since)
+    })
 }
 
 /// Lets the index know of files that are as this commit has them, and not as HEAD has them; one that git began to write while one

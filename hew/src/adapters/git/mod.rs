@@ -406,6 +406,11 @@ impl GitClient for RepoGit {
         done("forward_branch", forward::branch(self, branch, to))
     }
 
+    fn mend_cut_off(&self) -> Result<Vec<String>, GitError> {
+        let mended = self.mend_cut_off_step()?;
+        Ok(mended.done().into_iter().chain(mended.not_done()).collect())
+    }
+
     fn list_worktrees(&self) -> Result<Vec<WorktreeEntry>, GitError> {
         worktrees::list(self)
     }

@@ -1,17 +1,21 @@
 //! Steps of hew's git on what a run shares with people: their checkout, their branch, the packed refs. A kill in the middle of
-//! one leaves git's locks, past which no git works, and files of which the index does not know.
+//! one leaves git's locks, past which no git works, and files of which the index does not know; a git that finds no room for all
+//! files leaves the latter.
 //!
 //! While such a step goes on a sign of its own lies beside the project's lock: which locks it may take, since when, and, by the
 //! sign's own date, until when it lived. `cut_off_step` mends what a step left whose sign is still there.
 //!
-//! Invariant: nobody but its own step dates a sign, and nobody writes over one.
+//! Invariants: nobody but its own step dates a sign, and nobody writes over one; of this process's signs it is known which
+//! belong to steps that go on.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirEntry, File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::RangeInclusive;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +26,7 @@ use hew_core::worktree::GitError;
 use serde::{Deserialize, Serialize};
 
 use super::run::{GitAnswer, GitCall};
-use super::{RepoGit, admin};
+use super::{RepoGit, admin, file_error, half_written};
 
 /// How often a step says that it lives.
 const BEAT: Duration = Duration::from_millis(200);
@@ -66,21 +70,34 @@ impl SharedStep {
         Self { files: Some((checkout.to_owned(), to.clone())), ..step }
     }
 
-    /// It goes on as long as the answer lives. Where no sign can be made it goes on without one: what a kill leaves then is
-    /// for a person.
+    /// It goes on as long as the answer lives. Where no sign can be made it goes on without one: what a kill leaves then is for
+    /// a person.
     pub(super) fn goes_on(&self, common_dir: &Path) -> Option<GoingOn> {
         GoingOn::begin(self, common_dir).ok()
     }
 
-    /// Runs the git of this step. Where that did not come to its own end, the sign of the step stays for who comes next.
+    /// Runs the git of this step. Where that did not come to its own end, or failed after it had begun to write files, the sign
+    /// of the step stays for who comes next. No checkout is changed without a sign: with no room for one there is none for files.
     pub(super) fn run(&self, git: &RepoGit, call: GitCall) -> Result<GitAnswer, GitError> {
-        let going_on = self.goes_on(&git.common_dir);
+        let going_on = match GoingOn::begin(self, &git.common_dir) {
+            Err(error) if self.files.is_some() => return Err(file_error(&folder(&git.common_dir), error)),
+            going_on => going_on.ok(),
+        };
         let answer = call.run();
-        let has_ended = matches!(&answer, Ok(GitAnswer { exit: Exit::Code(_), .. }));
         if let Some(mut going_on) = going_on {
-            going_on.is_cut_off = !has_ended;
+            going_on.is_cut_off = match &answer {
+                Ok(answer) if answer.exit.is_success() => false,
+                Ok(GitAnswer { exit: Exit::Code(_), .. }) => self.has_written(git),
+                _ => true,
+            };
         }
         answer
+    }
+
+    /// Some file of those that it was to bring was written since it began.
+    fn has_written(&self, git: &RepoGit) -> bool {
+        let since = self.began - BEHIND;
+        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, since))
     }
 
     /// Git's words, and what is to be known of a lock that is in its way.
@@ -100,9 +117,24 @@ pub(super) fn folder(common_dir: &Path) -> PathBuf {
     common_dir.join("hew")
 }
 
-/// The signs that are there.
-pub(super) fn signs(common_dir: &Path) -> io::Result<Vec<PathBuf>> {
-    Ok(named(common_dir)?.into_iter().filter(|path| path.extension() == Some(ENDING.as_ref())).collect())
+/// The signs that are there of steps that do not go on in this process. Whoever holds the project's lock knows that they go on
+/// in no other either.
+pub(super) fn signs_of_cut_off(common_dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let going_on = going_on();
+    let is_sign = |path: &PathBuf| path.extension() == Some(ENDING.as_ref());
+    Ok(named(common_dir)?.into_iter().filter(|path| is_sign(path) && !going_on.contains_key(path)).collect())
+}
+
+/// A step of this process that goes on may hold this lock.
+pub(super) fn may_hold(lock: &Path) -> bool {
+    going_on().values().flatten().any(|named| named == lock)
+}
+
+/// Signs of this process's steps that go on, each with the locks that it may take. Held while a sign is made, so that nobody
+/// sees one that is not yet in it.
+fn going_on() -> MutexGuard<'static, BTreeMap<PathBuf, Vec<PathBuf>>> {
+    static GOING_ON: Mutex<BTreeMap<PathBuf, Vec<PathBuf>>> = Mutex::new(BTreeMap::new());
+    GOING_ON.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// All that is named like a sign: also folders in which one worked that mended.
@@ -133,13 +165,16 @@ pub(super) struct GoingOn {
     sign: PathBuf,
     end: Option<Sender<()>>,
     beats: Option<JoinHandle<()>>,
-    /// Its git was killed, or took too long: what it left is not known yet.
+    /// Its git was killed, took too long, or failed in the middle: what it left is not known yet.
     is_cut_off: bool,
 }
 
 impl GoingOn {
     fn begin(step: &SharedStep, common_dir: &Path) -> io::Result<Self> {
+        let mut all = going_on();
         let (mut file, sign) = new_sign(common_dir)?;
+        all.insert(sign.clone(), step.locks.clone());
+        drop(all);
         let (end, ended) = bounded(0);
         let mut going_on = Self { sign, end: Some(end), beats: None, is_cut_off: false };
         file.write_all(serde_json::to_string(step)?.as_bytes())?;
@@ -164,5 +199,6 @@ impl Drop for GoingOn {
         if !self.is_cut_off {
             let _ = fs::remove_file(&self.sign);
         }
+        going_on().remove(&self.sign);
     }
 }

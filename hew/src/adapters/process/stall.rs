@@ -15,6 +15,9 @@ const SAMPLES: u32 = 4;
 /// Most entries of a worktree that are looked at.
 const MAX_ENTRIES: usize = 50_000;
 
+/// How far a disk's clock may be ahead. What is dated later still was made before the calendar went back, and shows no life.
+const AHEAD: Duration = Duration::from_secs(60);
+
 /// Watches for a stall.
 #[derive(Debug)]
 pub struct StallWatch {
@@ -99,7 +102,8 @@ struct Changes {
 
 /// Folders nearest to the root first; git's own are left out, links are not followed.
 fn look_for_changes(worktree: &Path, within: Duration) -> Changes {
-    let since = SystemTime::now() - within;
+    let now = SystemTime::now();
+    let within = now - within..=now + AHEAD;
     let mut looked_at = 0;
     let mut open = VecDeque::from([worktree.to_owned()]);
     while let Some(folder) = open.pop_front() {
@@ -107,7 +111,7 @@ fn look_for_changes(worktree: &Path, within: Duration) -> Changes {
         {
             let Ok(metadata) = entry.metadata() else { continue };
             looked_at += 1;
-            if metadata.modified().is_ok_and(|at| at >= since) {
+            if metadata.modified().is_ok_and(|at| within.contains(&at)) {
                 return Changes { changed: true, looked_at };
             }
             if looked_at >= MAX_ENTRIES {
@@ -144,5 +148,8 @@ mod tests {
         let file = File::options().append(true).open(dir.path().join("a/b/file")).unwrap();
         file.set_times(FileTimes::new().set_modified(SystemTime::now())).unwrap();
         assert!(look().changed);
+        let tomorrow = SystemTime::now() + Duration::from_secs(86_400);
+        file.set_times(FileTimes::new().set_modified(tomorrow)).unwrap();
+        assert!(!look().changed, "the calendar went back meanwhile");
     }
 }

@@ -19,7 +19,7 @@ use crate::adapters::run_processes::{self, RunProcess};
 use crate::adapters::{ledger, survivors};
 use crate::commands::context::Context;
 use crate::commands::loop_prune::{self, Left};
-use crate::commands::loop_run::undelivered_everywhere;
+use crate::commands::loop_run::{cut_off, undelivered_everywhere};
 
 /// From TERM to KILL.
 const GRACE: Duration = Duration::from_secs(3);
@@ -60,9 +60,7 @@ fn cut_off_steps(context: &Context, runs: &[LedgerRun], git: &RepoGit, fix: bool
     };
     let lock = runs.last().filter(|_| fix).map(|run| ProjectLock::acquire(shared_dir, &run.run_id));
     let Some(Ok(_lock)) = lock else {
-        let what =
-            "git was killed while it worked for hew on what is yours: locks and files may be left of that";
-        return vec![problem(what.to_owned(), "hew doctor --fix")];
+        return vec![problem(cut_off::KILLED.to_owned(), "hew doctor --fix")];
     };
     let Mended { removed, taken_in, not_taken_in, left: _ } = match git.mend_cut_off_step() {
         Ok(mended) => mended,

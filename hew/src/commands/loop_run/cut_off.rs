@@ -1,38 +1,55 @@
 //! What a hew that is gone left undone of what it shares with people: mended, and told.
 
 use hew_core::ids::{BranchName, CommitId, RunId};
+use hew_core::record::ledger::LedgerRun;
 
-use crate::adapters::git::{Mended, RepoGit};
+use crate::adapters::git::RepoGit;
+use crate::adapters::lock::{self, LockError, ProjectLock};
+use crate::commands::context::Context;
 use crate::failure::Failure;
 use crate::ui::Ui;
+
+/// What is told where nothing is mended yet.
+pub(in crate::commands) const KILLED: &str =
+    "git was cut off while it worked for hew on what is yours: locks and files may be left of that";
 
 /// Mends the checkout and the branches that a killed git was changing. The project's lock is ours. Answers the locks that were
 /// removed.
 pub(in crate::commands) fn mend(git: &RepoGit, ui: &Ui) -> Result<Vec<String>, Failure> {
     let failed =
         |error| Failure::usage("what a killed git left can't be mended").because(error).hint("hew doctor");
-    let Mended { removed, left, taken_in, not_taken_in } = git.mend_cut_off_step().map_err(failed)?;
-    let removed: Vec<String> = removed.iter().map(|lock| lock.display().to_string()).collect();
-    for lock in &removed {
-        ui.say(&format!("{lock} was left by a git of hew's that was killed; it is removed"));
+    let mended = git.mend_cut_off_step().map_err(failed)?;
+    for done in mended.done() {
+        ui.say(&done);
     }
-    for (lock, whose) in left {
-        ui.warn(&format!(
-            "{} is a lock of git's, which may be held by {whose}: git refuses to work while it is there (hew doctor)",
-            lock.display()
-        ));
+    for doubt in mended.not_done() {
+        ui.warn(&doubt);
     }
-    if taken_in > 0 {
-        ui.say(&format!(
-            "a delivery that was cut off had written {taken_in} files already; it goes on from there"
-        ));
+    Ok(mended.removed.iter().map(|lock| lock.display().to_string()).collect())
+}
+
+/// The same where the project's lock is not ours yet: nothing is done where somebody else has it. Without `apply` it is only told.
+pub(in crate::commands) fn mend_if_free(
+    context: &Context,
+    runs: &[LedgerRun],
+    apply: bool,
+    ui: &Ui,
+) -> Result<(), Failure> {
+    let shared_dir = &context.project.shared_dir;
+    let git = RepoGit::new(&context.project.common_dir);
+    let Some(last) = runs.last().filter(|_| git.has_cut_off_step() && lock::holder(shared_dir).is_none())
+    else {
+        return Ok(());
+    };
+    if !apply {
+        ui.warn(&format!("{KILLED}: hew loop prune-worktrees --apply mends that, as hew doctor --fix does"));
+        return Ok(());
     }
-    if let Some(why) = not_taken_in {
-        ui.warn(&format!(
-            "files that a delivery had written before it was cut off may be taken for yours: {why}"
-        ));
+    match ProjectLock::acquire(shared_dir, &last.run_id) {
+        Ok(_lock) => mend(&git, ui).map(drop),
+        Err(LockError::Held { .. }) => Ok(()),
+        Err(LockError::File(error)) => Err(Failure::usage("the project can't be locked").because(error)),
     }
-    Ok(removed)
 }
 
 /// Takes a merge of the target off the run branch again that was made and not delivered.

@@ -200,7 +200,8 @@ fn render(rows: &[Row<'_>], checked: &Checked, jobs: u16, tracker: &str) -> Stri
     let mut out =
         format!("{} ready tasks, {jobs} workers, gate: {gate}, tasks in {}\n", rows.len(), visible(tracker));
     for row in rows {
-        let _ = writeln!(out, "{} {} {}", row.worker, row.task.id, visible(&row.task.title));
+        let _ =
+            writeln!(out, "{} {} {}", row.worker, visible(row.task.id.as_str()), visible(&row.task.title));
         match &row.plan {
             Ok(plan) => {
                 for line in provenance_lines(plan) {

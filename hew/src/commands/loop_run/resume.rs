@@ -217,7 +217,7 @@ pub(super) enum Standing {
     Nothing,
 }
 
-/// Looks at a crashed run. What was only not told to the ledger is told.
+/// Looks at a crashed run. Of one that is over the files are made whole, and the ledger is told.
 pub(super) fn look(here: &Context, run: &LedgerRun) -> Result<Standing, Failure> {
     let folder = folder_of(run);
     let mut fold = UnfinishedFold::default();
@@ -238,6 +238,10 @@ pub(super) fn look(here: &Context, run: &LedgerRun) -> Result<Standing, Failure>
         Ok(before) => Ok(Standing::Unfinished(before)),
         Err(NotResumable::Empty) => Ok(Standing::Nothing),
         Err(NotResumable::Ended { exit_code, .. }) => {
+            // The files, too, that its process did not come to write; somebody who has the project sees to them already.
+            if let Ok(_lock) = ProjectLock::acquire(&here.project.shared_dir, &run.run_id) {
+                rebuild::rebuild(&folder, |_| {}).map_err(unwritable)?;
+            }
             let line = ended_line(run.run_id.clone(), &run.launch_sha, &outcome, exit_code);
             ledger::append(&here.project.shared_dir, line).map_err(unwritable)?;
             Ok(Standing::Over)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use hew_core::ids::TaskId;
 use hew_core::output::Output;
+use hew_core::render::text::visible_json;
 use hew_core::tracker::{ImportReport, TrackerError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -106,7 +107,8 @@ fn tell(desk: &Desk<'_>, report: &ImportReport) {
 pub(super) fn export(desk: &Desk<'_>, args: &ExportArgs) -> Result<u8, Failure> {
     let text = desk.tracker.export().map_err(|error| desk.refused(error))?;
     let Some(file) = args.file.as_deref().filter(|file| *file != Path::new("-")) else {
-        desk.ui.print(&text);
+        let lines = text.lines().map(|line| visible_json(line.to_owned()) + "\n");
+        desk.ui.print(&lines.collect::<String>());
         return Ok(code::OK);
     };
     files::replace(file, |out| out.write_all(text.as_bytes()))
