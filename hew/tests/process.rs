@@ -408,7 +408,7 @@ fn what_a_flood_began_and_ended_with_is_in_files_while_the_program_goes_on() {
         let running = scope.spawn(|| stage.run(&plan).unwrap());
         let ends = [".tail-a", ".tail-b"].map(|suffix| stage.path(&format!("iter/transcript.jsonl{suffix}")));
         let is_saved =
-            |file: &PathBuf| fs::read_to_string(file).is_ok_and(|text| text.ends_with("\nthe end so far\n"));
+            |file: &PathBuf| fs::read_to_string(file).is_ok_and(|text| text.ends_with("the end so far\n"));
         wait_until("the end in a file", || ends.iter().any(is_saved));
         assert_eq!(stage.texts().first().map(String::as_str), Some("start"));
         stage.stops.0.send(StopRequest::Now).unwrap();

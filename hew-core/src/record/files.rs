@@ -62,10 +62,14 @@ pub fn parse<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
     }
 }
 
+/// Bytes of a line within which its version stands, if it names one: right behind what every line begins with.
+const BEGINNING: usize = 512;
+
 /// A journal's first line names the version; the cost of looking at each line twice is saved for the others.
 pub fn parse_line<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
     static VERSION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"schema_version\""));
-    if VERSION.find(text.as_bytes()).is_some() {
+    let beginning = &text.as_bytes()[..text.len().min(BEGINNING)];
+    if VERSION.find(beginning).is_some() {
         return parse(text);
     }
     serde_json::from_str(text).map_err(|error| FileError::Malformed(error.to_string()))

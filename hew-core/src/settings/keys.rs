@@ -290,7 +290,7 @@ pub const KEYS: &[KeySpec] = &[
         "loop.transcript.max_bytes",
         Kind::Bytes,
         "64MiB",
-        "Largest transcript of one iteration; head and tail are kept",
+        "Largest transcript of one iteration; of one that is larger the beginning is kept, and the end: a quarter, 4 MiB at most",
     ),
     trusted(key(
         "loop.shell.allow_task_commands",

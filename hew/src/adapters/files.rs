@@ -77,6 +77,19 @@ pub fn sweep_partial(folder: &Path, deep: bool) -> io::Result<()> {
 /// Writes a file that a person named, whole: the old one stays until the new one is there. What a link leads to is meant,
 /// not the link, and a file that is there keeps its permissions. Into anything else (a device, a pipe) is written as it is.
 pub fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_and(file, write, File::sync_all)
+}
+
+/// The same for what can be made again at any time: nobody waits for the disk, and a loss of power may leave nothing of it.
+pub fn replace_unsynced(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    replace_and(file, write, |_| Ok(()))
+}
+
+fn replace_and(
+    file: &Path,
+    write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    sync: impl FnOnce(&File) -> io::Result<()>,
+) -> io::Result<()> {
     let file = &file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let there = fs::metadata(file).ok();
     if there.as_ref().is_some_and(|there| !there.is_file()) {
@@ -94,7 +107,7 @@ pub fn replace(file: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
     let mut new = BufWriter::new(new);
     write(&mut new)?;
     let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
-    new.as_file().sync_all()?;
+    sync(new.as_file())?;
     new.persist(file)?;
     Ok(())
 }

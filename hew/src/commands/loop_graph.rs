@@ -166,7 +166,7 @@ fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
 /// As it is made.
 fn print_mermaid(graph: &Graph, ui: &Ui) {
     let mut chars = 0;
-    ui.print_in_pieces(|out| mermaid::write(graph, &mut CountChars { out, chars: &mut chars }));
+    ui.print_unstyled_in_pieces(|out| mermaid::write(graph, &mut CountChars { out, chars: &mut chars }));
     warn_of_size(graph, chars, ui);
 }
 

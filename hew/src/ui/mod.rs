@@ -138,7 +138,15 @@ impl Ui {
 
     /// A result for people that is written bit by bit.
     pub fn print_in_pieces(&self, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
-        let mut text = InPieces::new(self);
+        Self::write_in_pieces(InPieces::new(self, true), write);
+    }
+
+    /// The same of a result without styles, which need not be looked for.
+    pub fn print_unstyled_in_pieces(&self, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
+        Self::write_in_pieces(InPieces::new(self, false), write);
+    }
+
+    fn write_in_pieces(mut text: InPieces<'_>, write: impl FnOnce(&mut dyn fmt::Write) -> fmt::Result) {
         // It fails only where nobody reads any more.
         if write(&mut text).is_ok() {
             text.end();

@@ -13,17 +13,27 @@ pub(super) const PIECE: usize = 64 * 1024;
 /// Text for people.
 pub(super) struct InPieces<'a> {
     ui: &'a Ui,
+    has_styles: bool,
     waiting: String,
 }
 
 impl<'a> InPieces<'a> {
-    pub(super) fn new(ui: &'a Ui) -> Self {
-        Self { ui, waiting: String::new() }
+    pub(super) fn new(ui: &'a Ui, has_styles: bool) -> Self {
+        Self { ui, has_styles, waiting: String::new() }
     }
 
     /// What is left.
-    pub(super) fn end(self) {
-        self.ui.print(&self.waiting);
+    pub(super) fn end(mut self) {
+        self.print();
+    }
+
+    fn print(&mut self) {
+        if self.has_styles {
+            self.ui.print(&self.waiting);
+        } else {
+            self.ui.print_unstyled(&self.waiting);
+        }
+        self.waiting.clear();
     }
 }
 
@@ -33,8 +43,7 @@ impl fmt::Write for InPieces<'_> {
         if self.waiting.len() < PIECE {
             return Ok(());
         }
-        self.ui.print(&self.waiting);
-        self.waiting.clear();
+        self.print();
         if self.ui.is_stdout_open() { Ok(()) } else { Err(fmt::Error) }
     }
 }

@@ -1,11 +1,11 @@
 //! A picture for the terminal: one line a node in order, one column a lane.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 
 use super::class::NodeClass;
-use super::ir::{Cluster, EdgeKind, Graph, Node};
+use super::ir::{Cluster, Edge, EdgeKind, Graph, Node};
 use crate::render::style::{FAINT, HEADING};
 use crate::render::table::{LEAST, fitting, width};
 use crate::render::text::{shown_line, visible_line};
@@ -67,7 +67,8 @@ fn write_cluster(
                 out.write_str(if begun[at] && left[at] > 0 { &passing } else { "  " })?;
             }
         }
-        let remark = remarks.get(node.key.as_str()).map(|all| all.join(", "));
+        let remark = if remarks.is_empty() { None } else { remarks.get(node.key.as_str()) };
+        let remark = remark.map(|all| all.join(", "));
         let beside = remark.as_ref().map_or(0, |remark| width(remark) + 2);
         write!(out, " {}", label(node, room.saturating_sub(beside + 1)))?;
         if let Some(remark) = remark {
@@ -106,29 +107,37 @@ fn label(node: &Node, room: usize) -> String {
 
 /// What a column can't say: why a node was picked, where its work comes from, and where its worker went back to.
 fn remarks(graph: &Graph) -> HashMap<&str, Vec<String>> {
-    let names: HashMap<&str, &str> =
-        graph.nodes().map(|node| (node.key.as_str(), node.name.as_str())).collect();
     let mut remarks: HashMap<&str, Vec<String>> = HashMap::new();
     for node in graph.nodes() {
         if let Some(picked) = node.facts.batch {
             remarks.entry(&node.key).or_default().push(picked.words());
         }
     }
-    for edge in &graph.edges {
-        let name = |key: &String| names.get(key.as_str()).map(|name| shown_line(name)).unwrap_or_default();
-        match edge.kind {
-            EdgeKind::Plain
-            | EdgeKind::Agent
-            | EdgeKind::Planner
-            | EdgeKind::Fallback
-            | EdgeKind::Verified => {}
-            EdgeKind::BuildsOn => {
-                remarks.entry(&edge.to).or_default().push(format!("after {}", name(&edge.from)));
-            }
-            EdgeKind::RolledBack => {
-                remarks.entry(&edge.from).or_default().push(format!("rolled back to {}", name(&edge.to)));
-            }
-        }
+    let told: Vec<Told<'_>> = graph.edges.iter().filter_map(told).collect();
+    // Few nodes of a large run are named by another.
+    let others: HashSet<&str> = told.iter().map(|told| told.other).collect();
+    let names = graph.nodes().filter(|node| !others.is_empty() && others.contains(node.key.as_str()));
+    let names: HashMap<&str, &str> = names.map(|node| (node.key.as_str(), node.name.as_str())).collect();
+    for Told { at, words, other } in told {
+        let name = names.get(other).map(|name| shown_line(name)).unwrap_or_default();
+        remarks.entry(at).or_default().push(format!("{words} {name}"));
     }
     remarks
+}
+
+/// An edge that is told in words: at which node, and which other one it names.
+struct Told<'a> {
+    at: &'a str,
+    words: &'static str,
+    other: &'a str,
+}
+
+fn told(edge: &Edge) -> Option<Told<'_>> {
+    match edge.kind {
+        EdgeKind::Plain | EdgeKind::Agent | EdgeKind::Planner | EdgeKind::Fallback | EdgeKind::Verified => {
+            None
+        }
+        EdgeKind::BuildsOn => Some(Told { at: &edge.to, words: "after", other: &edge.from }),
+        EdgeKind::RolledBack => Some(Told { at: &edge.from, words: "rolled back to", other: &edge.to }),
+    }
 }

@@ -171,7 +171,9 @@ fn remark(row: &IterationRow) -> Option<String> {
 /// From the worker's iteration before to each, by who said what is next. A worker's first comes from the iteration after
 /// which it was said.
 fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
-    let known: HashSet<IterationId> = run.rows.iter().map(|row| row.id).collect();
+    // Nothing names another iteration where nobody was asked what is next.
+    let named = if run.batches.is_empty() { &[] } else { run.rows.as_slice() };
+    let known: HashSet<IterationId> = named.iter().map(|row| row.id).collect();
     let mut before: HashMap<WorkerId, IterationId> = HashMap::new();
     let mut edges = Vec::with_capacity(run.rows.len());
     for row in &run.rows {

@@ -165,15 +165,21 @@ impl Rules {
         ensure(holds, || format!("landing: the journal says that {task} landed as {sha}, and git does not"))
     }
 
-    /// Commits that are to be a base hold what the dependencies of a task landed.
+    /// What an iteration's agent begins with holds what the dependencies of its task landed. One that a person opened anew
+    /// may land once more between the iteration's claim and its agent: that came too late.
     pub(super) fn holds_landings(
         &self,
+        id: IterationId,
         base: &CommitId,
         prerequisites: &[TaskId],
         repo: &FakeGit,
     ) -> Verdict {
-        for (landed, task) in &self.landings {
+        let by_then = self.landed_at_claim.get(&id).copied().unwrap_or(0);
+        for (number, (landed, task)) in self.landings.iter().enumerate() {
             let Some(task) = task.as_ref().filter(|task| prerequisites.contains(task)) else { continue };
+            if number >= by_then && self.by_people.contains(task) {
+                continue;
+            }
             let holds = repo.contains_all(base, std::slice::from_ref(landed)).unwrap_or(false);
             ensure(holds, || format!("base: {base} lacks {landed} of {task}"))?;
         }

@@ -53,7 +53,7 @@ impl Rules {
         }));
         let prerequisites = tracker.look(|tasks| readiness::prerequisites(tasks, &agent.task));
         if let Some(head) = repo.head(&agent.worktree) {
-            let verdict = self.holds_landings(&head, &prerequisites, repo);
+            let verdict = self.holds_landings(agent.iteration, &head, &prerequisites, repo);
             if !self.has_retried(agent.iteration) {
                 self.note(verdict);
             }

@@ -88,6 +88,8 @@ pub(super) struct Rules {
     // Git.
     tip: CommitId,
     landings: Vec<(CommitId, Option<TaskId>)>,
+    /// How many there were when an iteration's claim was won.
+    landed_at_claim: BTreeMap<IterationId, usize>,
     precious: BTreeSet<CommitId>,
     made_by: Vec<(IterationId, CommitId)>,
     uncommitted: Vec<Uncommitted>,
@@ -209,6 +211,7 @@ impl Rules {
             touched: BTreeSet::new(),
             agent_closed: BTreeSet::new(),
             by_people: BTreeSet::new(),
+            landed_at_claim: BTreeMap::new(),
             parked: BTreeSet::new(),
             filed: BTreeSet::new(),
             closed: BTreeSet::new(),

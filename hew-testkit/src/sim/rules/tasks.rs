@@ -69,6 +69,7 @@ impl Rules {
             format!("filed: {task} is claimed by the run that filed it")
         }));
         self.touched.insert(task.clone());
+        self.landed_at_claim.insert(id, self.landings.len());
     }
 
     /// hew changed a task.
