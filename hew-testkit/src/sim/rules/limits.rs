@@ -270,9 +270,10 @@ impl Rules {
         let spending = config.limits.spending;
         let by_money = spending.usd.map(|usd| usd.micros() / MICROS_A_TOKEN);
         let Some(limit) = spending.tokens.or(by_money) else { return Ok(()) };
-        // A model server of one's own costs no money.
-        let free = if spending.tokens.is_some() { 0 } else { self.helped };
-        let expected = self.spent_so_far() - free + each * self.in_flight.len() as u64;
+        // A model server of one's own costs no money. What it answers between the choice and the claim comes too late for
+        // the choice; an agent is not begun then.
+        let helped = if spending.tokens.is_some() { self.helped_at_tick } else { 0 };
+        let expected = self.spent_so_far() - self.helped + helped + each * self.in_flight.len() as u64;
         ensure(expected < limit, || {
             format!("budget: {id} begins while {expected} of {limit} are spent or set aside")
         })

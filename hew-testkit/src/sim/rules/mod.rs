@@ -135,6 +135,8 @@ pub(super) struct Rules {
     spent: u64,
     /// Of these, what helpers used.
     helped: u64,
+    /// Of that, what was known when hew last chose what begins.
+    helped_at_tick: u64,
     /// Answers of a model server that the engine was told since the last records.
     answers_heard: usize,
     /// Answers of a model server in these records.
@@ -232,6 +234,7 @@ impl Rules {
             collected: Vec::new(),
             spent: 0,
             helped: 0,
+            helped_at_tick: 0,
             answers_heard: 0,
             answers_told: 0,
             told: BTreeMap::new(),

@@ -41,7 +41,7 @@ impl Rules {
         self.collected.clear();
         self.live.clear();
         self.retried.clear();
-        (self.spent, self.helped, self.ended) = (0, 0, None);
+        (self.spent, self.helped, self.helped_at_tick, self.ended) = (0, 0, 0, None);
         for entry in journal {
             let verdict = self.judge(&entry.event, plot);
             self.note(verdict);
@@ -62,6 +62,10 @@ impl Rules {
             }
             JournalEvent::Escaped { .. } => {
                 self.owes_escape = false;
+                Ok(())
+            }
+            JournalEvent::Tick { .. } => {
+                self.helped_at_tick = self.helped;
                 Ok(())
             }
             JournalEvent::Queued { iteration } => {
