@@ -149,6 +149,39 @@ fn a_watching_run_mends_what_its_own_git_left_that_was_killed_alone() {
     stage.assert_left_clean();
 }
 
+/// Of the next delivery git fails at once.
+#[test]
+fn what_is_mended_before_a_delivery_that_fails_is_told_all_the_same() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let (once, merged) =
+        (stage.path("once").display().to_string(), stage.path("merged").display().to_string());
+    let does = format!(
+        "if [ \"$1\" = merge ]; then : > $ROOT/.git/index.lock; : > {merged}; : > {once}; kill -9 $$; fi\n\
+         test ! -e {merged} || exit 128; : > {once}"
+    );
+    let path = git_that_at(&stage, "merge -o \"$3\" = --symbolic-full-name", &does);
+    let mut command = stage.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "--watch"]);
+    command.env("PATH", path);
+    let mut run = Running::spawn(command);
+    run.wait_until("the delivery that is cut off", || stage.has_event(|entry| entry["kind"] == "delivery"));
+    let lock = stage.repo.common_dir().join("index.lock");
+    assert!(lock.exists());
+    stage.script("default", &writes("two"));
+    stage.ok(&["task", "add", "--id-only", "Two"]);
+    run.wait_until("the delivery that fails", || stage.journal_of("delivery").len() == 2);
+    let told = format!("{} was left by a git of hew's", lock.display());
+    let is_told =
+        |entry: &Value| entry["kind"] == "noticed" && entry["text"].as_str().unwrap().contains(&told);
+    assert!(stage.has_event(is_told) && !lock.exists(), "{:#?}", stage.journal_of("noticed"));
+    assert!(stage.journal_of("delivery").iter().all(|entry| entry["delivery"] == "refused"));
+    stage.ok(&["loop", "cancel"]);
+    let ran = run.end();
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    deliver(&stage);
+    assert_delivered(&stage, &lock);
+}
+
 #[test]
 fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
     for whose in ["younger", "older", "held"] {
