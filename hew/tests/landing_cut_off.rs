@@ -283,13 +283,20 @@ fn files_that_a_delivery_had_written_when_its_git_failed_are_not_taken_for_a_per
     stage.assert_left_clean();
 }
 
-/// A refusal is no such failure.
+/// A refusal is no such failure, whenever a person's file that is in the way was made, or says that it was.
 #[test]
 fn a_delivery_that_git_refuses_leaves_no_sign() {
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    for made in [now - hour, now + hour] {
+        refused_without_a_sign(made);
+    }
+}
+
+fn refused_without_a_sign(made: SystemTime) {
     let stage = LoopStage::new();
     stage.task("One", "write one.txt 1\nwrite two.txt 2\ncommit One\ndone");
     stage.repo.write("one.txt", "1");
-    date(&stage.repo.root().join("one.txt"), SystemTime::now() - Duration::from_secs(3_600));
+    date(&stage.repo.root().join("one.txt"), made);
     let index = fs::read(stage.repo.common_dir().join("index")).unwrap();
     for words in
         [&["loop", "run", "--scope", "ready", "--no-gate"][..], &["loop", "deliver"], &["loop", "deliver"]]

@@ -94,10 +94,10 @@ impl SharedStep {
         answer
     }
 
-    /// Some file of those that it was to bring was written since it began.
+    /// Some file of those that it was to bring was written since it began. One that is dated ahead is not git's.
     fn has_written(&self, git: &RepoGit) -> bool {
-        let since = self.began - BEHIND;
-        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, since))
+        let within = self.began - BEHIND..=SystemTime::now() + LATE;
+        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, &within))
     }
 
     /// Git's words, and what is to be known of a lock that is in its way.
