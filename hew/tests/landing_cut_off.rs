@@ -476,6 +476,20 @@ fn pruning_tells_of_a_step_that_was_cut_off_and_mends_it() {
 }
 
 #[test]
+fn pruning_makes_room_where_a_step_that_was_cut_off_cant_be_mended() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let sign = the_sign(&stage);
+    fs::remove_file(&sign).unwrap();
+    fs::create_dir(&sign).unwrap();
+    let pruned = stage.hew(&["loop", "prune-worktrees", "--apply"]);
+    assert_eq!((pruned.code, sign.exists()), (1, true), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("what a killed git left can't be mended"), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("1 failed"), "{}", pruned.stderr);
+    assert!(pruned.stdout.contains("removed"), "{}", pruned.stdout);
+}
+
+#[test]
 fn what_a_person_changed_after_a_killed_delivery_stays() {
     let stage = LoopStage::new();
     killed_in_the_middle(&stage);
