@@ -149,6 +149,39 @@ fn a_watching_run_mends_what_its_own_git_left_that_was_killed_alone() {
     stage.assert_left_clean();
 }
 
+/// Of the next delivery git fails at once.
+#[test]
+fn what_is_mended_before_a_delivery_that_fails_is_told_all_the_same() {
+    let stage = LoopStage::new();
+    stage.task("One", "write one.txt 1\ncommit One\ndone");
+    let (once, merged) =
+        (stage.path("once").display().to_string(), stage.path("merged").display().to_string());
+    let does = format!(
+        "if [ \"$1\" = merge ]; then : > $ROOT/.git/index.lock; : > {merged}; : > {once}; kill -9 $$; fi\n\
+         test ! -e {merged} || exit 128; : > {once}"
+    );
+    let path = git_that_at(&stage, "merge -o \"$3\" = --symbolic-full-name", &does);
+    let mut command = stage.repo.hew(&["loop", "run", "--scope", "ready", "--no-gate", "--watch"]);
+    command.env("PATH", path);
+    let mut run = Running::spawn(command);
+    run.wait_until("the delivery that is cut off", || stage.has_event(|entry| entry["kind"] == "delivery"));
+    let lock = stage.repo.common_dir().join("index.lock");
+    assert!(lock.exists());
+    stage.script("default", &writes("two"));
+    stage.ok(&["task", "add", "--id-only", "Two"]);
+    run.wait_until("the delivery that fails", || stage.journal_of("delivery").len() == 2);
+    let told = format!("{} was left by a git of hew's", lock.display());
+    let is_told =
+        |entry: &Value| entry["kind"] == "noticed" && entry["text"].as_str().unwrap().contains(&told);
+    assert!(stage.has_event(is_told) && !lock.exists(), "{:#?}", stage.journal_of("noticed"));
+    assert!(stage.journal_of("delivery").iter().all(|entry| entry["delivery"] == "refused"));
+    stage.ok(&["loop", "cancel"]);
+    let ran = run.end();
+    assert!(ran.stderr.contains(&told), "{}", ran.stderr);
+    deliver(&stage);
+    assert_delivered(&stage, &lock);
+}
+
 #[test]
 fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
     for whose in ["younger", "older", "held"] {
@@ -250,13 +283,20 @@ fn files_that_a_delivery_had_written_when_its_git_failed_are_not_taken_for_a_per
     stage.assert_left_clean();
 }
 
-/// A refusal is no such failure.
+/// A refusal is no such failure, whenever a person's file that is in the way was made, or says that it was.
 #[test]
 fn a_delivery_that_git_refuses_leaves_no_sign() {
+    let (now, hour) = (SystemTime::now(), Duration::from_secs(3_600));
+    for made in [now - hour, now + hour] {
+        refused_without_a_sign(made);
+    }
+}
+
+fn refused_without_a_sign(made: SystemTime) {
     let stage = LoopStage::new();
     stage.task("One", "write one.txt 1\nwrite two.txt 2\ncommit One\ndone");
     stage.repo.write("one.txt", "1");
-    date(&stage.repo.root().join("one.txt"), SystemTime::now() - Duration::from_secs(3_600));
+    date(&stage.repo.root().join("one.txt"), made);
     let index = fs::read(stage.repo.common_dir().join("index")).unwrap();
     for words in
         [&["loop", "run", "--scope", "ready", "--no-gate"][..], &["loop", "deliver"], &["loop", "deliver"]]
@@ -433,6 +473,20 @@ fn pruning_tells_of_a_step_that_was_cut_off_and_mends_it() {
     deliver(&stage);
     stage.ok(&["loop", "resume"]);
     assert_delivered(&stage, &lock);
+}
+
+#[test]
+fn pruning_makes_room_where_a_step_that_was_cut_off_cant_be_mended() {
+    let stage = LoopStage::new();
+    killed_in_the_middle(&stage);
+    let sign = the_sign(&stage);
+    fs::remove_file(&sign).unwrap();
+    fs::create_dir(&sign).unwrap();
+    let pruned = stage.hew(&["loop", "prune-worktrees", "--apply"]);
+    assert_eq!((pruned.code, sign.exists()), (1, true), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("what a killed git left can't be mended"), "{}", pruned.stderr);
+    assert!(pruned.stderr.contains("1 failed"), "{}", pruned.stderr);
+    assert!(pruned.stdout.contains("removed"), "{}", pruned.stdout);
 }
 
 #[test]

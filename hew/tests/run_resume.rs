@@ -1,7 +1,7 @@
 //! `hew loop resume`, and what `hew loop run` does where it finds a run whose process is gone: the real binary, real git,
 //! scripted agents, and a process that is killed.
 
-use std::fs;
+use std::fs::{self, File};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
@@ -483,6 +483,67 @@ fn an_end_that_the_ledger_was_not_told_of_is_told_and_is_an_end() {
         assert_eq!(again, told, "{how:?}");
     }
     assert_eq!(count(&stage, "run_resumed"), 0);
+}
+
+/// Answers the ledger as it was before the run's end came to it.
+fn ended_untold(stage: &LoopStage) -> String {
+    stage.task("Task", "write a.txt a\ncommit A\ndone");
+    assert_eq!(stage.run(&["--no-gate"]).code, 0);
+    let ledger = stage.repo.common_dir().join("hew/runs.jsonl");
+    let whole = fs::read_to_string(&ledger).expect("the run wrote it");
+    let lines: Vec<&str> = whole.lines().filter(|line| !line.contains("\"kind\":\"ended\"")).collect();
+    let untold = lines.join("\n") + "\n";
+    fs::write(&ledger, &untold).expect("it is the project's own");
+    untold
+}
+
+/// Once the ledger has it nobody looks at the run again.
+#[test]
+fn an_end_is_not_told_to_the_ledger_before_the_files_can_be_seen_to() {
+    let stage = LoopStage::new();
+    let untold = ended_untold(&stage);
+    let (ledger, file) =
+        (stage.repo.common_dir().join("hew/runs.jsonl"), stage.run_folder().join("run.json"));
+    let right = fs::read_to_string(&file).unwrap();
+    fs::write(&file, right.replace("stop_reason", "not_yet")).unwrap();
+    let begin = || stage.hew(&["loop", "run", "--scope", "ready", "--no-gate"]);
+    let lock = stage.repo.common_dir().join("hew/lock");
+    let held = File::open(&lock).unwrap();
+    held.lock().unwrap();
+    let refused = begin();
+    assert_eq!(
+        (refused.code, fs::read_to_string(&ledger).unwrap()),
+        (4, untold.clone()),
+        "{}",
+        refused.stderr
+    );
+    drop(held);
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    let refused = begin();
+    assert_eq!((refused.code, fs::read_to_string(&ledger).unwrap()), (2, untold), "{}", refused.stderr);
+    assert!(refused.stderr.contains(&lock.display().to_string()), "{}", refused.stderr);
+    fs::remove_dir(&lock).unwrap();
+    let last = begin();
+    assert_eq!((last.code, fs::read_to_string(&file).unwrap()), (0, right), "{}", last.stderr);
+}
+
+#[test]
+fn files_of_an_ended_run_that_cant_be_made_whole_are_told_and_hold_no_other_run_up() {
+    let stage = LoopStage::new();
+    ended_untold(&stage);
+    let (id, file) = (stage.run_id(), stage.run_folder().join("run.json"));
+    let right = fs::read_to_string(&file).unwrap();
+    fs::remove_file(&file).unwrap();
+    fs::create_dir(&file).unwrap();
+    let begun = stage.hew(&["loop", "run", "--scope", "ready", "--no-gate"]);
+    assert_eq!(begun.code, 0, "{}", begun.stderr);
+    let told = format!("files of run {id} can't be made whole: ");
+    let again = format!("hew loop resume --run-id {id} tries again");
+    assert!(begun.stderr.contains(&told) && begun.stderr.contains(&again), "{}", begun.stderr);
+    fs::remove_dir(&file).unwrap();
+    stage.ok(&["loop", "resume", "--run-id", &id]);
+    assert_eq!(fs::read_to_string(&file).unwrap(), right);
 }
 
 #[test]

@@ -232,10 +232,7 @@ fn deliver(state: &State, out: &mut Vec<Effect>) {
 /// The delivery has ended.
 pub(super) fn delivered(state: &mut State, result: Result<DeliveredView, Problem>, out: &mut Vec<Effect>) {
     let outcome = match result {
-        Ok(DeliveredView { outcome, new_tip, meddled, mended }) => {
-            for words in mended {
-                notice(out, None, words);
-            }
+        Ok(DeliveredView { outcome, new_tip, meddled }) => {
             if let Some(change) = meddled {
                 escaped::put_back(state, change, out);
             }

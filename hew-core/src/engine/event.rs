@@ -148,8 +148,6 @@ pub struct DeliveredView {
     pub new_tip: Option<CommitId>,
     /// What somebody else had done to the run branch meanwhile: it is put back.
     pub meddled: Option<Change>,
-    /// What was mended before it, for people: what an earlier delivery left whose git was killed.
-    pub mended: Vec<String>,
 }
 
 /// What can happen to a run.
@@ -325,6 +323,9 @@ pub enum Event {
     Verified(Result<VerifyRun, Problem>),
     /// The tracker knows how it ended.
     VerifyNoted(Result<(), Problem>),
+    /// What an earlier delivery left whose git was killed is mended before the next, or can't be: for people. Comes before its
+    /// `Delivered`, whatever becomes of that.
+    Mended(Vec<String>),
     /// The delivery ended.
     Delivered(Result<DeliveredView, Problem>),
     /// Worktrees are removed; what was kept, and why.

@@ -66,6 +66,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::LeftoversListed(result) => ending::leftovers_listed(state, result, &mut out),
         Event::Verified(result) => verifying::ended(state, result, &mut out),
         Event::VerifyNoted(result) => verifying::noted(state, result, &mut out),
+        Event::Mended(done) => done.into_iter().for_each(|words| notice(&mut out, None, words)),
         Event::Delivered(result) => ending::delivered(state, result, &mut out),
         Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
     }

@@ -423,7 +423,7 @@ impl World {
 }
 
 fn delivered(outcome: DeliveryRecord, new_tip: Option<CommitId>) -> DeliveredView {
-    DeliveredView { outcome, new_tip, meddled: None, mended: Vec::new() }
+    DeliveredView { outcome, new_tip, meddled: None }
 }
 
 fn gate(goes: GateGoes, tree: TreeId, stop: Option<StopRequest>) -> Result<GatedView, Problem> {

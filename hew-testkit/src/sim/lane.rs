@@ -274,11 +274,10 @@ impl World {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
                 meddled,
-                mended: Vec::new(),
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip, meddled, mended: Vec::new() }
+                DeliveredView { outcome, new_tip, meddled }
             }
         })
     }

@@ -56,8 +56,13 @@ impl Output for Leftover<'_> {
 pub fn run(args: &PruneArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
     let wanted = args.run.run_id.as_deref().map(parse_id).transpose()?;
-    cut_off::mend_if_free(&context, &runs_of(&context.project)?, args.apply, ui)?;
     let mut tally = Tally::default();
+    if let Err(failure) = cut_off::mend_if_free(&context, &runs_of(&context.project)?, args.apply, ui) {
+        // What makes room on a full disk is not held up by it.
+        let words: Vec<String> = [vec![failure.message], failure.causes].concat();
+        ui.warn(&words.join(": "));
+        tally.failed += 1;
+    }
     let print = |row: &Row<'_>| print(row, ui);
     let warn = |words: &str| ui.warn(words);
     each(&context, wanted.as_ref(), args.apply, &mut tally, &Tell { row: &print, warning: &warn })?;

@@ -40,6 +40,14 @@ pub(super) struct Order {
 pub(super) fn run(rig: &Rig, watch: &Watch, orders: &Receiver<Order>, events: &Sender<Event>) {
     let mut lane = Lane::new(rig);
     for Order { job, stops } in orders {
+        if matches!(job, LaneJob::Deliver { .. }) {
+            watch.settle();
+            // Told at once: the delivery may fail, or be killed.
+            let told = mend_cut_off(rig);
+            if !told.is_empty() {
+                super::send(events, Event::Mended(told));
+            }
+        }
         let event = lane.perform(rig, watch, job, &stops);
         super::send(events, event);
     }
@@ -103,7 +111,6 @@ impl Lane {
             LaneJob::Advance { from, to } => Event::Advanced(advance(rig, watch, &from, &to)),
             LaneJob::Verify { commit } => Event::Verified(self.verify(rig, &commit, stops)),
             LaneJob::Deliver { tip } => {
-                watch.settle();
                 let delivered = self.deliver(rig, Some(watch), &tip, stops);
                 watch.forget();
                 Event::Delivered(delivered)
@@ -299,8 +306,6 @@ impl Lane {
         stops: &Receiver<StopRequest>,
     ) -> Result<DeliveredView, String> {
         let target = rig.place.target.as_ref().ok_or("HEAD was detached at launch")?;
-        // Where nothing watches, whoever delivers has mended it before.
-        let mended = if watch.is_some() { mend_cut_off(rig) } else { Vec::new() };
         let request = DeliverRequest {
             run: &rig.place.run,
             run_branch: &rig.place.run_branch,
@@ -316,11 +321,10 @@ impl Lane {
                 new_tip: (sha != *tip).then(|| sha.clone()),
                 outcome: DeliveryRecord::Delivered { target, sha },
                 meddled,
-                mended,
             },
             Delivered::Refused { reason, remedy, new_tip } => {
                 let outcome = DeliveryRecord::Refused { target, reason, remedy, new_tip: new_tip.clone() };
-                DeliveredView { outcome, new_tip, meddled, mended }
+                DeliveredView { outcome, new_tip, meddled }
             }
         })
     }

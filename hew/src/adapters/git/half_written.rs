@@ -9,7 +9,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::SystemTime;
 
 use hew_core::ids::CommitId;
 use hew_core::worktree::GitError;
@@ -29,8 +28,8 @@ struct Entry<'a> {
     path: &'a [u8],
 }
 
-/// Some file that differs between HEAD and this commit was written since then. In doubt one was.
-pub(super) fn is_there(git: &RepoGit, checkout: &Path, to: &CommitId, since: SystemTime) -> bool {
+/// Some file that differs between HEAD and this commit was written in this time. In doubt one was.
+pub(super) fn is_there(git: &RepoGit, checkout: &Path, to: &CommitId, within: &Lived) -> bool {
     let call = in_checkout(git, checkout)
         .args([
             "diff-tree",
@@ -46,7 +45,7 @@ pub(super) fn is_there(git: &RepoGit, checkout: &Path, to: &CommitId, since: Sys
     let Ok(listed) = call.run().and_then(GitAnswer::success) else { return true };
     paths(&listed).into_iter().any(|path| {
         let meta = fs::symlink_metadata(checkout.join(OsStr::from_bytes(path)));
-        meta.and_then(|meta| meta.modified()).is_ok_and(|written| written >= since)
+        meta.and_then(|meta| meta.modified()).is_ok_and(|written| within.contains(&written))
     })
 }
 

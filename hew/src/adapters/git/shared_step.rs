@@ -94,10 +94,10 @@ impl SharedStep {
         answer
     }
 
-    /// Some file of those that it was to bring was written since it began.
+    /// Some file of those that it was to bring was written since it began. One that is dated ahead is not git's.
     fn has_written(&self, git: &RepoGit) -> bool {
-        let since = self.began - BEHIND;
-        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, since))
+        let within = self.began - BEHIND..=SystemTime::now() + LATE;
+        self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, &within))
     }
 
     /// Git's words, and what is to be known of a lock that is in its way.
@@ -196,9 +196,38 @@ impl Drop for GoingOn {
         if let Some(beats) = self.beats.take() {
             let _ = beats.join();
         }
+        // Held over both: a sign of the same name may be made as soon as this one is gone.
+        let mut going_on = going_on();
         if !self.is_cut_off {
             let _ = fs::remove_file(&self.sign);
         }
-        going_on().remove(&self.sign);
+        going_on.remove(&self.sign);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_ends_leaves_a_sign_that_just_began_in_the_list() {
+        let common_dir = tempfile::tempdir().expect("a temporary folder can be made");
+        let common_dir = common_dir.path();
+        fs::create_dir(folder(common_dir)).expect("it is not there");
+        let work = |own: usize| {
+            for number in 0..300 {
+                let lock = common_dir.join(format!("{own}-{number}.lock"));
+                let step = SharedStep { began: SystemTime::now(), locks: vec![lock.clone()], files: None };
+                let going_on = step.goes_on(common_dir).expect("a sign can be made");
+                let is_known = super::going_on().get(&going_on.sign) == Some(&step.locks);
+                assert!(is_known && may_hold(&lock) && going_on.sign.exists(), "{own}: {number}");
+            }
+        };
+        thread::scope(|scope| {
+            for own in 0..4 {
+                scope.spawn(move || work(own));
+            }
+        });
+        assert_eq!(named(common_dir).expect("it can be read"), [] as [PathBuf; 0]);
     }
 }

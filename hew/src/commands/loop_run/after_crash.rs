@@ -36,7 +36,7 @@ pub(super) fn settle(context: &Context, args: &RunArgs, scope: &Scope, ui: &Ui) 
         if run.ended.is_some() || run.is_given_up {
             break;
         }
-        match resume::look(context, &run)? {
+        match resume::look(context, &run, ui)? {
             Standing::Unfinished(before) => return decide(context, args, scope, (run, &before), ui),
             Standing::Over => break,
             Standing::Nothing => {}

@@ -217,8 +217,9 @@ pub(super) enum Standing {
     Nothing,
 }
 
-/// Looks at a crashed run. Of one that is over the files are made whole, and the ledger is told.
-pub(super) fn look(here: &Context, run: &LedgerRun) -> Result<Standing, Failure> {
+/// Looks at a crashed run. Of one that is over the files are made whole, and the ledger is told; not where the project can't be
+/// had for that: then nobody would look at it again.
+pub(super) fn look(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<Standing, Failure> {
     let folder = folder_of(run);
     let mut fold = UnfinishedFold::default();
     if !has_journal(run) {
@@ -238,9 +239,11 @@ pub(super) fn look(here: &Context, run: &LedgerRun) -> Result<Standing, Failure>
         Ok(before) => Ok(Standing::Unfinished(before)),
         Err(NotResumable::Empty) => Ok(Standing::Nothing),
         Err(NotResumable::Ended { exit_code, .. }) => {
-            // The files, too, that its process did not come to write; somebody who has the project sees to them already.
-            if let Ok(_lock) = ProjectLock::acquire(&here.project.shared_dir, &run.run_id) {
-                rebuild::rebuild(&folder, |_| {}).map_err(unwritable)?;
+            let _lock = ProjectLock::acquire(&here.project.shared_dir, &run.run_id).map_err(held)?;
+            // The files, too, that its process did not come to write. They are no reason to begin nothing else.
+            if let Err(error) = rebuild::rebuild(&folder, |_| {}) {
+                let id = &run.run_id;
+                ui.warn(&format!("files of run {id} can't be made whole: {error}; hew loop resume --run-id {id} tries again"));
             }
             let line = ended_line(run.run_id.clone(), &run.launch_sha, &outcome, exit_code);
             ledger::append(&here.project.shared_dir, line).map_err(unwritable)?;
