@@ -344,10 +344,17 @@ fn a_model_that_only_talks_is_told_as_one_that_takes_no_tools() {
     let ends = local.task("Ends", [write("a.txt", "a"), Answer::text("So it is.")]);
     let closes = local.stage.task("Closes", "");
     local.server.add(&heading(&closes), [Answer::text(&format!("All was there.\n\nclosed {closes}"))]);
+    let denies = local.stage.task("Denies", "");
+    local.server.add(&heading(&denies), [Answer::text(&format!("I have not closed {denies}"))]);
+    let is_mute = local.task("Mute", [Answer::text("")]);
     let ran = local.run(&["--max-attempts", "1"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let reason = |id: &str| of_task(&local, "iteration_ended", id)[0]["reason"].as_str().unwrap().to_owned();
-    assert!(reason(&talks).contains("called no tool"), "{}", reason(&talks));
+    for id in [&talks, &denies] {
+        assert!(reason(id).contains("only answered in words and called no tool"), "{}", reason(id));
+    }
+    let why = reason(&is_mute);
+    assert!(why.contains("answer was empty") && !why.contains("in words"), "{why}");
     assert!(
         !reason(&ends).contains("no tool") && local.stage.outcomes(&ends) == ["no_close"],
         "{}",
@@ -357,6 +364,19 @@ fn a_model_that_only_talks_is_told_as_one_that_takes_no_tools() {
         (local.stage.outcomes(&talks), local.stage.outcomes(&closes)),
         (vec!["no_close".to_owned()], vec!["closed".to_owned()])
     );
+}
+
+/// The second try finds the work of the first, and has nothing to call for.
+#[test]
+fn where_a_good_end_is_a_word_a_model_may_only_talk() {
+    for (more, outcome) in [("true", "closed"), ("false", "no_close")] {
+        let local = LocalStage::with(&format!("loop.runtime_defs.local.done_on_exit_zero = {more}\n"));
+        let id = local.task("Talks", [write("a.txt", "a"), Answer::Close, Answer::text("It is there.")]);
+        let (ran, ended) = local.run_once(&id);
+        assert_eq!(ended, outcome, "{}", ran.stderr);
+        assert_eq!((local.asked(&id).len(), of_task(&local, "retry_planned", &id).len()), (3, 1));
+        assert_eq!(local.stage.repo.read("a.txt").is_some(), outcome == "closed");
+    }
 }
 
 #[test]
