@@ -370,6 +370,10 @@ fn a_model_server_is_asked_for_its_models() {
     // Who answers need not be started: the address is wrong, or the key.
     for (url, next) in [
         (server.url(), format!("hew config set loop.local.endpoint {}/v1 ", server.url())),
+        (
+            format!("{}/v1/chat/completions", server.url()),
+            format!("hew config set loop.local.endpoint {}/v1 ", server.url()),
+        ),
         (format!("{}/there/v1", server.url()), "hew config set loop.local.endpoint URL ".to_owned()),
     ] {
         let (_, findings) = doctor(&stage, &[], &[("HEW_LOOP_LOCAL_ENDPOINT", url.as_str())]);

@@ -7,7 +7,7 @@ use std::fs;
 
 use hew_core::ids::IterationId;
 use hew_testkit::mock_model::{Answer, MockModel, Part, Refusal, Script};
-use hew_testkit::run_check::{Project, Ran};
+use hew_testkit::run_check::{Project, Ran, wait_for};
 use serde_json::{Value, json};
 
 /// The words of an agent that gives no summary.
@@ -38,13 +38,26 @@ fn project() -> Project {
 }
 
 fn runtime(project: &Project, name: &str, said: &[&str]) {
+    runtime_that(project, name, "", said);
+}
+
+/// A runtime whose agents say that they have begun, and wait until they may go on.
+fn held(project: &Project, name: &str, said: &str) {
+    let sign = project.repo.base().join("held").display().to_string();
+    let waits = format!(
+        "touch '{sign}'-$HEW_TASK_ID-begun\nuntil [ -e '{sign}'-$HEW_TASK_ID-go ]; do sleep 0.01; done\n"
+    );
+    runtime_that(project, name, &waits, &[said]);
+}
+
+fn runtime_that(project: &Project, name: &str, does: &str, said: &[&str]) {
     let lines = said.iter().map(|text| {
         json!({"type": "assistant", "message": {"role": "assistant", "content": [{"type": "text", "text": text}]}})
     });
     let end = json!({"type": "result", "subtype": "success", "is_error": false, "result": said.last().unwrap_or(&"")});
     let lines: Vec<String> = lines.chain([end]).map(|line| line.to_string()).collect();
     let script = format!(
-        "#!/bin/sh\ncat > /dev/null\necho x > \"$HEW_TASK_ID.txt\"\nhew done --reason ok > /dev/null\n\
+        "#!/bin/sh\ncat > /dev/null\n{does}echo x > \"$HEW_TASK_ID.txt\"\nhew done --reason ok > /dev/null\n\
          cat <<'EOF'\n{}\nEOF\n",
         lines.join("\n")
     );
@@ -175,18 +188,38 @@ fn without_a_server_nothing_is_asked_or_written() {
 /// A server that hangs for ever, and would be waited for this long where a helper had no limit of its own.
 const ENDLESS: &str = "timeout = \"10m\"\n";
 
-#[test]
-fn a_helper_has_its_own_limit_and_holds_nobody_else() {
+/// A run in whose course a helper is waited for in vain twice. Whether others landed while the classifier was waited for,
+/// and while the summary was: their agents have begun before, and end when the server is asked.
+fn landed_beside_helpers() -> [bool; 2] {
     let (project, server) = (project(), server("", vec![Answer::Hang]));
     with_server(&project, &server, ENDLESS);
     project.settings(MODELS);
-    // Only the first one is asked about: it names no model.
-    let first = add(&project, "one", &["--runtime", "talker", "-p", "0"]);
-    let second = add(&project, "two", &["--runtime", "summer", "-p", "1", "-l", "model:opus"]);
-    let third =
-        add(&project, "three", &["--runtime", "summer", "-p", "2", "-l", "model:opus", "--dep", &first]);
-    let ran = project.run(&["--no-gate", "--jobs", "2"]);
-    assert_eq!((ran.code, ran.landed().len()), (0, 3), "{}", ran.stderr);
+    held(&project, "held-talker", WORDS);
+    held(&project, "held", "Well.\n\n## Summary\n\nIts own.");
+    let others = |title: &str, more: &[&str]| {
+        add(&project, title, &[&["--runtime", "held", "-l", "model:opus"], more].concat())
+    };
+    let (second, before) = (others("two", &["-p", "0"]), others("before", &["-p", "1"]));
+    // Only this one is asked about: it names no model.
+    let first = add(&project, "one", &["--runtime", "held-talker", "-p", "2", "--dep", &before]);
+    let third = others("three", &["--dep", &second]);
+    let sign = |task: &str, what: &str| project.repo.base().join(format!("held-{task}-{what}"));
+    let begun = |task: &str| wait_for(&sign(task, "begun"));
+    let go = |task: &str| fs::write(sign(task, "go"), "").unwrap();
+    let running = project.start(&["--no-gate", "--jobs", "2"]);
+    begun(&second);
+    go(&before);
+    server.wait_until_asked("", 1);
+    go(&second);
+    begun(&third);
+    begun(&first);
+    go(&first);
+    server.wait_until_asked("", 2);
+    go(&third);
+    let ran = running.finish();
+    assert_eq!((ran.code, ran.landed().len()), (0, 4), "{}", ran.stderr);
+    assert_eq!(server.asked().len(), 2);
+    assert_eq!(record(&ran, &third)["summary"], "Its own.");
     let journal = fs::read_to_string(ran.folder.join("events.jsonl")).unwrap();
     let events: Vec<Value> = journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let at = |what: &str, holds: &dyn Fn(&Value) -> bool| {
@@ -199,10 +232,26 @@ fn a_helper_has_its_own_limit_and_holds_nobody_else() {
         at
     };
     let landed = |task: &str| at(task, &|event| event["kind"] == "landed" && event["task"] == task);
-    assert!(landed(&second) < helped("classifier"), "a slot beside it, and the lander, go on");
-    assert!(landed(&first) < helped("summary") && landed(&third) < helped("summary"), "{journal}");
-    assert_eq!(server.asked().len(), 2);
-    assert_eq!(record(&ran, &third)["summary"], "Its own.");
+    assert!(landed(&first) > helped("classifier"), "its model is chosen before it begins");
+    [
+        landed(&second) < helped("classifier"),
+        landed(&first) < helped("summary") && landed(&third) < helped("summary"),
+    ]
+}
+
+/// Where a helper held others, none would land beside it, however often it is tried. A machine with much else to do may
+/// need longer for a landing than a helper has: then the next time shows it.
+#[test]
+fn a_helper_has_its_own_limit_and_holds_nobody_else() {
+    let mut seen = [false; 2];
+    for _ in 0..5 {
+        let [classifier, summary] = landed_beside_helpers();
+        seen = [seen[0] || classifier, seen[1] || summary];
+        if seen == [true; 2] {
+            return;
+        }
+    }
+    panic!("nobody landed beside a helper (classifier, summary): {seen:?}");
 }
 
 #[test]

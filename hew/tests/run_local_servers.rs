@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 /// Words that come in several pieces.
 const WORDS: &str = "Enough words for several pieces of a stream, so that it breaks in their midst.";
 
+/// As long as a good answer is waited for, too: far longer than one takes on a machine that has much else to do.
+const SHORT: &str = "loop.local.timeout = \"10s\"\n";
+
 /// Ends agents at once when a run is stopped, and waits as long as it takes until they have.
 const STOPS: &str = "loop.stop_grace = \"0s\"\nloop.kill_grace = \"10m\"\n";
 
@@ -67,7 +70,7 @@ fn assert_tried_twice(local: &LocalStage, task: &str, class: &str, words: &str) 
 
 #[test]
 fn whatever_breaks_off_an_answer_is_asked_for_again_within_the_iteration() {
-    let local = LocalStage::with("loop.local.timeout = \"1s\"\n");
+    let local = LocalStage::with(SHORT);
     let text = Answer::text(WORDS);
     let endless =
         events(&[chunk(&json!({"content": "It was"}), &Value::Null), chunk(&json!({}), &json!(""))]);
@@ -106,7 +109,7 @@ fn whatever_breaks_off_an_answer_is_asked_for_again_within_the_iteration() {
 
 #[test]
 fn a_server_that_never_answers_and_one_that_always_breaks_off_cost_an_attempt_after_four_tries() {
-    let local = LocalStage::with("loop.local.timeout = \"1s\"\n");
+    let local = LocalStage::with(SHORT);
     let broken = [
         (local.task("Silent", [Answer::Hang]), "did not answer in time"),
         (local.task("Cut", [Answer::text(WORDS).ending(Ending::Cut)]), "broke off before the end"),
@@ -253,7 +256,8 @@ fn a_run_that_is_stopped_ends_a_wait_for_the_server_at_once() {
 fn the_whole_of_an_iteration_has_the_runs_limit() {
     let local = LocalStage::with("loop.local.timeout = \"10m\"\nloop.kill_grace = \"10m\"\n");
     let id = local.task("Hangs", [Answer::Hang]);
-    let ran = local.run(&["--timeout", "2s", "--max-attempts", "1"]);
+    // It begins with the agent, which has to have asked by then.
+    let ran = local.run(&["--timeout", "25s", "--max-attempts", "1"]);
     assert_eq!((ran.code, local.stage.outcomes(&id)), (1, vec!["timed_out".to_owned()]), "{}", ran.stderr);
     assert_eq!((local.asked(&id).len(), results(&local, &id).len()), (1, 1));
 }
@@ -278,24 +282,29 @@ fn a_run_that_is_resumed_while_the_server_is_down_rests_and_costs_no_attempt() {
     let local = LocalStage::new();
     let first = local.task("First", [write("first.txt", "1"), done()]);
     let second = local.task("Second", [Answer::Hang]);
-    // The tries take some forty seconds, and the rest behind them a minute.
-    let mut command = local.command(&[&TRUE[..], &["--max-attempts", "1", "--budget-wall", "80s"]].concat());
+    let mut command = local.command(&[&TRUE[..], &["--max-attempts", "1"]].concat());
     command.env("HEW_FAIL_AT", "journal/landed:1");
     let killed = ran(command);
     assert_eq!(killed.code, 137, "{}", killed.stderr);
     wait_until("the end of the dead run's processes", || local.stage.processes().is_empty());
     let LocalStage { stage, server } = local;
     drop(server);
-    let resumed = stage.hew(&["loop", "resume"]);
-    assert_eq!(resumed.code, 6, "{}", resumed.stderr);
+    let mut resumed = Running::spawn(stage.repo.hew(&["loop", "resume"]));
+    resumed.wait_until("the rest after four tries", || {
+        stage.has_event(|event| event["kind"] == "awaiting_runtime")
+    });
+    stage.ok(&["loop", "cancel"]);
+    let resumed = resumed.end();
+    assert_eq!(resumed.code, 5, "{}", resumed.stderr);
     assert_eq!(
         (stage.status(&first).as_str(), stage.outcomes(&first)),
         ("closed", vec!["closed".to_owned()])
     );
     assert_eq!(stage.outcomes(&second).last().map(String::as_str), Some("rate_limited"));
     assert!(stage.is_free(&second) && !stage.has_label(&second, "hew:parked"));
-    let told = format!("{}{}", resumed.stdout, resumed.stderr);
-    assert!(told.contains("no usable runtime is left") && told.contains("refused"), "{told}");
+    let [rests] = &stage.journal_of("runtime_changed")[..] else { panic!("one rest") };
+    assert!(rests["message"].as_str().unwrap().contains("refused"), "{rests}");
+    assert_eq!(stage.journal_of("retry_planned").len(), 3);
     // Another server, another run: what is left is done.
     let parts = vec![Part { when: heading(&second), answers: vec![write("second.txt", "2"), done()] }];
     let local = LocalStage::on(stage, Script { parts, chunk_bytes: None }, "");
@@ -335,10 +344,17 @@ fn a_model_that_only_talks_is_told_as_one_that_takes_no_tools() {
     let ends = local.task("Ends", [write("a.txt", "a"), Answer::text("So it is.")]);
     let closes = local.stage.task("Closes", "");
     local.server.add(&heading(&closes), [Answer::text(&format!("All was there.\n\nclosed {closes}"))]);
+    let denies = local.stage.task("Denies", "");
+    local.server.add(&heading(&denies), [Answer::text(&format!("I have not closed {denies}"))]);
+    let is_mute = local.task("Mute", [Answer::text("")]);
     let ran = local.run(&["--max-attempts", "1"]);
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     let reason = |id: &str| of_task(&local, "iteration_ended", id)[0]["reason"].as_str().unwrap().to_owned();
-    assert!(reason(&talks).contains("called no tool"), "{}", reason(&talks));
+    for id in [&talks, &denies] {
+        assert!(reason(id).contains("only answered in words and called no tool"), "{}", reason(id));
+    }
+    let why = reason(&is_mute);
+    assert!(why.contains("answer was empty") && !why.contains("in words"), "{why}");
     assert!(
         !reason(&ends).contains("no tool") && local.stage.outcomes(&ends) == ["no_close"],
         "{}",
@@ -348,6 +364,19 @@ fn a_model_that_only_talks_is_told_as_one_that_takes_no_tools() {
         (local.stage.outcomes(&talks), local.stage.outcomes(&closes)),
         (vec!["no_close".to_owned()], vec!["closed".to_owned()])
     );
+}
+
+/// The second try finds the work of the first, and has nothing to call for.
+#[test]
+fn where_a_good_end_is_a_word_a_model_may_only_talk() {
+    for (more, outcome) in [("true", "closed"), ("false", "no_close")] {
+        let local = LocalStage::with(&format!("loop.runtime_defs.local.done_on_exit_zero = {more}\n"));
+        let id = local.task("Talks", [write("a.txt", "a"), Answer::Close, Answer::text("It is there.")]);
+        let (ran, ended) = local.run_once(&id);
+        assert_eq!(ended, outcome, "{}", ran.stderr);
+        assert_eq!((local.asked(&id).len(), of_task(&local, "retry_planned", &id).len()), (3, 1));
+        assert_eq!(local.stage.repo.read("a.txt").is_some(), outcome == "closed");
+    }
 }
 
 #[test]

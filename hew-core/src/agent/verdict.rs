@@ -86,6 +86,11 @@ pub fn owner_after(task: &Task, actor: &Actor) -> Owner {
     }
 }
 
+/// The last line of an agent that closes its task without a tool.
+pub fn closing_line(task: &TaskId) -> String {
+    format!("closed {task}")
+}
+
 /// Decides.
 pub fn decide(input: &VerdictInput<'_>) -> Verdict {
     let Some(task) = input.task_after else {
@@ -142,8 +147,9 @@ fn ended(input: &VerdictInput<'_>, task: &Task, said_done: Option<String>) -> Ve
     if task.status == Status::Closed {
         return explicit("closed in the tracker by the agent".to_owned());
     }
-    if input.report.last_line.trim() == format!("closed {}", input.task_id) {
-        return explicit(format!("last line `closed {}`", input.task_id));
+    let closing = closing_line(input.task_id);
+    if input.report.last_line.trim() == closing {
+        return explicit(format!("last line `{closing}`"));
     }
     if input.done_on_exit_zero {
         return Verdict::Done { reason: "exit code 0".to_owned(), explicit: false };

@@ -70,6 +70,7 @@ pub(super) struct LocalPlan {
     max_turns: u32,
     bearer: String,
     tools: bool,
+    exit_zero: bool,
     /// The model of `loop.local`, for a task that asks for none.
     pub(super) model: Option<ModelName>,
     pub(super) provenance: Vec<Provenance>,
@@ -94,6 +95,8 @@ pub(super) fn plan_local(
     let (temperature, temperature_origin) = temperature(task, local)?;
     let (max_tokens, max_tokens_origin) = max_tokens(task, local)?;
     let timeout = format!("{}ms", local.timeout.value.as_millis());
+    let own = settings.runtime_defs.get(&choice.name);
+    let exit_zero = own.is_some_and(|def| def.done_on_exit_zero.value);
     let bearer = local.api_key_env.value.clone().unwrap_or_default();
     let of = |key: &str, origin: &crate::settings::Origin| format!("{origin} loop.local.{key}");
     let mut provenance = vec![entry("endpoint", &endpoint, &of("endpoint", &local.endpoint.origin))];
@@ -117,6 +120,7 @@ pub(super) fn plan_local(
         max_turns: local.max_turns.value,
         bearer,
         tools: local.tools.value,
+        exit_zero,
         model,
         provenance,
     }))
@@ -133,9 +137,15 @@ impl LocalPlan {
             ("{local_timeout}", self.timeout.clone()),
             ("{local_max_turns}", self.max_turns.to_string()),
             ("{local_bearer}", self.bearer.clone()),
-            ("{local_tools}", if self.tools { "true".to_owned() } else { String::new() }),
+            ("{local_tools}", said(self.tools)),
+            ("{local_exit_zero}", said(self.exit_zero)),
         ]
     }
+}
+
+/// A flag that is left out where it does not hold.
+fn said(holds: bool) -> String {
+    if holds { "true".to_owned() } else { String::new() }
 }
 
 /// The server, without which the runtime has nobody to ask.

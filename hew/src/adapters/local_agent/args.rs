@@ -36,6 +36,9 @@ pub(super) struct LocalArgs {
     /// The model may call tools
     #[arg(long, action = ArgAction::Set, default_value_t = false)]
     pub(super) offer_tools: bool,
+    /// A good end is the agent's word where it says no other (`done_on_exit_zero`)
+    #[arg(long, action = ArgAction::Set, default_value_t = false)]
+    pub(super) exit_zero: bool,
 }
 
 fn length(text: &str) -> Result<Duration, String> {

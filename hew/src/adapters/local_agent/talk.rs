@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crossbeam_channel::never;
+use hew_core::agent::text::TextScan;
+use hew_core::agent::verdict::closing_line;
 use hew_core::agent::{AgentSignal, FailureClass, SignalWord};
 use hew_core::chat::{ChatAnswer, ChatError, ChatFailure, ChatRequest, Message, ToolSpec};
 use hew_core::cut::beginning;
@@ -131,7 +133,7 @@ impl Talk<'_> {
             };
             self.messages.push(Message::Assistant { text: answer.text.clone(), calls: answer.calls.clone() });
             if answer.calls.is_empty() {
-                if turn == 1 {
+                if turn == 1 && !self.args.exit_zero {
                     tell_no_tool(own, &answer)?;
                 }
                 self.tell_cut(&own.outcome, &answer)?;
@@ -221,17 +223,25 @@ impl Talk<'_> {
     }
 }
 
-/// Of a model that never calls a tool a person should know that it may know of none. The last line that closes its task is a
-/// word, too.
+/// Of a model that never calls a tool a person should know that it may know of none.
 fn tell_no_tool(own: &Own, answer: &ChatAnswer) -> Result<(), Trouble> {
-    if answer.text.trim_end().ends_with(&format!("closed {}", own.task)) {
-        return Ok(());
-    }
-    let reason = "the model only answered in words and called no tool: it, or how its server was started, may take none \
-        (docs/local-models.md; for answers without tools: loop.local.tools = false)";
+    let Some(reason) = why_no_tool(&answer.text, &own.task) else { return Ok(()) };
     let word = AgentSignal { signal: SignalWord::Fail, reason: Some(reason.to_owned()) };
     agent_words::record(&own.outcome, &word)?;
     Ok(())
+}
+
+/// What a first answer without a call comes from, most likely. The last line that closes its task is a word, too.
+fn why_no_tool(text: &str, task: &TaskId) -> Option<&'static str> {
+    let mut scan = TextScan::default();
+    scan.take_text(text);
+    let last = scan.finish().last_line;
+    if last.is_empty() {
+        return Some("the model's answer was empty: no word, and no tool called (docs/local-models.md)");
+    }
+    let talks = "the model only answered in words and called no tool: it, or how its server was started, may take none \
+        (docs/local-models.md; for answers without tools: loop.local.tools = false)";
+    (last != closing_line(task)).then_some(talks)
 }
 
 /// Some models take no tools, and their servers say so: most by a status of a bad request, llama.cpp by one of its own
@@ -263,6 +273,18 @@ fn note(task: &TaskId, text: &str) -> Result<(), Trouble> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_last_line_of_its_own_closes_a_task_and_an_empty_answer_is_told_as_one() {
+        let told = |text| why_no_tool(text, &TaskId::new("a-1"));
+        assert_eq!((told("All there.\n\nclosed a-1 \n\n"), told("closed a-1")), (None, None));
+        for text in ["I would.", "I have not closed a-1", "closed a-12", "closed a-1\nor not"] {
+            assert!(told(text).unwrap().contains("only answered in words"), "{text}");
+        }
+        for text in ["", " \n\t\n"] {
+            assert!(told(text).unwrap().contains("was empty"), "{text:?}");
+        }
+    }
 
     #[test]
     fn a_server_refuses_tools_in_words_of_its_own() {

@@ -62,23 +62,33 @@ pub(super) fn look(settings: &Settings, untrusted: &[String]) -> Option<Finding>
 fn failed(url: &str, failure: &ChatFailure) -> Finding {
     let told = failure.to_string();
     let what = if told.contains(url) { told } else { format!("{url}: {told}") };
-    let base = url.trim_end_matches('/');
     let next = match (failure.failure.lacks, failure.failure.class) {
-        (Some(Lack::Api), _) if !base.ends_with("/v1") => {
-            format!(
+        (Some(Lack::Api), _) => match through_v1(url) {
+            Some(base) => format!(
                 "hew config set loop.local.endpoint {}   # its base URL goes through /v1",
-                quoted(Path::new(&format!("{base}/v1")))
-            )
-        }
-        (Some(Lack::Api), _) => {
-            "hew config set loop.local.endpoint URL   # no model server speaks at this one".to_owned()
-        }
+                quoted(Path::new(&base))
+            ),
+            None => {
+                "hew config set loop.local.endpoint URL   # no model server speaks at this one".to_owned()
+            }
+        },
         (_, FailureClass::Auth) => {
             "hew config set loop.local.api_key_env NAME   # the variable that holds its key".to_owned()
         }
         _ => "start the server, or: hew config unset loop.local.endpoint   # docs/local-models.md".to_owned(),
     };
     Finding::problem(CHECK, what, "helpers fall away, and agents of the runtime `local` fail", next)
+}
+
+/// The base URL that is meant by one that goes on behind /v1, or ends before it; none where it is one.
+fn through_v1(url: &str) -> Option<String> {
+    let url = url.trim_end_matches('/');
+    let host = url.find("://").map_or(0, |scheme| scheme + "://".len());
+    let path = url[host..].find('/').map_or(url.len(), |path| host + path);
+    match url[path..].find("/v1/") {
+        Some(v1) => Some(url[..path + v1 + "/v1".len()].to_owned()),
+        None => (!url[path..].ends_with("/v1")).then(|| format!("{url}/v1")),
+    }
 }
 
 /// What the runtime `local` can't do without, where runs are to use it.
@@ -132,6 +142,22 @@ fn judge(url: &str, models: &Models, settings: &Settings) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_base_url_goes_through_v1_and_no_further() {
+        for (url, meant) in [
+            ("http://127.0.0.1:1234", Some("http://127.0.0.1:1234/v1")),
+            ("http://127.0.0.1:1234/api/", Some("http://127.0.0.1:1234/api/v1")),
+            ("http://127.0.0.1:1234/v1/chat/completions", Some("http://127.0.0.1:1234/v1")),
+            ("http://127.0.0.1:1234/a/v1/models/", Some("http://127.0.0.1:1234/a/v1")),
+            ("http://v1/chat", Some("http://v1/chat/v1")),
+            ("http://127.0.0.1:1234/v1beta", Some("http://127.0.0.1:1234/v1beta/v1")),
+            ("http://127.0.0.1:1234/a/v1", None),
+            ("http://127.0.0.1:1234/v1//", None),
+        ] {
+            assert_eq!(through_v1(url).as_deref(), meant, "{url}");
+        }
+    }
 
     #[test]
     fn of_many_models_a_few_are_named() {
