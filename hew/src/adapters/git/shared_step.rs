@@ -27,6 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run::{GitAnswer, GitCall};
 use super::{RepoGit, admin, file_error, half_written};
+use crate::adapters::files::create_private_dir;
 
 /// How often a step says that it lives.
 const BEAT: Duration = Duration::from_millis(200);
@@ -149,6 +150,8 @@ pub(super) fn named(common_dir: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// A sign with a name that no other has.
 fn new_sign(common_dir: &Path) -> io::Result<(File, PathBuf)> {
+    // It is there where the project's lock is held.
+    create_private_dir(&folder(common_dir))?;
     let mut number = 0_u64;
     loop {
         let sign = folder(common_dir).join(format!("{NAME}{number}.{ENDING}"));
@@ -213,7 +216,6 @@ mod tests {
     fn a_step_that_ends_leaves_a_sign_that_just_began_in_the_list() {
         let common_dir = tempfile::tempdir().expect("a temporary folder can be made");
         let common_dir = common_dir.path();
-        fs::create_dir(folder(common_dir)).expect("it is not there");
         let work = |own: usize| {
             for number in 0..300 {
                 let lock = common_dir.join(format!("{own}-{number}.lock"));
