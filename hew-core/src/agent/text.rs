@@ -238,6 +238,22 @@ mod tests {
     }
 
     #[test]
+    fn a_whole_text_is_read_as_its_bytes_and_an_end_are() {
+        let long = "x".repeat(MAX_LINE) + "y";
+        let texts =
+            ["", " ", "one", "DECISION: a", "## Summary", "10%\r20%", "a\nb", "a\n", "## Summary\nb", &long];
+        for before in ["", "## Summary\n", "begun "] {
+            for text in texts {
+                let (mut whole, mut fed) = (TextScan::default(), TextScan::default());
+                whole.feed(before.as_bytes());
+                whole.take_text(text);
+                fed.feed(format!("{before}{text}\n").as_bytes());
+                assert_eq!(whole.finish(), fed.finish(), "{before:?} {text:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_last_line_is_the_last_that_is_not_blank() {
         let cases: [(&[&[u8]], &str); 9] = [
             (&[], ""),

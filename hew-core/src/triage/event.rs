@@ -208,6 +208,19 @@ mod tests {
     }
 
     #[test]
+    fn a_run_without_a_name_has_that_of_its_workflow() {
+        // So it stands in GitHub's own example of the event.
+        let mut event = json!({ "workflow": { "name": "test" } });
+        event["workflow_run"] = check()["check_run"].take();
+        event["repository"] = check()["repository"].take();
+        for name in [json!(""), Value::Null] {
+            event["workflow_run"]["name"] = name;
+            let Ok(CiEvent::Failure(failure)) = read(&event) else { panic!("{event}") };
+            assert_eq!(failure.check, "test");
+        }
+    }
+
+    #[test]
     fn only_a_failure_of_a_run_that_is_over_is_one() {
         for (field, value, why) in [
             ("status", json!("in_progress"), "not completed: its status is in_progress"),

@@ -163,6 +163,19 @@ mod tests {
     }
 
     #[test]
+    fn a_message_that_is_told_of_again_counts_what_is_more_and_opens_what_was_settled() {
+        let mut spent = Spent::default();
+        for used in [3, 3, 9, 4, 9] {
+            spent.saw_message("a", tokens(used, 0));
+        }
+        assert_eq!(spent.usage(), tokens(9, 0));
+        result(&mut spent, 9);
+        spent.saw_message("a", tokens(9, 0));
+        spent.saw_in_session("b", tokens(5, 0));
+        assert_eq!(spent.usage(), tokens(14, 0), "something was said since the result, so the file counts");
+    }
+
+    #[test]
     fn a_result_without_counts_by_model_leaves_what_was_counted() {
         let mut spent = Spent::default();
         spent.saw_message("a", tokens(1000, 1));
