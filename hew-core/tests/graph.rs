@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use hew_core::record::RunState;
 use hew_core::record::event::{BatchSource, VerifyOutcome};
 use hew_core::record::view::{IterationRow, RowFold, RunView};
+use hew_core::render::graph::ascii::Look;
 use hew_core::render::graph::ir::{EdgeKind, Node};
 use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
@@ -12,7 +13,7 @@ use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
 use hew_testkit::journal::{self, HOSTILE_TITLES, JournalBuilder, iteration};
 use proptest::prelude::*;
 
-/// Without styles, as a stream shows it that has no colour.
+/// A text whose styles were taken out.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -53,12 +54,15 @@ fn json(graph: &Graph) -> String {
 
 #[test]
 fn a_run_in_the_terminal() {
-    insta::assert_snapshot!(plain(&ascii::render(&drawn(&journal::every_path()))));
+    insta::assert_snapshot!(ascii::render(&drawn(&journal::every_path()), Look::PLAIN));
 }
 
 #[test]
 fn a_run_in_the_terminal_in_colour() {
-    insta::assert_snapshot!(ascii::render(&drawn(&journal::every_path())).replace('\u{1b}', "␛"));
+    let styled = Look { has_styles: true, ..Look::PLAIN };
+    let graph = drawn(&journal::every_path());
+    assert_eq!(plain(&ascii::render(&graph, styled)), ascii::render(&graph, Look::PLAIN));
+    insta::assert_snapshot!(ascii::render(&graph, styled).replace('\u{1b}', "␛"));
 }
 
 #[test]
@@ -83,7 +87,7 @@ fn a_run_in_json() {
 
 #[test]
 fn tasks_in_the_terminal() {
-    insta::assert_snapshot!(plain(&ascii::render(&task_graph())));
+    insta::assert_snapshot!(ascii::render(&task_graph(), Look::PLAIN));
 }
 
 #[test]
@@ -122,23 +126,23 @@ fn keys_are_unique_over_many_runs_and_every_edge_has_both_ends() {
         cluster
             .lanes
             .iter()
-            .map(|lane| &lane.key)
-            .chain(cluster.nodes().map(|node| &node.key))
-            .chain([&cluster.key])
+            .map(|lane| lane.key.clone())
+            .chain(cluster.nodes().map(|node| node.key.to_string()))
+            .chain([cluster.key.clone()])
     });
-    let keys: Vec<&String> = parts.collect();
-    let unique: BTreeSet<&String> = keys.iter().copied().collect();
+    let keys: Vec<String> = parts.collect();
+    let unique: BTreeSet<&String> = keys.iter().collect();
     assert_eq!(unique.len(), keys.len());
     // Fourteen iterations, a commit, the verification; three iterations; a run without any.
     assert_eq!(graph.node_count(), 14 + 1 + 1 + 3 + 1);
     for edge in &graph.edges {
-        assert!(unique.contains(&edge.from) && unique.contains(&edge.to), "{edge:?}");
+        assert!(unique.contains(&edge.from.to_string()) && unique.contains(&edge.to.to_string()), "{edge:?}");
     }
 }
 
-fn edges_to<'a>(graph: &'a Graph, key: &str) -> Vec<(&'a str, EdgeKind)> {
-    let to = graph.edges.iter().filter(|edge| edge.to == key);
-    to.map(|edge| (edge.from.as_str(), edge.kind)).collect()
+fn edges_to(graph: &Graph, key: &str) -> Vec<(String, EdgeKind)> {
+    let to = graph.edges.iter().filter(|edge| edge.to.to_string() == key);
+    to.map(|edge| (edge.from.to_string(), edge.kind)).collect()
 }
 
 #[test]
@@ -155,12 +159,12 @@ fn an_edge_says_under_whose_plan_an_iteration_was_picked() {
     journal.plan(second, BatchSource::Agent, &["g"]).whole(late, "g", "G").unplanned().whole(fifth, "f", "F");
     let graph = drawn(&journal);
     assert_eq!(edges_to(&graph, "r0_w1_i1"), []);
-    assert_eq!(edges_to(&graph, "r0_w0_i2"), [("r0_w0_i1", Agent)]);
-    assert_eq!(edges_to(&graph, "r0_w0_i3"), [("r0_w0_i2", Planner)]);
-    assert_eq!(edges_to(&graph, "r0_w0_i4"), [("r0_w0_i3", Fallback)]);
-    assert_eq!(edges_to(&graph, "r0_w0_i5"), [("r0_w0_i4", Plain)]);
-    assert_eq!(edges_to(&graph, "r0_w2_i1"), [("r0_w0_i2", Agent)]);
-    assert!(ascii::render(&graph).contains("picked by planner (w1 iter-001)"));
+    assert_eq!(edges_to(&graph, "r0_w0_i2"), [("r0_w0_i1".to_owned(), Agent)]);
+    assert_eq!(edges_to(&graph, "r0_w0_i3"), [("r0_w0_i2".to_owned(), Planner)]);
+    assert_eq!(edges_to(&graph, "r0_w0_i4"), [("r0_w0_i3".to_owned(), Fallback)]);
+    assert_eq!(edges_to(&graph, "r0_w0_i5"), [("r0_w0_i4".to_owned(), Plain)]);
+    assert_eq!(edges_to(&graph, "r0_w2_i1"), [("r0_w0_i2".to_owned(), Agent)]);
+    assert!(ascii::render(&graph, Look::PLAIN).contains("picked by planner (w1 iter-001)"));
 }
 
 #[test]
@@ -173,7 +177,7 @@ fn what_ran_at_once_stands_side_by_side() {
     journal.whole(after, "d", "D");
     let graph = drawn(&journal);
     let rows = |key: &str| {
-        let node = graph.nodes().find(|node| node.key == key).expect("it is drawn");
+        let node = graph.nodes().find(|node| node.key.to_string() == key).expect("it is drawn");
         (node.place.row, node.place.last_row)
     };
     let places = ["r0_w0_i1", "r0_w1_i1", "r0_w1_i2", "r0_w0_i2"].map(rows);
@@ -215,10 +219,10 @@ fn every_way_in_which_a_verification_ends_looks_like_itself() {
         journal.whole(iteration(0, 1), "a", "A").verified(outcome, &["one", "two", "three", "four"]);
         let graph = drawn(&journal);
         let node: &Node = graph.nodes().last().expect("it is drawn");
-        assert_eq!((node.key.as_str(), node.class.name(), node.glyph), ("r0_verify", class, glyph));
+        assert_eq!((node.key.to_string().as_str(), node.class.name(), node.glyph), ("r0_verify", class, glyph));
         assert!(node.label.iter().any(|line| line == what), "{node:?}");
         assert_eq!(node.label.iter().filter(|line| line.starts_with("failed: ")).count(), 3);
-        assert_eq!(edges_to(&graph, "r0_verify"), [("r0_w0_i1", EdgeKind::Verified)]);
+        assert_eq!(edges_to(&graph, "r0_verify"), [("r0_w0_i1".to_owned(), EdgeKind::Verified)]);
     }
 }
 
@@ -301,7 +305,7 @@ fn all_is_well_formed(titles: &[&str]) {
         mermaid_is_well_formed(&mermaid::render(&graph), titles.len());
         dot_is_well_formed(&dot::render(&graph), titles.len());
         svg_is_well_formed(&svg::render(&graph), titles.len());
-        let lines = plain(&ascii::render(&graph));
+        let lines = ascii::render(&graph, Look::PLAIN);
         assert_eq!(lines.lines().count(), titles.len() + 1, "{lines}");
         assert!(!lines.contains('\u{1b}'), "{lines}");
         assert!(!json(&graph).is_empty());

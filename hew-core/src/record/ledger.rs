@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{SCHEMA_VERSION, StopReason};
+use super::line::Line;
 use crate::ids::{BranchName, CommitId, RunId};
 
 /// One line of the ledger.
@@ -22,6 +23,8 @@ pub struct LedgerEntry {
     #[serde(flatten)]
     pub event: LedgerEvent,
 }
+
+impl Line for LedgerEntry {}
 
 impl LedgerEntry {
     /// A line of the present version.

@@ -3,6 +3,7 @@
 pub mod event;
 pub mod files;
 pub mod ledger;
+pub mod line;
 pub mod older;
 mod parts;
 pub mod plan_file;
@@ -13,6 +14,7 @@ mod tagged;
 pub mod view;
 
 pub use event::{IterationOutcome, JournalEntry, JournalEvent, StopReason};
+pub use line::Line;
 pub use standing::RunState;
 pub use store::{Store, StoreError};
 pub use view::RunView;

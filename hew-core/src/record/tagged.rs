@@ -55,7 +55,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
                 (ELAPSED_MS, .., None) => elapsed_ms = Some(map.next_value::<u64>()?),
                 (KIND, Some(seq), Some(at), Some(elapsed_ms)) => {
                     let Text(kind) = map.next_value()?;
-                    let event = JournalEvent::deserialize(Tagged { kind: &kind, map })?;
+                    let event = event(&kind, map)?;
                     return Ok(JournalEntry { seq, at, elapsed_ms, event });
                 }
                 _ => {
@@ -83,16 +83,17 @@ fn of_object(mut all: serde_json::Map<String, Value>) -> Result<JournalEntry, se
     let elapsed_ms = u64::deserialize(take(ELAPSED_MS)?)?;
     let kind = String::deserialize(take(KIND)?)?;
     let map = MapDeserializer::<_, serde_json::Error>::new(all.into_iter());
-    Ok(JournalEntry { seq, at, elapsed_ms, event: JournalEvent::deserialize(Tagged { kind: &kind, map })? })
+    Ok(JournalEntry { seq, at, elapsed_ms, event: event(&kind, map)? })
 }
 
 /// A moment as hew writes it (`2026-11-20T19:30:00.012Z`), read by its columns; any other form by its grammar.
 fn stamp(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
-    of_columns(text).map_or_else(|| text.parse(), Ok)
+    stamp_of_columns(text.as_bytes()).map_or_else(|| text.parse(), Ok)
 }
 
-fn of_columns(text: &str) -> Option<DateTime<Utc>> {
-    let bytes = text.strip_suffix('Z')?.as_bytes();
+/// A moment as hew writes it; none of any other form.
+pub(super) fn stamp_of_columns(text: &[u8]) -> Option<DateTime<Utc>> {
+    let bytes = text.strip_suffix(b"Z")?;
     let digits = |from: usize, to: usize| {
         let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
         bytes.get(from..to)?.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
@@ -110,6 +111,11 @@ fn of_columns(text: &str) -> Option<DateTime<Utc>> {
     };
     let date = NaiveDate::from_ymd_opt(i32::try_from(digits(0, 4)?).ok()?, digits(5, 7)?, digits(8, 10)?)?;
     Some(date.and_hms_nano_opt(digits(11, 13)?, digits(14, 16)?, digits(17, 19)?, nanos)?.and_utc())
+}
+
+/// The event of this kind, whose fields are what is left of an object.
+pub(super) fn event<'de, A: MapAccess<'de>>(kind: &str, map: A) -> Result<JournalEvent, A::Error> {
+    JournalEvent::deserialize(Tagged { kind, map })
 }
 
 /// An event's kind, and the fields that are left of its object.
@@ -386,7 +392,7 @@ mod tests {
             "0001-01-01T00:00:00.5Z",
             "2024-02-29T23:59:59.999Z",
         ] {
-            assert_eq!(of_columns(text), Some(text.parse().unwrap()), "{text}");
+            assert_eq!(stamp_of_columns(text.as_bytes()), Some(text.parse().unwrap()), "{text}");
         }
         for other in [
             "2026-11-20T19:30:00+01:00",
@@ -399,7 +405,7 @@ mod tests {
             "Z",
             "",
         ] {
-            assert_eq!(of_columns(other), None, "{other}");
+            assert_eq!(stamp_of_columns(other.as_bytes()), None, "{other}");
         }
     }
 }

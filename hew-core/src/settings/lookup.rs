@@ -21,23 +21,46 @@ pub enum Found<'a> {
 
 /// What a dotted path leads to.
 pub fn find(path: &str) -> Found<'_> {
+    if let Some(spec) = KEYS.iter().find(|spec| spec.name == path) {
+        return Found::Key(spec);
+    }
     let mut found = Found::Nothing;
     for spec in KEYS {
-        let wanted: Vec<&str> = spec.name.split('.').collect();
-        let parts: Vec<&str> = path.splitn(wanted.len() + 1, '.').collect();
-        if !parts.iter().zip(&wanted).all(|(part, want)| fits(part, want)) {
-            continue;
-        }
-        if parts.len() == wanted.len() {
-            return Found::Key(spec);
-        }
-        if parts.len() < wanted.len() {
-            found = Found::Section;
-        } else if let Kind::Map(map) = spec.kind {
-            return Found::Entry(spec, map, parts[wanted.len()]);
+        match follow(path, spec.name) {
+            Followed::ToItsEnd => return Found::Key(spec),
+            Followed::ForAWhile => found = Found::Section,
+            Followed::Past(name) => {
+                if let Kind::Map(map) = spec.kind {
+                    return Found::Entry(spec, map, name);
+                }
+            }
+            Followed::Nowhere => {}
         }
     }
     found
+}
+
+/// How far a path goes with a key's name.
+enum Followed<'a> {
+    ToItsEnd,
+    /// The path ends first.
+    ForAWhile,
+    /// The name ends first; this is left.
+    Past(&'a str),
+    Nowhere,
+}
+
+fn follow<'a>(path: &'a str, name: &str) -> Followed<'a> {
+    let mut rest = Some(path);
+    for wanted in name.split('.') {
+        let Some(text) = rest else { return Followed::ForAWhile };
+        let (part, behind) = text.split_once('.').map_or((text, None), |(part, rest)| (part, Some(rest)));
+        if !fits(part, wanted) {
+            return Followed::Nowhere;
+        }
+        rest = behind;
+    }
+    rest.map_or(Followed::ToItsEnd, Followed::Past)
 }
 
 fn fits(part: &str, wanted: &str) -> bool {

@@ -9,9 +9,8 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use hew_core::record::StoreError;
-use hew_core::record::files::{FileError, parse_line};
-use serde::de::DeserializeOwned;
+use hew_core::record::files::FileError;
+use hew_core::record::{Line, StoreError};
 
 use super::files::store_error;
 
@@ -38,7 +37,7 @@ pub struct JsonLines<T> {
     kind: PhantomData<T>,
 }
 
-impl<T: DeserializeOwned> JsonLines<T> {
+impl<T: Line> JsonLines<T> {
     /// Opens a file at its first line.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|error| store_error(path, error))?;
@@ -50,7 +49,7 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
         let Some(line) = self.next_line()? else { return Ok(None) };
-        match parse(&self.buffer[line]) {
+        match T::read(&mut self.buffer[line]) {
             Ok(value) => Ok(Some(value)),
             Err(bad) => Err(self.line_error(&bad)),
         }
@@ -60,9 +59,9 @@ impl<T: DeserializeOwned> JsonLines<T> {
     /// A line of a newer form than is known is an error all the same.
     pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
         while let Some(line) = self.next_line()? {
-            match parse(&self.buffer[line]) {
+            match T::read(&mut self.buffer[line]) {
                 Ok(value) => return Ok(Some(value)),
-                Err(bad) if bad.is_newer => return Err(self.line_error(&bad)),
+                Err(bad @ FileError::Newer { .. }) => return Err(self.line_error(&bad)),
                 Err(bad) => gaps.add(&self.line_error(&bad)),
             }
         }
@@ -99,8 +98,8 @@ impl<T: DeserializeOwned> JsonLines<T> {
         read.map_err(|error| store_error(&self.path, error))
     }
 
-    fn line_error(&self, bad: &BadLine) -> StoreError {
-        store_error(&self.path, format!("line {}: {}", self.number, bad.reason))
+    fn line_error(&self, bad: &FileError) -> StoreError {
+        store_error(&self.path, format!("line {}: {bad}", self.number))
     }
 
     /// A warning about the part of a line that a crash left at the end, once the end is reached.
@@ -110,22 +109,6 @@ impl<T: DeserializeOwned> JsonLines<T> {
             format!("{}: the last line is torn ({bytes} bytes) and was left out", self.path.display())
         })
     }
-}
-
-/// Why a line can't be read.
-struct BadLine {
-    reason: String,
-    /// A newer version has written it.
-    is_newer: bool,
-}
-
-fn parse<T: DeserializeOwned>(line: &[u8]) -> Result<T, BadLine> {
-    let text =
-        std::str::from_utf8(line).map_err(|error| BadLine { reason: error.to_string(), is_newer: false })?;
-    parse_line(text).map_err(|error| BadLine {
-        reason: error.to_string(),
-        is_newer: matches!(error, FileError::Newer { .. }),
-    })
 }
 
 /// Lines that could not be read, for people: the first ones are named, the rest is counted.
@@ -153,7 +136,7 @@ impl Gaps {
 }
 
 /// All values of a file, with a warning if its last line is torn. A file that is not there is empty.
-pub fn read_all<T: DeserializeOwned>(path: &Path) -> Result<(Vec<T>, Option<String>), StoreError> {
+pub fn read_all<T: Line>(path: &Path) -> Result<(Vec<T>, Option<String>), StoreError> {
     if !path.exists() {
         return Ok((Vec::new(), None));
     }

@@ -155,11 +155,14 @@ pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result
     Ok(lines.torn())
 }
 
-/// Folds what can be read of a run's journal and keeps every iteration in brief, with warnings about what can't. Only for
-/// showing it: nothing that decides may trust a journal with gaps.
-pub fn fold_rows(dir: &Path) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
+/// Takes what can be read of a run's journal into a fold that keeps every iteration in brief, with warnings about what
+/// can't. Only for showing it: nothing that decides may trust a journal with gaps.
+pub fn fold_rows(
+    dir: &Path,
+    mut fold: RowFold,
+) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
-    let (mut fold, mut gaps) = (RowFold::default(), Gaps::default());
+    let mut gaps = Gaps::default();
     // On one thread: to hand an entry to another costs more than to fold it.
     while let Some(entry) = lines.next_readable(&mut gaps)? {
         fold.apply(&entry);

@@ -10,7 +10,6 @@ use hew_core::record::event::TrackerRecord;
 use hew_core::settings::{Settings, TrackerKind};
 use hew_core::tracker::{TaskEditor, TrackerError};
 use nix::unistd::{AccessFlags, access};
-use tempfile::TempDir;
 
 use super::bd::{self, BdTracker};
 use super::bd_watch::{self, BdWatch};
@@ -54,21 +53,18 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     }
 }
 
-/// The same for a look that leaves the project as it is: where there is no store, an empty one stands in for it, in a
-/// temporary folder that has to be held on to.
-pub fn open_to_look(project: &Project, settings: &Settings) -> Result<(Opened, Option<TempDir>), Failure> {
+/// The same for a look that leaves the project as it is: where there is no store, an empty one in memory stands in for it.
+pub fn open_to_look(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     let path = embedded_path(project);
-    let Choice::Embedded { why } = choose(project, settings)? else {
-        return Ok((open(project, settings)?, None));
-    };
-    if path.exists() {
-        return Ok((open(project, settings)?, None));
+    match choose(project, settings)? {
+        Choice::Embedded { why } if !path.exists() => {
+            let prefix = id_prefix(project, settings);
+            let tasks = EmbeddedTracker::empty(&path, &prefix, Arc::new(SystemClock::start()))
+                .map_err(|error| not_opened(&path, &error))?;
+            Ok(embedded(Arc::new(tasks), &path, why))
+        }
+        Choice::Embedded { .. } | Choice::Bd { .. } => open(project, settings),
     }
-    let folder = tempfile::tempdir().map_err(|error| {
-        Failure::usage("a temporary folder can't be made").because(error).hint("echo $TMPDIR")
-    })?;
-    let tasks = open_embedded(&folder.path().join("tasks.db"), &id_prefix(project, settings))?;
-    Ok((embedded(tasks, &path, why), Some(folder)))
 }
 
 impl Opened {

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use hew_core::settings::{Settings, Values};
 use hew_core::tracker::TaskEditor;
-use tempfile::TempDir;
 
 use super::trust;
 use crate::adapters::project::Project;
@@ -67,9 +66,8 @@ impl Context {
         tracker::open(&self.project, &self.settings)
     }
 
-    /// The same for a look that leaves the project as it is; what is answered beside the tracker has to be held on to as
-    /// long as it.
-    pub fn open_tracker_to_look(&self) -> Result<(Opened, Option<TempDir>), Failure> {
+    /// The same for a look that leaves the project as it is.
+    pub fn open_tracker_to_look(&self) -> Result<Opened, Failure> {
         trust::require_for_tracker(self)?;
         tracker::open_to_look(&self.project, &self.settings)
     }

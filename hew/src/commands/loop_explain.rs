@@ -41,8 +41,7 @@ impl Output for Explained<'_> {
 /// Shows the plan of one task.
 pub fn run(args: &ExplainArgs, ui: &Ui) -> Result<u8, Failure> {
     let context = Context::open()?;
-    // The folder is there as long as the tracker in it.
-    let (tracker, _folder) = context.open_tracker_to_look()?;
+    let tracker = context.open_tracker_to_look()?;
     let id = TaskId::new(&args.task);
     let task = tracker.tasks.task(&id).map_err(|error| tracker_failure(&error))?;
     let task = task.ok_or_else(|| missing_task(&*tracker.tasks, &id))?;

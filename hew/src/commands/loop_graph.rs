@@ -7,6 +7,7 @@ use std::path::Path;
 use hew_core::ids::TaskId;
 use hew_core::output::Output;
 use hew_core::record::view::RunView;
+use hew_core::render::graph::ascii::Look;
 use hew_core::render::graph::runs::{self, RunPicture};
 use hew_core::render::graph::tasks::{self, TaskEdge};
 use hew_core::render::graph::{Graph, GraphJson, ascii, dot, mermaid, svg};
@@ -17,7 +18,7 @@ use serde::Serialize;
 
 use super::context::Context;
 use super::named_file;
-use super::past_runs::{self, RunWithRows};
+use super::past_runs::{self, RunWithRows, Shown};
 use crate::adapters::project::Project;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
@@ -63,14 +64,15 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
         Some(format) => format,
         None => usual_format(out, ui)?,
     };
+    let shown = if args.tasks { Shown::All } else { Shown::Iterations };
     let runs = if args.all {
-        past_runs::open_all_with_rows(project, ui)?
+        past_runs::open_all_with_rows(project, shown, ui)?
     } else {
-        vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), ui)?]
+        vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), shown, ui)?]
     };
     let graph = if args.tasks { task_graph(project, &runs, ui) } else { run_graph(runs) };
     let text = || match format {
-        GraphFormat::Ascii => ascii::render(&graph),
+        GraphFormat::Ascii => ascii::render(&graph, Look::PLAIN),
         GraphFormat::Mermaid => mermaid_text(&graph, ui),
         GraphFormat::Dot => dot::render(&graph),
         GraphFormat::Svg => svg::render(&graph),
@@ -82,9 +84,7 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
             ui.print_output(&GraphText { text: plain(&text()) });
         }
         None => match format {
-            GraphFormat::Ascii => {
-                ui.print_in_pieces(|out| ascii::write(&graph, Stream::Stdout.columns_or_any(), out));
-            }
+            GraphFormat::Ascii => print_ascii(&graph, ui),
             GraphFormat::Mermaid => print_mermaid(&graph, ui),
             _ => ui.print(&text()),
         },
@@ -142,7 +142,7 @@ fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>,
     let touched = views.iter().flat_map(|view| view.tasks.keys());
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
-    let tracker = Context::of(project.clone(), &[])?.open_tracker()?;
+    let tracker = Context::of(project.clone(), &[])?.open_tracker_to_look()?.tasks;
     // One look at all of them: a tracker may start a program for each task that it is asked for alone.
     let all = TaskFilter { all: true, ..TaskFilter::default() };
     let tasks = tracker.list(&all).map_err(|error| Failure::failed(error.to_string()))?;
@@ -163,7 +163,18 @@ fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
     text
 }
 
-/// As it is made.
+/// As it is made; so is mermaid.
+fn print_ascii(graph: &Graph, ui: &Ui) {
+    let has_styles = Stream::Stdout.shows_styles();
+    let look = Look { columns: Stream::Stdout.columns_or_any(), has_styles };
+    let write = |out: &mut dyn Write| ascii::write(graph, look, out);
+    if has_styles {
+        ui.print_in_pieces(write);
+    } else {
+        ui.print_unstyled_in_pieces(write);
+    }
+}
+
 fn print_mermaid(graph: &Graph, ui: &Ui) {
     let mut chars = 0;
     ui.print_unstyled_in_pieces(|out| mermaid::write(graph, &mut CountChars { out, chars: &mut chars }));

@@ -11,7 +11,7 @@ use hew_core::render::logs::{self, RowFilter};
 use hew_core::tracker::nearest::nearest_id;
 
 use super::loop_logs_transcript as transcript;
-use super::past_runs::{self, unreadable};
+use super::past_runs::{self, Shown, unreadable};
 use crate::adapters::jsonl::JsonLines;
 use crate::adapters::project::Project;
 use crate::adapters::run_index::{self, RunEntry};
@@ -37,7 +37,7 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     if args.follow && (entry.dir.join(JOURNAL).exists() || past_runs::is_held(&project, &entry.id)) {
         return follow(&project, &entry, args, &filter, ui);
     }
-    let (run, rows) = past_runs::open_with_rows(&project, Some(entry.id.as_str()), ui)?;
+    let (run, rows) = past_runs::open_with_rows(&project, Some(entry.id.as_str()), Shown::Iterations, ui)?;
     if let Some(task) = &filter.task {
         known_task(task, rows.iter().filter_map(|row| row.task.as_ref()), &run.id)?;
     }
@@ -102,7 +102,7 @@ fn follow(
     }
     let mut lines = JsonLines::<JournalEntry>::open(&journal).map_err(unreadable)?;
     let mut tracking = Following {
-        fold: RowFold::default(),
+        fold: RowFold::of_iterations(),
         transcripts: transcript::Tails::new(&entry.dir),
         kept: transcript::Kept::new(args.tail),
         tasks: BTreeSet::new(),
@@ -150,7 +150,7 @@ impl Following {
             JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
             _ => None,
         };
-        let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(IterationRow::of));
+        let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(|view| IterationRow::of(view)));
         self.fold.apply(entry);
         if let JournalEvent::IterationStarted { task, .. } = &entry.event {
             self.tasks.insert(task.clone());
@@ -183,7 +183,7 @@ impl Following {
         watch: &mut FileWatch,
     ) -> std::io::Result<()> {
         let JournalEvent::Spawned { iteration, .. } = event else { return Ok(()) };
-        let row = self.fold.view.iterations.get(iteration).map(IterationRow::of);
+        let row = self.fold.view.iterations.get(iteration).map(|view| IterationRow::of(view));
         match row.filter(|row| filter.matches(row)) {
             Some(row) => self.transcripts.add(self.fold.view.jobs(), &row, watch),
             None => Ok(()),

@@ -14,7 +14,7 @@ use hew_core::settings::secret::SecretValues;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::past_runs::{self, PastRun};
+use super::past_runs::{self, PastRun, Shown};
 use super::{context::Context, loop_graph, named_file};
 use crate::adapters::project::Project;
 use crate::adapters::{log_tail, secrets};
@@ -50,7 +50,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         .hint("hew loop report --json --out report.html"));
     }
     let project = Project::discover_to_look()?;
-    let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), ui)?;
+    let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), Shown::All, ui)?;
     let drawn = report::drawn(&run.view);
     let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
     let mut gaps = Vec::new();
@@ -75,7 +75,7 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
         gaps: &gaps,
     };
     if is_stdout {
-        ui.print_in_pieces(|out| report.write(out));
+        ui.print_unstyled_in_pieces(|out| report.write(out));
         return Ok(code::OK);
     }
     let bytes = write(&report, &args.out)?;

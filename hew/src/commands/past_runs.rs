@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use hew_core::ids::RunId;
 use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::{self, FileError, JOURNAL, RUN, RunFile};
-use hew_core::record::view::{IterationRow, RunView};
+use hew_core::record::view::{IterationRow, RowFold, RunView};
 use hew_core::record::{RunState, StoreError};
 use serde::Deserialize;
 
@@ -33,6 +33,15 @@ pub struct PastRun {
     pub gaps: Vec<String>,
 }
 
+/// What of a run is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shown {
+    /// Tasks as well as iterations.
+    All,
+    /// Iterations; of tasks the view holds only those in work.
+    Iterations,
+}
+
 /// A run with every iteration in brief.
 pub type RunWithRows = (PastRun, Vec<IterationRow>);
 
@@ -49,35 +58,47 @@ pub fn unreadable(error: StoreError) -> Failure {
 
 /// The run that is meant, without details of what ended.
 pub fn open(project: &Project, wanted: Option<&str>, ui: &Ui) -> Result<PastRun, Failure> {
-    open_with_rows(project, wanted, ui).map(|(run, _)| run)
+    open_with_rows(project, wanted, Shown::All, ui).map(|(run, _)| run)
 }
 
 /// The run that is meant, with its iterations in brief.
-pub fn open_with_rows(project: &Project, wanted: Option<&str>, ui: &Ui) -> Result<RunWithRows, Failure> {
+pub fn open_with_rows(
+    project: &Project,
+    wanted: Option<&str>,
+    shown: Shown,
+    ui: &Ui,
+) -> Result<RunWithRows, Failure> {
     let entry = run_index::select(&project.state_dir, wanted)?;
-    load_rows(project, entry, ui)
+    load_rows(project, entry, shown, ui)
 }
 
 /// All runs with their iterations in brief, oldest first.
-pub fn open_all_with_rows(project: &Project, ui: &Ui) -> Result<Vec<RunWithRows>, Failure> {
+pub fn open_all_with_rows(project: &Project, shown: Shown, ui: &Ui) -> Result<Vec<RunWithRows>, Failure> {
     let mut runs = run_index::list(&project.state_dir)?;
     runs.reverse();
-    runs.into_iter().map(|entry| load_rows(project, entry, ui)).collect()
+    runs.into_iter().map(|entry| load_rows(project, entry, shown, ui)).collect()
 }
 
-fn load_rows(project: &Project, entry: RunEntry, ui: &Ui) -> Result<RunWithRows, Failure> {
+fn load_rows(project: &Project, entry: RunEntry, shown: Shown, ui: &Ui) -> Result<RunWithRows, Failure> {
     // Whether it lives is asked before its last words are read: one that ends meanwhile has not crashed.
     let is_held = is_held(project, &entry.id);
-    let (view, rows, gaps) = load(&entry).map_err(unreadable)?;
+    let (view, rows, gaps) = load(&entry, shown).map_err(unreadable)?;
     let run = past_run(project, entry, is_held, view, gaps);
     run.gaps.iter().for_each(|gap| ui.warn(gap));
     Ok((run, rows))
 }
 
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
-fn load(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
+fn load(
+    entry: &RunEntry,
+    shown: Shown,
+) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     if entry.dir.join(JOURNAL).exists() {
-        return store::fold_rows(&entry.dir);
+        let fold = match shown {
+            Shown::All => RowFold::default(),
+            Shown::Iterations => RowFold::of_iterations(),
+        };
+        return store::fold_rows(&entry.dir, fold);
     }
     let (files, warnings) = older_run::read(&entry.dir)?;
     let (view, rows) = files.fold(&entry.id);
@@ -132,7 +153,7 @@ pub fn brief(entry: &RunEntry, holder: Option<&Holder>) -> Result<Option<RunFile
     match file {
         Some(file) if last_at == Some(file.last_updated_at) => Ok(Some(file)),
         _ if journal.exists() => Ok(RunFile::of(&store::fold(&entry.dir, false)?.0)),
-        _ => Ok(RunFile::of(&load(entry)?.0)),
+        _ => Ok(RunFile::of(&load(entry, Shown::Iterations)?.0)),
     }
 }
 

@@ -111,16 +111,26 @@ pub struct RowFold {
     /// The view; ended iterations are forgotten.
     pub view: RunView,
     ended: Vec<IterationRow>,
+    forgets_tasks: bool,
 }
 
 impl RowFold {
+    /// One that forgets tasks too, unless they are in work: for those who show only iterations. Each event of a task is
+    /// found among all that are kept.
+    pub fn of_iterations() -> Self {
+        Self { forgets_tasks: true, ..Self::default() }
+    }
+
     /// Takes in the next entry.
     pub fn apply(&mut self, entry: &JournalEntry) {
         self.view.apply(entry);
         if let JournalEvent::IterationEnded { iteration, .. } = &entry.event
             && let Some(seen) = self.view.take_ended(*iteration)
         {
-            self.ended.push(IterationRow::from(seen));
+            if let Some(task) = seen.task.as_ref().filter(|_| self.forgets_tasks) {
+                self.view.forget_task(task);
+            }
+            self.ended.push(IterationRow::from(*seen));
         }
     }
 
@@ -131,8 +141,8 @@ impl RowFold {
 
     /// The view and every iteration in the order in which they began.
     pub fn finish(self) -> (RunView, Vec<IterationRow>) {
-        let Self { view, ended: mut rows } = self;
-        rows.extend(view.iterations.values().map(IterationRow::of));
+        let Self { view, ended: mut rows, .. } = self;
+        rows.extend(view.iterations.values().map(|iteration| IterationRow::of(iteration)));
         rows.sort_by_key(|row| (row.number, row.id));
         (view, rows)
     }

@@ -1,13 +1,14 @@
 //! What a picture shows, free of any format.
 //!
-//! Invariants: a node's key is unique in the whole graph, made of ASCII letters, digits and `_`, and never of outside
-//! text; labels hold outside text as it is, and each format makes it safe in its own way.
+//! Invariants: the keys of nodes, lanes and clusters are unique in the whole graph, made of ASCII letters, digits and `_`,
+//! and never of outside text; labels hold outside text as it is, and each format makes it safe in its own way.
 
 use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::class::NodeClass;
+use super::key::NodeKey;
 use crate::ids::{CommitId, IterationId, RunId, TaskId};
 use crate::record::event::BatchSource;
 
@@ -15,7 +16,7 @@ use crate::record::event::BatchSource;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Node {
     /// Unique in the graph.
-    pub key: String,
+    pub key: NodeKey,
     /// What it is called in a sentence: its task, or its commit.
     pub name: String,
     /// Its sign.
@@ -180,12 +181,14 @@ impl EdgeKind {
 }
 
 /// One edge, by keys.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Edge {
     /// From this node.
-    pub from: String,
+    #[schemars(with = "String")]
+    pub from: NodeKey,
     /// To this one.
-    pub to: String,
+    #[schemars(with = "String")]
+    pub to: NodeKey,
     /// What it says.
     pub kind: EdgeKind,
 }

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::ir::{Cluster, Edge, Facts, Graph, Lane, Node};
+use super::key::NodeKey;
 use crate::ids::RunId;
 
 /// The whole picture, to be written as one object: `"schema": 1, "kind": "graph"`.
@@ -34,7 +35,8 @@ struct LaneJson<'a> {
 
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 struct NodeJson<'a> {
-    key: &'a str,
+    #[schemars(with = "String")]
+    key: NodeKey,
     class: &'static str,
     glyph: &'static str,
     label: &'a [String],
@@ -72,7 +74,7 @@ fn lane(lane: &Lane) -> LaneJson<'_> {
 
 fn node(node: &Node) -> NodeJson<'_> {
     NodeJson {
-        key: &node.key,
+        key: node.key,
         class: node.class.name(),
         glyph: node.glyph,
         label: &node.label,

@@ -65,9 +65,7 @@ fn write_lane(lane: &Lane, is_framed: bool, out: &mut dyn Write) -> fmt::Result 
 }
 
 fn write_node(indent: &str, node: &Node, out: &mut dyn Write) -> fmt::Result {
-    for part in [indent, &node.key, "[\"", node.glyph, " "] {
-        out.write_str(part)?;
-    }
+    write!(out, "{indent}{}[\"{} ", node.key, node.glyph)?;
     for (number, line) in node.label.iter().enumerate() {
         out.write_str(if number > 0 { "<br/>" } else { "" })?;
         out.write_str(&escape(line))?;
@@ -85,16 +83,11 @@ fn write_edge(edge: &Edge, out: &mut dyn Write) -> fmt::Result {
         EdgeKind::Fallback | EdgeKind::RolledBack | EdgeKind::Verified => " -.->",
         EdgeKind::BuildsOn => " ==>",
     };
-    for part in ["  ", from, arrow] {
-        out.write_str(part)?;
-    }
+    write!(out, "  {from}{arrow}")?;
     if let Some(words) = kind.words() {
         write!(out, "|{words}|")?;
     }
-    for part in [" ", to, "\n"] {
-        out.write_str(part)?;
-    }
-    Ok(())
+    writeln!(out, " {to}")
 }
 
 fn escape(text: &str) -> String {

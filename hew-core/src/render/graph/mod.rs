@@ -2,7 +2,7 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `ir`, `class` | what a picture shows, free of any format; how its nodes look |
+//! | `ir`, `key`, `class` | what a picture shows, free of any format; what its nodes are called; how they look |
 //! | `runs`, `places`, `verify` | from a run to that; where iterations stand; the verification at the end |
 //! | `tasks` | from tasks and their dependencies to that |
 //! | `mermaid`, `dot`, `ascii`, `svg`, `json` | from that to text |
@@ -12,6 +12,7 @@ pub mod class;
 pub mod dot;
 pub mod ir;
 pub mod json;
+mod key;
 pub mod mermaid;
 mod places;
 pub mod runs;
@@ -21,3 +22,4 @@ mod verify;
 
 pub use ir::Graph;
 pub use json::GraphJson;
+pub use key::NodeKey;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Picked, Place};
+use super::key::NodeKey;
 use super::{places, verify};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, RunId, TaskId, WorkerId};
@@ -39,7 +40,7 @@ impl RunPicture {
 pub fn graph(runs: impl IntoIterator<Item = RunPicture>) -> Graph {
     let mut graph = Graph::default();
     for (number, run) in runs.into_iter().enumerate() {
-        let (cluster, edges) = draw(&format!("r{number}"), run);
+        let (cluster, edges) = draw(number, run);
         graph.clusters.push(cluster);
         graph.edges.extend(edges);
     }
@@ -47,28 +48,29 @@ pub fn graph(runs: impl IntoIterator<Item = RunPicture>) -> Graph {
 }
 
 /// Rows become nodes one by one: of a large run both are much.
-fn draw(key: &str, run: RunPicture) -> (Cluster, Vec<Edge>) {
+fn draw(number: usize, run: RunPicture) -> (Cluster, Vec<Edge>) {
     let places = places::of(&run.rows);
-    let (mut loose, mut edges) = rollbacks(key, &run.rows, &places);
-    edges.extend(picked_edges(key, &run));
-    edges.extend(builds_on_edges(key, &run.rows));
+    let (mut loose, mut edges) = rollbacks(number, &run.rows, &places);
+    edges.extend(picked_edges(number, &run));
+    edges.extend(builds_on_edges(number, &run.rows));
     if let Some(seen) = &run.verify {
         let row = places.iter().map(|place| place.last_row + 1).max().unwrap_or(0);
-        let node = verify::node(format!("{key}_verify"), seen, row);
-        edges.extend(verified_edge(key, &run.rows, &node));
+        let node = verify::node(NodeKey::Verify { run: number }, seen, row);
+        edges.extend(verified_edge(number, &run.rows, &node));
         loose.push(node);
     }
     if run.rows.is_empty() {
-        loose.insert(0, nothing(key));
+        loose.insert(0, nothing(number));
     }
     let title = format!("{} {}", run.run_id, run.state.as_str());
-    let (lanes, order) = lanes(key, run.rows, &run.batches, &places);
-    (Cluster { key: key.to_owned(), title, run_id: Some(run.run_id), lanes, loose, order }, edges)
+    let (lanes, order) = lanes(number, run.rows, &run.batches, &places);
+    let key = format!("r{number}");
+    (Cluster { key, title, run_id: Some(run.run_id), lanes, loose, order }, edges)
 }
 
-fn nothing(key: &str) -> Node {
+fn nothing(run: usize) -> Node {
     Node {
-        key: format!("{key}_none"),
+        key: NodeKey::Nothing { run },
         name: String::new(),
         glyph: "·",
         label: vec!["no iterations".to_owned()],
@@ -79,16 +81,8 @@ fn nothing(key: &str) -> Node {
     }
 }
 
-fn node_key(run: &str, row: &IterationRow) -> String {
-    key_of(run, row.id)
-}
-
-fn key_of(run: &str, id: IterationId) -> String {
-    format!("{run}_{}_i{}", id.worker, id.iter)
-}
-
 fn lanes(
-    key: &str,
+    run: usize,
     rows: Vec<IterationRow>,
     batches: &BTreeMap<u32, IterationId>,
     places: &[Place],
@@ -99,7 +93,7 @@ fn lanes(
     }
     let at: HashMap<WorkerId, usize> = workers.keys().enumerate().map(|(at, id)| (*id, at)).collect();
     let lane = |(id, nodes): (&WorkerId, &usize)| Lane {
-        key: format!("{key}_{id}"),
+        key: format!("r{run}_{id}"),
         title: format!("worker {}", id.0),
         nodes: Vec::with_capacity(*nodes),
     };
@@ -109,12 +103,12 @@ fn lanes(
         let at = at[&row.id.worker];
         order.push((at, lanes[at].nodes.len()));
         let picked = picked(batches, &row);
-        lanes[at].nodes.push(node(key, row, picked, *place));
+        lanes[at].nodes.push(node(run, row, picked, *place));
     }
     (lanes, order)
 }
 
-fn node(key: &str, row: IterationRow, picked: Option<Picked>, place: Place) -> Node {
+fn node(run: usize, row: IterationRow, picked: Option<Picked>, place: Place) -> Node {
     let task = row.task.as_ref().map_or("?", |task| task.as_str());
     let what = match row.outcome {
         Some(outcome) => format!("{} {}", outcome.as_str(), duration_ms(row.duration_ms)),
@@ -127,7 +121,7 @@ fn node(key: &str, row: IterationRow, picked: Option<Picked>, place: Place) -> N
     let label = [row.id.stem(), format!("{task} {}", row.title), what + &tokens];
     let label = label.into_iter().chain(remark(&row)).collect();
     Node {
-        key: node_key(key, &row),
+        key: NodeKey::Iteration { run, id: row.id },
         name: task.to_owned(),
         glyph: style::glyph(row.outcome),
         label,
@@ -170,7 +164,7 @@ fn remark(row: &IterationRow) -> Option<String> {
 
 /// From the worker's iteration before to each, by who said what is next. A worker's first comes from the iteration after
 /// which it was said.
-fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
+fn picked_edges(number: usize, run: &RunPicture) -> Vec<Edge> {
     // Nothing names another iteration where nobody was asked what is next.
     let named = if run.batches.is_empty() { &[] } else { run.rows.as_slice() };
     let known: HashSet<IterationId> = named.iter().map(|row| row.id).collect();
@@ -182,7 +176,8 @@ fn picked_edges(key: &str, run: &RunPicture) -> Vec<Edge> {
         let asked = picked.and_then(|picked| picked.after).filter(|id| known.contains(id) && *id != row.id);
         let Some(from) = previous.or(asked) else { continue };
         let kind = picked.map_or(EdgeKind::Plain, |picked| EdgeKind::of(picked.source));
-        edges.push(Edge { from: key_of(key, from), to: key_of(key, row.id), kind });
+        let key = |id| NodeKey::Iteration { run: number, id };
+        edges.push(Edge { from: key(from), to: key(row.id), kind });
     }
     edges
 }
@@ -193,13 +188,13 @@ fn picked(batches: &BTreeMap<u32, IterationId>, row: &IterationRow) -> Option<Pi
 }
 
 /// From the iteration that landed a task to each that builds on it.
-fn builds_on_edges(key: &str, rows: &[IterationRow]) -> Vec<Edge> {
+fn builds_on_edges(run: usize, rows: &[IterationRow]) -> Vec<Edge> {
     let landed = rows.iter().filter(|row| row.landed_sha.is_some());
     let by_task: HashMap<&TaskId, &IterationRow> =
         landed.filter_map(|row| row.task.as_ref().map(|task| (task, row))).collect();
     let edge = |from: &IterationRow, to: &IterationRow| Edge {
-        from: node_key(key, from),
-        to: node_key(key, to),
+        from: NodeKey::Iteration { run, id: from.id },
+        to: NodeKey::Iteration { run, id: to.id },
         kind: EdgeKind::BuildsOn,
     };
     rows.iter()
@@ -210,15 +205,15 @@ fn builds_on_edges(key: &str, rows: &[IterationRow]) -> Vec<Edge> {
 }
 
 /// From the iteration that landed last to the verification, which looked at all.
-fn verified_edge(key: &str, rows: &[IterationRow], verify: &Node) -> Option<Edge> {
+fn verified_edge(run: usize, rows: &[IterationRow], verify: &Node) -> Option<Edge> {
     let landed = rows.iter().filter(|row| row.landed_sha.is_some());
     let last = landed.max_by_key(|row| row.ended_at)?;
-    Some(Edge { from: node_key(key, last), to: verify.key.clone(), kind: EdgeKind::Verified })
+    Some(Edge { from: NodeKey::Iteration { run, id: last.id }, to: verify.key, kind: EdgeKind::Verified })
 }
 
 /// From each iteration with a red gate to the commit that its worker is back at.
-fn rollbacks(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Node>, Vec<Edge>) {
-    let mut bases: BTreeMap<&CommitId, String> = BTreeMap::new();
+fn rollbacks(run: usize, rows: &[IterationRow], places: &[Place]) -> (Vec<Node>, Vec<Edge>) {
+    let mut bases: BTreeMap<&CommitId, NodeKey> = BTreeMap::new();
     let (mut nodes, mut edges) = (Vec::<Node>::new(), Vec::new());
     for (row, place) in rows.iter().zip(places) {
         if row.outcome != Some(IterationOutcome::BackpressureFail) {
@@ -227,19 +222,19 @@ fn rollbacks(key: &str, rows: &[IterationRow], places: &[Place]) -> (Vec<Node>, 
         // Older runs don't know theirs.
         let Some(base) = row.base_sha.as_ref().filter(|base| !base.as_str().is_empty()) else { continue };
         let number = bases.len();
-        let base_key = bases.entry(base).or_insert_with(|| {
+        let to = *bases.entry(base).or_insert_with(|| {
             let free = nodes.last().map_or(0, |last| last.place.row + 1);
-            let node = commit(format!("{key}_base{number}"), base, place.last_row.max(free));
-            let key = node.key.clone();
+            let node = commit(NodeKey::Base { run, number }, base, place.last_row.max(free));
+            let key = node.key;
             nodes.push(node);
             key
         });
-        edges.push(Edge { from: node_key(key, row), to: base_key.clone(), kind: EdgeKind::RolledBack });
+        edges.push(Edge { from: NodeKey::Iteration { run, id: row.id }, to, kind: EdgeKind::RolledBack });
     }
     (nodes, edges)
 }
 
-fn commit(key: String, sha: &CommitId, row: u32) -> Node {
+fn commit(key: NodeKey, sha: &CommitId, row: u32) -> Node {
     let name = sha.short().to_owned();
     Node {
         key,

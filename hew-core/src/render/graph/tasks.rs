@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Place};
+use super::key::NodeKey;
 use crate::agent::IterationOutcome;
 use crate::ids::TaskId;
 use crate::record::view::{RunView, TaskView};
@@ -96,14 +97,14 @@ fn by_depth(tasks: &BTreeMap<TaskId, Drawn<'_>>, edges: &BTreeSet<TaskEdge>) -> 
 }
 
 fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[(TaskId, u32)], edges: &BTreeSet<TaskEdge>) -> Graph {
-    let keys: BTreeMap<&TaskId, String> =
-        order.iter().enumerate().map(|(number, (id, _))| (id, format!("t{number}"))).collect();
-    let nodes: Vec<Node> = order.iter().map(|(id, depth)| node(&keys[id], id, &tasks[id], *depth)).collect();
+    let keys: BTreeMap<&TaskId, NodeKey> =
+        order.iter().enumerate().map(|(number, (id, _))| (id, NodeKey::Task { number })).collect();
+    let nodes: Vec<Node> = order.iter().map(|(id, depth)| node(keys[id], id, &tasks[id], *depth)).collect();
     let edges = edges
         .iter()
         .map(|edge| Edge {
-            from: keys[&edge.on].clone(),
-            to: keys[&edge.task].clone(),
+            from: keys[&edge.on],
+            to: keys[&edge.task],
             kind: EdgeKind::BuildsOn,
         })
         .collect();
@@ -115,7 +116,7 @@ fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[(TaskId, u32)], edges: &BT
     Graph { clusters: vec![cluster], edges }
 }
 
-fn node(key: &str, id: &TaskId, drawn: &Drawn<'_>, depth: u32) -> Node {
+fn node(key: NodeKey, id: &TaskId, drawn: &Drawn<'_>, depth: u32) -> Node {
     let (class, glyph, what) = look(drawn.touched);
     let mut label = vec![format!("{id} {}", drawn.title).trim_end().to_owned(), what.to_owned()];
     if let Some(sha) = drawn.touched.and_then(|task| task.landed_sha.as_ref()) {
@@ -124,7 +125,7 @@ fn node(key: &str, id: &TaskId, drawn: &Drawn<'_>, depth: u32) -> Node {
         label.push("parked".to_owned());
     }
     Node {
-        key: key.to_owned(),
+        key,
         name: id.to_string(),
         glyph,
         label,

@@ -2,6 +2,7 @@
 
 use super::class::{NodeClass, VerifyLook};
 use super::ir::{Facts, Node, Place};
+use super::key::NodeKey;
 use crate::record::event::VerifyOutcome;
 use crate::record::view::VerifyView;
 use crate::render::figures::{duration_ms, duration_secs};
@@ -10,7 +11,7 @@ use crate::render::figures::{duration_ms, duration_secs};
 const MAX_FAILED_TESTS: usize = 3;
 
 /// The node, in this row.
-pub(super) fn node(key: String, seen: &VerifyView, row: u32) -> Node {
+pub(super) fn node(key: NodeKey, seen: &VerifyView, row: u32) -> Node {
     let (look, glyph, what, command) = match &seen.outcome {
         VerifyOutcome::Passed { command, duration_secs: secs } => {
             (VerifyLook::Passed, "✓", format!("passed in {}", duration_secs(*secs)), Some(command))

@@ -85,14 +85,14 @@ fn needs(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
         return Ok(());
     }
     let names =
-        report.tasks.nodes().map(|node| (node.key.as_str(), node.name.as_str())).collect::<HashMap<_, _>>();
-    let name = |key: &String| names.get(key.as_str()).copied().unwrap_or("?");
+        report.tasks.nodes().map(|node| (node.key, node.name.as_str())).collect::<HashMap<_, _>>();
+    let name = |key| names.get(&key).copied().unwrap_or("?");
     page.raw("<details>\n<summary>The same in words: ")?;
     page.show(count(edges.len() as u64, "dependency", "dependencies"))?;
     page.raw("</summary>\n<ul class=\"notices\">\n")?;
     for edge in edges {
-        page.around("<li><code>", name(&edge.to), "</code> needs <code>")?;
-        page.around("", name(&edge.from), "</code></li>\n")?;
+        page.around("<li><code>", name(edge.to), "</code> needs <code>")?;
+        page.around("", name(edge.from), "</code></li>\n")?;
     }
     page.raw("</ul>\n</details>\n")
 }

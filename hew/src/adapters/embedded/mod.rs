@@ -61,6 +61,15 @@ impl EmbeddedTracker {
         Ok(Self { path: path.to_owned(), id_prefix: id_prefix.to_owned(), clock, db: Mutex::new(db) })
     }
 
+    /// An empty store in memory, in place of the one that is not at `path`.
+    ///
+    /// # Errors
+    /// [`TrackerError::Store`] where there is no memory for it.
+    pub fn empty(path: &Path, id_prefix: &str, clock: Arc<dyn Clock>) -> Result<Self, TrackerError> {
+        let db = schema::in_memory(path).map_err(|trouble| trouble.told(path))?;
+        Ok(Self { path: path.to_owned(), id_prefix: id_prefix.to_owned(), clock, db: Mutex::new(db) })
+    }
+
     /// The folder in which files change whenever a task does.
     pub fn watch_dir(&self) -> &Path {
         self.path.parent().unwrap_or(Path::new("."))

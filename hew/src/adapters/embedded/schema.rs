@@ -86,6 +86,14 @@ pub(super) fn open(path: &Path) -> Result<Connection, Trouble> {
     Ok(db)
 }
 
+/// An empty store that no file holds; `path` stands for it in errors.
+pub(super) fn in_memory(path: &Path) -> Result<Connection, Trouble> {
+    let mut db = Connection::open_in_memory()?;
+    db.execute_batch("PRAGMA foreign_keys = ON;")?;
+    migrate(&mut db, path)?;
+    Ok(db)
+}
+
 /// The version as it is at one moment: between single questions another process may make the schema.
 fn version_at_once(db: &mut Connection, path: &Path) -> Result<i64, Trouble> {
     let tx = db.transaction_with_behavior(TransactionBehavior::Deferred)?;

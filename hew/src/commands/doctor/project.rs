@@ -49,7 +49,7 @@ fn trusted(context: &Context) -> Option<Finding> {
 
 fn tracker(context: &Context) -> Finding {
     match context.open_tracker_to_look() {
-        Ok((opened, _folder)) => Finding::ok("tracker", opened.in_use.words()),
+        Ok(opened) => Finding::ok("tracker", opened.in_use.words()),
         Err(failure) => Finding::of_failure("tracker", &failure),
     }
 }

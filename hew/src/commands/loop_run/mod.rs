@@ -78,12 +78,10 @@ pub fn run_in(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure>
 
 /// `--dry-run`: everything but the launch.
 fn look(context: &Context, args: &RunArgs, ui: &Ui) -> Result<u8, Failure> {
-    let opened = context.open_tracker_to_look().map_err(before_the_start)?;
-    // The folder is there as long as the tracker in it.
-    let (tracker, _folder) = &opened;
+    let tracker = context.open_tracker_to_look().map_err(before_the_start)?;
     let scope = scope::settle(args, &*tracker.tasks, ui)?;
     let checked = preflight::check(context, args, &*tracker.tasks, scope)?;
-    dry_run::show(context, tracker, &checked, args, ui)
+    dry_run::show(context, &tracker, &checked, args, ui)
 }
 
 /// A tracker that can't be opened is project state, found before anything was started.

@@ -29,7 +29,7 @@ pub(super) fn render(edges: &[Edge], layout: &Layout<'_>, out: &mut String) {
     out.push_str(MARKER);
     let mut worded = HashSet::new();
     for edge in edges {
-        let (Some(from), Some(to)) = (layout.of_key(&edge.from), layout.of_key(&edge.to)) else { continue };
+        let (Some(from), Some(to)) = (layout.of_key(edge.from), layout.of_key(edge.to)) else { continue };
         let (path, word_at) = match edge.kind {
             EdgeKind::RolledBack => beside(from, to),
             kind => below(from, to, kind),
@@ -41,7 +41,7 @@ pub(super) fn render(edges: &[Edge], layout: &Layout<'_>, out: &mut String) {
             meaning(edge.kind)
         );
         if let Some(words) = edge.kind.words()
-            && worded.insert((&edge.to, words))
+            && worded.insert((edge.to, words))
         {
             let _ =
                 writeln!(out, "<text class=\"note\" x=\"{}\" y=\"{}\">{words}</text>", word_at.0, word_at.1);

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::super::class::NodeClass;
 use super::super::ir::{Cluster, Graph, Node};
+use super::super::key::NodeKey;
 use crate::render::figures::duration_ms;
 
 /// Height of a line of text.
@@ -63,7 +64,7 @@ pub(super) struct Layout<'a> {
     pub(super) areas: Vec<Area<'a>>,
     pub(super) boxes: Vec<Placed<'a>>,
     /// Where the box of a key is.
-    pub(super) by_key: HashMap<&'a str, usize>,
+    pub(super) by_key: HashMap<NodeKey, usize>,
 }
 
 impl<'a> Layout<'a> {
@@ -73,7 +74,7 @@ impl<'a> Layout<'a> {
             if cluster.run_id.is_some() { layout.add_run(cluster) } else { layout.add_tasks(cluster) }
         }
         layout.by_key =
-            layout.boxes.iter().enumerate().map(|(at, placed)| (placed.node.key.as_str(), at)).collect();
+            layout.boxes.iter().enumerate().map(|(at, placed)| (placed.node.key, at)).collect();
         layout
     }
 
@@ -184,8 +185,8 @@ impl<'a> Layout<'a> {
     }
 
     /// The box of a key; none where there is no such node.
-    pub(super) fn of_key(&self, key: &str) -> Option<&Placed<'a>> {
-        self.by_key.get(key).map(|at| &self.boxes[*at])
+    pub(super) fn of_key(&self, key: NodeKey) -> Option<&Placed<'a>> {
+        self.by_key.get(&key).map(|at| &self.boxes[*at])
     }
 }
 

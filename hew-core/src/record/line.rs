@@ -1,0 +1,112 @@
+//! One line of a journal or ledger, from its bytes.
+//!
+//! A journal is read whole by every view of a run, and much of that is what each line begins with, always the same in
+//! hew's own hand. That is read by its columns, and serde reads the event behind it. A line in any other form, or one that
+//! can't be read, is read by serde as a whole.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::Deserializer;
+
+use super::event::JournalEntry;
+use super::files::{FileError, parse_line};
+use super::tagged::{self, stamp_of_columns};
+
+/// What stands in a file of one JSON object a line.
+pub trait Line: DeserializeOwned {
+    /// Reads a line. What its bytes are afterwards is not said: the reading may use them.
+    fn read(line: &mut [u8]) -> Result<Self, FileError> {
+        read_whole(line)
+    }
+}
+
+impl Line for serde_json::Map<String, serde_json::Value> {}
+
+impl Line for JournalEntry {
+    fn read(line: &mut [u8]) -> Result<Self, FileError> {
+        let Some(envelope) = Envelope::of(line) else { return read_whole(line) };
+        let (head, rest) = line.split_at_mut(envelope.length);
+        // Without its envelope the line is an object again: the comma behind the kind is where the brace has to be.
+        rest[0] = b'{';
+        let kind = std::str::from_utf8(&head[envelope.length - 1 - envelope.kind_length..head.len() - 1]);
+        if let (Ok(kind), Ok(object)) = (kind, std::str::from_utf8(rest))
+            && let Ok(entry) = behind(&envelope, kind, object)
+        {
+            return Ok(entry);
+        }
+        rest[0] = b',';
+        read_whole(line)
+    }
+}
+
+fn read_whole<T: DeserializeOwned>(line: &[u8]) -> Result<T, FileError> {
+    let text = std::str::from_utf8(line).map_err(|error| FileError::Malformed(error.to_string()))?;
+    parse_line(text)
+}
+
+/// What a line begins with.
+struct Envelope {
+    seq: u64,
+    at: DateTime<Utc>,
+    elapsed_ms: u64,
+    kind_length: usize,
+    /// Bytes up to the comma behind the kind.
+    length: usize,
+}
+
+impl Envelope {
+    /// Of a line in hew's own hand; none of any other, and of one that names the version of its form.
+    fn of(line: &[u8]) -> Option<Self> {
+        let (seq, rest) = number(line.strip_prefix(br#"{"seq":"#)?)?;
+        let (at, rest) = text(rest.strip_prefix(br#","at":""#)?)?;
+        let (elapsed_ms, rest) = number(rest.strip_prefix(br#","elapsed_ms":"#)?)?;
+        let (kind, rest) = text(rest.strip_prefix(br#","kind":""#)?)?;
+        let has_event = rest.starts_with(b",") && !rest.starts_with(br#","schema_version""#);
+        let at = stamp_of_columns(at)?;
+        has_event.then(|| Self { seq, at, elapsed_ms, kind_length: kind.len(), length: line.len() - rest.len() })
+    }
+}
+
+/// A number without a sign, and what comes behind it.
+fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let length = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
+    let (digits, rest) = bytes.split_at(length);
+    let is_number = length == 1 || (length > 1 && digits[0] != b'0');
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
+    is_number.then(|| digits.iter().try_fold(0, add)).flatten().map(|number| (number, rest))
+}
+
+/// What stands before the next quote without any escape, and what comes behind that.
+fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let length = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let (text, rest) = bytes.split_at(length);
+    Some((text, rest.strip_prefix(b"\"")?))
+}
+
+/// The entry with the event of this kind, whose fields are an object's.
+fn behind(envelope: &Envelope, kind: &str, object: &str) -> Result<JournalEntry, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(object);
+    let entry = deserializer.deserialize_map(Behind { envelope, kind })?;
+    deserializer.end()?;
+    Ok(entry)
+}
+
+struct Behind<'a> {
+    envelope: &'a Envelope,
+    kind: &'a str,
+}
+
+impl<'de> Visitor<'de> for Behind<'_> {
+    type Value = JournalEntry;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event's fields")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<JournalEntry, A::Error> {
+        let Envelope { seq, at, elapsed_ms, .. } = *self.envelope;
+        Ok(JournalEntry { seq, at, elapsed_ms, event: tagged::event(self.kind, map)? })
+    }
+}
