@@ -219,7 +219,10 @@ fn every_way_in_which_a_verification_ends_looks_like_itself() {
         journal.whole(iteration(0, 1), "a", "A").verified(outcome, &["one", "two", "three", "four"]);
         let graph = drawn(&journal);
         let node: &Node = graph.nodes().last().expect("it is drawn");
-        assert_eq!((node.key.to_string().as_str(), node.class.name(), node.glyph), ("r0_verify", class, glyph));
+        assert_eq!(
+            (node.key.to_string().as_str(), node.class.name(), node.glyph),
+            ("r0_verify", class, glyph)
+        );
         assert!(node.label.iter().any(|line| line == what), "{node:?}");
         assert_eq!(node.label.iter().filter(|line| line.starts_with("failed: ")).count(), 3);
         assert_eq!(edges_to(&graph, "r0_verify"), [("r0_w0_i1".to_owned(), EdgeKind::Verified)]);

@@ -7,8 +7,8 @@
 use std::fmt;
 
 use chrono::{DateTime, Utc};
-use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::Deserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
 
 use super::event::JournalEntry;
 use super::files::{FileError, parse_line};
@@ -65,22 +65,30 @@ impl Envelope {
         let (kind, rest) = text(rest.strip_prefix(br#","kind":""#)?)?;
         let has_event = rest.starts_with(b",") && !rest.starts_with(br#","schema_version""#);
         let at = stamp_of_columns(at)?;
-        has_event.then(|| Self { seq, at, elapsed_ms, kind_length: kind.len(), length: line.len() - rest.len() })
+        has_event.then(|| Self {
+            seq,
+            at,
+            elapsed_ms,
+            kind_length: kind.len(),
+            length: line.len() - rest.len(),
+        })
     }
 }
 
 /// A number without a sign, and what comes behind it.
 fn number(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let length = bytes.iter().position(|byte| !byte.is_ascii_digit())?;
-    let (digits, rest) = bytes.split_at(length);
-    let is_number = length == 1 || (length > 1 && digits[0] != b'0');
-    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit - b'0'));
-    is_number.then(|| digits.iter().try_fold(0, add)).flatten().map(|number| (number, rest))
+    let (mut number, mut length) = (0_u64, 0);
+    while let Some(digit @ b'0'..=b'9') = bytes.get(length) {
+        number = number.checked_mul(10)?.checked_add(u64::from(digit - b'0'))?;
+        length += 1;
+    }
+    let is_number = length == 1 || (length > 1 && bytes[0] != b'0');
+    is_number.then(|| (number, &bytes[length..]))
 }
 
 /// What stands before the next quote without any escape, and what comes behind that.
 fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let length = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let length = memchr::memchr2(b'"', b'\\', bytes)?;
     let (text, rest) = bytes.split_at(length);
     Some((text, rest.strip_prefix(b"\"")?))
 }

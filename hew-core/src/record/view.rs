@@ -18,9 +18,10 @@ pub mod spent;
 pub mod task;
 pub mod totals;
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use foldhash::HashSet;
 
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,

@@ -150,7 +150,8 @@ impl Following {
             JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
             _ => None,
         };
-        let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(|view| IterationRow::of(view)));
+        let before =
+            ending.and_then(|id| self.fold.view.iterations.get(&id).map(|view| IterationRow::of(view)));
         self.fold.apply(entry);
         if let JournalEvent::IterationStarted { task, .. } = &entry.event {
             self.tasks.insert(task.clone());

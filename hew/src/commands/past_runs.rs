@@ -89,10 +89,7 @@ fn load_rows(project: &Project, entry: RunEntry, shown: Shown, ui: &Ui) -> Resul
 }
 
 /// The fold of a run's journal, else of the files that an older layout left, with warnings for people.
-fn load(
-    entry: &RunEntry,
-    shown: Shown,
-) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
+fn load(entry: &RunEntry, shown: Shown) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     if entry.dir.join(JOURNAL).exists() {
         let fold = match shown {
             Shown::All => RowFold::default(),

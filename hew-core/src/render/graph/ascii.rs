@@ -1,10 +1,10 @@
 //! A picture for the terminal: one line a node in order, one column a lane.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write};
 
 use anstyle::Style;
+use foldhash::{HashMap, HashSet};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Graph, Node};
@@ -157,7 +157,7 @@ fn write_parts<'a>(parts: impl Iterator<Item = Cow<'a, str>>, out: &mut dyn Writ
 
 /// What a column can't say: why a node was picked, where its work comes from, and where its worker went back to.
 fn remarks(graph: &Graph) -> HashMap<NodeKey, Vec<String>> {
-    let mut remarks: HashMap<NodeKey, Vec<String>> = HashMap::new();
+    let mut remarks: HashMap<NodeKey, Vec<String>> = HashMap::default();
     for node in graph.nodes() {
         if let Some(picked) = node.facts.batch {
             remarks.entry(node.key).or_default().push(picked.words());

@@ -1,6 +1,8 @@
 //! From runs to pictures: a node an iteration, a lane a worker.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
+
+use foldhash::{HashMap, HashSet};
 
 use super::class::NodeClass;
 use super::ir::{Cluster, Edge, EdgeKind, Facts, Graph, Lane, Node, Picked, Place};
@@ -168,7 +170,7 @@ fn picked_edges(number: usize, run: &RunPicture) -> Vec<Edge> {
     // Nothing names another iteration where nobody was asked what is next.
     let named = if run.batches.is_empty() { &[] } else { run.rows.as_slice() };
     let known: HashSet<IterationId> = named.iter().map(|row| row.id).collect();
-    let mut before: HashMap<WorkerId, IterationId> = HashMap::new();
+    let mut before: HashMap<WorkerId, IterationId> = HashMap::default();
     let mut edges = Vec::with_capacity(run.rows.len());
     for row in &run.rows {
         let previous = before.insert(row.id.worker, row.id);

@@ -102,11 +102,7 @@ fn draw(tasks: &BTreeMap<TaskId, Drawn<'_>>, order: &[(TaskId, u32)], edges: &BT
     let nodes: Vec<Node> = order.iter().map(|(id, depth)| node(keys[id], id, &tasks[id], *depth)).collect();
     let edges = edges
         .iter()
-        .map(|edge| Edge {
-            from: keys[&edge.on],
-            to: keys[&edge.task],
-            kind: EdgeKind::BuildsOn,
-        })
+        .map(|edge| Edge { from: keys[&edge.on], to: keys[&edge.task], kind: EdgeKind::BuildsOn })
         .collect();
     let order = (0..nodes.len()).map(|at| (0, at)).collect();
     let title = count(nodes.len() as u64, "task", "tasks");

@@ -84,8 +84,7 @@ fn needs(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
     if edges.is_empty() {
         return Ok(());
     }
-    let names =
-        report.tasks.nodes().map(|node| (node.key, node.name.as_str())).collect::<HashMap<_, _>>();
+    let names = report.tasks.nodes().map(|node| (node.key, node.name.as_str())).collect::<HashMap<_, _>>();
     let name = |key| names.get(&key).copied().unwrap_or("?");
     page.raw("<details>\n<summary>The same in words: ")?;
     page.show(count(edges.len() as u64, "dependency", "dependencies"))?;

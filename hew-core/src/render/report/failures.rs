@@ -1,7 +1,8 @@
 //! What went wrong: each iteration that did not end with its task closed, and of the most telling ones the ends of logs.
 
-use std::collections::HashSet;
 use std::fmt;
+
+use foldhash::HashSet;
 
 use super::page::Page;
 use super::{Report, frame};

@@ -1,6 +1,6 @@
 //! What each task took, over all its iterations.
 
-use std::collections::HashMap;
+use foldhash::HashMap;
 
 use crate::ids::TaskId;
 use crate::record::view::IterationRow;
@@ -25,7 +25,7 @@ pub(super) struct TaskSums<'a>(HashMap<&'a TaskId, TaskSum>);
 
 impl<'a> TaskSums<'a> {
     pub(super) fn of(rows: &'a [IterationRow]) -> Self {
-        let mut sums: HashMap<&TaskId, TaskSum> = HashMap::new();
+        let mut sums: HashMap<&TaskId, TaskSum> = HashMap::default();
         for row in rows {
             let Some(task) = &row.task else { continue };
             let place = sums.len();

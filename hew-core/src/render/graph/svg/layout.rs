@@ -73,8 +73,7 @@ impl<'a> Layout<'a> {
         for cluster in &graph.clusters {
             if cluster.run_id.is_some() { layout.add_run(cluster) } else { layout.add_tasks(cluster) }
         }
-        layout.by_key =
-            layout.boxes.iter().enumerate().map(|(at, placed)| (placed.node.key, at)).collect();
+        layout.by_key = layout.boxes.iter().enumerate().map(|(at, placed)| (placed.node.key, at)).collect();
         layout
     }
 
