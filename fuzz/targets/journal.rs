@@ -1,15 +1,18 @@
 //! A journal: whatever lines can be read, in whatever order, fold to a view and to what a resumed run knows; a line that was
-//! read is the same when it is written and read again.
+//! read is the same when it is written and read again, and however it is read.
 
 #![no_main]
 
 use hew_core::record::files::parse_line;
-use hew_core::record::{JournalEntry, RunView};
+use hew_core::record::{JournalEntry, Line, RunView};
 use hew_core::resume::UnfinishedFold;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let entries: Vec<JournalEntry> = text.lines().filter_map(|line| parse_line(line).ok()).collect();
+    for line in text.lines() {
+        assert_eq!(JournalEntry::read(&mut line.as_bytes().to_vec()), parse_line(line));
+    }
     for entry in &entries {
         let written = serde_json::to_string(entry).expect("an entry can be written");
         assert_eq!(parse_line::<JournalEntry>(&written).as_ref(), Ok(entry));

@@ -7,8 +7,8 @@ use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent};
 use hew_core::record::files::{
     self, FileError, IterationFile, ManifestFile, RunFile, iteration_dir, iteration_file_name, projections,
 };
-use hew_core::record::view::Phase;
-use hew_core::record::{IterationOutcome, RunView};
+use hew_core::record::view::{Phase, RowFold};
+use hew_core::record::{IterationOutcome, Line, RunView};
 use hew_core::usage::Usage;
 use hew_testkit::journal::{self, JournalBuilder, commit, iteration};
 use proptest::prelude::*;
@@ -356,6 +356,34 @@ fn a_newer_file_is_refused_with_both_versions() {
         files::parse_line::<JournalEntry>(&newer),
         Err(FileError::Newer { found: 2, known: 1 })
     ));
+}
+
+#[test]
+fn a_line_is_read_by_its_columns_as_by_its_grammar() {
+    for journal in [journal::every_outcome(), journal::every_path(), journal::in_the_middle()] {
+        for entry in journal.entries() {
+            let line = serde_json::to_string(entry).expect("serialisable");
+            assert_eq!(JournalEntry::read(&mut line.clone().into_bytes()).as_ref(), Ok(entry), "{line}");
+            assert_eq!(files::parse_line(&line).as_ref(), Ok(entry), "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_fold_that_forgets_tasks_keeps_iterations_and_sums() {
+    for journal in [journal::every_outcome(), journal::every_path(), journal::in_the_middle()] {
+        let (mut all, mut brief) = (RowFold::default(), RowFold::of_iterations());
+        for entry in journal.entries() {
+            all.apply(entry);
+            brief.apply(entry);
+        }
+        let ((all, rows), (brief, brief_rows)) = (all.finish(), brief.finish());
+        assert_eq!(rows, brief_rows);
+        assert_eq!((&all.totals, &all.workers, &all.models), (&brief.totals, &brief.workers, &brief.models));
+        assert_eq!((all.landed_tasks(), all.in_scope()), (brief.landed_tasks(), brief.in_scope()));
+        assert!(brief.tasks.len() < all.tasks.len(), "{:?}", brief.tasks.keys());
+        assert!(brief.tasks.values().all(|task| task.is_running), "{:?}", brief.tasks);
+    }
 }
 
 /// The entries of an iteration whose summary comes after its end.

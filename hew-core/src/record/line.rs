@@ -118,3 +118,60 @@ impl<'de> Visitor<'de> for Behind<'_> {
         Ok(JournalEntry { seq, at, elapsed_ms, event: tagged::event(self.kind, map)? })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINE: &str =
+        r#"{"seq":7,"at":"2026-11-20T19:30:01.949Z","elapsed_ms":1949,"kind":"queued","worker":3,"iter":12}"#;
+
+    fn read(line: &str) -> Result<JournalEntry, FileError> {
+        JournalEntry::read(&mut line.as_bytes().to_vec())
+    }
+
+    #[test]
+    fn a_line_in_hew_s_hand_is_read_by_its_columns() {
+        let envelope = Envelope::of(LINE.as_bytes()).expect("it is in hew's hand");
+        assert_eq!((envelope.seq, envelope.elapsed_ms), (7, 1949));
+        assert_eq!(&LINE[envelope.length..], r#","worker":3,"iter":12}"#);
+        assert_eq!(read(LINE), parse_line(LINE));
+        assert!(read(LINE).is_ok());
+    }
+
+    #[test]
+    fn every_other_line_is_read_as_a_whole() {
+        let others = [
+            LINE.replacen("\"seq\":7", "\"seq\":07", 1),
+            LINE.replacen("\"seq\":7", "\"seq\":99999999999999999999", 1),
+            LINE.replacen("\"seq\":7", "\"seq\": 7", 1),
+            LINE.replacen("\"seq\":7", "\"seq\":-7", 1),
+            LINE.replacen("949Z", "949+00:00", 1),
+            LINE.replacen("queued", "qu\\u0065ued", 1),
+            LINE.replacen("\"kind\":", "\"more\":1,\"kind\":", 1),
+            LINE.replacen("queued\"", "queued\",\"schema_version\":9", 1),
+            LINE[..LINE.len() - 1].to_owned(),
+            "{\"seq\":".to_owned(),
+            String::new(),
+        ];
+        for line in others {
+            assert!(Envelope::of(line.as_bytes()).is_none() || line.ends_with("12"), "{line}");
+            assert_eq!(read(&line), parse_line(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_can_t_be_read_is_told_of_the_whole_line() {
+        for line in [
+            LINE.replacen("queued", "never_heard_of", 1),
+            LINE.replacen("\"worker\":3", "\"worker\":\"x\"", 1),
+            LINE.replacen("\"iter\":12", "\"iter\":", 1),
+            format!("{LINE} more"),
+        ] {
+            let error = read(&line).expect_err("it can't be read");
+            assert_eq!(Err(error), parse_line::<JournalEntry>(&line), "{line}");
+        }
+        let not_text = [&LINE.as_bytes()[..LINE.len() - 1], b",\"x\":\"\xff\"}"].concat();
+        assert!(matches!(JournalEntry::read(&mut not_text.clone()), Err(FileError::Malformed(_))));
+    }
+}
