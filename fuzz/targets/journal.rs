@@ -4,14 +4,14 @@
 #![no_main]
 
 use hew_core::record::files::parse_line;
-use hew_core::record::{JournalEntry, Line, RunView};
+use hew_core::record::{JournalEntry, LineRecord, RunView};
 use hew_core::resume::UnfinishedFold;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
     let entries: Vec<JournalEntry> = text.lines().filter_map(|line| parse_line(line).ok()).collect();
     for line in text.lines() {
-        assert_eq!(JournalEntry::read(&mut line.as_bytes().to_vec()), parse_line(line));
+        assert_eq!(JournalEntry::of_line(&mut line.as_bytes().to_vec()), parse_line(line));
     }
     for entry in &entries {
         let written = serde_json::to_string(entry).expect("an entry can be written");

@@ -8,7 +8,7 @@ use hew_core::record::files::{
     self, FileError, IterationFile, ManifestFile, RunFile, iteration_dir, iteration_file_name, projections,
 };
 use hew_core::record::view::{Phase, RowFold};
-use hew_core::record::{IterationOutcome, Line, RunView};
+use hew_core::record::{IterationOutcome, LineRecord, RunView};
 use hew_core::usage::Usage;
 use hew_testkit::journal::{self, JournalBuilder, commit, iteration};
 use proptest::prelude::*;
@@ -363,7 +363,7 @@ fn a_line_is_read_by_its_columns_as_by_its_grammar() {
     for journal in [journal::every_outcome(), journal::every_path(), journal::in_the_middle()] {
         for entry in journal.entries() {
             let line = serde_json::to_string(entry).expect("serialisable");
-            assert_eq!(JournalEntry::read(&mut line.clone().into_bytes()).as_ref(), Ok(entry), "{line}");
+            assert_eq!(JournalEntry::of_line(&mut line.clone().into_bytes()).as_ref(), Ok(entry), "{line}");
             assert_eq!(files::parse_line(&line).as_ref(), Ok(entry), "{line}");
         }
     }

@@ -220,6 +220,46 @@ fn summary_figures_for_programs_are_those_of_the_journal() {
 }
 
 #[test]
+fn the_graph_has_colour_where_it_is_seen() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_path());
+    let plain = text(&repo, &["loop", "graph"]);
+    assert!(!plain.contains('\u{1b}') && plain.contains("worker 0"), "{plain}");
+    let coloured = text(&repo, &["loop", "graph", "--color", "always"]);
+    assert!(coloured.contains("\u{1b}[32m✓"), "{coloured}");
+    assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
+    let forced = repo.hew(&["loop", "graph"]).env("CLICOLOR_FORCE", "1").output().unwrap();
+    assert_eq!(stdout(&forced), coloured);
+    let page = repo.base().join("graph.txt");
+    text(&repo, &["--color", "always", "loop", "graph", "--out", page.to_str().unwrap()]);
+    assert_eq!(fs::read_to_string(page).unwrap(), plain);
+}
+
+#[test]
+fn a_look_makes_no_tracker() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_path());
+    let page = repo.base().join("report.html");
+    let store = repo.root().join(".git/hew/tracker");
+    let looks: [&[&str]; 4] = [
+        &["loop", "graph", "--tasks"],
+        &["loop", "report", "--out", page.to_str().unwrap()],
+        &["loop", "run", "--dry-run", "--scope", "ready", "--runtime", "stub", "--no-gate"],
+        &["doctor"],
+    ];
+    for words in looks {
+        let looked = hew(&repo, words);
+        assert!(!stderr(&looked).contains("tracker"), "{words:?}: {looked:?}");
+        assert!(!store.exists(), "{words:?}: {looked:?}");
+    }
+    // One that can't be looked at is none that is not there.
+    fs::create_dir_all(store.parent().unwrap()).unwrap();
+    fs::write(&store, "").unwrap();
+    let looked = hew(&repo, &["loop", "graph", "--tasks"]);
+    assert!(stderr(&looked).contains("the tracker was not asked for dependencies"), "{looked:?}");
+}
+
+#[test]
 fn views_work_from_a_subfolder_and_from_inside_a_worktree() {
     let repo = TestRepo::new();
     let run = journal::every_outcome();

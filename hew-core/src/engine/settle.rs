@@ -111,11 +111,11 @@ fn why_park(state: &State, end: &FailedEnd) -> Option<String> {
             let attempts = state.tasks.get(&end.task.id).map_or(1, |progress| progress.attempts);
             let used_up = attempts >= state.config.limits.max_attempts;
             used_up.then(|| {
-                format!(
-                    "{attempts} attempts used up; the last ended as {}: {}",
-                    end.outcome.as_str(),
-                    end.reason
-                )
+                let used = match attempts {
+                    1 => "the one attempt that it has is used up; it".to_owned(),
+                    _ => format!("{attempts} attempts used up; the last"),
+                };
+                format!("{used} ended as {}: {}", end.outcome.as_str(), end.reason)
             })
         }
     }

@@ -67,12 +67,16 @@ const BEGINNING: usize = 512;
 
 /// A journal's first line names the version; the cost of looking at each line twice is saved for the others.
 pub fn parse_line<T: DeserializeOwned>(text: &str) -> Result<T, FileError> {
-    static VERSION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"schema_version\""));
-    let beginning = &text.as_bytes()[..text.len().min(BEGINNING)];
-    if VERSION.find(beginning).is_some() {
+    if names_version(text.as_bytes(), 0) {
         return parse(text);
     }
     serde_json::from_str(text).map_err(|error| FileError::Malformed(error.to_string()))
+}
+
+/// The line may name the version of its form, behind this many bytes.
+pub(super) fn names_version(line: &[u8], behind: usize) -> bool {
+    static VERSION: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new("\"schema_version\""));
+    line.get(behind..line.len().min(BEGINNING)).is_some_and(|beginning| VERSION.find(beginning).is_some())
 }
 
 fn check_version(text: &str) -> Result<(), FileError> {

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::event::{SCHEMA_VERSION, StopReason};
-use super::line::Line;
+use super::line::LineRecord;
 use crate::ids::{BranchName, CommitId, RunId};
 
 /// One line of the ledger.
@@ -24,7 +24,7 @@ pub struct LedgerEntry {
     pub event: LedgerEvent,
 }
 
-impl Line for LedgerEntry {}
+impl LineRecord for LedgerEntry {}
 
 impl LedgerEntry {
     /// A line of the present version.

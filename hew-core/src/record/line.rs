@@ -11,21 +11,21 @@ use serde::Deserializer;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 
 use super::event::JournalEntry;
-use super::files::{FileError, parse_line};
+use super::files::{FileError, names_version, parse_line};
 use super::tagged::{self, stamp_of_columns};
 
 /// What stands in a file of one JSON object a line.
-pub trait Line: DeserializeOwned {
+pub trait LineRecord: DeserializeOwned {
     /// Reads a line. What its bytes are afterwards is not said: the reading may use them.
-    fn read(line: &mut [u8]) -> Result<Self, FileError> {
+    fn of_line(line: &mut [u8]) -> Result<Self, FileError> {
         read_whole(line)
     }
 }
 
-impl Line for serde_json::Map<String, serde_json::Value> {}
+impl LineRecord for serde_json::Map<String, serde_json::Value> {}
 
-impl Line for JournalEntry {
-    fn read(line: &mut [u8]) -> Result<Self, FileError> {
+impl LineRecord for JournalEntry {
+    fn of_line(line: &mut [u8]) -> Result<Self, FileError> {
         let Some(envelope) = Envelope::of(line) else { return read_whole(line) };
         let (head, rest) = line.split_at_mut(envelope.length);
         // Without its envelope the line is an object again: the comma behind the kind is where the brace has to be.
@@ -63,15 +63,10 @@ impl Envelope {
         let (at, rest) = text(rest.strip_prefix(br#","at":""#)?)?;
         let (elapsed_ms, rest) = number(rest.strip_prefix(br#","elapsed_ms":"#)?)?;
         let (kind, rest) = text(rest.strip_prefix(br#","kind":""#)?)?;
-        let has_event = rest.starts_with(b",") && !rest.starts_with(br#","schema_version""#);
         let at = stamp_of_columns(at)?;
-        has_event.then(|| Self {
-            seq,
-            at,
-            elapsed_ms,
-            kind_length: kind.len(),
-            length: line.len() - rest.len(),
-        })
+        let (kind_length, length) = (kind.len(), line.len() - rest.len());
+        let is_known = rest.starts_with(b",") && !names_version(line, length);
+        is_known.then_some(Self { seq, at, elapsed_ms, kind_length, length })
     }
 }
 
@@ -127,7 +122,7 @@ mod tests {
         r#"{"seq":7,"at":"2026-11-20T19:30:01.949Z","elapsed_ms":1949,"kind":"queued","worker":3,"iter":12}"#;
 
     fn read(line: &str) -> Result<JournalEntry, FileError> {
-        JournalEntry::read(&mut line.as_bytes().to_vec())
+        JournalEntry::of_line(&mut line.as_bytes().to_vec())
     }
 
     #[test]
@@ -137,6 +132,14 @@ mod tests {
         assert_eq!(&LINE[envelope.length..], r#","worker":3,"iter":12}"#);
         assert_eq!(read(LINE), parse_line(LINE));
         assert!(read(LINE).is_ok());
+    }
+
+    #[test]
+    fn what_hew_writes_is_in_its_hand() {
+        let entry = read(LINE).expect("it is an entry");
+        let written = serde_json::to_string(&entry).expect("it can be written");
+        assert_eq!(written, LINE);
+        assert!(Envelope::of(written.as_bytes()).is_some());
     }
 
     #[test]
@@ -150,6 +153,8 @@ mod tests {
             LINE.replacen("queued", "qu\\u0065ued", 1),
             LINE.replacen("\"kind\":", "\"more\":1,\"kind\":", 1),
             LINE.replacen("queued\"", "queued\",\"schema_version\":9", 1),
+            LINE.replacen("12}", "12,\"schema_version\":9}", 1),
+            LINE.replacen("12}", "12,\"schema_version\":1}", 1),
             LINE[..LINE.len() - 1].to_owned(),
             "{\"seq\":".to_owned(),
             String::new(),
@@ -172,6 +177,6 @@ mod tests {
             assert_eq!(Err(error), parse_line::<JournalEntry>(&line), "{line}");
         }
         let not_text = [&LINE.as_bytes()[..LINE.len() - 1], b",\"x\":\"\xff\"}"].concat();
-        assert!(matches!(JournalEntry::read(&mut not_text.clone()), Err(FileError::Malformed(_))));
+        assert!(matches!(JournalEntry::of_line(&mut not_text.clone()), Err(FileError::Malformed(_))));
     }
 }

@@ -14,7 +14,7 @@ mod tagged;
 pub mod view;
 
 pub use event::{IterationOutcome, JournalEntry, JournalEvent, StopReason};
-pub use line::Line;
+pub use line::LineRecord;
 pub use standing::RunState;
 pub use store::{Store, StoreError};
 pub use view::RunView;

@@ -1,7 +1,8 @@
 //! A journal's line in its form on disk: one flat object, in which `kind` says what the other fields are.
 //!
 //! serde reads such a form by way of a copy of everything, because the kind may stand anywhere. hew writes the envelope and
-//! the kind first, so that the rest is read as it stands; a line in another order is read by way of the copy.
+//! the kind first, so that the rest is read as it stands; a line in another order is read by way of the copy. Most lines don't
+//! come here from their beginning: [`super::line`] reads envelope and kind of those in hew's own hand.
 
 use std::borrow::Cow;
 use std::fmt;

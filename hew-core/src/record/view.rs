@@ -62,7 +62,7 @@ pub struct RunView {
     pub stop: Option<StopView>,
     /// Iterations that were not forgotten.
     pub iterations: BTreeMap<IterationId, Box<IterationView>>,
-    /// Every task that the run touched.
+    /// Every task that the run touched and that was not forgotten.
     pub tasks: BTreeMap<TaskId, TaskView>,
     /// Sums over the whole run.
     pub totals: Totals,

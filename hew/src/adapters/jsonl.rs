@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use hew_core::record::files::FileError;
-use hew_core::record::{Line, StoreError};
+use hew_core::record::{LineRecord, StoreError};
 
 use super::files::store_error;
 
@@ -37,7 +37,7 @@ pub struct JsonLines<T> {
     kind: PhantomData<T>,
 }
 
-impl<T: Line> JsonLines<T> {
+impl<T: LineRecord> JsonLines<T> {
     /// Opens a file at its first line.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|error| store_error(path, error))?;
@@ -49,7 +49,7 @@ impl<T: Line> JsonLines<T> {
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
         let Some(line) = self.next_line()? else { return Ok(None) };
-        match T::read(&mut self.buffer[line]) {
+        match T::of_line(&mut self.buffer[line]) {
             Ok(value) => Ok(Some(value)),
             Err(bad) => Err(self.line_error(&bad)),
         }
@@ -59,7 +59,7 @@ impl<T: Line> JsonLines<T> {
     /// A line of a newer form than is known is an error all the same.
     pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
         while let Some(line) = self.next_line()? {
-            match T::read(&mut self.buffer[line]) {
+            match T::of_line(&mut self.buffer[line]) {
                 Ok(value) => return Ok(Some(value)),
                 Err(bad @ FileError::Newer { .. }) => return Err(self.line_error(&bad)),
                 Err(bad) => gaps.add(&self.line_error(&bad)),
@@ -136,7 +136,7 @@ impl Gaps {
 }
 
 /// All values of a file, with a warning if its last line is torn. A file that is not there is empty.
-pub fn read_all<T: Line>(path: &Path) -> Result<(Vec<T>, Option<String>), StoreError> {
+pub fn read_all<T: LineRecord>(path: &Path) -> Result<(Vec<T>, Option<String>), StoreError> {
     if !path.exists() {
         return Ok((Vec::new(), None));
     }

@@ -57,7 +57,8 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
 pub fn open_to_look(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     let path = embedded_path(project);
     match choose(project, settings)? {
-        Choice::Embedded { why } if !path.exists() => {
+        // One that can't be looked at is told of as everywhere.
+        Choice::Embedded { why } if matches!(path.try_exists(), Ok(false)) => {
             let prefix = id_prefix(project, settings);
             let tasks = EmbeddedTracker::empty(&path, &prefix, Arc::new(SystemClock::start()))
                 .map_err(|error| not_opened(&path, &error))?;

@@ -81,12 +81,12 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
     match out {
         Some(path) => write(path, &fenced(path, format, &text()), ui)?,
         None if ui.is_json() && format != GraphFormat::Json => {
-            ui.print_output(&GraphText { text: plain(&text()) });
+            ui.print_output(&GraphText { text: text() });
         }
         None => match format {
             GraphFormat::Ascii => print_ascii(&graph, ui),
             GraphFormat::Mermaid => print_mermaid(&graph, ui),
-            _ => ui.print(&text()),
+            _ => ui.print_unstyled_in_pieces(|out| out.write_str(&text())),
         },
     }
     past_runs::leave_to_exit(graph);
@@ -163,9 +163,9 @@ fn mermaid_text(graph: &Graph, ui: &Ui) -> String {
     text
 }
 
-/// As it is made; so is mermaid.
+/// As it is made. Styles that nobody would see are left out at once.
 fn print_ascii(graph: &Graph, ui: &Ui) {
-    let has_styles = Stream::Stdout.shows_styles();
+    let has_styles = Stream::Stdout.has_colour();
     let look = Look { columns: Stream::Stdout.columns_or_any(), has_styles };
     let write = |out: &mut dyn Write| ascii::write(graph, look, out);
     if has_styles {
@@ -175,6 +175,7 @@ fn print_ascii(graph: &Graph, ui: &Ui) {
     }
 }
 
+/// As it is made.
 fn print_mermaid(graph: &Graph, ui: &Ui) {
     let mut chars = 0;
     ui.print_unstyled_in_pieces(|out| mermaid::write(graph, &mut CountChars { out, chars: &mut chars }));
@@ -207,12 +208,7 @@ fn fenced(path: &Path, format: GraphFormat, text: &str) -> String {
     if is_markdown && format == GraphFormat::Mermaid {
         return format!("```mermaid\n{text}```\n");
     }
-    plain(text)
-}
-
-/// Without styles: what goes to a file or a program.
-fn plain(text: &str) -> String {
-    anstream::adapter::strip_str(text).to_string()
+    text.to_owned()
 }
 
 fn write(path: &Path, text: &str, ui: &Ui) -> Result<(), Failure> {

@@ -38,7 +38,7 @@ pub struct PastRun {
 pub enum Shown {
     /// Tasks as well as iterations.
     All,
-    /// Iterations; of tasks the view holds only those in work.
+    /// Iterations; of tasks the view holds those in work, and what was changed after its iteration.
     Iterations,
 }
 
@@ -97,6 +97,10 @@ fn load(entry: &RunEntry, shown: Shown) -> Result<(RunView, Vec<IterationRow>, V
         };
         return store::fold_rows(&entry.dir, fold);
     }
+    load_older(entry)
+}
+
+fn load_older(entry: &RunEntry) -> Result<(RunView, Vec<IterationRow>, Vec<String>), StoreError> {
     let (files, warnings) = older_run::read(&entry.dir)?;
     let (view, rows) = files.fold(&entry.id);
     Ok((view, rows, warnings))
@@ -150,7 +154,7 @@ pub fn brief(entry: &RunEntry, holder: Option<&Holder>) -> Result<Option<RunFile
     match file {
         Some(file) if last_at == Some(file.last_updated_at) => Ok(Some(file)),
         _ if journal.exists() => Ok(RunFile::of(&store::fold(&entry.dir, false)?.0)),
-        _ => Ok(RunFile::of(&load(entry, Shown::Iterations)?.0)),
+        _ => Ok(RunFile::of(&load_older(entry)?.0)),
     }
 }
 

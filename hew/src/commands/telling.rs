@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::Utc;
 use crossbeam_channel::{Receiver, Sender, after, bounded, never, select, unbounded};
 use hew_core::record::files::JOURNAL;
-use hew_core::record::{JournalEntry, JournalEvent, Line, RunView, StoreError};
+use hew_core::record::{JournalEntry, JournalEvent, LineRecord, RunView, StoreError};
 use hew_core::render::live;
 use hew_core::render::narrate::{narrate, opening};
 use hew_core::render::text::visible;
@@ -99,7 +99,7 @@ struct Journal<T> {
     lines: Option<JsonLines<T>>,
 }
 
-impl<T: Line> Journal<T> {
+impl<T: LineRecord> Journal<T> {
     fn new(run: &Path) -> Self {
         Self { path: run.join(JOURNAL), lines: None }
     }

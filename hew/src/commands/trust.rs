@@ -113,6 +113,9 @@ fn tell(context: &Context, layer: &ProjectLayer, changes: &[TrustChange], only_s
     let count = trusted.0.len();
     let word = match (changes.is_empty(), only_shown) {
         (true, _) if count == 0 => format!("{path} has nothing that needs trust"),
+        (true, _) if count == 1 => {
+            format!("{path} is trusted: one setting that runs a command or widens rights")
+        }
         (true, _) => format!("{path} is trusted: {count} settings that run commands or widen rights"),
         (false, true) => format!("{path} is not trusted; hew trust"),
         (false, false) => format!("{path} is trusted now"),

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::{IsTerminal as _, Write, stderr, stdout};
 use std::os::fd::AsFd as _;
 
-use anstream::{AutoStream, ColorChoice};
 use hew_core::render::live::Size;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp};
@@ -34,15 +33,6 @@ impl Stream {
             Self::Stdout => stdout().is_terminal(),
             Self::Stderr => stderr().is_terminal(),
         }
-    }
-
-    /// Styles that are written to it are seen.
-    pub fn shows_styles(self) -> bool {
-        let choice = match self {
-            Self::Stdout => AutoStream::choice(&stdout()),
-            Self::Stderr => AutoStream::choice(&stderr()),
-        };
-        choice != ColorChoice::Never
     }
 
     /// Its terminal's size; none where it leads to none.

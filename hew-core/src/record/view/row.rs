@@ -116,7 +116,7 @@ pub struct RowFold {
 
 impl RowFold {
     /// One that forgets tasks too, unless they are in work: for those who show only iterations. Each event of a task is
-    /// found among all that are kept.
+    /// found among all that are kept. How many tasks were parked is not told by such a view.
     pub fn of_iterations() -> Self {
         Self { forgets_tasks: true, ..Self::default() }
     }
