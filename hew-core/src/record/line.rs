@@ -27,10 +27,11 @@ impl LineRecord for serde_json::Map<String, serde_json::Value> {}
 impl LineRecord for JournalEntry {
     fn of_line(line: &mut [u8]) -> Result<Self, FileError> {
         let Some(envelope) = Envelope::of(line) else { return read_whole(line) };
-        let (head, rest) = line.split_at_mut(envelope.length);
+        let Envelope { kind_length, length, .. } = envelope;
+        let (head, rest) = line.split_at_mut(length);
         // Without its envelope the line is an object again: the comma behind the kind is where the brace has to be.
         rest[0] = b'{';
-        let kind = std::str::from_utf8(&head[envelope.length - 1 - envelope.kind_length..head.len() - 1]);
+        let kind = std::str::from_utf8(&head[length - 1 - kind_length..length - 1]);
         if let (Ok(kind), Ok(object)) = (kind, std::str::from_utf8(rest))
             && let Ok(entry) = behind(&envelope, kind, object)
         {

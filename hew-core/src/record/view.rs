@@ -61,7 +61,7 @@ pub struct RunView {
     /// The latest stop that was asked for.
     pub stop: Option<StopView>,
     /// Iterations that were not forgotten.
-    pub iterations: BTreeMap<IterationId, Box<IterationView>>,
+    pub iterations: BTreeMap<IterationId, IterationView>,
     /// Every task that the run touched and that was not forgotten.
     pub tasks: BTreeMap<TaskId, TaskView>,
     /// Sums over the whole run.
@@ -149,7 +149,7 @@ impl RunView {
 
     /// Iterations that began and have not ended, in order of their ids.
     pub fn in_flight(&self) -> impl Iterator<Item = &IterationView> {
-        self.iterations.values().map(Box::as_ref).filter(|iteration| iteration.outcome.is_none())
+        self.iterations.values().filter(|iteration| iteration.outcome.is_none())
     }
 
     /// Iterations whose work waits on its worker's branch for the end of the run.
@@ -258,7 +258,7 @@ impl RunView {
     }
 
     /// Hands over the details of an ended iteration, even where a summary is yet to come: for those who don't show it.
-    pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<Box<IterationView>> {
+    pub(super) fn take_ended(&mut self, iteration: IterationId) -> Option<IterationView> {
         self.counted.contains_key(&iteration).then(|| self.iterations.remove(&iteration)).flatten()
     }
 
@@ -373,7 +373,7 @@ impl RunView {
         (self.gating_launch, self.verifying, self.delivering) = (None, None, None);
         (self.planner, self.stop, self.awaiting_runtime) = (None, None, None);
         self.runtimes.values_mut().for_each(RuntimeView::asked_afresh);
-        self.iterations.values_mut().for_each(|iteration| iteration.lose_agent());
+        self.iterations.values_mut().for_each(IterationView::lose_agent);
     }
 
     fn take_batch(&mut self, event: &JournalEvent, moment: Moment) {
@@ -411,7 +411,7 @@ impl RunView {
             JournalEvent::IterationEnded { outcome, .. } => self.count_end(id, *outcome),
             JournalEvent::GivenUp { parts, .. } => {
                 for part in parts {
-                    self.iterations.entry(part.iteration).and_modify(|iteration| iteration.is_given_back());
+                    self.iterations.entry(part.iteration).and_modify(IterationView::is_given_back);
                 }
             }
             JournalEvent::Landed { sha, with, .. } => {
@@ -443,7 +443,7 @@ impl RunView {
         let iteration = self.iterations.entry(id).or_insert_with(|| {
             self.totals.iterations += 1;
             worker.iterations += 1;
-            Box::new(IterationView::new(id))
+            IterationView::new(id)
         });
         let was_landed = iteration.landed_sha.is_some();
         let has_ended = iteration.ended.is_some();
@@ -492,7 +492,7 @@ impl RunView {
 
     /// The last word on how an iteration ended counts, and counts once.
     fn count_end(&mut self, id: IterationId, outcome: IterationOutcome) {
-        let busy_ms = self.iterations.get(&id).map_or(0, |iteration| iteration.duration_ms());
+        let busy_ms = self.iterations.get(&id).map_or(0, IterationView::duration_ms);
         let worker = self.workers.entry(id.worker).or_default();
         let known = self.counted.get(&id).map(|(_, model)| model.clone());
         let model =

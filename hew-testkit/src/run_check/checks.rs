@@ -246,7 +246,7 @@ fn bases_hold_dependencies(ran: &Ran) {
             let is_below = other.id.worker == view.id.worker && other.id.iter < view.id.iter;
             is_below && other.stacked.is_some() && other.head_sha.as_ref() == Some(base)
         };
-        let is_stacked = ran.view.iterations.values().map(Box::as_ref).any(is_of_worker);
+        let is_stacked = ran.view.iterations.values().any(is_of_worker);
         let is_known = Some(base) == header.launch_sha.as_ref() || stands_at.is_some() || is_stacked;
         assert!(is_known, "{} of {task} began at {base}, which is not on the run branch", view.id);
         for on in dependencies(ran, task.as_str()) {

@@ -89,7 +89,7 @@ impl Ran {
             let place = self.line.iter().position(|commit| *commit == sha)?;
             Some((place, view.task.clone()?, sha))
         };
-        let mut landed: Vec<_> = self.view.iterations.values().map(Box::as_ref).filter_map(landing).collect();
+        let mut landed: Vec<_> = self.view.iterations.values().filter_map(landing).collect();
         landed.sort_by_key(|(place, ..)| *place);
         landed.into_iter().map(|(_, task, sha)| (task, sha)).collect()
     }
@@ -107,7 +107,7 @@ impl Ran {
     /// Iterations of a task, in the order in which they began.
     pub fn iterations(&self, id: &str) -> Vec<&IterationView> {
         let of_task = |view: &&IterationView| view.task.as_ref().is_some_and(|task| task.as_str() == id);
-        let mut found: Vec<_> = self.view.iterations.values().map(Box::as_ref).filter(of_task).collect();
+        let mut found: Vec<_> = self.view.iterations.values().filter(of_task).collect();
         found.sort_by_key(|view| view.number);
         found
     }

@@ -150,8 +150,7 @@ impl Following {
             JournalEvent::IterationEnded { iteration, .. } => Some(*iteration),
             _ => None,
         };
-        let before =
-            ending.and_then(|id| self.fold.view.iterations.get(&id).map(|view| IterationRow::of(view)));
+        let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(IterationRow::of));
         self.fold.apply(entry);
         if let JournalEvent::IterationStarted { task, .. } = &entry.event {
             self.tasks.insert(task.clone());
@@ -184,7 +183,7 @@ impl Following {
         watch: &mut FileWatch,
     ) -> std::io::Result<()> {
         let JournalEvent::Spawned { iteration, .. } = event else { return Ok(()) };
-        let row = self.fold.view.iterations.get(iteration).map(|view| IterationRow::of(view));
+        let row = self.fold.view.iterations.get(iteration).map(IterationRow::of);
         match row.filter(|row| filter.matches(row)) {
             Some(row) => self.transcripts.add(self.fold.view.jobs(), &row, watch),
             None => Ok(()),

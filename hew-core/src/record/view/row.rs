@@ -130,7 +130,7 @@ impl RowFold {
             if let Some(task) = seen.task.as_ref().filter(|_| self.forgets_tasks) {
                 self.view.forget_task(task);
             }
-            self.ended.push(IterationRow::from(*seen));
+            self.ended.push(IterationRow::from(seen));
         }
     }
 
@@ -142,7 +142,7 @@ impl RowFold {
     /// The view and every iteration in the order in which they began.
     pub fn finish(self) -> (RunView, Vec<IterationRow>) {
         let Self { view, ended: mut rows, .. } = self;
-        rows.extend(view.iterations.values().map(|iteration| IterationRow::of(iteration)));
+        rows.extend(view.iterations.values().map(IterationRow::of));
         rows.sort_by_key(|row| (row.number, row.id));
         (view, rows)
     }
