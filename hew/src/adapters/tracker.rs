@@ -44,7 +44,32 @@ enum Choice {
 
 /// Opens the tracker that the settings name; the embedded store is made where there is none.
 pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
+    open_chosen(project, settings, choose(project, settings)?)
+}
+
+/// The same for a look that leaves the project as it is: where there is no store, an empty one in memory stands in for it.
+pub fn open_to_look(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     match choose(project, settings)? {
+        Choice::Embedded { why } if has_no_store(project) => {
+            let (path, prefix) = (embedded_path(project), id_prefix(project, settings));
+            let tasks = EmbeddedTracker::empty(&path, &prefix, Arc::new(SystemClock::start()))
+                .map_err(|error| not_opened(&path, &error))?;
+            Ok(embedded(Arc::new(tasks), &path, why))
+        }
+        choice => open_chosen(project, settings, choice),
+    }
+}
+
+/// The tasks of a tracker that is there; none where there is no store yet.
+pub fn open_if_there(project: &Project, settings: &Settings) -> Result<Option<Opened>, Failure> {
+    match choose(project, settings)? {
+        Choice::Embedded { .. } if has_no_store(project) => Ok(None),
+        choice => open_chosen(project, settings, choice).map(Some),
+    }
+}
+
+fn open_chosen(project: &Project, settings: &Settings, choice: Choice) -> Result<Opened, Failure> {
+    match choice {
         Choice::Bd { beads_dir, why } => open_bd(project, settings, &beads_dir, why),
         Choice::Embedded { why } => {
             let path = embedded_path(project);
@@ -53,19 +78,9 @@ pub fn open(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
     }
 }
 
-/// The same for a look that leaves the project as it is: where there is no store, an empty one in memory stands in for it.
-pub fn open_to_look(project: &Project, settings: &Settings) -> Result<Opened, Failure> {
-    let path = embedded_path(project);
-    match choose(project, settings)? {
-        // One that can't be looked at is told of as everywhere.
-        Choice::Embedded { why } if matches!(path.try_exists(), Ok(false)) => {
-            let prefix = id_prefix(project, settings);
-            let tasks = EmbeddedTracker::empty(&path, &prefix, Arc::new(SystemClock::start()))
-                .map_err(|error| not_opened(&path, &error))?;
-            Ok(embedded(Arc::new(tasks), &path, why))
-        }
-        Choice::Embedded { .. } | Choice::Bd { .. } => open(project, settings),
-    }
+/// One that can't be looked at counts as there, so that it is told of as everywhere.
+fn has_no_store(project: &Project) -> bool {
+    matches!(embedded_path(project).try_exists(), Ok(false))
 }
 
 impl Opened {

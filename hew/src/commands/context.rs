@@ -71,4 +71,10 @@ impl Context {
         trust::require_for_tracker(self)?;
         tracker::open_to_look(&self.project, &self.settings)
     }
+
+    /// The same where there are tasks to look at; none where there is no store yet.
+    pub fn open_tracker_if_there(&self) -> Result<Option<Opened>, Failure> {
+        trust::require_for_tracker(self)?;
+        tracker::open_if_there(&self.project, &self.settings)
+    }
 }

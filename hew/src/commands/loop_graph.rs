@@ -125,27 +125,33 @@ fn run_graph(runs: Vec<RunWithRows>) -> Graph {
 
 fn task_graph(project: &Project, runs: &[RunWithRows], ui: &Ui) -> Graph {
     let views: Vec<&RunView> = runs.iter().map(|(run, _)| &run.view).collect();
-    tasks_of(project, &views, ui)
+    tasks_of(Context::of(project.clone(), &[]).as_ref(), &views, ui)
 }
 
-/// The tasks of these views with what they depend on, as far as the tracker can be asked.
-pub(crate) fn tasks_of(project: &Project, views: &[&RunView], ui: &Ui) -> Graph {
-    let edges = tracker_edges(project, views).unwrap_or_else(|failure| {
+/// The tasks of these views with what they depend on, as far as the tracker can be asked, for which settings are needed.
+pub(crate) fn tasks_of(context: Result<&Context, &Failure>, views: &[&RunView], ui: &Ui) -> Graph {
+    let warn = |failure: &Failure| {
         ui.warn(&format!("the tracker was not asked for dependencies: {failure}"));
-        Vec::new()
-    });
+    };
+    let edges = match context {
+        Ok(context) => tracker_edges(context, views).inspect_err(warn).unwrap_or_default(),
+        Err(failure) => {
+            warn(failure);
+            Vec::new()
+        }
+    };
     tasks::graph(views, &edges)
 }
 
 /// What the tracker knows of dependencies among the tasks of these runs.
-fn tracker_edges(project: &Project, views: &[&RunView]) -> Result<Vec<TaskEdge>, Failure> {
+fn tracker_edges(context: &Context, views: &[&RunView]) -> Result<Vec<TaskEdge>, Failure> {
     let touched = views.iter().flat_map(|view| view.tasks.keys());
     let left = views.iter().flat_map(|view| view.leftovers.iter().map(|left| &left.task));
     let ids: BTreeSet<&TaskId> = touched.chain(left).collect();
-    let tracker = Context::of(project.clone(), &[])?.open_tracker_to_look()?.tasks;
+    let Some(tracker) = context.open_tracker_if_there()? else { return Ok(Vec::new()) };
     // One look at all of them: a tracker may start a program for each task that it is asked for alone.
     let all = TaskFilter { all: true, ..TaskFilter::default() };
-    let tasks = tracker.list(&all).map_err(|error| Failure::failed(error.to_string()))?;
+    let tasks = tracker.tasks.list(&all).map_err(|error| Failure::failed(error.to_string()))?;
     let mut edges = Vec::new();
     for task in tasks.into_iter().filter(|task| ids.contains(&task.id)) {
         let waits = task.dependencies.into_iter().filter(|edge| {

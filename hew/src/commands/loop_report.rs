@@ -52,11 +52,12 @@ pub fn run(args: &ReportArgs, ui: &Ui) -> Result<u8, Failure> {
     let project = Project::discover_to_look()?;
     let (run, rows) = past_runs::open_with_rows(&project, args.run.run_id.as_deref(), Shown::All, ui)?;
     let drawn = report::drawn(&run.view);
-    let tasks = loop_graph::tasks_of(&project, &[&drawn], ui);
+    let context = Context::of(project, &[]);
+    let tasks = loop_graph::tasks_of(context.as_ref(), &[&drawn], ui);
     let mut gaps = Vec::new();
     let logs = load_logs(&run, &report::logged(&run.view, &rows, run.state), &mut gaps);
     let verify_log = load_verify_log(&run, &mut gaps);
-    let secrets = load_secrets(&project, &mut gaps);
+    let secrets = load_secrets(context.as_ref(), &mut gaps);
     for gap in &gaps {
         ui.warn(gap);
     }
@@ -96,13 +97,12 @@ fn load_logs(
     gaps: &mut Vec<String>,
 ) -> BTreeMap<IterationId, Vec<LogTail>> {
     let mut load = |id: &IterationId| {
-        let folder = iteration_dir(run.view.jobs(), *id);
-        let tail = |name: &&str| {
-            let own = load_log(run, format!("{folder}/{name}"), gaps);
-            own.or_else(|| load_log(run, format!("{}/{name}", id.stem()), gaps))
-        };
-        let tails = LOGS.iter().filter_map(tail);
-        (*id, tails.collect::<Vec<_>>())
+        let folders = [iteration_dir(run.view.jobs(), *id), id.stem()];
+        let is_there = |folder: &&String| run.dir.join(folder).try_exists().unwrap_or(true);
+        let folders: Vec<&String> = folders.iter().filter(is_there).collect();
+        let mut tail =
+            |name: &&str| folders.iter().find_map(|folder| load_log(run, format!("{folder}/{name}"), gaps));
+        (*id, LOGS.iter().filter_map(&mut tail).collect::<Vec<_>>())
     };
     wanted.iter().map(&mut load).collect()
 }
@@ -124,8 +124,8 @@ fn load_log(run: &PastRun, file: String, gaps: &mut Vec<String>) -> Option<LogTa
 
 /// Values that variables with the name of a secret have here, or are given by settings. A page can be made where settings
 /// can't be read, but a run of before may have been given secrets by them: that is a gap.
-fn load_secrets(project: &Project, gaps: &mut Vec<String>) -> SecretValues {
-    match Context::of(project.clone(), &[]) {
+fn load_secrets(context: Result<&Context, &Failure>, gaps: &mut Vec<String>) -> SecretValues {
+    match context {
         Ok(context) => secrets::of(&context.settings),
         Err(failure) => {
             gaps.push(format!(
