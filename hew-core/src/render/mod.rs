@@ -10,6 +10,7 @@ pub mod held;
 mod left;
 pub mod live;
 pub mod logs;
+mod markup;
 pub mod narrate;
 pub mod plan;
 pub mod report;

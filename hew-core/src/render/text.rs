@@ -32,13 +32,17 @@ pub fn visible_line(text: &str) -> String {
 
 /// The same, which most lines are already.
 pub(super) fn shown_line(text: &str) -> Cow<'_, str> {
+    if is_plain(text) {
+        return text.into();
+    }
     let shown = shown(text);
     if shown.contains('\t') { shown.replace('\t', " ").into() } else { shown }
 }
 
 /// Printable ASCII: nothing of it has to be made visible, and each byte is one column wide.
 pub(super) fn is_plain(text: &str) -> bool {
-    text.bytes().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~'))
+    // Several bytes at a time: what lies below the first of them comes out above the last.
+    text.bytes().fold(0, |most: u8, byte| most.max(byte.wrapping_sub(b' '))) <= b'~' - b' '
 }
 
 /// One line of JSON with every such character written as `\uXXXX`: the same value for a program, harmless on a terminal.

@@ -14,6 +14,9 @@ use super::fail_point;
 /// How the name of a file begins and ends that is to replace another once it is whole.
 const PARTIAL: (&str, &str) = (".hew-", ".tmp");
 
+/// Bytes of a file that are gathered before they are written.
+const GATHERED: usize = 64 * 1024;
+
 /// An error about a file.
 pub fn store_error(path: &Path, reason: impl std::fmt::Display) -> StoreError {
     StoreError { path: path.to_owned(), reason: reason.to_string() }
@@ -104,7 +107,7 @@ fn replace_and(
         .suffix(PARTIAL.1)
         .permissions(permissions)
         .tempfile_in(folder)?;
-    let mut new = BufWriter::new(new);
+    let mut new = BufWriter::with_capacity(GATHERED, new);
     write(&mut new)?;
     let new = new.into_inner().map_err(io::IntoInnerError::into_error)?;
     sync(new.as_file())?;

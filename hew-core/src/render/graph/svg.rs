@@ -10,12 +10,14 @@ mod colours;
 mod edges;
 mod layout;
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::ir::{EdgeKind, Graph, Node};
-use crate::render::table::cut;
-use crate::render::text::visible_line;
+use crate::render::markup::escape;
+use crate::render::table::fitting;
+use crate::render::text::shown_line;
 use layout::{Area, Layout, Placed};
 
 /// Columns of text that is shown when a node is pointed at.
@@ -32,9 +34,12 @@ pub fn render(graph: &Graph) -> String {
         out,
         "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"hew-graph\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\">"
     );
-    let titles: Vec<String> =
-        graph.clusters.iter().map(|cluster| escape(&cluster.title, DETAIL_COLUMNS)).collect();
-    let _ = writeln!(out, "<title>{}</title>", titles.join(", "));
+    out.push_str("<title>");
+    for (number, cluster) in graph.clusters.iter().enumerate() {
+        out.push_str(if number == 0 { "" } else { ", " });
+        write_text(&mut out, &cluster.title, DETAIL_COLUMNS);
+    }
+    out.push_str("</title>\n");
     out.push_str(&colours::sheet());
     let _ = writeln!(out, "<rect class=\"page\" width=\"{width}\" height=\"{height}\"/>");
     layout.areas.iter().for_each(|area| render_area(area, &mut out));
@@ -53,47 +58,35 @@ fn render_area(area: &Area<'_>, out: &mut String) {
         );
     }
     let (x, y) = area.text_at;
-    let _ = writeln!(
-        out,
-        "<text class=\"{}\" x=\"{x}\" y=\"{y}\">{}</text>",
-        area.class,
-        escape(&area.text, area.columns)
-    );
+    let _ = write!(out, "<text class=\"{}\" x=\"{x}\" y=\"{y}\">", area.class);
+    write_text(out, &area.text, area.columns);
+    out.push_str("</text>\n");
 }
 
 fn render_box(placed: &Placed<'_>, out: &mut String) {
     let Placed { node, x, y, width, height, columns } = placed;
-    let _ = write!(
-        out,
-        "<g class=\"node {}\" id=\"{}\"><title>{}</title>",
-        node.class.name(),
-        node.key,
-        whole(node)
-    );
+    let _ = write!(out, "<g class=\"node {}\" id=\"{}\"><title>", node.class.name(), node.key);
+    for (number, line) in lines(node).chain(node.detail.iter().map(Cow::from)).enumerate() {
+        out.push_str(if number == 0 { "" } else { "\n" });
+        write_text(out, &line, DETAIL_COLUMNS);
+    }
+    out.push_str("</title>");
     let _ = write!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" rx=\"6\"/>");
     for (number, line) in lines(node).enumerate() {
         let baseline = y + layout::PAD + layout::LINE * (u32::try_from(number).unwrap_or(0) + 1) - 4;
-        let _ = write!(
-            out,
-            "<text x=\"{}\" y=\"{baseline}\">{}</text>",
-            x + layout::PAD,
-            escape(&line, *columns)
-        );
+        let _ = write!(out, "<text x=\"{}\" y=\"{baseline}\">", x + layout::PAD);
+        write_text(out, &line, *columns);
+        out.push_str("</text>");
     }
     out.push_str("</g>\n");
 }
 
 /// Lines of a label, the sign before the first.
-fn lines(node: &Node) -> impl Iterator<Item = String> {
-    node.label
-        .iter()
-        .enumerate()
-        .map(|(number, line)| if number == 0 { format!("{} {line}", node.glyph) } else { line.clone() })
-}
-
-fn whole(node: &Node) -> String {
-    let all = lines(node).chain(node.detail.iter().cloned());
-    all.map(|line| escape(&line, DETAIL_COLUMNS)).collect::<Vec<_>>().join("\n")
+fn lines(node: &Node) -> impl Iterator<Item = Cow<'_, str>> {
+    node.label.iter().enumerate().map(|(number, line)| match number {
+        0 => format!("{} {line}", node.glyph).into(),
+        _ => line.into(),
+    })
 }
 
 /// Kinds of edges that a person may not guess, in use here.
@@ -117,17 +110,7 @@ fn render_legend(kinds: &[EdgeKind], top: u32, out: &mut String) {
     }
 }
 
-/// Text from anywhere, safe in XML.
-fn escape(text: &str, columns: usize) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in cut(&visible_line(text), columns).chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            _ => out.push(c),
-        }
-    }
-    out
+/// Text from anywhere, safe in XML, in at most so many columns.
+fn write_text(out: &mut String, text: &str, columns: usize) {
+    let _ = escape(out, &fitting(shown_line(text), columns));
 }

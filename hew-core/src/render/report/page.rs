@@ -5,7 +5,8 @@
 
 use std::fmt::{self, Write};
 
-use crate::render::text::visible;
+use crate::render::markup::escape;
+use crate::render::text::shown;
 use crate::settings::secret::SecretValues;
 
 /// A page in the making.
@@ -27,14 +28,14 @@ impl<'a> Page<'a> {
     /// Text from anywhere, in an element or between the quotes of an attribute.
     pub(super) fn text(&mut self, text: impl AsRef<str>) -> fmt::Result {
         let text = self.secrets.left_out_of(text.as_ref());
-        self.escaped(&visible(&text))
+        self.escaped(&shown(&text))
     }
 
     /// Several lines of it.
     pub(super) fn lines(&mut self, text: &str) -> fmt::Result {
         let text = self.secrets.left_out_of(text);
         for line in text.lines() {
-            self.escaped(&visible(line))?;
+            self.escaped(&shown(line))?;
             self.out.write_char('\n')?;
         }
         Ok(())
@@ -76,24 +77,6 @@ impl<'a> Page<'a> {
     fn escaped(&mut self, text: &str) -> fmt::Result {
         escape(self.out, text)
     }
-}
-
-fn escape(out: &mut dyn Write, text: &str) -> fmt::Result {
-    let mut from = 0;
-    for (at, c) in text.char_indices() {
-        let entity = match c {
-            '&' => "&amp;",
-            '<' => "&lt;",
-            '>' => "&gt;",
-            '"' => "&quot;",
-            '\'' => "&#39;",
-            _ => continue,
-        };
-        out.write_str(&text[from..at])?;
-        out.write_str(entity)?;
-        from = at + 1;
-    }
-    out.write_str(&text[from..])
 }
 
 #[cfg(test)]
