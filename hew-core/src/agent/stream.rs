@@ -114,12 +114,12 @@ impl Form {
         }
     }
 
-    /// The line's record in the transcript.
-    fn record<'a>(&self, line: &'a str, heard: Heard) -> Cow<'a, str> {
+    /// The line's record in the transcript; with and without blanks around it.
+    fn record<'a>(&self, line: &'a str, trimmed: &'a str, heard: Heard) -> Cow<'a, str> {
         match self {
             _ if heard == Heard::Noise => envelope::noise(line).into(),
-            Self::Claude(_) => line.trim().into(),
-            Self::Codex(_) => envelope::of_codex(line.trim()).into(),
+            Self::Claude(_) => trimmed.into(),
+            Self::Codex(_) => envelope::of_codex(trimmed).into(),
         }
     }
 }
@@ -203,10 +203,11 @@ impl StreamReader {
 
 fn take_output(form: &mut Form, line: &[u8], keep: &mut dyn FnMut(&str)) -> Heard {
     let line = lossy(line);
-    if line.trim().is_empty() {
+    let trimmed = line.trim_ascii();
+    if trimmed.is_empty() {
         return Heard::Noise;
     }
-    let heard = form.take_line(&line);
-    keep(&form.record(&line, heard));
+    let heard = form.take_line(trimmed);
+    keep(&form.record(&line, trimmed, heard));
     heard
 }

@@ -63,8 +63,8 @@ impl TextScan {
 
     /// Takes a text that is whole: its last line has ended, whether it has an end or not.
     pub fn take_text(&mut self, text: &str) {
-        if self.line.is_empty() && memchr::memchr(b'\n', text.as_bytes()).is_none() {
-            return self.take_line(&text.as_bytes()[..text.len().min(MAX_LINE)]);
+        if self.line.is_empty() && memchr::memchr2(b'\n', b'\r', text.as_bytes()).is_none() {
+            return self.take_shown(&text.as_bytes()[..text.len().min(MAX_LINE)]);
         }
         self.feed(text.as_bytes());
         self.feed(b"\n");
@@ -108,7 +108,10 @@ impl TextScan {
     }
 
     fn take_line(&mut self, line: &[u8]) {
-        let shown = shown(line);
+        self.take_shown(shown(line));
+    }
+
+    fn take_shown(&mut self, shown: &[u8]) {
         self.take_last(shown);
         // Text is made only of lines that might say something.
         if matches!(shown.trim_ascii().first(), Some(b'D' | b'#')) || self.findings.wants_summary() {
