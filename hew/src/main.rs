@@ -2,9 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::FromArgMatches as _;
-use hew::cli::{Cli, epilogue};
-use hew::{adapters, commands, ui};
+use hew::{adapters, cli, commands, ui};
 
 fn main() -> ExitCode {
     let hidden = adapters::shim::intercept(std::env::args_os());
@@ -12,8 +10,7 @@ fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     ui::panic::install();
-    let parsed = epilogue::command().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
-    let cli = match parsed {
+    let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(error) => return ui::wrong_flags::tell(&error, std::env::args_os()),
     };

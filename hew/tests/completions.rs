@@ -156,3 +156,19 @@ fn pages_can_be_read_without_a_complaint() {
         assert!(output.status.success(), "{output:?}");
     }
 }
+
+#[test]
+fn help_ends_with_examples_and_codes_however_it_is_asked_for() {
+    for (args, example) in [
+        (&["--help"][..], "\nExamples:\n  hew demo\n"),
+        (&["-h"], "\nExamples:\n  hew demo\n"),
+        (&[], "\nExamples:\n  hew demo\n"),
+        (&["loop"], "\nExamples:\n  hew loop run --scope ready\n"),
+        (&["help", "loop", "run"], "\nExamples:\n  hew loop run --scope ready --jobs 3\n"),
+        (&["task", "dep", "add", "--help"], "\nExamples:\n  hew task dep add app-1a2b app-9z8y\n"),
+    ] {
+        let Output { stdout, stderr, .. } = hew(args);
+        let said = String::from_utf8([stdout, stderr].concat()).unwrap();
+        assert!(said.contains(example) && said.contains("\nExit codes:\n  0 "), "{args:?}: {said}");
+    }
+}

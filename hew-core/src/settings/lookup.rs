@@ -41,6 +41,7 @@ pub fn find(path: &str) -> Found<'_> {
 }
 
 /// How far a path goes with a key's name.
+#[derive(Debug, PartialEq, Eq)]
 enum Followed<'a> {
     ToItsEnd,
     /// The path ends first.
@@ -51,6 +52,19 @@ enum Followed<'a> {
 }
 
 fn follow<'a>(path: &'a str, name: &str) -> Followed<'a> {
+    let same = path.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
+    let (path_at, name_at) = (path.as_bytes().get(same), name.as_bytes().get(same));
+    match (path_at, name_at) {
+        (None, None) => Followed::ToItsEnd,
+        (None, Some(b'.')) => Followed::ForAWhile,
+        (Some(b'.'), None) => Followed::Past(&path[same + 1..]),
+        // Most names differ before any part of them that may be any name.
+        _ if !name[..same].contains('<') && name_at != Some(&b'<') => Followed::Nowhere,
+        _ => follow_parts(path, name),
+    }
+}
+
+fn follow_parts<'a>(path: &'a str, name: &str) -> Followed<'a> {
     let mut rest = Some(path);
     for wanted in name.split('.') {
         let Some(text) = rest else { return Followed::ForAWhile };
@@ -147,6 +161,8 @@ fn mistyped_map(path: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -160,6 +176,29 @@ mod tests {
         }
         for nothing in ["", "lop", "loop.jobs.x", "loop.runtime_defs.a b", "loop.runtime_defs.x.y"] {
             assert!(matches!(find(nothing), Found::Nothing), "{nothing}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_name_is_followed_as_its_parts_are(
+            parts in proptest::collection::vec(
+                prop_oneof![
+                    proptest::sample::select(&["loop", "jobs", "gate", "runtime_defs", "args", "env", ANY_NAME, "é"][..])
+                        .prop_map(str::to_owned),
+                    "[a-z.<é]{0,4}",
+                ],
+                0..5,
+            ),
+            known in proptest::sample::select(KEYS),
+            cut in 0_usize..40,
+        ) {
+            let whole = known.name.get(..cut).unwrap_or(known.name);
+            for path in [parts.join("."), format!("{whole}{}", parts.join(".")), format!("{whole}.{}", parts.join("."))] {
+                for spec in KEYS {
+                    prop_assert_eq!(follow(&path, spec.name), follow_parts(&path, spec.name), "{} {}", path, spec.name);
+                }
+            }
         }
     }
 

@@ -3,12 +3,15 @@
 pub mod config_args;
 pub mod epilogue;
 pub mod loop_args;
+mod parse;
 pub mod task_args;
 pub mod task_file_args;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use parse::parse;
 
 /// Drains a graph of tasks with coding agents in git worktrees, and proves what happened.
 #[derive(Debug, Parser)]
