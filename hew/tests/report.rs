@@ -132,8 +132,26 @@ fn what_can_not_be_read_is_told_in_the_page_and_beside_it() {
     let root = page_check::parse(&String::from_utf8(output.stdout).unwrap());
     let answers = root.by_id("answers").unwrap().text();
     for told in [format!("{file} can't be read"), "settings can't be read now".to_owned()] {
-        assert!(answers.contains(&told) && said.contains(&told), "{told}: {answers}\n{said}");
+        let times = (answers.matches(&told).count(), said.matches(&told).count());
+        assert_eq!(times, (1, 1), "{told}: {answers}\n{said}");
     }
+    assert_eq!(said.matches("the tracker was not asked").count(), 1, "{said}");
+}
+
+#[test]
+fn a_log_of_a_run_of_one_worker_that_can_not_be_read_is_told_once() {
+    let repo = TestRepo::new();
+    let mut journal = JournalBuilder::launch(1, 1);
+    let id = iteration(0, 1);
+    journal.start(id, "app-1", "Red", 1).spawn(id).exit(id, Exit::Code(0), 1500).collect(id);
+    journal.gate(id, Exit::Code(101));
+    journal.end(id, "app-1", IterationOutcome::BackpressureFail, "gate red");
+    let folder = put(&repo, &journal);
+    let file = journal.iteration_dir(id) + "/gate.log";
+    fs::create_dir_all(folder.path().join(&file)).unwrap();
+    let said = hew(&repo, &["loop", "report", "--out", "-"]).stderr;
+    let said = String::from_utf8(said).unwrap();
+    assert_eq!(said.matches(&format!("{file} can't be read")).count(), 1, "{said}");
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub fn open_to_look(project: &Project, settings: &Settings) -> Result<Opened, Fa
     }
 }
 
-/// The tasks of a tracker that is there; none where there is no store yet.
+/// The same where there is a tracker; none where its store would have to be made.
 pub fn open_if_there(project: &Project, settings: &Settings) -> Result<Option<Opened>, Failure> {
     match choose(project, settings)? {
         Choice::Embedded { .. } if has_no_store(project) => Ok(None),

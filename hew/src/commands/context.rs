@@ -72,7 +72,7 @@ impl Context {
         tracker::open_to_look(&self.project, &self.settings)
     }
 
-    /// The same where there are tasks to look at; none where there is no store yet.
+    /// The same where there is a tracker; none where its store would have to be made.
     pub fn open_tracker_if_there(&self) -> Result<Option<Opened>, Failure> {
         trust::require_for_tracker(self)?;
         tracker::open_if_there(&self.project, &self.settings)

@@ -97,9 +97,10 @@ fn load_logs(
     gaps: &mut Vec<String>,
 ) -> BTreeMap<IterationId, Vec<LogTail>> {
     let mut load = |id: &IterationId| {
-        let folders = [iteration_dir(run.view.jobs(), *id), id.stem()];
+        let (own, older) = (iteration_dir(run.view.jobs(), *id), id.stem());
+        let folders = [Some(&own), Some(&older).filter(|older| **older != own)];
         let is_there = |folder: &&String| run.dir.join(folder).try_exists().unwrap_or(true);
-        let folders: Vec<&String> = folders.iter().filter(is_there).collect();
+        let folders: Vec<&String> = folders.into_iter().flatten().filter(is_there).collect();
         let mut tail =
             |name: &&str| folders.iter().find_map(|folder| load_log(run, format!("{folder}/{name}"), gaps));
         (*id, LOGS.iter().filter_map(&mut tail).collect::<Vec<_>>())
