@@ -284,6 +284,26 @@ fn every_line_has_one_record_in_the_common_form() {
     }
 }
 
+#[test]
+fn a_line_of_blanks_is_no_record_and_blanks_of_no_json_make_no_event() {
+    for form in [OutputForm::ClaudeStream, OutputForm::CodexJsonl] {
+        let mut reader = StreamReader::new(form, None).unwrap();
+        let mut records = Vec::new();
+        let lines =
+            "\n \t\r\n\u{b}\n\u{a0}\n\u{2003}\u{2003}\n {\"type\":\"user\"}\r\n{\"type\":\"user\"}\u{c}\n";
+        reader.feed(lines.as_bytes(), &mut |record| records.push(record.to_owned()));
+        let kinds: Vec<Value> = records
+            .iter()
+            .map(|record| serde_json::from_str::<Value>(record).unwrap()["type"].clone())
+            .collect();
+        assert_eq!(records.len(), 2, "{records:?}");
+        assert_eq!(kinds[1], "system", "what is no event is kept as what it is: {records:?}");
+        if form == OutputForm::ClaudeStream {
+            assert_eq!(records[0], r#"{"type":"user"}"#);
+        }
+    }
+}
+
 /// Bytes that look like a stream's, more or less.
 fn odd_stream() -> impl Strategy<Value = Vec<u8>> {
     let words = [

@@ -114,7 +114,7 @@ impl Form {
         }
     }
 
-    /// The line's record in the transcript; with and without blanks around it.
+    /// The record in the transcript of a line, which is given as it came and without blanks around it.
     fn record<'a>(&self, line: &'a str, trimmed: &'a str, heard: Heard) -> Cow<'a, str> {
         match self {
             _ if heard == Heard::Noise => envelope::noise(line).into(),
@@ -203,11 +203,11 @@ impl StreamReader {
 
 fn take_output(form: &mut Form, line: &[u8], keep: &mut dyn FnMut(&str)) -> Heard {
     let line = lossy(line);
-    let trimmed = line.trim_ascii();
+    let trimmed = line.trim();
     if trimmed.is_empty() {
         return Heard::Noise;
     }
-    let heard = form.take_line(trimmed);
+    let heard = form.take_line(&line);
     keep(&form.record(&line, trimmed, heard));
     heard
 }

@@ -32,11 +32,11 @@ pub fn visible_line(text: &str) -> String {
 
 /// The same, which most lines are already.
 pub(super) fn shown_line(text: &str) -> Cow<'_, str> {
-    if is_plain(text) {
-        return text.into();
+    match shown(text) {
+        // What is borrowed is plain.
+        Cow::Owned(shown) if shown.contains('\t') => shown.replace('\t', " ").into(),
+        shown => shown,
     }
-    let shown = shown(text);
-    if shown.contains('\t') { shown.replace('\t', " ").into() } else { shown }
 }
 
 /// Printable ASCII: nothing of it has to be made visible, and each byte is one column wide.

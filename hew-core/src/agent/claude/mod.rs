@@ -40,9 +40,9 @@ pub(super) struct ClaudeStream {
 }
 
 impl ClaudeStream {
-    /// Takes a line without blanks around it. A form that prints one list of all events has them all in one line.
+    /// Takes a line. A form that prints one list of all events has them all in one line.
     pub(super) fn take_line(&mut self, line: &str) -> Heard {
-        if line.starts_with('[') {
+        if line.trim_start().starts_with('[') {
             let Ok(all) = serde_json::from_str::<Vec<&serde_json::value::RawValue>>(line) else {
                 return Heard::Noise;
             };
