@@ -2,7 +2,7 @@
 //! scripted agents, and a process that is killed.
 
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
@@ -406,6 +406,74 @@ fn a_living_run_is_not_gone_on_with() {
     assert_eq!(run.end().code, 5);
 }
 
+/// The project as a person copies it: with its git folder and all that hew has in it.
+fn copied(stage: &LoopStage) -> PathBuf {
+    let copy = stage.path("copy");
+    let done = Command::new("cp").arg("-r").arg(stage.repo.root()).arg(&copy).status().unwrap();
+    assert!(done.success());
+    copy
+}
+
+fn hew_in(stage: &LoopStage, folder: &Path, args: &[&str]) -> Ran {
+    ran(stage.repo.hew_in(folder, args))
+}
+
+/// What the copy knows of the run leads to the other project: its agents, its worktrees, its branches.
+#[test]
+fn a_run_is_not_gone_on_with_in_a_copy_of_its_project_whether_it_lives_or_not() {
+    let stage = LoopStage::new();
+    let half = half_done(&stage, &[]);
+    let mut run = stage.start(&["--no-gate"]);
+    run.wait_for(stage.path("half"));
+    let copy = copied(&stage);
+    let is_refused = |args: &[&str]| {
+        let (before, agents) = (fs::read(journal_file(&stage)).unwrap(), stage.processes());
+        let refused = hew_in(&stage, &copy, args);
+        assert_eq!(refused.code, 2, "{}", refused.stderr);
+        let root = stage.repo.root().display();
+        for told in
+            [format!("of which {} is a copy", copy.display()), format!("cd '{root}' && hew loop resume")]
+        {
+            assert!(refused.stderr.contains(&told), "{told} is not in: {}", refused.stderr);
+        }
+        assert_eq!((fs::read(journal_file(&stage)).unwrap(), stage.processes()), (before, agents));
+    };
+    is_refused(&["loop", "resume"]);
+    run.signal("SIGKILL");
+    assert_eq!(run.end().code, 137);
+    wait_until("the end of the dead run's processes", || stage.processes().is_empty());
+    is_refused(&["loop", "resume"]);
+    is_refused(&["loop", "run", "--scope", "ready", "--no-gate"]);
+
+    finish(&stage, &half);
+    resumed(&stage);
+    assert_eq!(stage.outcomes(&half), ["cancelled", "closed"]);
+    let anew = hew_in(&stage, &copy, &["loop", "run", "--scope", "ready", "--no-gate", "--force-new"]);
+    assert_eq!(anew.code, 0, "the copy is a project of its own: {}", anew.stderr);
+    assert_eq!(fs::read_to_string(copy.join("whole.txt")).unwrap(), "w");
+}
+
+#[test]
+fn a_project_that_was_moved_is_told_where_its_run_was_begun_and_can_be_moved_back() {
+    let stage = LoopStage::new();
+    let half = half_done(&stage, &[]);
+    killed_at(&stage, &["--no-gate"], "half");
+    finish(&stage, &half);
+    let (here, moved) = (stage.repo.root().to_owned(), stage.path("moved"));
+    fs::rename(&here, &moved).unwrap();
+    let refused = hew_in(&stage, &moved, &["loop", "resume"]);
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let back = format!("mv '{}' '{}'", moved.display(), here.display());
+    for told in ["which was moved or is gone", &back, "hew loop deliver"] {
+        assert!(refused.stderr.contains(told), "{told} is not in: {}", refused.stderr);
+    }
+    assert!(hew_in(&stage, &moved, &["loop", "summary"]).stdout.contains("crashed"));
+    fs::rename(&moved, &here).unwrap();
+    resumed(&stage);
+    assert_eq!(stage.outcomes(&half), ["cancelled", "closed"]);
+    stage.assert_left_clean();
+}
+
 #[test]
 fn a_torn_last_line_is_dropped_and_a_broken_one_in_the_middle_is_refused() {
     let stage = LoopStage::new();
@@ -422,7 +490,9 @@ fn a_torn_last_line_is_dropped_and_a_broken_one_in_the_middle_is_refused() {
     }
     assert_eq!(stage.status(&half), "in_progress", "nothing was changed");
     fs::write(journal_file(&stage), whole + "{\"seq\":99,\"at\":\"20").unwrap();
-    resumed(&stage);
+    let ran = resume(&stage);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("landed") && !ran.stderr.contains("can't be told"), "{}", ran.stderr);
     assert_eq!(stage.outcomes(&half), ["cancelled", "closed"]);
     stage.assert_left_clean();
 }

@@ -27,6 +27,7 @@ pub fn rebuild(
         }
     })?;
     written?;
+    files.store.cut_torn_line()?;
     let kept: Vec<IterationId> = files.view.iterations.keys().copied().collect();
     for id in kept {
         files.write(&iteration_file_name(files.view.jobs(), id))?;

@@ -23,6 +23,11 @@ pub fn loop_dir(state_dir: &Path) -> PathBuf {
     state_dir.join("loop")
 }
 
+/// The folder of a run of the project that has this state folder.
+pub fn run_dir(state_dir: &Path, run: &RunId) -> PathBuf {
+    loop_dir(state_dir).join(run.as_str())
+}
+
 /// One run's folder. Two values for one folder may be used side by side, as long as only one of them appends.
 #[derive(Debug)]
 pub struct RunFolder {
@@ -33,7 +38,7 @@ pub struct RunFolder {
 impl RunFolder {
     /// Makes the folder of a new run, and what keeps the state folder out of git.
     pub fn create(state_dir: &Path, run: &RunId) -> Result<Self, StoreError> {
-        let dir = loop_dir(state_dir).join(run.as_str());
+        let dir = run_dir(state_dir, run);
         let make = || -> io::Result<()> {
             ignore_in_git(state_dir)?;
             create_private_dir(&dir)?;
@@ -46,6 +51,11 @@ impl RunFolder {
     /// A run's folder that is there already.
     pub fn open(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into(), journal: None }
+    }
+
+    /// Cuts off what a crash left of the journal's last line, before anybody reads on from there.
+    pub fn cut_torn_line(&mut self) -> Result<(), StoreError> {
+        self.journal().map(drop)
     }
 
     /// Where it is.

@@ -21,7 +21,7 @@ use super::loop_run::{cut_off, find_gate};
 use super::trust;
 use crate::adapters::git::RepoGit;
 use crate::adapters::lock::{LockError, ProjectLock};
-use crate::adapters::store::loop_dir;
+use crate::adapters::project::Project;
 use crate::adapters::{ledger, settings_files, store};
 use crate::cli::loop_args::RunSelection;
 use crate::drive::rig::RunPlace;
@@ -65,7 +65,7 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
         ))
         .hint(format!("hew loop summary --run-id {}", run.run_id)));
     }
-    let record = record(&run)?;
+    let record = record(&context.project, &run)?;
     let header = record.as_ref().and_then(|view| view.header.as_ref());
     let verify = record.as_ref().and_then(|view| view.verify.clone());
     if let Some((target, at)) = has_it(&context, &run, &tip)? {
@@ -132,8 +132,8 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
 
 /// What the run's journal says: its gate, and what all tests showed at its end, on which whoever delivers now has decided.
 /// None where its folder is gone. By a journal that can't be read nothing is delivered.
-fn record(run: &LedgerRun) -> Result<Option<RunView>, Failure> {
-    let folder = loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str());
+fn record(project: &Project, run: &LedgerRun) -> Result<Option<RunView>, Failure> {
+    let folder = store::run_dir(&project.state_dir, &run.run_id);
     if !folder.join(JOURNAL).exists() {
         return Ok(None);
     }
@@ -230,7 +230,7 @@ fn place(context: &Context, run: &LedgerRun, header: Option<&RunHeader>) -> RunP
     RunPlace {
         run: run.run_id.clone(),
         jobs: 0,
-        folder: loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str()),
+        folder: store::run_dir(&context.project.state_dir, &run.run_id),
         worktree_root: settings_files::worktree_root(&context.settings),
         launch: run.launch_sha.clone(),
         run_branch: run.run_branch.clone(),

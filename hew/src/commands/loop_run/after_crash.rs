@@ -37,7 +37,10 @@ pub(super) fn settle(context: &Context, args: &RunArgs, scope: &Scope, ui: &Ui) 
             break;
         }
         match resume::look(context, &run, ui)? {
-            Standing::Unfinished(before) => return decide(context, args, scope, (run, &before), ui),
+            Standing::Unfinished(before) => {
+                resume::refuse_elsewhere(&context.project, &run)?;
+                return decide(context, args, scope, (run, &before), ui);
+            }
             Standing::Over => break,
             Standing::Nothing => {}
         }

@@ -12,8 +12,9 @@ use hew_core::tracker::TaskEditor;
 use hew_core::worktree::{GitClient, GitError};
 
 use super::earlier::unreadable;
-use super::resume::{folder_of, put_aside};
+use super::resume::put_aside;
 use crate::adapters::git::RepoGit;
+use crate::adapters::project::Project;
 use crate::adapters::store;
 use crate::commands::task::tracker_failure;
 use crate::failure::Failure;
@@ -65,13 +66,18 @@ pub(super) fn claims(tracker: &dyn TaskEditor) -> Result<Vec<Claim>, Failure> {
 
 /// Of these claims those of a run whose process is gone. One that has ended may hold some, too: its tracker did not take
 /// them back.
-pub(super) fn still_held(run: &LedgerRun, claims: &[Claim], git: &RepoGit) -> Result<Vec<Held>, Failure> {
+pub(super) fn still_held(
+    project: &Project,
+    run: &LedgerRun,
+    claims: &[Claim],
+    git: &RepoGit,
+) -> Result<Vec<Held>, Failure> {
     let prefix = run.run_id.actor_prefix();
     let own: Vec<&Claim> = claims.iter().filter(|claim| claim.holder.as_str().starts_with(&prefix)).collect();
     if own.is_empty() {
         return Ok(Vec::new());
     }
-    let traces = Traces::of(run, git)?;
+    let traces = Traces::of(project, run, git)?;
     let held = |Claim { task, holder }: &Claim| Held {
         task: task.clone(),
         holder: holder.clone(),
@@ -89,8 +95,8 @@ struct Traces {
 }
 
 impl Traces {
-    fn of(run: &LedgerRun, git: &RepoGit) -> Result<Self, Failure> {
-        let folder = folder_of(run);
+    fn of(project: &Project, run: &LedgerRun, git: &RepoGit) -> Result<Self, Failure> {
+        let folder = store::run_dir(&project.state_dir, &run.run_id);
         if !folder.exists() {
             return Ok(Self::default());
         }

@@ -133,7 +133,7 @@ impl OpenEnds {
         let claims = claims(&*tracker.tasks)?;
         for run in earlier::all(shared_dir)?.iter().filter(|run| Some(&run.run_id) != running.as_ref()) {
             let (is_over, did) = (run.is_given_up || run.ended.is_some(), earlier::end_word(run));
-            for found in still_held(run, &claims, &checked.git)? {
+            for found in still_held(&context.project, run, &claims, &checked.git)? {
                 let then = match &found.landed {
                     Some(commit) => format!("it landed as {}, and would be closed first", commit.short()),
                     None if is_over => {

@@ -42,7 +42,7 @@ pub(super) fn settle(
     }
     let claims = crashed::claims(tracker)?;
     for run in &runs {
-        settle_claims(run, &claims, git, tracker, ui)?;
+        settle_claims(project, run, &claims, git, tracker, ui)?;
         if run.ended.is_none() && !run.is_given_up {
             let event = LedgerEvent::GivenUp { run_id: run.run_id.clone(), at: Utc::now() };
             ledger_file::append(&project.shared_dir, event)
@@ -144,6 +144,7 @@ pub(super) fn end_word(run: &LedgerRun) -> &'static str {
 
 /// Gives back what an earlier run still holds; what it had landed is closed, and not done again.
 fn settle_claims(
+    project: &Project,
     run: &LedgerRun,
     claims: &[Claim],
     git: &RepoGit,
@@ -152,7 +153,7 @@ fn settle_claims(
 ) -> Result<(), Failure> {
     let failed = |error| tracker_failure(&error);
     let (id, did) = (&run.run_id, end_word(run));
-    for Held { task, holder, landed, work } in crashed::still_held(run, claims, git)? {
+    for Held { task, holder, landed, work } in crashed::still_held(project, run, claims, git)? {
         if let Some(commit) = landed {
             let reason = format!("landed {commit}: run {id} could not say so");
             match tracker.close(&task, &reason, &holder).map_err(failed)? {

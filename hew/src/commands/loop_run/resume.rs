@@ -1,7 +1,8 @@
 //! `hew loop resume`: goes on with a run whose process is gone. Safe to call again: a run that is over is left as it is, and
 //! one that was gone on with and crashed again is gone on with again.
 
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -57,7 +58,7 @@ fn select(here: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
         .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
     let found = match wanted {
         Some(id) => runs.iter().find(|run| run.run_id.as_str() == id),
-        None => runs.iter().rev().find(|run| has_journal(run)).or(runs.last()),
+        None => runs.iter().rev().find(|run| has_journal(&here.project, run)).or(runs.last()),
     };
     found.cloned().ok_or_else(|| match wanted {
         Some(id) => Failure::failed(format!("no run {id} in this project")).hint("hew loop list"),
@@ -65,15 +66,16 @@ fn select(here: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
     })
 }
 
-fn has_journal(run: &LedgerRun) -> bool {
-    folder_of(run).join(JOURNAL).exists()
+fn has_journal(project: &Project, run: &LedgerRun) -> bool {
+    store::run_dir(&project.state_dir, &run.run_id).join(JOURNAL).exists()
 }
 
 /// Goes on with one run. Answers its exit code.
 pub(super) fn go_on(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<u8, Failure> {
+    refuse_elsewhere(&here.project, run)?;
     let lock = ProjectLock::acquire(&here.project.shared_dir, &run.run_id).map_err(held)?;
     let ears = hear_signals()?;
-    let folder = folder_of(run);
+    let folder = store::run_dir(&here.project.state_dir, &run.run_id);
     let Journal { before, view, outcome, warning } = match read(run, &folder)? {
         Ok(journal) => journal,
         Err(over) => return finish_books(here, run, over, ui),
@@ -115,9 +117,33 @@ fn resumed_line(run: &RunId) -> LedgerEvent {
     LedgerEvent::Resumed { run_id: run.clone(), at: Utc::now(), pid, start_ticks }
 }
 
-/// A run's folder, as the ledger has it.
-pub(super) fn folder_of(run: &LedgerRun) -> PathBuf {
-    store::loop_dir(Path::new(&run.state_dir)).join(run.run_id.as_str())
+/// A run is gone on with where it was begun. In a copy of that project its worktrees, its target and its processes, which may
+/// well live, would be the other's; and worktrees do not follow a project that is moved.
+pub(super) fn refuse_elsewhere(project: &Project, run: &LedgerRun) -> Result<(), Failure> {
+    let begun = Path::new(&run.state_dir);
+    if is_same_folder(begun, &project.state_dir) {
+        return Ok(());
+    }
+    let (id, there, here) = (&run.run_id, &run.project, project.root.display());
+    let refused = |why: String| Failure::usage(format!("run {id} can't be gone on with here")).because(why);
+    let anew = "or begin another run here: hew loop run --force-new …";
+    if begun.exists() {
+        return Err(refused(format!("it was begun in {there}, of which {here} is a copy"))
+            .hint(format!("cd '{there}' && hew loop resume --run-id {id}\n{anew}")));
+    }
+    Err(refused(format!(
+        "it was begun in {there}, which was moved or is gone: its worktrees know that place only"
+    ))
+    .hint(format!(
+        "mv '{here}' '{there}', then there: hew loop resume --run-id {id}\n\
+             or bring what it has landed to its target: hew loop deliver --run-id {id}\n{anew}"
+    )))
+}
+
+/// Also by another path, as a mount gives one.
+fn is_same_folder(one: &Path, other: &Path) -> bool {
+    let place = |path: &Path| path.metadata().map(|about| (about.dev(), about.ino())).ok();
+    one == other || place(one).is_some_and(|one| place(other) == Some(one))
 }
 
 /// What a journal without an end says.
@@ -138,7 +164,7 @@ struct Over {
 fn read(run: &LedgerRun, folder: &Path) -> Result<Result<Journal, Over>, Failure> {
     let mut fold = UnfinishedFold::default();
     let mut outcome = OutcomeWatch::new(run.launch_sha.clone(), run.target_branch.is_some());
-    if !has_journal(run) {
+    if !folder.join(JOURNAL).exists() {
         return Ok(Err(Over { why: NotResumable::Empty, outcome }));
     }
     let (view, warning) = rebuild::rebuild(folder, |entry| {
@@ -220,9 +246,9 @@ pub(super) enum Standing {
 /// Looks at a crashed run. Of one that is over the files are made whole, and the ledger is told; not where the project can't be
 /// had for that: then nobody would look at it again.
 pub(super) fn look(here: &Context, run: &LedgerRun, ui: &Ui) -> Result<Standing, Failure> {
-    let folder = folder_of(run);
+    let folder = store::run_dir(&here.project.state_dir, &run.run_id);
     let mut fold = UnfinishedFold::default();
-    if !has_journal(run) {
+    if !folder.join(JOURNAL).exists() {
         return Ok(Standing::Nothing);
     }
     let mut outcome = OutcomeWatch::new(run.launch_sha.clone(), run.target_branch.is_some());
