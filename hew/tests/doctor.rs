@@ -236,7 +236,7 @@ fn what_a_killed_run_left_is_told_ended_and_removed_as_far_as_it_is_safe() {
         process["command"].as_str().unwrap().starts_with(&format!("kill {}", marked.0.id())),
         "{process}"
     );
-    expect(&findings, "worktree", "problem", "all in it is kept elsewhere");
+    expect(&findings, "worktree", "problem", "all in it but what git ignores is kept elsewhere");
     let kept = expect(&findings, "worktree", "problem", "unsaved");
     assert!(kept["command"].as_str().unwrap().starts_with("git -C "), "{kept}");
     assert!(!marked.is_gone());

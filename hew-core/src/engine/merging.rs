@@ -93,6 +93,16 @@ pub(super) fn cut(state: &mut State, taken: IterationId, why: &str, out: &mut Ve
     }
 }
 
+/// What a person does with the work of a branch that did not land. Work that is red with what landed meanwhile is not committed
+/// before it is mended; and its tasks are open, so that a run would do them again.
+pub(super) fn remedy(work: &str, tasks: &str, why: &str, is_red: bool) -> String {
+    let (flags, mend) = if is_red { ("--no-commit --no-ff ", "mend it and commit; ") } else { ("", "") };
+    format!(
+        "git merge {flags}{work}   # {tasks}: {why}; {mend}once it is on your branch, close them, or a run does them again: \
+         hew task close ID --reason merged"
+    )
+}
+
 /// A branch does not land.
 pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effect>) {
     let Unlanded { landing, outcome, reason, merge, .. } = unlanded;
@@ -105,7 +115,8 @@ pub(super) fn give_up(state: &mut State, unlanded: Unlanded, out: &mut Vec<Effec
     let is_cancelled = outcome == IterationOutcome::Cancelled;
     let why_not = if is_cancelled { "green on the worker's branch, not merged" } else { &reason };
     // Its branch may be at what an agent committed there that no gate has seen.
-    state.findings.remedies.push(format!("git merge {anchor}   # {named}: {why_not}"));
+    let is_red = outcome == IterationOutcome::BackpressureFail;
+    state.findings.remedies.push(remedy(anchor.as_str(), &named, why_not, is_red));
     state.findings.needs_person |= !is_cancelled;
     let is_judged = matches!(outcome, IterationOutcome::Conflict | IterationOutcome::BackpressureFail);
     let bug = is_judged

@@ -12,6 +12,7 @@ use super::collected;
 use super::config::RunConfig;
 use super::effect::WorkPlace;
 use super::escaped;
+use super::merging;
 use super::pickup::{Inherited, Landed, Pickup};
 use super::progress::{Iteration, PendingEnd, Refusals, TaskProgress, TaskState};
 use super::state::{Course, State, Verdict, Verified};
@@ -199,7 +200,7 @@ fn given_up(state: &mut State, branches: impl Iterator<Item = GivenUpBefore>) ->
         let Some(place) = place_at(state, worktree) else { continue };
         state.findings.needs_person = true;
         let named = tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", ");
-        state.findings.remedies.push(format!("git merge {work}   # {named}: it did not land"));
+        state.findings.remedies.push(merging::remedy(work.as_str(), &named, "it did not land", false));
         state.excluded.extend(tasks.iter().cloned());
         state.given_up.extend(tasks.into_iter().map(|task| (task, place.branch.clone())));
         kept.push((place, work));

@@ -111,6 +111,10 @@ fn a_branch_that_is_red_once_merged_is_kept_and_no_task_of_it_is_parked() {
     assert!(run.task("t-1").title.ends_with(" worker-1"));
     assert_eq!(run.stop_reason(), Some(StopReason::ReadyEmpty));
     assert_eq!(run.exit(), Some(3));
+    // Whoever does what is said has nothing red committed, and no run does it again.
+    let [remedy]: [String; 1] = run.remedies().try_into().unwrap();
+    assert!(remedy.starts_with("git merge --no-commit --no-ff refs/hew/"), "{remedy}");
+    assert!(remedy.contains("   # b: ") && remedy.ends_with("hew task close ID --reason merged"), "{remedy}");
 }
 
 #[test]

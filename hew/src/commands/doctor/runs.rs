@@ -207,7 +207,7 @@ fn worktrees(context: &Context, fix: bool) -> Vec<Finding> {
             "removed" => Finding::fixed("worktree", format!("removed {shown}; its commits are kept")),
             "safe" => Finding::problem(
                 "worktree",
-                format!("{shown} is left, and all in it is kept elsewhere"),
+                format!("{shown} is left, and all in it but what git ignores is kept elsewhere"),
                 "it takes room",
                 "hew loop prune-worktrees --apply   # or: hew doctor --fix",
             ),
