@@ -409,7 +409,7 @@ fn a_living_run_is_not_gone_on_with() {
 /// The project as a person copies it: with its git folder and all that hew has in it.
 fn copied(stage: &LoopStage) -> PathBuf {
     let copy = stage.path("copy");
-    let done = Command::new("cp").arg("-r").arg(stage.repo.root()).arg(&copy).status().unwrap();
+    let done = Command::new("cp").arg("-r").arg(stage.repo.root()).arg(&copy).status().expect("cp runs");
     assert!(done.success());
     copy
 }
