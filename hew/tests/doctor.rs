@@ -2,9 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a stage that can not be set ends the test")]
 
-use std::fs::{self, File};
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
 use std::process::{Child, Stdio};
-use std::time::{Duration, SystemTime};
 
 use hew_testkit::loop_stage::{LoopStage, Ran, ran, wait_until};
 use hew_testkit::mock_model::{MockModel, Script};
@@ -141,20 +142,30 @@ fn programs_that_are_too_old_are_named_with_both_versions() {
     expect(&findings, "tracker", "problem", "0.9.1");
 }
 
-/// Makes a lock file that is two hours old.
-fn old_lock(stage: &LoopStage, name: &str) -> std::path::PathBuf {
+/// Makes a lock file of this age. No lock file is opened by the test itself: what another test starts meanwhile would hold it,
+/// too, until it is another program.
+fn lock_file(stage: &LoopStage, name: &str, age: &str) -> std::path::PathBuf {
     let path = stage.repo.common_dir().join(name);
-    let file = File::create(&path).unwrap();
-    file.set_modified(SystemTime::now() - Duration::from_secs(7_300)).unwrap();
+    let made = stage.repo.command("touch").args(["-d", age]).arg(&path).status().unwrap();
+    assert!(made.success());
     path
+}
+
+/// Somebody who holds a lock file until standard input ends.
+fn holder_of(stage: &LoopStage, path: &Path) -> Child {
+    let mut command = stage.repo.command("sh");
+    command.args(["-c", "exec 3<\"$1\"; echo; read -r _", "sh"]).arg(path);
+    let mut holder = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    holder.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+    holder
 }
 
 #[test]
 fn locks_that_nobody_holds_go_and_all_others_stay() {
     let stage = LoopStage::new();
-    let (index, branch) = (old_lock(&stage, "index.lock"), old_lock(&stage, "refs/heads/main.lock"));
-    let young = stage.repo.common_dir().join("packed-refs.lock");
-    File::create(&young).unwrap();
+    let old = |name| lock_file(&stage, name, "121 minutes ago");
+    let (index, branch) = (old("index.lock"), old("refs/heads/main.lock"));
+    let young = lock_file(&stage, "packed-refs.lock", "now");
     let (told, findings) = doctor(&stage, &[], &[]);
     assert_eq!(told.code, 1);
     let left = expect(&findings, "lock", "problem", "index.lock (made 2 h ago) is left over");
@@ -177,11 +188,12 @@ fn locks_that_nobody_holds_go_and_all_others_stay() {
     drop(git.stdin.take());
     git.wait().unwrap();
 
-    let held = File::open(&index).unwrap();
+    let mut holder = holder_of(&stage, &index);
     let (_, findings) = doctor(&stage, &["--fix"], &[]);
     expect(&findings, "lock", "note", "index.lock");
     expect(&findings, "lock", "fixed", "refs/heads/main.lock");
-    drop(held);
+    drop(holder.stdin.take());
+    holder.wait().unwrap();
     let (told, findings) = doctor(&stage, &["--fix"], &[]);
     assert_eq!(told.code, 0, "{}", told.stdout);
     expect(&findings, "lock", "fixed", "index.lock");
