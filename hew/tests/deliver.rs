@@ -153,15 +153,43 @@ fn a_result_whose_journal_cannot_be_read_is_not_delivered() {
     assert_delivered_for_good(&stage, "no-deliver");
 }
 
+fn merge_by_hand(stage: &LoopStage) {
+    let branch = format!("loop/{}/main", stage.run_id());
+    stage.repo.git(&["merge", "--quiet", "-X", "theirs", "-m", "By hand", &branch]);
+}
+
+/// Whether anybody waited for it or not: what a person brought to the target is written down as delivered, once.
+#[test]
+fn a_merge_by_hand_counts_however_the_run_ended() {
+    for way in ["INT", "crash", "no-deliver"] {
+        let (stage, _) = stopped(way);
+        merge_by_hand(&stage);
+        for _ in 0..2 {
+            let told = stage.ok(&["loop", "deliver"]);
+            assert!(told.contains("is already delivered: main"), "{way}: {told}");
+        }
+        assert_eq!(ledger(&stage).matches(r#""kind":"delivered""#).count(), 1, "{way}");
+        assert_eq!(status(&stage)["delivery"]["delivery"], "delivered", "{way}");
+        let summary = stage.ok(&["loop", "summary"]);
+        assert!(!summary.contains("hew loop deliver"), "{way}: {summary}");
+    }
+}
+
 #[test]
 fn a_person_who_merges_by_hand_has_delivered_it() {
     let (stage, ran) = stopped("target moved");
     assert_eq!(ran.code, 3, "{}", ran.stderr);
-    let branch = format!("loop/{}/main", stage.run_id());
-    assert!(status(&stage)["next"][0].as_str().unwrap().contains(&format!("git merge {branch}")));
-    stage.repo.git(&["merge", "--quiet", "-X", "theirs", "-m", "By hand", &branch]);
+    let (id, branch) = (stage.run_id(), format!("loop/{}/main", stage.run_id()));
+    let asked = format!("git switch main && git merge {branch} && hew loop deliver --run-id {id}");
+    assert_eq!(status(&stage)["next"], serde_json::json!([asked]));
+    merge_by_hand(&stage);
     let told = stage.ok(&["loop", "deliver"]);
     assert!(told.contains("is already delivered: main"), "{told}");
+    assert_eq!(status(&stage)["next"], serde_json::json!([]));
+    let summary = stage.ok(&["loop", "summary"]);
+    assert!(summary.contains("delivered to main; nothing needs you"), "{summary}");
+    let watched = stage.ok(&["loop", "status", "--watch"]);
+    assert!(watched.contains("delivered    main is at") && !watched.contains("git merge"), "{watched}");
     let again = stage.run(&["--max-iter", "1", "--no-gate"]);
     assert_ne!(again.code, 3, "nobody waits for it any more: {}", again.stderr);
 }

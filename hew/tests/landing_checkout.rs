@@ -230,7 +230,9 @@ fn a_target_that_makes_the_result_red_is_left_where_the_user_put_it() {
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert_eq!(Some(Checkout::of(&project.repo)), before);
     assert_eq!(ran.line.len(), 1, "nothing red is on the run branch");
-    assert_eq!(ran.remedies(), [format!("git switch main && git merge {}", ran.branch())]);
+    let (branch, id) = (ran.branch(), ran.id());
+    let asked = format!("git switch main && git merge {branch} && hew loop deliver --run-id {id}");
+    assert_eq!(ran.remedies(), [asked]);
 }
 
 /// L4.
@@ -273,7 +275,8 @@ fn a_target_that_is_gone_is_not_made_again_behind_the_users_back() {
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     let branches = project.repo.git(&["for-each-ref", "--format=%(refname:short)", "refs/heads"]);
     assert_eq!(branches.lines().collect::<Vec<_>>(), [ran.branch().as_str(), "renamed"]);
-    assert_eq!(ran.remedies(), [format!("git branch main {}", ran.line[0])]);
+    let asked = format!("git branch main {} && hew loop deliver --run-id {}", ran.line[0], ran.id());
+    assert_eq!(ran.remedies(), [asked]);
 }
 
 /// Commits that somebody put on the run branch, in the run and at a delivery that was refused and tried again: each is

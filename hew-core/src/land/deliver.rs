@@ -113,6 +113,18 @@ pub struct DeliverRequest<'a> {
     pub launched_from: &'a Path,
 }
 
+impl DeliverRequest<'_> {
+    /// The command that delivers it, or says and writes down that the target has it.
+    fn deliver(&self) -> String {
+        format!("hew loop deliver --run-id {}", self.run)
+    }
+
+    /// The same behind what has to be done first. Given once more after a stop in the middle, it goes on from there.
+    fn then_deliver(&self, first: &str) -> String {
+        format!("{first} && {}", self.deliver())
+    }
+}
+
 /// What came of a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Delivered {
@@ -141,13 +153,13 @@ pub fn deliver(
         DeliveryPlan::Forward => forward_or_refuse(git, request, request.tip, None),
         DeliveryPlan::TargetGone => Ok(refused(
             format!("branch {} is gone", request.target),
-            format!("git branch {} {}", request.target, request.tip),
+            request.then_deliver(&format!("git branch {} {}", request.target, request.tip)),
         )),
         DeliveryPlan::MergeFirst(at) => match merge_target(git, request, &at, lane)? {
             Ok(candidate) => forward_or_refuse(git, request, &candidate, Some(candidate.clone())),
             Err(reason) => {
-                let remedy = format!("git switch {} && git merge {}", request.target, request.run_branch);
-                Ok(refused(reason, remedy))
+                let merge = format!("git switch {} && git merge {}", request.target, request.run_branch);
+                Ok(refused(reason, request.then_deliver(&merge)))
             }
         },
     }

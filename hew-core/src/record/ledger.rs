@@ -181,6 +181,12 @@ pub struct LedgerRun {
 }
 
 impl LedgerRun {
+    /// Its target has its result, as far as it is written down: at its end or later.
+    pub fn is_delivered(&self) -> bool {
+        let at_end = self.ended.as_ref().is_some_and(|end| end.delivery == LedgerDelivery::Delivered);
+        at_end || self.delivered.is_some()
+    }
+
     /// It landed something that should be on its target, is not, and was not waived. Of a run that never ended only its
     /// branch can tell.
     pub fn is_undelivered(&self) -> bool {

@@ -15,7 +15,6 @@ use super::summary::delivered;
 use super::summary::spent::money;
 use crate::ids::WorkerId;
 use crate::record::RunState;
-use crate::record::event::DeliveryRecord;
 use crate::record::view::{IterationView, PlannerView, RunView};
 
 /// What there is to see of a run, besides its journal.
@@ -147,10 +146,7 @@ fn waiting(view: &RunView) -> Option<String> {
 
 /// What a person should do now that the run is over.
 fn next(view: &RunView) -> Vec<String> {
-    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
-    let remedies = view.ending.iter().flat_map(|ending| &ending.remedies);
-    let is_done = |remedy: &&String| is_delivered && remedy.starts_with("hew loop deliver");
-    remedies.filter(|remedy| !is_done(remedy)).cloned().collect()
+    view.ending.iter().flat_map(|ending| &ending.remedies).cloned().collect()
 }
 
 /// Who is asked what is next.

@@ -69,8 +69,8 @@ pub fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failure> {
     let header = record.as_ref().and_then(|view| view.header.as_ref());
     let verify = record.as_ref().and_then(|view| view.verify.clone());
     if let Some((target, at)) = has_it(&context, &run, &tip)? {
-        // Whoever brought it there, nobody waits for it any more.
-        if run.is_undelivered() {
+        // Whoever brought it there, nobody waits for it any more: what looks at runs asks the ledger, not git.
+        if !run.is_delivered() {
             note(&context, &run, &target, &at)?;
         }
         tell(ui, &run.run_id, &Told { target: target.as_str(), sha: &at, already: true }, verify.as_ref());

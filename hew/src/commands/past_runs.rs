@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
 use hew_core::ids::RunId;
-use hew_core::record::event::DeliveryRecord;
 use hew_core::record::files::{self, FileError, JOURNAL, RUN, RunFile};
 use hew_core::record::view::{IterationRow, RowFold, RunView};
 use hew_core::record::{RunState, StoreError};
@@ -117,17 +116,23 @@ fn past_run(
     if state != RunState::Running {
         view.cut_off_verification();
     }
-    let (known, _) = ledger::read(&project.shared_dir).unwrap_or_else(|error| {
-        gaps.push(format!("whether the run was delivered after its end is not known: {error}"));
-        Default::default()
-    });
-    // A run that is over is delivered without its journal.
-    let later = known.into_iter().find(|run| run.run_id == entry.id).and_then(|run| run.delivered);
-    if let Some((target, sha)) = later {
-        view.delivered_sha = Some(sha.clone());
-        view.delivery = Some(DeliveryRecord::Delivered { target, sha });
-    }
+    gaps.extend(take_later_delivery(project, &entry.id, &mut view));
     PastRun { id: entry.id, dir: entry.dir, state, view, gaps }
+}
+
+/// Tells a view what came of the delivery after the run's end, which the journal does not hold. Answers why it can't, for people.
+pub fn take_later_delivery(project: &Project, run: &RunId, view: &mut RunView) -> Option<String> {
+    let known = match ledger::read(&project.shared_dir) {
+        Ok((known, _)) => known,
+        Err(error) => {
+            return Some(format!("whether the run was delivered after its end is not known: {error}"));
+        }
+    };
+    let later = known.into_iter().find(|known| known.run_id == *run).and_then(|known| known.delivered);
+    if let Some((target, sha)) = later {
+        view.is_delivered_later(target, sha);
+    }
+    None
 }
 
 /// A living process of this run holds the project.

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use super::{Moment, RunView};
 use crate::ids::{BranchName, CommitId, IterationId, RunId};
 use crate::record::event::{
-    JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
+    DeliveryRecord, JournalEvent, ScopeRecord, SettingRecord, StopReason, TrackerRecord, VerifyOutcome,
 };
 
 /// What was frozen at launch.
@@ -121,6 +121,24 @@ impl RunView {
         let reason = "verification was cut off: the result is not verified".to_owned();
         let outcome = VerifyOutcome::Skipped { reason };
         self.verify = Some(VerifyView { outcome, sha: Some(sha), log: None, failed_tests: Vec::new() });
+    }
+}
+
+impl RunView {
+    /// Its result was brought to its target after its end: what it asked for to that end is done.
+    pub fn is_delivered_later(&mut self, target: BranchName, sha: CommitId) {
+        let asked = match self.delivery.take() {
+            Some(DeliveryRecord::Refused { remedy, .. }) => Some(remedy),
+            _ => None,
+        };
+        if let Some(ending) = &mut self.ending {
+            let is_done = |remedy: &String| {
+                Some(remedy) == asked.as_ref() || remedy.starts_with("hew loop deliver")
+            };
+            ending.remedies.retain(|remedy| !is_done(remedy));
+        }
+        self.delivered_sha = Some(sha.clone());
+        self.delivery = Some(DeliveryRecord::Delivered { target, sha });
     }
 }
 

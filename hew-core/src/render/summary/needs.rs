@@ -146,12 +146,7 @@ fn of_task(task: &TaskView) -> Vec<Need> {
 
 /// What the run said has to be done, where nothing above says so already.
 fn add_remedies(view: &RunView, needs: &mut Vec<Need>) {
-    let is_delivered = matches!(view.delivery, Some(DeliveryRecord::Delivered { .. }));
     for remedy in view.ending.iter().flat_map(|ending| &ending.remedies) {
-        // What was delivered after the run's end need not be delivered again.
-        if is_delivered && remedy.starts_with("hew loop deliver") {
-            continue;
-        }
         if !needs.iter().any(|need| need.command.as_ref() == Some(remedy)) {
             needs.push(Need::new("the run asks for this".to_owned(), remedy));
         }
