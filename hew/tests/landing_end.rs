@@ -129,6 +129,10 @@ fn while_work_waits_status_says_so_and_no_task_is_closed() {
     assert!(message.starts_with(&format!("Merge {branch}: {done}, {last}")), "{message}");
     let trailers = stage.repo.git(&["log", "-1", "--format=%(trailers:key=Hew-Task,valueonly)", "main"]);
     assert_eq!(trailers.lines().collect::<Vec<_>>(), [done, last]);
+    let listed: Value = serde_json::from_str(&stage.ok(&["--json", "loop", "list"])).unwrap();
+    assert_eq!((&listed["landed"], &listed["in_scope"]), (&json!(2), &json!(2)), "tasks, by one merge");
+    let listed = stage.ok(&["loop", "list"]);
+    assert!(listed.contains(" 2/2 "), "{listed}");
     stage.assert_left_clean();
 }
 

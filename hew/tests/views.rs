@@ -127,7 +127,7 @@ fn list_believes_run_json_only_while_it_is_as_new_as_the_journal() {
     let listed = || json_lines(&text(&repo, &["loop", "list", "--json"])).remove(0);
     assert_eq!(listed()["landed"], 1);
     let marked = fs::read_to_string(folder.path().join("run.json")).unwrap();
-    let marked = marked.replace("\"landed\": 1", "\"landed\": 77");
+    let marked = marked.replace("\"landed_tasks\": 1", "\"landed_tasks\": 77");
     folder.write("run.json", marked.as_bytes()).unwrap();
     assert_eq!(listed()["landed"], 77, "the file is read while it is up to date");
     let seen = run.entries().len();

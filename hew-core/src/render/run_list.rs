@@ -43,10 +43,11 @@ pub fn row(run: &RunLine<'_>) -> String {
     };
     let head = format!("  {:ID$}  {style}{word:STATE$}{style:#}", run.id.as_str());
     let Some(file) = run.file else { return head.trim_end().to_owned() + "\n" };
+    let landed = file.tasks_landed();
     let landed = match file.in_scope {
         // Tasks may have been filed since the launch.
-        Some(in_scope) => format!("{}/{}", file.landed, file.landed.max(in_scope as u64)),
-        None => file.landed.to_string(),
+        Some(in_scope) => format!("{landed}/{}", landed.max(in_scope as u64)),
+        None => landed.to_string(),
     };
     let took = duration_ms(took_ms(file));
     let tokens = match file.cumulative_tokens {

@@ -44,7 +44,7 @@ pub(super) struct ListedRun<'a> {
     jobs: Option<u16>,
     /// Iterations that began.
     iterations: Option<u64>,
-    /// Landings.
+    /// Tasks of which something landed.
     landed: Option<u64>,
     /// Tasks in scope that were open at launch.
     in_scope: Option<usize>,
@@ -141,7 +141,7 @@ fn listed<'a>(
         duration_ms: file.map(run_list::took_ms),
         jobs: file.map(|file| file.jobs),
         iterations: file.map(|file| file.iter_count),
-        landed: file.map(|file| file.landed),
+        landed: file.map(RunFile::tasks_landed),
         in_scope: file.and_then(|file| file.in_scope),
         tokens: file.map(|file| file.cumulative_tokens),
         cost_usd: file.and_then(|file| file.cost_usd),

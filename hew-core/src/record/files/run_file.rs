@@ -80,6 +80,9 @@ pub struct RunFile {
     /// Landings so far.
     #[serde(default)]
     pub landed: u64,
+    /// Tasks of which something landed so far; unknown in older runs. One landing may hold several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub landed_tasks: Option<u64>,
     /// Tasks in scope that were open at launch; unknown in older runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_scope: Option<usize>,
@@ -104,6 +107,11 @@ fn one() -> u16 {
 }
 
 impl RunFile {
+    /// Tasks of which something landed. Older files know landings only, which was the same but with `--merge end`.
+    pub fn tasks_landed(&self) -> u64 {
+        self.landed_tasks.unwrap_or(self.landed)
+    }
+
     /// The file of a run that has begun.
     pub fn of(view: &RunView) -> Option<Self> {
         let header = view.header.as_ref()?;
@@ -132,6 +140,7 @@ impl RunFile {
             hew_version: header.hew_version.clone(),
             tracker: header.tracker.clone(),
             landed: view.totals.landed,
+            landed_tasks: (!view.is_from_files).then(|| view.landed_tasks() as u64),
             in_scope: header.in_scope,
             cost_usd: view.totals.spent.cost_usd,
             cost_source: Some(view.totals.spent.source()),
