@@ -303,14 +303,13 @@ fn a_torn_or_broken_journal_is_shown_as_far_as_it_can_be_read_and_what_can_not_i
 fn logs_filter_by_worker_iteration_task_and_tail() {
     let repo = TestRepo::new();
     put(&repo, &journal::every_outcome());
-    let cases: [(&[&str], usize); 7] = [
+    let cases: [(&[&str], usize); 6] = [
         (&[], 12),
         (&["--worker", "1"], 5),
         (&["--iter", "1"], 3),
         (&["--task", "app-2"], 2),
         (&["--worker", "1", "--iter", "2"], 1),
         (&["--tail", "4"], 4),
-        (&["--worker", "9"], 0),
     ];
     for (filter, expected) in cases {
         let args = [&["loop", "logs", "--json"], filter].concat();
@@ -357,6 +356,26 @@ fn a_task_that_the_run_does_not_know_is_named_with_those_that_it_knows() {
         assert!(told.contains("has no iteration of task app-22"), "{told}");
         assert!(told.contains("app-1, app-10, app-11, app-2"), "{told}");
         assert!(told.contains("--task app-2"), "what was most likely meant: {told}");
+    }
+}
+
+#[test]
+fn iterations_and_workers_that_the_run_does_not_have_are_an_error_too() {
+    let repo = TestRepo::new();
+    put(&repo, &journal::every_outcome());
+    let cases: [(&[&str], &str, &str); 4] = [
+        (&["--worker", "9"], "has no iteration of worker w9", "its workers are w0, w1, w2"),
+        (&["--iter", "99"], "has no iteration 99", "its iterations are 1 to "),
+        (&["--worker", "1", "--iter", "99"], "has no iteration 99 of worker w1", "its iterations are 1 to 5"),
+        (&["--task", "app-2", "--worker", "0"], "has no iteration of task app-2 by worker w0", "hew loop logs"),
+    ];
+    for (filter, expected, there) in cases {
+        for more in [&[][..], &["--transcript"], &["--follow"], &["--json"]] {
+            let output = hew(&repo, &[&["loop", "logs"], filter, more].concat());
+            let told = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{filter:?} {more:?}: {told}");
+            assert!(told.contains(expected) && told.contains(there), "{filter:?} {more:?}: {told}");
+        }
     }
 }
 

@@ -31,9 +31,14 @@ impl RowFilter {
 
     /// It is wanted.
     pub fn matches(&self, row: &IterationRow) -> bool {
-        self.worker.is_none_or(|worker| row.id.worker.0 == worker)
-            && self.iter.is_none_or(|iter| row.id.iter == iter)
-            && self.task.as_ref().is_none_or(|task| row.task.as_ref() == Some(task))
+        self.names(row.id, row.task.as_ref())
+    }
+
+    /// An iteration of this id at this task is wanted.
+    pub fn names(&self, id: IterationId, task: Option<&TaskId>) -> bool {
+        self.worker.is_none_or(|worker| id.worker.0 == worker)
+            && self.iter.is_none_or(|iter| id.iter == iter)
+            && self.task.as_ref().is_none_or(|wanted| task == Some(wanted))
     }
 }
 

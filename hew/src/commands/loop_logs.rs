@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use hew_core::ids::{RunId, TaskId};
+use hew_core::ids::{IterationId, RunId, TaskId, WorkerId};
 use hew_core::record::files::JOURNAL;
 use hew_core::record::view::{IterationRow, RowFold};
 use hew_core::record::{JournalEntry, JournalEvent};
@@ -38,8 +38,10 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
         return follow(&project, &entry, args, &filter, ui);
     }
     let (run, rows) = past_runs::open_with_rows(&project, Some(entry.id.as_str()), Shown::Iterations, ui)?;
-    if let Some(task) = &filter.task {
-        known_task(task, rows.iter().filter_map(|row| row.task.as_ref()), &run.id)?;
+    if is_narrow(&filter) && !rows.iter().any(|row| filter.matches(row)) {
+        let mut begun = Begun::default();
+        rows.iter().for_each(|row| begun.take(row.id, row.task.as_ref()));
+        return Err(begun.has_none(&filter, &run.id));
     }
     let rows: Vec<IterationRow> = rows.into_iter().filter(|row| filter.matches(row)).collect();
     if args.transcript {
@@ -50,29 +52,72 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     Ok(code::OK)
 }
 
-/// An error that names the run's tasks, if this is none of them.
-fn known_task<'a>(
-    wanted: &TaskId,
-    tasks: impl Iterator<Item = &'a TaskId>,
-    run: &RunId,
-) -> Result<(), Failure> {
-    let tasks: BTreeSet<&TaskId> = tasks.collect();
-    if tasks.contains(wanted) {
-        return Ok(());
+/// Not every iteration is wanted.
+fn is_narrow(filter: &RowFilter) -> bool {
+    filter.task.is_some() || filter.worker.is_some() || filter.iter.is_some()
+}
+
+/// What a run has begun, for an error that says what there is where none of it is wanted.
+#[derive(Default)]
+struct Begun {
+    iterations: BTreeSet<IterationId>,
+    tasks: BTreeSet<TaskId>,
+}
+
+impl Begun {
+    fn take(&mut self, id: IterationId, task: Option<&TaskId>) {
+        self.iterations.insert(id);
+        self.tasks.extend(task.cloned());
     }
-    let named: Vec<&str> = tasks.iter().take(MOST_NAMED).map(|task| task.as_str()).collect();
-    let more = tasks.len().saturating_sub(MOST_NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let there = if named.is_empty() {
-        "it has begun no task".to_owned()
-    } else {
-        format!("its tasks are {}{more}", named.join(", "))
-    };
-    let failure = Failure::failed(format!("run {run} has no iteration of task {wanted}")).because(there);
-    Err(match nearest_id(wanted.as_str(), tasks.iter().copied()) {
-        Some(near) => failure.hint(format!("hew loop logs --run-id {run} --task {near}")),
-        None => failure.hint(format!("hew loop logs --run-id {run}")),
-    })
+
+    /// That nothing of this is wanted, with what there is of what was asked for.
+    fn has_none(&self, filter: &RowFilter, run: &RunId) -> Failure {
+        let failure = Failure::failed(format!("run {run} has no iteration{}", wanted(filter)));
+        let here = format!("hew loop logs --run-id {run}");
+        match &filter.task {
+            Some(task) if !self.tasks.contains(task) => {
+                let failure = failure.because(self.tasks_there());
+                match nearest_id(task.as_str(), &self.tasks) {
+                    Some(near) => failure.hint(format!("{here} --task {near}")),
+                    None => failure.hint(here),
+                }
+            }
+            _ => failure.because(self.iterations_there(filter.worker)).hint(here),
+        }
+    }
+
+    fn tasks_there(&self) -> String {
+        let named: Vec<&str> = self.tasks.iter().take(MOST_NAMED).map(TaskId::as_str).collect();
+        let more = self.tasks.len().saturating_sub(MOST_NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        match named[..] {
+            [] => "it has begun no task".to_owned(),
+            _ => format!("its tasks are {}{more}", named.join(", ")),
+        }
+    }
+
+    /// The workers, where the one that is wanted is none of them; else the numbers of the iterations.
+    fn iterations_there(&self, worker: Option<u16>) -> String {
+        let is_wanted = |id: &&IterationId| worker.is_none_or(|worker| id.worker.0 == worker);
+        let last = self.iterations.iter().filter(is_wanted).map(|id| id.iter).max();
+        let workers: BTreeSet<WorkerId> = self.iterations.iter().map(|id| id.worker).collect();
+        let workers: Vec<String> = workers.iter().map(ToString::to_string).collect();
+        match (last, workers.is_empty()) {
+            (Some(last), _) => format!("its iterations are 1 to {last}"),
+            (None, false) => format!("its workers are {}", workers.join(", ")),
+            (None, true) => "it has begun no task".to_owned(),
+        }
+    }
+}
+
+/// What is wanted, behind "iteration".
+fn wanted(filter: &RowFilter) -> String {
+    let RowFilter { worker, iter, task } = filter;
+    let number = iter.map(|iter| format!(" {iter}")).unwrap_or_default();
+    let task = task.as_ref().map(|task| format!(" of task {task}")).unwrap_or_default();
+    let joint = if task.is_empty() { "of" } else { "by" };
+    let worker = worker.map(|worker| format!(" {joint} worker {}", WorkerId(worker))).unwrap_or_default();
+    format!("{number}{task}{worker}")
 }
 
 fn print_rows(rows: &[IterationRow], ui: &Ui) {
@@ -105,7 +150,8 @@ fn follow(
         fold: RowFold::of_iterations(),
         transcripts: transcript::Tails::new(&entry.dir),
         kept: transcript::Kept::new(args.tail),
-        tasks: BTreeSet::new(),
+        begun: Begun::default(),
+        has_wanted: false,
         has_ended: false,
     };
     loop {
@@ -118,8 +164,8 @@ fn follow(
         tracking.kept.release(ui);
         if tracking.has_ended || !is_alive || !ui.is_stdout_open() {
             // One that is still to come can't be told from one that never will before the end.
-            if let Some(task) = filter.task.as_ref().filter(|_| ui.is_stdout_open()) {
-                known_task(task, tracking.tasks.iter(), &entry.id)?;
+            if is_narrow(filter) && !tracking.has_wanted && ui.is_stdout_open() {
+                return Err(tracking.begun.has_none(filter, &entry.id));
             }
             return Ok(code::OK);
         }
@@ -131,8 +177,9 @@ struct Following {
     fold: RowFold,
     transcripts: transcript::Tails,
     kept: transcript::Kept,
-    /// Tasks that were begun.
-    tasks: BTreeSet<TaskId>,
+    begun: Begun,
+    /// Something that is wanted was begun.
+    has_wanted: bool,
     /// The run has, or the one iteration that is wanted.
     has_ended: bool,
 }
@@ -152,8 +199,9 @@ impl Following {
         };
         let before = ending.and_then(|id| self.fold.view.iterations.get(&id).map(IterationRow::of));
         self.fold.apply(entry);
-        if let JournalEvent::IterationStarted { task, .. } = &entry.event {
-            self.tasks.insert(task.clone());
+        if let JournalEvent::IterationStarted { iteration, task, .. } = &entry.event {
+            self.begun.take(*iteration, Some(task));
+            self.has_wanted |= filter.names(*iteration, Some(task));
         }
         let is_the_one = ending.is_some_and(|id| filter.is_only(id, self.fold.view.jobs()));
         self.has_ended |= is_the_one || matches!(entry.event, JournalEvent::RunEnded { .. });
