@@ -182,11 +182,18 @@ fn an_unknown_key_and_a_bad_value_are_refused_with_what_is_allowed() {
 }
 
 #[test]
-fn a_key_without_a_value_prints_nothing_and_exits_1() {
+fn a_key_without_a_value_has_no_result_and_says_where_to_set_it() {
     let place = Place::new();
+    let told = "loop.gate.command is not set; to set it: hew config set loop.gate.command VALUE, \
+        or HEW_LOOP_GATE_COMMAND\n";
     for words in [&["get", "loop.gate.command"][..], &["get", "--json", "loop.gate.command"]] {
-        assert_eq!(place.run(words), (1, String::new(), String::new()));
+        assert_eq!(place.run(words), (1, String::new(), told.to_owned()));
     }
+    let entry = place.run(&["get", "loop.runtime_defs.x.models.opus"]);
+    let told = "loop.runtime_defs.x.models.opus is not set; to set it: \
+        hew config set loop.runtime_defs.x.models.opus VALUE\n";
+    assert_eq!(entry, (1, String::new(), told.to_owned()));
+    assert_eq!(place.run(&["-q", "get", "loop.gate.command"]), (1, String::new(), String::new()));
     assert_eq!(place.ok(&["get", "loop.timeout", "--show-origin"]), "60m\tbuilt-in\n");
 }
 

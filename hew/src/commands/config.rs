@@ -116,7 +116,11 @@ pub(super) fn project() -> Result<Option<Project>, Failure> {
 fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
     let key = require_key(&args.key)?;
     let values = settings_files::load_values(project()?.as_ref(), &[])?;
-    let Some(found) = values.value(&key) else { return Ok(code::FAILED) };
+    let Some(found) = values.value(&key) else {
+        // No failure to print: scripts rely on an empty stdout, with --json too.
+        ui.say(&not_set(&key));
+        return Ok(code::FAILED);
+    };
     if ui.is_json() {
         ui.print_output(&Setting::of(&key, &found));
     } else if let (Value::Map(_), true) = (&found.value, args.show_origin) {
@@ -131,6 +135,15 @@ fn get(args: &GetArgs, ui: &Ui) -> Result<u8, Failure> {
         ui.print(&format!("{}{origin}\n", lines.join("\n")));
     }
     Ok(code::OK)
+}
+
+/// That a key has no value, and how it gets one. Entries of maps have no variable.
+fn not_set(key: &str) -> String {
+    let variable = match find(key) {
+        Found::Key(spec) => format!(", or {}", env_name(spec.name)),
+        _ => String::new(),
+    };
+    format!("{key} is not set; to set it: hew config set {key} VALUE{variable}")
 }
 
 /// Entries of a map come each from a place of its own.
