@@ -287,6 +287,24 @@ fn what_is_done_with_a_whole_tree_is_named_and_a_stop_says_what_becomes_of_it() 
     }
 }
 
+/// A terminal that closes says so twice: the second time asks for nothing.
+#[test]
+fn a_hangup_is_not_said_to_go_further_when_it_comes_again() {
+    let told = |journal: &mut JournalBuilder| {
+        let detail = "SIGHUP".to_owned();
+        journal.push(JournalEvent::StopRequested { reason: StopReason::Signal, detail, now: false });
+        let view = RunView::of(journal.entries());
+        narrate(&journal.entries().last().expect("an entry").event, &view).expect("a stop is told")
+    };
+    let mut verifying = JournalBuilder::launch(1, 0x0000_0042);
+    verifying.push(JournalEvent::Verifying { sha: journal::commit(1) });
+    for mut journal in [busy(4), verifying] {
+        let told = told(&mut journal);
+        assert!(told.contains("hew loop cancel --now stops them now"), "{told}");
+        assert!(!told.contains("the same signal"), "{told}");
+    }
+}
+
 #[test]
 fn a_signal_says_what_becomes_of_a_gate_that_runs() {
     let id = iteration(0, 1);

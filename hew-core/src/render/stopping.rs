@@ -13,7 +13,7 @@ pub(super) fn words(view: &RunView, stop: &StopView) -> String {
     }
     let kept = kept(view);
     let further = match (stop.reason, stop.now) {
-        (StopReason::Signal, false) => "; the same signal again stops them now".to_owned(),
+        (StopReason::Signal, false) => format!("; {} stops them now", further_than(stop)),
         (_, true) | (StopReason::BudgetTokens | StopReason::BudgetUsd, false) => String::new(),
         _ => "; to stop them now: hew loop cancel --now".to_owned(),
     };
@@ -37,17 +37,19 @@ fn rest(view: &RunView, stop: &StopView) -> String {
     }
     if view.verifying.is_some() {
         return match (is_signal, stop.now) {
-            (_, true) => "; all tests on the result are stopped, so it is not verified",
-            (true, false) => {
-                "; all tests on the result may end within the grace, the same signal again stops them now; nothing is delivered"
+            (_, true) => "; all tests on the result are stopped, so it is not verified".to_owned(),
+            (true, false) => format!(
+                "; all tests on the result may end within the grace, {} stops them now; nothing is delivered",
+                further_than(stop)
+            ),
+            (false, false) => {
+                "; all tests on the result go on; to stop them now: hew loop cancel --now".to_owned()
             }
-            (false, false) => "; all tests on the result go on; to stop them now: hew loop cancel --now",
-        }
-        .to_owned();
+        };
     }
     match (is_signal, view.in_flight().next()) {
         (true, Some(_)) => {
-            let gate = gate(view, stop.now);
+            let gate = gate(view, stop);
             format!("{gate}; nothing is delivered; results are kept under {}", kept(view))
         }
         (true, None) => "; nothing is delivered".to_owned(),
@@ -56,15 +58,21 @@ fn rest(view: &RunView, stop: &StopView) -> String {
 }
 
 /// What a signal does to gates.
-fn gate(view: &RunView, now: bool) -> &'static str {
+fn gate(view: &RunView, stop: &StopView) -> String {
     let runs = view.in_flight().any(|iteration| iteration.phase == Phase::Gating);
-    match (runs, now) {
-        (true, false) => {
-            "; the gate that runs may end within the grace, the same signal again stops it now; no other begins"
-        }
-        (true, true) => "; the gate that runs is stopped",
-        (false, _) => "; no new gate begins",
+    match (runs, stop.now) {
+        (true, false) => format!(
+            "; the gate that runs may end within the grace, {} stops it now; no other begins",
+            further_than(stop)
+        ),
+        (true, true) => "; the gate that runs is stopped".to_owned(),
+        (false, _) => "; no new gate begins".to_owned(),
     }
+}
+
+/// What goes further than a signal did. A terminal that closes says so twice, so that a second HUP is no request.
+fn further_than(stop: &StopView) -> &'static str {
+    if stop.detail == "SIGHUP" { "hew loop cancel --now" } else { "the same signal again" }
 }
 
 /// Agents that run.
