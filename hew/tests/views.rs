@@ -367,7 +367,11 @@ fn iterations_and_workers_that_the_run_does_not_have_are_an_error_too() {
         (&["--worker", "9"], "has no iteration of worker w9", "its workers are w0, w1, w2"),
         (&["--iter", "99"], "has no iteration 99", "its iterations are 1 to "),
         (&["--worker", "1", "--iter", "99"], "has no iteration 99 of worker w1", "its iterations are 1 to 5"),
-        (&["--task", "app-2", "--worker", "0"], "has no iteration of task app-2 by worker w0", "hew loop logs"),
+        (
+            &["--task", "app-2", "--worker", "0"],
+            "has no iteration of task app-2 by worker w0",
+            "hew loop logs",
+        ),
     ];
     for (filter, expected, there) in cases {
         for more in [&[][..], &["--transcript"], &["--follow"], &["--json"]] {

@@ -40,7 +40,9 @@ pub fn run(args: &LogsArgs, ui: &Ui) -> Result<u8, Failure> {
     let (run, rows) = past_runs::open_with_rows(&project, Some(entry.id.as_str()), Shown::Iterations, ui)?;
     if is_narrow(&filter) && !rows.iter().any(|row| filter.matches(row)) {
         let mut begun = Begun::default();
-        rows.iter().for_each(|row| begun.take(row.id, row.task.as_ref()));
+        for row in &rows {
+            begun.take(row.id, row.task.as_ref());
+        }
         return Err(begun.has_none(&filter, &run.id));
     }
     let rows: Vec<IterationRow> = rows.into_iter().filter(|row| filter.matches(row)).collect();

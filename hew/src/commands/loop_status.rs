@@ -118,7 +118,9 @@ impl Watching<'_> {
                 (..) => {
                     self.screen = None;
                     let gap = past_runs::take_later_delivery(self.project, &self.entry.id, &mut self.view);
-                    gap.iter().for_each(|gap| self.ui.warn(gap));
+                    if let Some(gap) = gap {
+                        self.ui.warn(&gap);
+                    }
                     self.print();
                     return Ok(code::OK);
                 }

@@ -132,9 +132,8 @@ impl RunView {
             _ => None,
         };
         if let Some(ending) = &mut self.ending {
-            let is_done = |remedy: &String| {
-                Some(remedy) == asked.as_ref() || remedy.starts_with("hew loop deliver")
-            };
+            let is_done =
+                |remedy: &String| Some(remedy) == asked.as_ref() || remedy.starts_with("hew loop deliver");
             ending.remedies.retain(|remedy| !is_done(remedy));
         }
         self.delivered_sha = Some(sha.clone());
