@@ -263,7 +263,10 @@ fn merge_settings_of_the_branch_change_nothing_about_a_delivery() {
     s.repo.write("README.md", "mine\n");
     let before = (s.status(s.repo.root()), s.repo.git(&["ls-files", "--stage"]));
     let outcome = s.git.forward_checkout(s.repo.root(), &main, &colliding).unwrap();
-    assert!(matches!(&outcome, ForwardOutcome::Refused(words) if words.contains("README.md")), "{outcome:?}");
+    assert!(
+        matches!(&outcome, ForwardOutcome::Refused(refusal) if refusal.words.contains("README.md")),
+        "{outcome:?}"
+    );
     assert_eq!((s.status(s.repo.root()), s.repo.git(&["ls-files", "--stage"])), before);
     assert_eq!(s.repo.git(&["stash", "list"]), "");
 

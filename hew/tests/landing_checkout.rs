@@ -48,7 +48,9 @@ fn assert_waits(project: &Project, ran: &Ran, before: &Checkout) {
     assert_eq!(ran.code, 3, "{}", ran.stderr);
     assert_eq!(Checkout::of(&project.repo), *before);
     assert!(matches!(ran.view.delivery, Some(DeliveryRecord::Refused { .. })), "{:?}", ran.view.delivery);
-    assert_eq!(ran.remedies(), [format!("hew loop deliver --run-id {}", ran.id())]);
+    let [remedy] = ran.remedies() else { panic!("{:?}", ran.remedies()) };
+    let again = format!(" && hew loop deliver --run-id {}", ran.id());
+    assert!(remedy.starts_with("git stash push ") && remedy.ends_with(&again), "{remedy}");
     assert_eq!(ran.line.len(), 1);
     assert_eq!(project.repo.rev(&ran.branch()), ran.line[0]);
     let in_progress: Vec<_> = ["MERGE_HEAD", "MERGE_AUTOSTASH", "SQUASH_MSG"]
@@ -116,6 +118,37 @@ fn a_result_that_collides_with_the_users_changes_waits_and_touches_nothing() {
             assert_waits(&project, &ran, &before);
             assert_eq!(ran.status(&id), "closed");
         }
+    }
+}
+
+/// What is told to be done first is done, and the delivery comes through; what was put aside is in the stash.
+#[test]
+fn the_command_that_is_told_puts_aside_what_is_in_the_way_and_delivers() {
+    for file in ["unstaged", "new-staged", "untracked", ".env"] {
+        let project = desk(&[]);
+        make_changes(&project.repo);
+        let theirs = project.repo.read(file).unwrap();
+        let work = format!("echo agent > {file} && git add -f {file} && git commit -qm w");
+        project.add("In the way", &work, &[]);
+        let ran = project.run(&["--no-gate"]);
+        assert_eq!(ran.code, 3, "{file}: {}", ran.stderr);
+        let shown = project.try_hew(&["loop", "summary"]);
+        let shown = String::from_utf8_lossy(&shown.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        let remedy = ran.remedies()[0].clone();
+        assert!(shown.contains(&format!(": {file} in ")) && shown.contains(&remedy), "{file}: {shown}");
+
+        let (aside, deliver) = remedy.split_once(" && hew ").unwrap();
+        let others = Checkout::of(&project.repo).files.len();
+        let words: Vec<&str> = aside.strip_prefix("git ").unwrap().split(' ').collect();
+        project.repo.git(&words);
+        let done = project.try_hew(&deliver.split(' ').collect::<Vec<_>>());
+        assert_eq!(done.status.code(), Some(0), "{file}: {}", String::from_utf8_lossy(&done.stderr));
+        assert_eq!(project.repo.read(file).as_deref(), Some("agent\n"), "{file}");
+        assert_eq!(Checkout::of(&project.repo).files.len(), others, "nothing else was put aside");
+        // Git keeps untracked files in a third parent.
+        let parent = if ["untracked", ".env"].contains(&file) { "^3" } else { "" };
+        let stashed = project.repo.git(&["show", &format!("stash@{{0}}{parent}:{file}")]);
+        assert_eq!(stashed, theirs.trim(), "{file}");
     }
 }
 

@@ -197,6 +197,8 @@ fn a_lock_that_may_be_a_persons_stays_and_is_explained() {
         let resumed = stage.hew(&["loop", "resume"]);
         assert_eq!(resumed.code, 3, "{whose}: {}", resumed.stderr);
         assert!(lock.exists(), "{whose}");
+        let asked = format!("hew doctor && hew loop deliver --run-id {}", stage.run_id());
+        assert_eq!(stage.journal_of("run_ended")[0]["remedies"], Value::from(vec![asked]), "{whose}");
         let explained = format!("{} is a lock of some git; `hew doctor`", lock.display());
         assert!(resumed.stderr.contains(&explained), "{whose}: {}", resumed.stderr);
         let warned = format!("{} is a lock of git's, which may be held by", lock.display());

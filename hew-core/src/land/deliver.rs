@@ -6,9 +6,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::blocked;
 use super::merge_back::{Candidate, CandidateRequest, Keep, make_candidate};
 use crate::ids::{BranchName, CommitId, RunId, TreeId};
-use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, WorktreeEntry};
+use crate::worktree::{CleanDepth, ForwardOutcome, GitClient, GitError, Refusal, WorktreeEntry};
 
 /// Where a delivery stands, from what git says now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +49,8 @@ pub enum Forwarded {
     Done,
     /// Git refused; nothing was touched.
     Refused {
-        /// Git's words.
-        reason: String,
+        /// Why.
+        refusal: Refusal,
         /// The checkout that has the target, if one has.
         checkout: Option<PathBuf>,
     },
@@ -69,7 +70,7 @@ pub fn forward(
     };
     Ok(match outcome {
         ForwardOutcome::Forwarded => Forwarded::Done,
-        ForwardOutcome::Refused(reason) => Forwarded::Refused { reason, checkout },
+        ForwardOutcome::Refused(refusal) => Forwarded::Refused { refusal, checkout },
     })
 }
 
@@ -175,17 +176,17 @@ fn forward_or_refuse(
     to: &CommitId,
     new_tip: Option<CommitId>,
 ) -> Result<Delivered, String> {
-    let (reason, checkout) = match forward(git, request.target, to, request.launched_from) {
+    let (refusal, checkout) = match forward(git, request.target, to, request.launched_from) {
         Ok(Forwarded::Done) => return Ok(Delivered::At(to.clone())),
-        Ok(Forwarded::Refused { reason, checkout }) => (reason, checkout),
+        Ok(Forwarded::Refused { refusal, checkout }) => (refusal, checkout),
         // Where the run branch has moved, whoever relies on its tip has to know.
-        Err(error) if new_tip.is_some() => (error.to_string(), None),
+        Err(error) if new_tip.is_some() => (Refusal::from(error.to_string()), None),
         Err(error) => return Err(error.to_string()),
     };
-    let place = checkout.map(|folder| format!(" in {}", folder.display())).unwrap_or_default();
+    let first = blocked::first(&refusal, checkout.as_ref(), request.launched_from);
     Ok(Delivered::Refused {
-        reason: format!("{} could not be forwarded{place}: {}", request.target, in_one_line(&reason)),
-        remedy: format!("hew loop deliver --run-id {}", request.run),
+        reason: blocked::reason(&refusal, request.target.as_str(), checkout.as_ref()),
+        remedy: first.map_or_else(|| request.deliver(), |first| request.then_deliver(&first)),
         new_tip,
     })
 }
@@ -230,9 +231,4 @@ fn merge_target(
 /// The text of the commit that merges a target into the run branch.
 pub fn merge_message(target: &BranchName, run: &RunId) -> String {
     format!("Merge {target} into the run\n\nHew-Run: {run}\n")
-}
-
-/// Git's words without their line breaks: they name the files that are in the way.
-fn in_one_line(words: &str) -> String {
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
 }

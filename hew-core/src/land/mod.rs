@@ -1,5 +1,6 @@
 //! How work reaches the run branch and the target, as one transaction whose every step is proven.
 
+mod blocked;
 pub mod close;
 pub mod conflict;
 pub mod deliver;

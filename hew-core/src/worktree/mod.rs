@@ -129,8 +129,37 @@ pub enum AdvanceOutcome {
 pub enum ForwardOutcome {
     /// It is at the new commit, read back.
     Forwarded,
-    /// Git refused and nothing was touched; git's words.
-    Refused(String),
+    /// Git refused and nothing was touched.
+    Refused(Refusal),
+}
+
+/// Why a branch or a checkout could not be brought forward.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Git's words.
+    pub words: String,
+    /// What has to be out of the way first, where it is known.
+    pub obstacle: Option<Obstacle>,
+}
+
+impl From<String> for Refusal {
+    fn from(words: String) -> Self {
+        Self { words, obstacle: None }
+    }
+}
+
+/// What keeps a checkout or a branch where it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Obstacle {
+    /// Files of the checkout, at least one; lossy where they are not UTF-8.
+    Files {
+        /// Changed, staged or not, and the commit changes them too.
+        changed: Vec<String>,
+        /// Untracked or ignored, and the commit brings files of these names.
+        untracked: Vec<String>,
+    },
+    /// A lock that some git has, or left.
+    Lock(PathBuf),
 }
 
 /// What a program did to a worktree that it was only to look at. Untracked files don't count.

@@ -6,7 +6,7 @@ use hew_core::exit::{CommandFailure, Exit};
 use hew_core::ids::{BranchName, CommitId, RefName, TreeId};
 use hew_core::worktree::{
     AdvanceOutcome, Alteration, BranchCreation, CleanDepth, FileChange, ForwardOutcome, GitClient, GitError,
-    Inspection, MergeOutcome, MergeRequest, WorktreeEntry, WorktreeReset, WorktreeStart,
+    Inspection, MergeOutcome, MergeRequest, Obstacle, Refusal, WorktreeEntry, WorktreeReset, WorktreeStart,
 };
 
 use super::FakeGit;
@@ -286,8 +286,13 @@ impl GitClient for FakeGit {
         let after = state.files_of(to).cloned().ok_or_else(|| no_commit(to))?;
         let files = &mut state.tree_mut(checkout).files;
         let changed = differing(&before, &after);
-        if let Some(name) = changed.iter().find(|name| files.get(**name) != before.get(**name)) {
-            return Ok(refused(format!("Your local changes to {name} would be overwritten")));
+        let in_the_way = changed.iter().filter(|name| files.get(**name) != before.get(**name));
+        let names: Vec<String> = in_the_way.map(ToString::to_string).collect();
+        if !names.is_empty() {
+            let words = format!("Your local changes to {} would be overwritten", names.join(", "));
+            let (changed, untracked) = names.into_iter().partition(|name| before.contains_key(name));
+            let obstacle = Some(Obstacle::Files { changed, untracked });
+            return Ok(ForwardOutcome::Refused(Refusal { words, obstacle }));
         }
         for name in changed {
             match after.get(name) {
@@ -341,7 +346,7 @@ impl GitClient for FakeGit {
 }
 
 fn refused(words: impl Into<String>) -> ForwardOutcome {
-    ForwardOutcome::Refused(words.into())
+    ForwardOutcome::Refused(words.into().into())
 }
 
 fn no_commit(commit: &CommitId) -> GitError {

@@ -345,7 +345,7 @@ fn left_over(page: &mut Page<'_>, report: &Report<'_>) -> fmt::Result {
 }
 
 fn left(left: &LeftoverRecord) -> Need {
-    Need { what: needs::told(left), command: Some(summary::leftover_command(left)) }
+    Need::new(needs::told(left), summary::leftover_command(left))
 }
 
 fn list(page: &mut Page<'_>, ends: &[Need]) -> fmt::Result {

@@ -20,6 +20,8 @@ use crate::render::text::{visible, visible_line};
 const MAX_SHOWN: usize = 20;
 /// Columns of a text that somebody else has written.
 const TEXT_COLUMNS: usize = 200;
+/// Columns of why the result is not where it should be, which names files.
+const RESULT_COLUMNS: usize = 600;
 /// Columns of a title.
 const TITLE_COLUMNS: usize = 40;
 
@@ -30,11 +32,13 @@ pub(crate) struct Need {
     pub(crate) what: String,
     /// The command that deals with it, where one does.
     pub(crate) command: Option<String>,
+    /// Most columns of what it is.
+    columns: usize,
 }
 
 impl Need {
-    fn new(what: String, command: impl Into<String>) -> Self {
-        Self { what, command: Some(command.into()) }
+    pub(crate) fn new(what: String, command: impl Into<String>) -> Self {
+        Self { what, command: Some(command.into()), columns: TEXT_COLUMNS }
     }
 }
 
@@ -74,7 +78,7 @@ fn not_begun(view: &RunView, folder: &str) -> Option<Need> {
     let way = "mend what it finds, or go on with --no-baseline or --no-gate";
     let what = format!("nothing was begun: {way} ({why})");
     let command = view.baseline.as_ref().map(|gate| format!("less {folder}/{}", gate.log));
-    Some(Need { what, command })
+    Some(Need { what, command, columns: TEXT_COLUMNS })
 }
 
 /// What a crashed run was at is still claimed by it.
@@ -96,13 +100,15 @@ fn red(view: &RunView, folder: &str) -> Option<Need> {
     let seen = view.verify.as_ref()?;
     let why = seen.outcome.why_red(&seen.failed_tests)?;
     let command = seen.log.as_ref().map(|log| format!("less {folder}/{log}"));
-    Some(Need { what: format!("verify at the end is not green: {why}"), command })
+    let what = format!("verify at the end is not green: {why}");
+    Some(Need { what, command, columns: TEXT_COLUMNS })
 }
 
 fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
     match &view.delivery {
         Some(DeliveryRecord::Refused { target, reason, remedy, .. }) => {
-            Some(Need::new(format!("the result is not on {target}: {reason}"), remedy))
+            let need = Need::new(format!("the result is not on {target}: {reason}"), remedy);
+            Some(Need { columns: RESULT_COLUMNS, ..need })
         }
         None if state != RunState::Running && view.totals.landed > 0 && header.run_branch.is_some() => {
             let target = header.target_branch.as_ref()?;
@@ -195,7 +201,7 @@ pub(super) fn section(needs: &[Need]) -> String {
 /// A thing behind its sign, which is one column wide.
 fn show(out: &mut String, sign: &str, need: &Need) {
     let mut sign = sign;
-    for line in wrap(&cut(&visible(&need.what), TEXT_COLUMNS), PAGE - 4) {
+    for line in wrap(&cut(&visible(&need.what), need.columns), PAGE - 4) {
         let _ = writeln!(out, "  {sign} {line}");
         sign = " ";
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use hew_core::ids::{BranchName, CommitId};
-use hew_core::worktree::ForwardOutcome;
+use hew_core::worktree::{ForwardOutcome, Obstacle};
 
 use super::{GitHarness, add, detached, look, on, worked};
 
@@ -30,14 +30,17 @@ pub fn a_colliding_checkout_is_refused_untouched(h: &dyn GitHarness) {
     h.write(&tree, "b.txt", "an agent's\n");
     let work = h.commit_all(&tree, "all");
     let (checkout, main) = (h.checkout(), BranchName::from("main"));
-    for (name, text) in [("b.txt", "mine\n"), (".env", "my secret\n")] {
+    for (name, text, is_tracked) in [("b.txt", "mine\n", true), (".env", "my secret\n", false)] {
         let before = h.read(&checkout, name);
         h.write(&checkout, name, text);
         let outcome = git.forward_checkout(&checkout, &main, &work).unwrap();
         assert!(
-            matches!(&outcome, ForwardOutcome::Refused(words) if !words.is_empty()),
+            matches!(&outcome, ForwardOutcome::Refused(refusal) if !refusal.words.is_empty()),
             "{name}: {outcome:?}"
         );
+        let ForwardOutcome::Refused(refusal) = outcome else { continue };
+        let (changed, untracked) = [name.to_owned()].into_iter().partition(|_| is_tracked);
+        assert_eq!(refusal.obstacle, Some(Obstacle::Files { changed, untracked }), "{name}");
         assert_eq!(h.read(&checkout, name).as_deref(), Some(text), "{name}");
         assert_eq!(git.resolve(&main.to_ref()).unwrap(), Some(base.clone()), "{name}");
         if let Some(before) = before {

@@ -4,11 +4,11 @@ use std::path::Path;
 use std::sync::PoisonError;
 
 use hew_core::ids::{BranchName, CommitId};
-use hew_core::worktree::{ForwardOutcome, GitError};
+use hew_core::worktree::{ForwardOutcome, GitError, Obstacle, Refusal};
 
 use super::run::{GitCall, LONG};
 use super::shared_step::SharedStep;
-use super::{RepoGit, SYNCED, refs};
+use super::{RepoGit, SYNCED, obstacle, refs};
 
 /// What keeps settings of the branch or the person from turning a fast-forward into something else: squashing,
 /// stashing with conflict markers left, overwriting an ignored `.env`.
@@ -48,7 +48,8 @@ pub(super) fn checkout(
     let step = SharedStep::on_checkout(git, checkout, branch, to);
     let answer = step.run(git, call)?;
     if !answer.exit.is_success() {
-        return Ok(refused(step.explained(answer.words())));
+        let obstacle = lock_of(&step).or_else(|| obstacle::files(git, checkout, to));
+        return Ok(ForwardOutcome::Refused(Refusal { words: step.explained(answer.words()), obstacle }));
     }
     match read_head(git, checkout)? {
         Some((head, on)) if head == *to && on == *branch => Ok(ForwardOutcome::Forwarded),
@@ -111,7 +112,8 @@ pub(super) fn branch(git: &RepoGit, branch: &BranchName, to: &CommitId) -> Resul
     let answer = step.run(git, call)?;
     drop(turn);
     if !answer.exit.is_success() {
-        return Ok(refused(step.explained(answer.words())));
+        let obstacle = lock_of(&step);
+        return Ok(ForwardOutcome::Refused(Refusal { words: step.explained(answer.words()), obstacle }));
     }
     match refs::resolve(git, &name)? {
         Some(there) if there == *to => Ok(ForwardOutcome::Forwarded),
@@ -139,5 +141,9 @@ pub(super) fn fetch(git: &RepoGit, from: &Path, commits: &[CommitId]) -> Result<
 }
 
 fn refused(reason: String) -> ForwardOutcome {
-    ForwardOutcome::Refused(reason)
+    ForwardOutcome::Refused(reason.into())
+}
+
+fn lock_of(step: &SharedStep) -> Option<Obstacle> {
+    step.lock().map(|lock| Obstacle::Lock(lock.to_owned()))
 }

@@ -163,7 +163,7 @@ fn entries(raw: &[u8]) -> Vec<Entry<'_>> {
     found
 }
 
-fn paths(answer: &GitAnswer) -> BTreeSet<&[u8]> {
+pub(super) fn paths(answer: &GitAnswer) -> BTreeSet<&[u8]> {
     answer.stdout.split(|byte| *byte == 0).filter(|path| !path.is_empty()).collect()
 }
 

@@ -35,6 +35,7 @@ mod identity;
 mod inspect;
 mod leftovers;
 mod merge;
+mod obstacle;
 mod own_merge;
 mod refs;
 pub(crate) mod run;

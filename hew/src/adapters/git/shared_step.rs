@@ -101,9 +101,14 @@ impl SharedStep {
         self.files.as_ref().is_some_and(|(checkout, to)| half_written::is_there(git, checkout, to, &within))
     }
 
+    /// One of its locks that is there.
+    pub(super) fn lock(&self) -> Option<&Path> {
+        self.locks.iter().find(|lock| lock.exists()).map(PathBuf::as_path)
+    }
+
     /// Git's words, and what is to be known of a lock that is in its way.
     pub(super) fn explained(&self, words: String) -> String {
-        let Some(lock) = self.locks.iter().find(|lock| lock.exists()) else { return words };
+        let Some(lock) = self.lock() else { return words };
         format!("{words} ({} is a lock of some git; `hew doctor` says whose it may be)", lock.display())
     }
 
