@@ -37,7 +37,7 @@ env = { MODE = \"batch\" }
 
 | command | what it does |
 | --- | --- |
-| `hew config get KEY --show-origin` | a value and where it comes from: file and line, variable, flag or built-in |
+| `hew config get KEY --show-origin` | a value and where it comes from: file and line, variable, flag or built-in; of a key without one nothing, with exit code 1 |
 | `hew config set KEY VALUE`, `hew config unset KEY` | writes one key of the project's file, or of yours (`--global`); comments and order stay |
 | `hew config list --show-origin`, `hew config keys` | all that is set; all that can be |
 | `hew config edit`, `hew config validate` | opens a file in your editor and checks it; checks all layers |
