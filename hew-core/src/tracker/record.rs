@@ -223,6 +223,28 @@ mod tests {
         record
     }
 
+    /// Found by fuzzing: each reading moved such a number by its last digit.
+    #[test]
+    fn a_number_of_somebody_elses_is_the_same_however_often_it_is_read_and_written() {
+        for number in [
+            "1e81",
+            "999999999999999999999999999999999999999999999999999999999999999999999999999999992",
+            "0.1",
+        ] {
+            let mut text = format!(r#"{{"estimate":{number}}}"#);
+            let first: Map<String, Value> = serde_json::from_str(&text).unwrap();
+            for _ in 0..3 {
+                let again: Map<String, Value> = serde_json::from_str(&text).unwrap();
+                assert_eq!(again, first, "{number}");
+                text = serde_json::to_string(
+                    &task_from_record(with(Value::Object(again))).unwrap().record["estimate"],
+                )
+                .unwrap();
+                text = format!(r#"{{"estimate":{text}}}"#);
+            }
+        }
+    }
+
     #[test]
     fn what_a_writer_may_leave_out_is_filled_in() {
         let task = task_from_record(with(
