@@ -11,7 +11,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|text: &str| {
     let entries: Vec<JournalEntry> = text.lines().filter_map(|line| parse_line(line).ok()).collect();
     for line in text.lines() {
-        assert_eq!(JournalEntry::of_line(&mut line.as_bytes().to_vec()), parse_line(line));
+        let mut place = None;
+        let read = JournalEntry::read_line(&mut line.as_bytes().to_vec(), &mut place);
+        assert_eq!(read.map(|()| place.expect("it was read")), parse_line(line));
     }
     for entry in &entries {
         let written = serde_json::to_string(entry).expect("an entry can be written");

@@ -5,6 +5,7 @@
 //! can't be read, is read by serde as a whole.
 
 use std::fmt;
+use std::ops::Range;
 
 use chrono::{DateTime, Utc};
 use serde::Deserializer;
@@ -13,32 +14,35 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use super::event::JournalEntry;
 use super::files::{FileError, names_version, parse_line};
 use super::tagged::{self, stamp_of_columns};
+use crate::ids::{IterationId, WorkerId};
 
 /// What stands in a file of one JSON object a line.
 pub trait LineRecord: DeserializeOwned {
-    /// Reads a line. What its bytes are afterwards is not said: the reading may use them.
-    fn of_line(line: &mut [u8]) -> Result<Self, FileError> {
-        read_whole(line)
+    /// Reads a line into a place, in which an entry of some hundred bytes is made rather than moved there through many
+    /// hands. What the place holds after an error is not said. Nor is what the line's bytes are afterwards: the reading may
+    /// use them.
+    fn read_line(line: &mut [u8], place: &mut Option<Self>) -> Result<(), FileError> {
+        *place = Some(read_whole(line)?);
+        Ok(())
     }
 }
 
 impl LineRecord for serde_json::Map<String, serde_json::Value> {}
 
 impl LineRecord for JournalEntry {
-    fn of_line(line: &mut [u8]) -> Result<Self, FileError> {
-        let Some(envelope) = Envelope::of(line) else { return read_whole(line) };
-        let Envelope { kind_length, length, .. } = envelope;
-        let (head, rest) = line.split_at_mut(length);
-        // Without its envelope the line is an object again: the comma behind the kind is where the brace has to be.
-        rest[0] = b'{';
-        let kind = std::str::from_utf8(&head[length - 1 - kind_length..length - 1]);
-        if let (Ok(kind), Ok(object)) = (kind, std::str::from_utf8(rest))
-            && let Ok(entry) = behind(&envelope, kind, object)
-        {
-            return Ok(entry);
+    fn read_line(line: &mut [u8], place: &mut Option<Self>) -> Result<(), FileError> {
+        if let Some(envelope) = Envelope::of(line) {
+            // Without its envelope the line is an object again: its brace has to be where the comma is behind the envelope, or
+            // before the closing brace of one that says no more.
+            let open = envelope.length - usize::from(line[envelope.length] == b'}');
+            let byte = std::mem::replace(&mut line[open], b'{');
+            if read_behind(&envelope, line, open, place).is_some() {
+                return Ok(());
+            }
+            line[open] = byte;
         }
-        rest[0] = b',';
-        read_whole(line)
+        *place = Some(read_whole(line)?);
+        Ok(())
     }
 }
 
@@ -52,8 +56,11 @@ struct Envelope {
     seq: u64,
     at: DateTime<Utc>,
     elapsed_ms: u64,
-    kind_length: usize,
-    /// Bytes up to the comma behind the kind.
+    /// Where its kind stands.
+    kind: Range<usize>,
+    /// The event's iteration, where it comes right behind the kind.
+    iteration: Option<IterationId>,
+    /// Bytes up to the comma or brace behind all this.
     length: usize,
 }
 
@@ -65,10 +72,21 @@ impl Envelope {
         let (elapsed_ms, rest) = number(rest.strip_prefix(br#","elapsed_ms":"#)?)?;
         let (kind, rest) = text(rest.strip_prefix(br#","kind":""#)?)?;
         let at = stamp_of_columns(at)?;
-        let (kind_length, length) = (kind.len(), line.len() - rest.len());
-        let is_known = rest.starts_with(b",") && !names_version(line, length);
-        is_known.then_some(Self { seq, at, elapsed_ms, kind_length, length })
+        let end = line.len() - rest.len() - 1;
+        let kind = end - kind.len()..end;
+        let (iteration, rest) = iteration(rest).map_or((None, rest), |(id, rest)| (Some(id), rest));
+        let length = line.len() - rest.len();
+        let is_known = matches!(rest, [b',' | b'}', ..]) && !names_version(line, length);
+        is_known.then_some(Self { seq, at, elapsed_ms, kind, iteration, length })
     }
+}
+
+/// The iteration that stands here, and what comes behind it.
+fn iteration(bytes: &[u8]) -> Option<(IterationId, &[u8])> {
+    let (worker, rest) = number(bytes.strip_prefix(br#","worker":"#)?)?;
+    let (iter, rest) = number(rest.strip_prefix(br#","iter":"#)?)?;
+    let id = IterationId { worker: WorkerId(u16::try_from(worker).ok()?), iter: u32::try_from(iter).ok()? };
+    Some((id, rest))
 }
 
 /// A number without a sign, and what comes behind it.
@@ -89,29 +107,38 @@ fn text(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     Some((text, rest.strip_prefix(b"\"")?))
 }
 
-/// The entry with the event of this kind, whose fields are an object's.
-fn behind(envelope: &Envelope, kind: &str, object: &str) -> Result<JournalEntry, serde_json::Error> {
+/// Reads the object that begins here as the fields of the envelope's kind; none if it can't be read as these.
+fn read_behind(
+    envelope: &Envelope,
+    line: &[u8],
+    open: usize,
+    place: &mut Option<JournalEntry>,
+) -> Option<()> {
+    let kind = std::str::from_utf8(&line[envelope.kind.clone()]).ok()?;
+    let object = std::str::from_utf8(&line[open..]).ok()?;
     let mut deserializer = serde_json::Deserializer::from_str(object);
-    let entry = deserializer.deserialize_map(Behind { envelope, kind })?;
-    deserializer.end()?;
-    Ok(entry)
+    deserializer.deserialize_map(Behind { envelope, kind, place }).ok()?;
+    deserializer.end().ok()
 }
 
 struct Behind<'a> {
     envelope: &'a Envelope,
     kind: &'a str,
+    place: &'a mut Option<JournalEntry>,
 }
 
 impl<'de> Visitor<'de> for Behind<'_> {
-    type Value = JournalEntry;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an event's fields")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<JournalEntry, A::Error> {
-        let Envelope { seq, at, elapsed_ms, .. } = *self.envelope;
-        Ok(JournalEntry { seq, at, elapsed_ms, event: tagged::event(self.kind, map)? })
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<(), A::Error> {
+        let Envelope { seq, at, elapsed_ms, iteration, .. } = *self.envelope;
+        let event = tagged::event(self.kind, iteration, map)?;
+        *self.place = Some(JournalEntry { seq, at, elapsed_ms, event });
+        Ok(())
     }
 }
 
@@ -123,14 +150,22 @@ mod tests {
         r#"{"seq":7,"at":"2026-11-20T19:30:01.949Z","elapsed_ms":1949,"kind":"queued","worker":3,"iter":12}"#;
 
     fn read(line: &str) -> Result<JournalEntry, FileError> {
-        JournalEntry::of_line(&mut line.as_bytes().to_vec())
+        read_bytes(line.as_bytes())
+    }
+
+    fn read_bytes(line: &[u8]) -> Result<JournalEntry, FileError> {
+        let mut place = None;
+        JournalEntry::read_line(&mut line.to_vec(), &mut place)?;
+        Ok(place.expect("it was read"))
     }
 
     #[test]
     fn a_line_in_hew_s_hand_is_read_by_its_columns() {
         let envelope = Envelope::of(LINE.as_bytes()).expect("it is in hew's hand");
         assert_eq!((envelope.seq, envelope.elapsed_ms), (7, 1949));
-        assert_eq!(&LINE[envelope.length..], r#","worker":3,"iter":12}"#);
+        assert_eq!(&LINE[envelope.kind.clone()], "queued");
+        assert_eq!(envelope.iteration.map(|id| (id.worker.0, id.iter)), Some((3, 12)));
+        assert_eq!(&LINE[envelope.length..], "}");
         assert_eq!(read(LINE), parse_line(LINE));
         assert!(read(LINE).is_ok());
     }
@@ -178,6 +213,6 @@ mod tests {
             assert_eq!(Err(error), parse_line::<JournalEntry>(&line), "{line}");
         }
         let not_text = [&LINE.as_bytes()[..LINE.len() - 1], b",\"x\":\"\xff\"}"].concat();
-        assert!(matches!(JournalEntry::of_line(&mut not_text.clone()), Err(FileError::Malformed(_))));
+        assert!(matches!(read_bytes(&not_text), Err(FileError::Malformed(_))));
     }
 }

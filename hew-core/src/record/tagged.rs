@@ -6,9 +6,11 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::iter::Flatten;
+use std::option;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use serde::de::value::{MapAccessDeserializer, MapDeserializer};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
 use serde::de::{
     self, DeserializeSeed, EnumAccess, IgnoredAny, IntoDeserializer, MapAccess, VariantAccess, Visitor,
 };
@@ -17,6 +19,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, forward_to_deseria
 use serde_json::Value;
 
 use super::event::{JournalEntry, JournalEvent};
+use crate::ids::{IterationId, WorkerId};
 
 const SEQ: &str = "seq";
 const AT: &str = "at";
@@ -56,7 +59,7 @@ impl<'de> Visitor<'de> for EntryVisitor {
                 (ELAPSED_MS, .., None) => elapsed_ms = Some(map.next_value::<u64>()?),
                 (KIND, Some(seq), Some(at), Some(elapsed_ms)) => {
                     let Text(kind) = map.next_value()?;
-                    let event = event(&kind, map)?;
+                    let event = event(&kind, None, map)?;
                     return Ok(JournalEntry { seq, at, elapsed_ms, event });
                 }
                 _ => {
@@ -84,7 +87,7 @@ fn of_object(mut all: serde_json::Map<String, Value>) -> Result<JournalEntry, se
     let elapsed_ms = u64::deserialize(take(ELAPSED_MS)?)?;
     let kind = String::deserialize(take(KIND)?)?;
     let map = MapDeserializer::<_, serde_json::Error>::new(all.into_iter());
-    Ok(JournalEntry { seq, at, elapsed_ms, event: event(&kind, map)? })
+    Ok(JournalEntry { seq, at, elapsed_ms, event: event(&kind, None, map)? })
 }
 
 /// A moment as hew writes it (`2026-11-20T19:30:00.012Z`), read by its columns; any other form by its grammar.
@@ -95,34 +98,50 @@ fn stamp(text: &str) -> Result<DateTime<Utc>, chrono::ParseError> {
 /// A moment as hew writes it; none of any other form.
 pub(super) fn stamp_of_columns(text: &[u8]) -> Option<DateTime<Utc>> {
     let bytes = text.strip_suffix(b"Z")?;
-    let digits = |from: usize, to: usize| {
-        let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
-        bytes.get(from..to)?.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?))
-    };
+    let (seconds, fraction) = bytes.split_at_checked(19)?;
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':')];
-    if !marks.iter().all(|(at, mark)| bytes.get(*at) == Some(mark)) {
+    if !marks.iter().all(|(at, mark)| seconds[*at] == *mark) {
         return None;
     }
-    let nanos = match bytes.len() {
-        19 => 0,
-        length @ 21..=29 if bytes[19] == b'.' => {
-            digits(20, length)? * 10_u32.pow(u32::try_from(29 - length).ok()?)
+    let nanos = match (fraction, fraction.len()) {
+        ([], _) => 0,
+        ([b'.', digits @ ..], length @ 2..=10) => {
+            number_of(digits)? * 10_u32.pow(10 - u32::try_from(length).ok()?)
         }
         _ => return None,
     };
-    let date = NaiveDate::from_ymd_opt(i32::try_from(digits(0, 4)?).ok()?, digits(5, 7)?, digits(8, 10)?)?;
-    Some(date.and_hms_nano_opt(digits(11, 13)?, digits(14, 16)?, digits(17, 19)?, nanos)?.and_utc())
+    let two = |at: usize| number_of(&seconds[at..at + 2]);
+    let date = NaiveDate::from_ymd_opt(i32::try_from(number_of(&seconds[..4])?).ok()?, two(5)?, two(8)?)?;
+    Some(date.and_hms_nano_opt(two(11)?, two(14)?, two(17)?, nanos)?.and_utc())
 }
 
-/// The event of this kind, whose fields are what is left of an object.
-pub(super) fn event<'de, A: MapAccess<'de>>(kind: &str, map: A) -> Result<JournalEvent, A::Error> {
-    JournalEvent::deserialize(Tagged { kind, map })
+/// The number that nine digits at most make.
+#[inline]
+fn number_of(digits: &[u8]) -> Option<u32> {
+    let mut number = 0;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number * 10 + u32::from(digit);
+    }
+    Some(number)
 }
 
-/// An event's kind, and the fields that are left of its object.
+/// The event of this kind, whose fields are what is left of an object; so is its iteration, unless that is told.
+pub(super) fn event<'de, A: MapAccess<'de>>(
+    kind: &str,
+    iteration: Option<IterationId>,
+    map: A,
+) -> Result<JournalEvent, A::Error> {
+    JournalEvent::deserialize(Tagged { kind, fields: Fields { iteration, map } })
+}
+
+/// An event's kind, and its fields.
 struct Tagged<'a, A> {
     kind: &'a str,
-    map: A,
+    fields: Fields<A>,
 }
 
 impl<'de, A: MapAccess<'de>> Deserializer<'de> for Tagged<'_, A> {
@@ -144,22 +163,35 @@ impl<'de, A: MapAccess<'de>> EnumAccess<'de> for Tagged<'_, A> {
 
     fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Fields<A>), A::Error> {
         let kind: de::value::StrDeserializer<'_, A::Error> = self.kind.into_deserializer();
-        Ok((seed.deserialize(kind)?, Fields(self.map)))
+        Ok((seed.deserialize(kind)?, self.fields))
     }
 }
 
-struct Fields<A>(A);
+/// The fields that are left of an event's object.
+struct Fields<A> {
+    /// The event's iteration, where it is not among them.
+    iteration: Option<IterationId>,
+    map: A,
+}
+
+impl<A> Fields<A> {
+    /// The iteration as two fields again.
+    fn apart(self) -> Apart<A> {
+        let parts = self.iteration.map(|id| [(WORKER, u32::from(id.worker.0)), (ITER, id.iter)]);
+        Apart { parts: parts.into_iter().flatten(), part: None, map: self.map }
+    }
+}
 
 impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
     type Error = A::Error;
 
     fn unit_variant(mut self) -> Result<(), A::Error> {
-        while self.0.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        while self.map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
         Ok(())
     }
 
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, A::Error> {
-        seed.deserialize(MapAccessDeserializer::new(self.0))
+        seed.deserialize(MapAccessDeserializer::new(self.apart()))
     }
 
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, A::Error> {
@@ -172,9 +204,11 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
         visitor: V,
     ) -> Result<V::Value, A::Error> {
         if fields.contains(&ITERATION) {
-            visitor.visit_map(Joined { map: self.0, worker: None, iter: None, is_due: false })
+            let iteration =
+                self.iteration.map_or(Joining::Sought { worker: None, iter: None }, Joining::Known);
+            visitor.visit_map(Joined { iteration, map: self.map })
         } else {
-            visitor.visit_map(self.0)
+            visitor.visit_map(self.apart())
         }
     }
 }
@@ -182,46 +216,97 @@ impl<'de, A: MapAccess<'de>> VariantAccess<'de> for Fields<A> {
 /// Fields of an event about an iteration: what stands on disk as two fields of the object is one to serde. As a part that
 /// is flattened into the event serde would copy every field.
 struct Joined<A> {
+    iteration: Joining,
     map: A,
-    worker: Option<u16>,
-    iter: Option<u32>,
-    /// The iteration's key was told, its value is next.
-    is_due: bool,
+}
+
+/// How far serde was told of an event's iteration.
+#[derive(Clone, Copy)]
+enum Joining {
+    /// Its parts are yet to be found among the fields.
+    Sought { worker: Option<u16>, iter: Option<u32> },
+    /// Its key is next.
+    Known(IterationId),
+    /// Its value is next.
+    Due(IterationId),
+    /// The rest is fields.
+    Told,
+}
+
+impl<'de, A: MapAccess<'de>> Joined<A> {
+    /// Looks for the iteration's parts, up to a field that comes before both are found.
+    fn seek(
+        &mut self,
+        mut worker: Option<u16>,
+        mut iter: Option<u32>,
+    ) -> Result<Option<Text<'de>>, A::Error> {
+        loop {
+            if let (Some(worker), Some(iter)) = (worker, iter) {
+                self.iteration = Joining::Known(IterationId { worker: WorkerId(worker), iter });
+                return Ok(None);
+            }
+            match self.map.next_key::<Text<'de>>()? {
+                Some(key) if key.0 == WORKER && worker.is_none() => worker = Some(self.map.next_value()?),
+                Some(key) if key.0 == ITER && iter.is_none() => iter = Some(self.map.next_value()?),
+                Some(other) => {
+                    self.iteration = Joining::Sought { worker, iter };
+                    return Ok(Some(other));
+                }
+                None => return Err(de::Error::missing_field(if worker.is_none() { WORKER } else { ITER })),
+            }
+        }
+    }
 }
 
 impl<'de, A: MapAccess<'de>> MapAccess<'de> for Joined<A> {
     type Error = A::Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
-        while let Some(Text(key)) = self.map.next_key()? {
-            match &*key {
-                WORKER if self.worker.is_none() => self.worker = Some(self.map.next_value()?),
-                ITER if self.iter.is_none() => self.iter = Some(self.map.next_value()?),
-                other => {
-                    let key: de::value::StrDeserializer<'_, A::Error> = other.into_deserializer();
-                    return seed.deserialize(key).map(Some);
-                }
-            }
-            if self.worker.is_some() && self.iter.is_some() {
-                self.is_due = true;
-                let key: de::value::StrDeserializer<'_, A::Error> = ITERATION.into_deserializer();
-                return seed.deserialize(key).map(Some);
-            }
+        if let Joining::Sought { worker, iter } = self.iteration
+            && let Some(Text(other)) = self.seek(worker, iter)?
+        {
+            return seed.deserialize(key(&other)).map(Some);
         }
-        match (self.worker, self.iter) {
-            (None, _) => Err(de::Error::missing_field(WORKER)),
-            (_, None) => Err(de::Error::missing_field(ITER)),
-            _ => Ok(None),
-        }
+        let Joining::Known(id) = self.iteration else { return self.map.next_key_seed(seed) };
+        self.iteration = Joining::Due(id);
+        seed.deserialize(key(ITERATION)).map(Some)
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
-        match (self.worker, self.iter) {
-            (Some(worker), Some(iter)) if std::mem::take(&mut self.is_due) => {
-                let parts = [(WORKER, u32::from(worker)), (ITER, iter)];
-                seed.deserialize(MapDeserializer::new(parts.into_iter()))
-            }
-            _ => self.map.next_value_seed(seed),
+        let Joining::Due(IterationId { worker, iter }) = self.iteration else {
+            return self.map.next_value_seed(seed);
+        };
+        self.iteration = Joining::Told;
+        // By place, as serde reads a struct too: the parts' names need not be told.
+        seed.deserialize(SeqDeserializer::new([u32::from(worker.0), iter].into_iter()))
+    }
+}
+
+fn key<E: de::Error>(name: &str) -> de::value::StrDeserializer<'_, E> {
+    name.into_deserializer()
+}
+
+/// Fields with an iteration's parts before them.
+struct Apart<A> {
+    parts: Flatten<option::IntoIter<[(&'static str, u32); 2]>>,
+    /// The part whose key was told.
+    part: Option<u32>,
+    map: A,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Apart<A> {
+    type Error = A::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, A::Error> {
+        let Some((name, part)) = self.parts.next() else { return self.map.next_key_seed(seed) };
+        self.part = Some(part);
+        seed.deserialize(key(name)).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, A::Error> {
+        match self.part.take() {
+            Some(part) => seed.deserialize(part.into_deserializer()),
+            None => self.map.next_value_seed(seed),
         }
     }
 }

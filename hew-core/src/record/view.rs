@@ -21,7 +21,7 @@ pub mod totals;
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use foldhash::HashSet;
+use foldhash::HashMap;
 
 use super::event::{
     DeliveryRecord, GateRecord, IterationOutcome, JournalEntry, JournalEvent, LeftoverRecord,
@@ -41,6 +41,7 @@ use run::header_of;
 pub use run::{NoticeView, RunEnding, RunHeader, StopView, VerifyView};
 pub use runtimes::{PassedView, RuntimeView};
 pub use spent::Spent;
+use task::Counted;
 pub use task::{GateProofView, TaskView};
 pub use totals::{Totals, WorkerTotals};
 
@@ -118,10 +119,12 @@ pub struct RunView {
     pub last_seq: u64,
     /// How each ended iteration was counted, forgotten ones too.
     counted: BTreeMap<IterationId, (IterationOutcome, Option<ModelName>)>,
-    /// Tasks of which something landed, forgotten ones too.
-    landed: HashSet<TaskId>,
-    /// Tasks that were begun, forgotten ones too.
-    begun: HashSet<TaskId>,
+    /// Number of tasks of which something landed, forgotten ones too.
+    landed: usize,
+    /// Number of tasks that were begun, forgotten ones too.
+    begun: usize,
+    /// What was counted of the tasks that were forgotten.
+    forgotten: HashMap<TaskId, Counted>,
 }
 
 impl RunView {
@@ -165,14 +168,14 @@ impl RunView {
 
     /// Tasks of which something landed, forgotten ones too.
     pub fn landed_tasks(&self) -> usize {
-        self.landed.len()
+        self.landed
     }
 
     /// Tasks in scope: those that were open at launch, or those that were begun, where more were filed since.
     /// Unknown in an older layout.
     pub fn in_scope(&self) -> Option<usize> {
         let at_launch = self.header.as_ref()?.in_scope?;
-        Some(at_launch.max(self.begun.len()))
+        Some(at_launch.max(self.begun))
     }
 
     /// What the stop says that ended it, for people; none where it ended for another reason than the latest stop's.
@@ -253,7 +256,14 @@ impl RunView {
     /// Drops a task unless it runs.
     pub(super) fn forget_task(&mut self, task: &TaskId) {
         if self.tasks.get(task).is_some_and(|task| !task.is_running) {
-            self.tasks.remove(task);
+            self.drop_task(task);
+        }
+    }
+
+    /// Drops a task even where it runs.
+    pub(super) fn drop_task(&mut self, task: &TaskId) {
+        if let Some(TaskView { id, counted, .. }) = self.tasks.remove(task) {
+            self.forgotten.insert(id, counted);
         }
     }
 
@@ -434,8 +444,9 @@ impl RunView {
         if iteration.changes_settings() {
             self.settings_changed.insert(task.clone());
         }
-        self.task_mut(&task).landed_sha = Some(sha.clone());
-        self.landed.insert(task);
+        let view = self.task_mut(&task);
+        view.landed_sha = Some(sha.clone());
+        self.landed += usize::from(view.comes_to_land());
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -521,27 +532,18 @@ impl RunView {
             | JournalEvent::Landed { task, .. }
             | JournalEvent::IterationEnded { task, .. } => {
                 let view = self.task_mut(task);
-                // What its view shows was noted when it came to show it.
-                let (has_begun, was_landed) = (view.last.is_some(), view.landed_sha.is_some());
                 view.apply(event);
-                let has_landed = view.landed_sha.is_some() && !was_landed;
-                if has_landed {
-                    self.landed.insert(task.clone());
-                }
-                if !has_begun {
-                    self.begun.insert(task.clone());
-                }
+                let (begins, lands) = (view.comes_to_begin(), view.comes_to_land());
+                self.begun += usize::from(begins);
+                self.landed += usize::from(lands);
             }
             JournalEvent::TaskChanged { task, change, .. } => {
                 let view = self.task_mut(task);
-                let (was_parked, was_landed) = (view.parked.is_some(), view.landed_sha.is_some());
+                let was_parked = view.parked.is_some();
                 view.change(change);
-                let has_landed = view.landed_sha.is_some() && !was_landed;
+                self.landed += usize::from(view.comes_to_land());
                 if matches!(change, TaskChange::Parked { .. }) && !was_parked {
                     self.totals.parked += 1;
-                }
-                if has_landed {
-                    self.landed.insert(task.clone());
                 }
             }
             JournalEvent::Gated { iteration, gate, .. } => {
@@ -555,7 +557,8 @@ impl RunView {
     }
 
     fn task_mut(&mut self, task: &TaskId) -> &mut TaskView {
-        self.tasks.entry(task.clone()).or_insert_with(|| TaskView::new(task.clone()))
+        let counted = || self.forgotten.get(task).copied().unwrap_or_default();
+        self.tasks.entry(task.clone()).or_insert_with(|| TaskView::new(task.clone(), counted()))
     }
 }
 

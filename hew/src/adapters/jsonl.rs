@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -34,7 +33,8 @@ pub struct JsonLines<T> {
     /// Up to where there is no further line's end.
     searched: usize,
     number: usize,
-    kind: PhantomData<T>,
+    /// What was read last.
+    value: Option<T>,
 }
 
 impl<T: LineRecord> JsonLines<T> {
@@ -42,25 +42,32 @@ impl<T: LineRecord> JsonLines<T> {
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let file = File::open(path).map_err(|error| store_error(path, error))?;
         let (path, buffer) = (path.to_owned(), Vec::with_capacity(2 * CHUNK));
-        Ok(Self { path, file, buffer, start: 0, searched: 0, number: 0, kind: PhantomData })
+        Ok(Self { path, file, buffer, start: 0, searched: 0, number: 0, value: None })
     }
 
     /// The next value. `None` at the end of what is there: called again later, it goes on with what was added meanwhile.
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
+        self.next_in_place().map(|value| value.is_some())?;
+        Ok(self.value.take())
+    }
+
+    /// The same for those who only look at it.
+    pub fn next_in_place(&mut self) -> Result<Option<&T>, StoreError> {
+        self.value = None;
         let Some(line) = self.next_line()? else { return Ok(None) };
-        match T::of_line(&mut self.buffer[line]) {
-            Ok(value) => Ok(Some(value)),
+        match T::read_line(&mut self.buffer[line], &mut self.value) {
+            Ok(()) => Ok(self.value.as_ref()),
             Err(bad) => Err(self.line_error(&bad)),
         }
     }
 
     /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
     /// A line of a newer form than is known is an error all the same.
-    pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<T>, StoreError> {
+    pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<&T>, StoreError> {
         while let Some(line) = self.next_line()? {
-            match T::of_line(&mut self.buffer[line]) {
-                Ok(value) => return Ok(Some(value)),
+            match T::read_line(&mut self.buffer[line], &mut self.value) {
+                Ok(()) => return Ok(self.value.as_ref()),
                 Err(bad @ FileError::Newer { .. }) => return Err(self.line_error(&bad)),
                 Err(bad) => gaps.add(&self.line_error(&bad)),
             }

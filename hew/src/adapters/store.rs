@@ -159,8 +159,8 @@ fn open_journal(path: &Path) -> io::Result<File> {
 /// Reads a run's journal entry by entry; the answer is a warning if its last line is torn.
 pub fn for_each_entry(dir: &Path, mut take: impl FnMut(&JournalEntry)) -> Result<Option<String>, StoreError> {
     let mut lines = JsonLines::<JournalEntry>::open(&dir.join(JOURNAL))?;
-    while let Some(entry) = lines.next_value()? {
-        take(&entry);
+    while let Some(entry) = lines.next_in_place()? {
+        take(entry);
     }
     Ok(lines.torn())
 }
@@ -175,7 +175,7 @@ pub fn fold_rows(
     let mut gaps = Gaps::default();
     // On one thread: to hand an entry to another costs more than to fold it.
     while let Some(entry) = lines.next_readable(&mut gaps)? {
-        fold.apply(&entry);
+        fold.apply(entry);
     }
     let (view, rows) = fold.finish();
     let mut warnings = gaps.into_warnings();

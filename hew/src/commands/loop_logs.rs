@@ -159,8 +159,8 @@ fn follow(
     loop {
         // Whether it lives is asked before its last words are read, so that none is missed.
         let is_alive = past_runs::is_held(project, &entry.id);
-        while let Some(next) = lines.next_value().map_err(unreadable)? {
-            tracking.take(&next, args, filter, &mut watch, ui).map_err(unwatched)?;
+        while let Some(next) = lines.next_in_place().map_err(unreadable)? {
+            tracking.take(next, args, filter, &mut watch, ui).map_err(unwatched)?;
         }
         tracking.transcripts.take_new(&mut tracking.kept, ui)?;
         tracking.kept.release(ui);

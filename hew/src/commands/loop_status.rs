@@ -145,8 +145,8 @@ impl Watching<'_> {
     fn read(&mut self) -> Result<Option<Vec<String>>, Failure> {
         self.is_held = past_runs::is_held(self.project, &self.entry.id);
         let mut told = None;
-        while let Some(entry) = self.lines.next_value().map_err(unreadable)? {
-            self.view.apply(&entry);
+        while let Some(entry) = self.lines.next_in_place().map_err(unreadable)? {
+            self.view.apply(entry);
             told.get_or_insert_with(Vec::new).extend(narrate(&entry.event, &self.view));
             if let Some(id) = self.view.completed_by(&entry.event) {
                 self.view.forget(id);

@@ -45,7 +45,7 @@ pub(super) fn take(view: &mut RunView, file: &IterationFile, place: Place) -> It
     };
     after_the_agent(file, place.id).into_iter().for_each(&mut tell);
     if file.task_id.is_none() {
-        view.tasks.remove(&task(file));
+        view.drop_task(&task(file));
     }
     let seen = view.iterations.get_mut(&place.id).expect("it has just been counted");
     seen.task.clone_from(&file.task_id);

@@ -39,6 +39,13 @@ impl GateProofView {
     }
 }
 
+/// Where a task was counted in the sums of its run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counted {
+    begun: bool,
+    landed: bool,
+}
+
 /// One task, as its run saw it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskView {
@@ -72,10 +79,11 @@ pub struct TaskView {
     pub bug: Option<TaskId>,
     /// Dependencies landed in this run that its latest base contains.
     pub builds_on: Vec<TaskId>,
+    pub(super) counted: Counted,
 }
 
 impl TaskView {
-    pub(super) fn new(id: TaskId) -> Self {
+    pub(super) fn new(id: TaskId, counted: Counted) -> Self {
         Self {
             id,
             title: String::new(),
@@ -92,7 +100,18 @@ impl TaskView {
             left_alone: None,
             bug: None,
             builds_on: Vec::new(),
+            counted,
         }
+    }
+
+    /// An iteration of it is known, for the first time.
+    pub(super) fn comes_to_begin(&mut self) -> bool {
+        !std::mem::replace(&mut self.counted.begun, true)
+    }
+
+    /// Something of it has landed, for the first time.
+    pub(super) fn comes_to_land(&mut self) -> bool {
+        self.landed_sha.is_some() && !std::mem::replace(&mut self.counted.landed, true)
     }
 
     pub(super) fn apply(&mut self, event: &JournalEvent) {
