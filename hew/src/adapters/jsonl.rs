@@ -100,8 +100,15 @@ impl<T: LineRecord> JsonLines<T> {
         self.buffer.drain(..self.start);
         self.searched -= self.start;
         self.start = 0;
-        self.buffer.reserve(CHUNK);
-        let read = (&self.file).take(CHUNK as u64).read_to_end(&mut self.buffer);
+        let end = self.buffer.len();
+        self.buffer.resize(end + CHUNK, 0);
+        let read = loop {
+            match self.file.read(&mut self.buffer[end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read,
+            }
+        };
+        self.buffer.truncate(end + *read.as_ref().unwrap_or(&0));
         read.map_err(|error| store_error(&self.path, error))
     }
 

@@ -5,6 +5,7 @@
 
 use std::fmt::{self, Write};
 
+use super::scale::Place;
 use crate::render::markup::escape;
 use crate::render::text::shown;
 use crate::settings::secret::SecretValues;
@@ -54,7 +55,7 @@ impl<'a> Page<'a> {
 
     /// Attributes that are places and sizes in a picture: ` x="1.0" y="2.5"`.
     pub(super) fn places(&mut self, places: &[(&'static str, f64)]) -> fmt::Result {
-        places.iter().try_for_each(|(name, place)| write!(self.out, " {name}=\"{place:.1}\""))
+        places.iter().try_for_each(|(name, place)| write!(self.out, " {name}=\"{}\"", Place(*place)))
     }
 
     /// A picture that another module made safe.
