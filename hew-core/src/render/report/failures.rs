@@ -2,12 +2,10 @@
 
 use std::fmt;
 
-use foldhash::HashSet;
-
 use super::page::Page;
 use super::{Report, frame};
 use crate::agent::IterationOutcome;
-use crate::ids::{IterationId, TaskId};
+use crate::ids::IterationId;
 use crate::record::RunState;
 use crate::record::event::VerifyOutcome;
 use crate::record::view::{IterationRow, RunView};
@@ -34,15 +32,14 @@ pub struct LogTail {
 
 /// Failures of a run: those of tasks that did not land first, then the newest first.
 fn failures<'a>(view: &RunView, rows: &'a [IterationRow], state: RunState) -> Vec<&'a IterationRow> {
-    let landed: HashSet<&TaskId> =
-        view.tasks.values().filter(|task| task.landed_sha.is_some()).map(|task| &task.id).collect();
     let has_failed = |row: &&IterationRow| match row.outcome {
         Some(outcome) => outcome != IterationOutcome::Closed,
         None => state != RunState::Running,
     };
     let mut failures: Vec<&IterationRow> = rows.iter().filter(has_failed).collect();
-    failures.sort_by_key(|row| {
-        let is_mended = row.task.as_ref().is_some_and(|task| landed.contains(task));
+    failures.sort_by_cached_key(|row| {
+        let task = row.task.as_ref().and_then(|task| view.tasks.get(task));
+        let is_mended = task.is_some_and(|task| task.landed_sha.is_some());
         (is_mended, std::cmp::Reverse((row.number, row.id)))
     });
     failures

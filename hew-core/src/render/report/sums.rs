@@ -1,6 +1,6 @@
 //! What each task took, over all its iterations.
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashMapExt as _};
 
 use crate::ids::TaskId;
 use crate::record::view::IterationRow;
@@ -25,7 +25,8 @@ pub(super) struct TaskSums<'a>(HashMap<&'a TaskId, TaskSum>);
 
 impl<'a> TaskSums<'a> {
     pub(super) fn of(rows: &'a [IterationRow]) -> Self {
-        let mut sums: HashMap<&TaskId, TaskSum> = HashMap::default();
+        // Hardly fewer tasks than iterations.
+        let mut sums: HashMap<&TaskId, TaskSum> = HashMap::with_capacity(rows.len());
         for row in rows {
             let Some(task) = &row.task else { continue };
             let place = sums.len();
