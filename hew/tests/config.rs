@@ -356,8 +356,13 @@ fn a_file_that_is_no_toml_is_named_with_its_line_and_left_alone() {
         assert_eq!(code, 2, "{words:?}");
         let named = format!("{}:2: not valid TOML", place.path("project/.hew.toml").display());
         assert!(err.contains(&named), "{words:?}: {err}");
+        assert!(err.ends_with("hew config edit\n"), "{words:?}: {err}");
     }
     assert_eq!(place.read("project/.hew.toml"), "[loop]\njobs = = 3\n");
+    place.write("project/.hew.toml", "");
+    place.write("xdg/hew/config.toml", "[loop\n");
+    let (code, _, err) = place.run(&["list"]);
+    assert!(code == 2 && err.ends_with("hew config edit --global\n"), "{err}");
 }
 
 #[test]

@@ -139,8 +139,10 @@ fn the_command_that_is_told_puts_aside_what_is_in_the_way_and_delivers() {
 
         let (aside, deliver) = remedy.split_once(" && hew ").unwrap();
         let others = Checkout::of(&project.repo).files.len();
-        let words: Vec<&str> = aside.strip_prefix("git ").unwrap().split(' ').collect();
-        project.repo.git(&words);
+        // Whatever folder a person is in.
+        std::fs::create_dir(project.repo.root().join("below")).unwrap();
+        let words = aside.strip_prefix("git ").unwrap().split(' ');
+        project.repo.git(&["-C", "below"].into_iter().chain(words).collect::<Vec<_>>());
         let done = project.try_hew(&deliver.split(' ').collect::<Vec<_>>());
         assert_eq!(done.status.code(), Some(0), "{file}: {}", String::from_utf8_lossy(&done.stderr));
         assert_eq!(project.repo.read(file).as_deref(), Some("agent\n"), "{file}");

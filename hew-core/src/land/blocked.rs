@@ -50,7 +50,8 @@ fn put_aside(changed: &[String], untracked: &[String]) -> String {
         return "-u".to_owned();
     }
     let all = if untracked.is_empty() { "" } else { " --all" };
-    let files: Vec<String> = files.iter().map(|file| quoted(Path::new(file))).collect();
+    // From the checkout's root, whatever folder of it the command is given in.
+    let files: Vec<String> = files.iter().map(|file| quoted(Path::new(&format!(":/{file}")))).collect();
     format!("push{all} -- {}", files.join(" "))
 }
 
@@ -86,9 +87,9 @@ mod tests {
         let many: Vec<String> = (0..30).map(|number| format!("{number}.txt")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let cases = [
-            (files(&["a.txt"], &[]), "git stash push -- a.txt"),
-            (files(&["a b"], &[".env"]), "git stash push --all -- 'a b' .env"),
-            (files(&["-a"], &["it's"]), r"git stash push --all -- -a 'it'\''s'"),
+            (files(&["a.txt"], &[]), "git stash push -- :/a.txt"),
+            (files(&["a b"], &[".env"]), "git stash push --all -- ':/a b' :/.env"),
+            (files(&["-a"], &["it's"]), r"git stash push --all -- :/-a ':/it'\''s'"),
             (files(&[], &["*"]), "git stash -u"),
             (files(&[":x"], &[]), "git stash -u"),
             (files(&many, &[]), "git stash -u"),
@@ -98,7 +99,7 @@ mod tests {
             assert_eq!(first(&refusal, Some(&here), &here).as_deref(), Some(expected));
         }
         let elsewhere = first(&files(&["a"], &[]), Some(&PathBuf::from("/o p")), &here);
-        assert_eq!(elsewhere.as_deref(), Some("git -C '/o p' stash push -- a"));
+        assert_eq!(elsewhere.as_deref(), Some("git -C '/o p' stash push -- :/a"));
     }
 
     #[test]

@@ -120,18 +120,23 @@ pub fn invalid(problems: &[SettingsProblem]) -> Failure {
         1 => "a setting is not valid".to_owned(),
         count => format!("{count} settings are not valid"),
     };
-    let two_files = problems.iter().find_map(|problem| match problem {
-        SettingsProblem::TwoFiles { at: Origin::File { path, .. }, other } => Some((path, other)),
-        _ => None,
-    });
-    let hint = match two_files {
-        Some((path, other)) => {
-            format!("move what you need to {}, then: rm {}", other.display(), path.display())
-        }
-        None => "hew config keys".to_owned(),
-    };
+    let hint = problems.iter().find_map(remedy).unwrap_or_else(|| "hew config keys".to_owned());
     let failure = Failure::usage(message).hint(hint);
     problems.iter().fold(failure, Failure::because)
+}
+
+/// What mends a file that is wrong as a whole.
+fn remedy(problem: &SettingsProblem) -> Option<String> {
+    match problem {
+        SettingsProblem::TwoFiles { at: Origin::File { path, .. }, other } => {
+            Some(format!("move what you need to {}, then: rm {}", other.display(), path.display()))
+        }
+        SettingsProblem::Syntax { at: Origin::File { layer: "user", .. }, .. } => {
+            Some("hew config edit --global".to_owned())
+        }
+        SettingsProblem::Syntax { .. } => Some("hew config edit".to_owned()),
+        _ => None,
+    }
 }
 
 /// The settings files that count, later ones winning. They need not exist, but one that `HEW_CONFIG` names must.

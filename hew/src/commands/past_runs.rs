@@ -130,7 +130,7 @@ pub fn take_later_delivery(project: &Project, run: &RunId, view: &mut RunView) -
     };
     let later = known.into_iter().find(|known| known.run_id == *run).and_then(|known| known.delivered);
     if let Some((target, sha)) = later {
-        view.is_delivered_later(target, sha);
+        view.take_delivery_after_end(target, sha);
     }
     None
 }

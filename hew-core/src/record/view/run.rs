@@ -125,8 +125,8 @@ impl RunView {
 }
 
 impl RunView {
-    /// Its result was brought to its target after its end: what it asked for to that end is done.
-    pub fn is_delivered_later(&mut self, target: BranchName, sha: CommitId) {
+    /// Takes in that its result was brought to its target after its end: what it asked for to that end is done.
+    pub fn take_delivery_after_end(&mut self, target: BranchName, sha: CommitId) {
         let asked = match self.delivery.take() {
             Some(DeliveryRecord::Refused { remedy, .. }) => Some(remedy),
             _ => None,
