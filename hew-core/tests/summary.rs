@@ -186,6 +186,16 @@ fn of_a_crashed_run() {
 }
 
 #[test]
+fn a_run_that_crashed_before_any_claim_can_be_gone_on_with_too() {
+    let text = page(JournalBuilder::launch(2, 7).entries(), RunState::Crashed);
+    assert!(
+        text.contains("the run crashed before its end: it goes on where it was when it is resumed"),
+        "{text}"
+    );
+    assert!(text.contains("hew loop resume --run-id "), "{text}");
+}
+
+#[test]
 fn of_hostile_titles() {
     let text = coloured(hostile().entries(), RunState::Completed);
     insta::assert_snapshot!("of_hostile_titles_in_colour", spelt(&text));

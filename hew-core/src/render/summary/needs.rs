@@ -50,7 +50,7 @@ pub(crate) fn of(view: &RunView, header: &RunHeader, place: SummaryPlace<'_>) ->
     needs.extend(red(view, place.folder));
     needs.extend(undelivered(view, header, state));
     needs.extend(escaped(view));
-    needs.extend(claims(view, header, state));
+    needs.extend(cut_off(view, header, state));
     if state == RunState::Crashed && !view.is_from_files {
         let what = "what the crashed run left behind may be looked at and cleaned up".to_owned();
         needs.push(Need::new(what, format!("hew loop prune-worktrees --run-id {}", header.run_id)));
@@ -81,17 +81,21 @@ fn not_begun(view: &RunView, folder: &str) -> Option<Need> {
     Some(Need { what, command, columns: TEXT_COLUMNS })
 }
 
-/// What a crashed run was at is still claimed by it.
-fn claims(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
+/// A crashed run can be gone on with; what it was at is still claimed by it.
+fn cut_off(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
+    if state != RunState::Crashed || view.is_from_files {
+        return None;
+    }
     let tasks: Vec<&str> =
         view.in_flight().filter_map(|iteration| iteration.task.as_ref()).map(TaskId::as_str).collect();
-    let is_crashed = state == RunState::Crashed && !view.is_from_files;
-    let first = tasks.first().filter(|_| is_crashed)?;
-    let names = match tasks.len() as u64 {
-        1 => format!("{first} stays"),
-        number => format!("{first} and {} stay", count(number - 1, "other", "others")),
+    let what = match tasks.as_slice() {
+        [] => "the run crashed before its end: it goes on where it was when it is resumed".to_owned(),
+        [one] => format!("{one} stays claimed by the crashed run until it is resumed"),
+        [first, others @ ..] => {
+            let others = count(others.len() as u64, "other", "others");
+            format!("{first} and {others} stay claimed by the crashed run until it is resumed")
+        }
     };
-    let what = format!("{names} claimed by the crashed run until it is resumed");
     Some(Need::new(what, format!("hew loop resume --run-id {}", header.run_id)))
 }
 
