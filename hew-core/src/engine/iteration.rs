@@ -9,7 +9,7 @@ use super::settle::{self, FailedEnd};
 use super::state::{Reading, State, StopLevel};
 use super::step::{notice, notice_refused, record};
 use super::stopping;
-use super::{dispatch, failing, helping, planning, spent};
+use super::{dispatch, failing, helping, planning, retry, spent};
 use crate::agent::verdict::{self, Verdict, VerdictInput};
 use crate::agent::{IterationOutcome, SpawnError, StopCause, StopRequest};
 use crate::clock::Now;
@@ -43,7 +43,7 @@ fn end_without_work(
         // An earlier try ran here: what it did lies in the folder, which is never reset before it is collected.
         let ending =
             PendingEnd { outcome: Some(outcome), reason: reason.to_owned(), explicit: false, spares_attempt };
-        return failing::end_untried(state, id, ending, out);
+        return retry::end_untried(state, id, ending, out);
     }
     if let Some(iteration) = state.take_iteration(id) {
         let end = FailedEnd { spares_attempt, ..failed_end(*iteration, outcome, reason.to_owned(), None) };
@@ -247,7 +247,7 @@ pub(super) fn running_read(
         if let Some(why) = taken_by_somebody(iteration, task.as_deref()) {
             iteration.taken = Some(why.clone());
             notice(out, Some(id), format!("{why}; its agent is stopped"));
-            if !failing::end_wait_of_taken(state, id, out) {
+            if !retry::end_wait_of_taken(state, id, out) {
                 out.push(Effect::StopAgent(id.worker, StopRequest::Graceful));
             }
         }

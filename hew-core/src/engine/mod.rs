@@ -15,7 +15,7 @@
 //! | `dispatch` | ready tasks to free workers |
 //! | `ahead` | worktrees made before their tasks are ready |
 //! | `iteration` | one attempt from its claim to the end of its agent |
-//! | `failing` | a runtime's failure: tried again, at rest, out |
+//! | `failing`, `retry` | a runtime's failure: at rest, out, tried again |
 //! | `runtimes` | which runtimes rest, are out, are tried again |
 //! | `spent` | what agents tell of their tokens |
 //! | `collected` | its work: to the lane, or to the end |
@@ -52,6 +52,7 @@ mod planner;
 mod planning;
 mod progress;
 mod resumed;
+mod retry;
 mod runtimes;
 mod settle;
 mod spent;

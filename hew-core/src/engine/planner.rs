@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::dispatch;
 use super::effect::{Effect, PlannerJob};
 use super::event::{PlannerDraft, PlannerEnd, Problem};
-use super::failing::given_wait;
+use super::retry::given_wait;
 use super::stack;
 use super::state::{Course, Listing, Moment, State};
 use super::step::{notice, notice_refused, record};

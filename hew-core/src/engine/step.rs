@@ -5,7 +5,7 @@ use super::event::Event;
 use super::state::State;
 use super::{
     ahead, baseline, collected, dispatch, ending, escaped, failing, helping, iteration, lane, lane_queue,
-    merging, pickup, planner, settle, spent, stack, stopping, verifying,
+    merging, pickup, planner, retry, settle, spent, stack, stopping, verifying,
 };
 use crate::clock::Now;
 use crate::record::JournalEvent;
@@ -70,7 +70,7 @@ pub fn step(state: &mut State, event: Event, now: Now) -> Vec<Effect> {
         Event::Delivered(result) => ending::delivered(state, result, &mut out),
         Event::CleanedUp(kept) => ending::cleaned_up(state, kept, &mut out),
     }
-    failing::resume_due(state, now, &mut out);
+    retry::resume_due(state, now, &mut out);
     failing::end_rests(state, now);
     stopping::keep_budgets(state, &mut out);
     helping::let_go(state, now, &mut out);

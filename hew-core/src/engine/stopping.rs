@@ -11,7 +11,7 @@ use super::effect::Effect;
 use super::progress::{LaneStage, Slot, Stage};
 use super::state::{Course, Moment, State, Stop, StopLevel};
 use super::step::record;
-use super::{dispatch, failing, helping, unanswered};
+use super::{dispatch, failing, helping, retry, unanswered};
 use crate::agent::StopRequest;
 use crate::clock::Now;
 use crate::ids::TaskId;
@@ -56,7 +56,7 @@ fn next_deadline(state: &State, now: Now) -> Option<Duration> {
         None => {
             let moments = [
                 state.config.limits.wall,
-                failing::next_retry(state),
+                retry::next_retry(state),
                 failing::next_rest_end(state),
                 // One that has come and could not be kept is kept as soon as anything changes.
                 unanswered::next_ask(state).filter(|at| *at > now.elapsed),
@@ -64,7 +64,7 @@ fn next_deadline(state: &State, now: Now) -> Option<Duration> {
             moments.into_iter().flatten().min()
         }
         Some(stop) if stop.level == StopLevel::Draining => {
-            agents_until(state, stop).into_iter().chain(failing::next_retry(state)).min()
+            agents_until(state, stop).into_iter().chain(retry::next_retry(state)).min()
         }
         Some(_) => None,
     }
@@ -112,7 +112,7 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
         Some(Stop { detail, reason, signal: None, level, by_person, agents_until, is_late, keeps_retries });
     state.queue.spare.clear();
     if !keeps_retries {
-        failing::end_waits(state, out);
+        retry::end_waits(state, out);
     }
     if state.course == Course::Baseline {
         // Nothing will start, whatever the gate says.
@@ -124,7 +124,7 @@ fn stop(state: &mut State, reason: StopReason, detail: String, out: &mut Vec<Eff
 fn end_retries(state: &mut State, out: &mut Vec<Effect>) {
     if let Some(stop) = &mut state.stop {
         stop.keeps_retries = false;
-        failing::end_waits(state, out);
+        retry::end_waits(state, out);
     }
 }
 
@@ -287,7 +287,7 @@ fn raise(state: &mut State, level: StopLevel, why_now: Option<&str>, out: &mut V
             out.push(Effect::StopAgent(iteration.id.worker, how));
         }
     }
-    failing::end_waits(state, out);
+    retry::end_waits(state, out);
     if stops_gate(state) {
         out.push(Effect::StopGate(how));
     }
