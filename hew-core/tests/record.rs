@@ -3,7 +3,7 @@
 use hew_core::agent::FailureClass;
 use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
-use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent};
+use hew_core::record::event::{BatchSource, JournalEntry, JournalEvent, TaskChange};
 use hew_core::record::files::{
     self, FileError, IterationFile, ManifestFile, RunFile, iteration_dir, iteration_file_name, projections,
 };
@@ -386,6 +386,31 @@ fn a_fold_that_forgets_tasks_keeps_iterations_and_sums() {
         assert!(brief.tasks.len() < all.tasks.len(), "{:?}", brief.tasks.keys());
         assert!(brief.tasks.values().all(|task| task.is_running), "{:?}", brief.tasks);
     }
+}
+
+/// The tracker takes the close later than the iteration ends, when the task was forgotten.
+#[test]
+fn a_task_that_comes_back_after_it_was_forgotten_is_counted_once() {
+    let mut journal = JournalBuilder::launch(1, 1);
+    journal.whole(iteration(0, 1), "app-1", "One");
+    let mut entries = journal.entries().to_vec();
+    let is_close = |entry: &JournalEntry| matches!(entry.event, JournalEvent::TaskChanged { .. });
+    let close = entries.iter().position(is_close).expect("it was closed");
+    let late = entries[close].clone();
+    if let JournalEvent::TaskChanged { change, .. } = &mut entries[close].event {
+        *change = TaskChange::CloseFailed { reason: "busy".to_owned() };
+    }
+    entries.push(late);
+    let mut view = RunView::new();
+    for entry in &entries {
+        view.apply(entry);
+        if let Some(id) = view.completed_by(&entry.event) {
+            view.forget_with_task(id);
+            assert!(view.tasks.is_empty());
+        }
+    }
+    assert!(view.tasks.contains_key(&"app-1".into()), "the close that came late brought it back");
+    assert_eq!(view.landed_tasks(), 1);
 }
 
 /// The entries of an iteration whose summary comes after its end.

@@ -2,7 +2,7 @@
 //!
 //! serde reads such a form by way of a copy of everything, because the kind may stand anywhere. hew writes the envelope and
 //! the kind first, so that the rest is read as it stands; a line in another order is read by way of the copy. Most lines don't
-//! come here from their beginning: [`super::line`] reads envelope and kind of those in hew's own hand.
+//! come here from their beginning: [`super::line`] reads envelope, kind and iteration of those in hew's own hand.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -129,7 +129,7 @@ fn number_of(digits: &[u8]) -> Option<u32> {
     Some(number)
 }
 
-/// The event of this kind, whose fields are what is left of an object; so is its iteration, unless that is told.
+/// The event of this kind, whose fields are what is left of an object. Its iteration is among them unless it is given.
 pub(super) fn event<'de, A: MapAccess<'de>>(
     kind: &str,
     iteration: Option<IterationId>,
@@ -223,7 +223,7 @@ struct Joined<A> {
 /// How far serde was told of an event's iteration.
 #[derive(Clone, Copy)]
 enum Joining {
-    /// Its parts are yet to be found among the fields.
+    /// Its parts are yet to be found among the fields; serde was told of none.
     Sought { worker: Option<u16>, iter: Option<u32> },
     /// Its key is next.
     Known(IterationId),

@@ -123,7 +123,7 @@ pub struct RunView {
     landed: usize,
     /// Number of tasks that were begun, forgotten ones too.
     begun: usize,
-    /// What was counted of the tasks that were forgotten.
+    /// Where tasks were counted that were forgotten; of one that came back, what was so then.
     forgotten: HashMap<TaskId, Counted>,
 }
 
@@ -243,8 +243,8 @@ impl RunView {
         }
     }
 
-    /// The same, and drops its task too unless it runs again: for folds that write files or narrate, whose memory must
-    /// not grow with the queue. Totals and workers stay.
+    /// The same, and drops its task too unless it runs again: for folds that write files or narrate, which keep no more of
+    /// a task than where it was counted. Totals and workers stay.
     pub fn forget_with_task(&mut self, iteration: IterationId) {
         let task = self.iterations.get(&iteration).and_then(|seen| seen.task.clone());
         self.forget(iteration);
@@ -446,7 +446,7 @@ impl RunView {
         }
         let view = self.task_mut(&task);
         view.landed_sha = Some(sha.clone());
-        self.landed += usize::from(view.comes_to_land());
+        self.landed += usize::from(view.mark_landed());
     }
 
     fn update_iteration(&mut self, id: IterationId, event: &JournalEvent, moment: Moment) {
@@ -533,7 +533,7 @@ impl RunView {
             | JournalEvent::IterationEnded { task, .. } => {
                 let view = self.task_mut(task);
                 view.apply(event);
-                let (begins, lands) = (view.comes_to_begin(), view.comes_to_land());
+                let (begins, lands) = (view.mark_begun(), view.mark_landed());
                 self.begun += usize::from(begins);
                 self.landed += usize::from(lands);
             }
@@ -541,7 +541,7 @@ impl RunView {
                 let view = self.task_mut(task);
                 let was_parked = view.parked.is_some();
                 view.change(change);
-                self.landed += usize::from(view.comes_to_land());
+                self.landed += usize::from(view.mark_landed());
                 if matches!(change, TaskChange::Parked { .. }) && !was_parked {
                     self.totals.parked += 1;
                 }

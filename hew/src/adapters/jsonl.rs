@@ -33,7 +33,7 @@ pub struct JsonLines<T> {
     /// Up to where there is no further line's end.
     searched: usize,
     number: usize,
-    /// What was read last.
+    /// The place in which values are made.
     value: Option<T>,
 }
 
@@ -48,7 +48,7 @@ impl<T: LineRecord> JsonLines<T> {
     /// The next value. `None` at the end of what is there: called again later, it goes on with what was added meanwhile.
     /// A last line that is not complete is not taken; see [`Self::torn`].
     pub fn next_value(&mut self) -> Result<Option<T>, StoreError> {
-        self.next_in_place().map(|value| value.is_some())?;
+        self.next_in_place()?;
         Ok(self.value.take())
     }
 
@@ -62,7 +62,7 @@ impl<T: LineRecord> JsonLines<T> {
         }
     }
 
-    /// The same past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
+    /// The same as [`Self::next_in_place`], past lines that can't be read, each of which is named in `gaps`: for those who only show what is there.
     /// A line of a newer form than is known is an error all the same.
     pub fn next_readable(&mut self, gaps: &mut Gaps) -> Result<Option<&T>, StoreError> {
         while let Some(line) = self.next_line()? {

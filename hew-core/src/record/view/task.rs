@@ -79,6 +79,7 @@ pub struct TaskView {
     pub bug: Option<TaskId>,
     /// Dependencies landed in this run that its latest base contains.
     pub builds_on: Vec<TaskId>,
+    /// Where its run counted it already.
     pub(super) counted: Counted,
 }
 
@@ -104,13 +105,13 @@ impl TaskView {
         }
     }
 
-    /// An iteration of it is known, for the first time.
-    pub(super) fn comes_to_begin(&mut self) -> bool {
+    /// Marks it as begun; true the first time, when its run counts it.
+    pub(super) fn mark_begun(&mut self) -> bool {
         !std::mem::replace(&mut self.counted.begun, true)
     }
 
-    /// Something of it has landed, for the first time.
-    pub(super) fn comes_to_land(&mut self) -> bool {
+    /// Marks it as landed if something of it has; true the first time, when its run counts it.
+    pub(super) fn mark_landed(&mut self) -> bool {
         self.landed_sha.is_some() && !std::mem::replace(&mut self.counted.landed, true)
     }
 

@@ -1,7 +1,5 @@
 //! From moments to places on the timeline.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 /// Width of the whole picture, in its own units.
@@ -36,19 +34,6 @@ const STEPS: [u64; 20] = [
 ];
 /// Most ticks of the axis.
 const MAX_TICKS: u64 = 9;
-
-/// A place or a size in the picture, to a tenth of its units. Whole numbers are written, several times as fast as a float is.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Place(pub(super) f64);
-
-impl fmt::Display for Place {
-    #[expect(clippy::cast_possible_truncation, reason = "a picture is small")]
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let tenths = (self.0 * 10.0).round() as i64;
-        let (sign, tenths) = (if tenths < 0 { "-" } else { "" }, tenths.unsigned_abs());
-        write!(f, "{sign}{}.{}", tenths / 10, tenths % 10)
-    }
-}
 
 /// A stretch of time, drawn from [`LEFT`] to [`RIGHT`].
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -122,13 +107,6 @@ mod tests {
             assert!(ticks.len() <= 11, "{span}: {ticks:?}");
             assert!(ticks.iter().all(|ms| *ms <= span), "{span}: {ticks:?}");
         }
-    }
-
-    #[test]
-    fn a_place_is_told_to_a_tenth() {
-        let told = |place: f64| Place(place).to_string();
-        assert_eq!([told(0.0), told(64.04), told(64.05), told(1107.96)], ["0.0", "64.0", "64.1", "1108.0"]);
-        assert_eq!([told(-0.04), told(-0.26), told(-12.0)], ["0.0", "-0.3", "-12.0"]);
     }
 
     #[test]

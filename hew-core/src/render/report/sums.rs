@@ -25,7 +25,7 @@ pub(super) struct TaskSums<'a>(HashMap<&'a TaskId, TaskSum>);
 
 impl<'a> TaskSums<'a> {
     pub(super) fn of(rows: &'a [IterationRow]) -> Self {
-        // Hardly fewer tasks than iterations.
+        // Room for all at once: a map that grows is moved again and again, and there are no more tasks than iterations.
         let mut sums: HashMap<&TaskId, TaskSum> = HashMap::with_capacity(rows.len());
         for row in rows {
             let Some(task) = &row.task else { continue };

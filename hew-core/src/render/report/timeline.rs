@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Write as _};
 
 use super::blocks::{Block, What, blocks, outcome_at, standing};
-use super::page::Page;
-use super::scale::{LEFT, Place, RIGHT, Scale, WIDTH, tick_label};
+use super::page::{Page, Tenths};
+use super::scale::{LEFT, RIGHT, Scale, WIDTH, tick_label};
 use super::sums::TaskSums;
 use super::{Report, frame, iterations};
 use crate::ids::WorkerId;
@@ -137,7 +137,7 @@ impl Drawing<'_> {
     fn write_axis(&self, page: &mut Page<'_>, bottom: f64) -> fmt::Result {
         let mut grid = String::new();
         for ms in self.scale.ticks() {
-            write!(grid, "M{} 4V{}", Place(self.scale.x_of_ms(ms)), Place(bottom))?;
+            write!(grid, "M{} 4V{}", Tenths(self.scale.x_of_ms(ms)), Tenths(bottom))?;
         }
         page.raw("<path class=\"grid\" d=\"")?;
         page.show(grid)?;
@@ -157,19 +157,19 @@ impl Drawing<'_> {
     fn write_curve(&self, page: &mut Page<'_>) -> fmt::Result {
         let Some(last) = self.landings.last() else { return Ok(()) };
         let (base, all) = (8.0 + CURVE, self.landings.len());
-        let mut line = format!("M{} {}", Place(LEFT), Place(base));
+        let mut line = format!("M{} {}", Tenths(LEFT), Tenths(base));
         let mut drawn = LEFT;
         for (number, at) in self.landings.iter().enumerate() {
             let x = self.scale.x(*at);
             if x - drawn >= 1.0 || number + 1 == all {
                 let y = base - CURVE * ((number + 1) as f64 / all as f64);
-                write!(line, "H{}V{}", Place(x), Place(y))?;
+                write!(line, "H{}V{}", Tenths(x), Tenths(y))?;
                 drawn = x;
             }
         }
-        let end = Place(self.scale.x(*last).max(RIGHT));
+        let end = Tenths(self.scale.x(*last).max(RIGHT));
         page.raw("<path class=\"curve-area\" d=\"")?;
-        page.show(format_args!("{line}H{end}V{}z", Place(base)))?;
+        page.show(format_args!("{line}H{end}V{}z", Tenths(base)))?;
         page.raw("\"/><path class=\"curve\" d=\"")?;
         page.show(format_args!("{line}H{end}"))?;
         page.raw("\"/>\n<text class=\"lane-name\" x=\"0\" y=\"22\">landed</text><text class=\"lane-name strong\" x=\"0\" y=\"38\">")?;
@@ -230,7 +230,7 @@ impl Drawing<'_> {
         }
         if let (Some(_), Some(ended)) = (&row.landed_sha, row.ended_at) {
             page.raw("<path class=\"landed\" d=\"M")?;
-            page.show(format_args!("{} {}", Place(self.scale.x(ended)), Place(top - 4.0)))?;
+            page.show(format_args!("{} {}", Tenths(self.scale.x(ended)), Tenths(top - 4.0)))?;
             page.raw("l4 4-4 4-4-4z\"/>")?;
         }
         page.raw("</g>\n")
@@ -272,8 +272,8 @@ impl Shares {
         for (place, number) in counts.iter().enumerate().filter(|(_, number)| **number > 0) {
             let part = share(*number) * height / wanted;
             let path = self.0.entry(place).or_default();
-            let (from, width) = (Place(block.from), Place(width));
-            write!(path, "M{from} {}h{width}v{}h-{width}z", Place(y), Place(part))?;
+            let (from, width) = (Tenths(block.from), Tenths(width));
+            write!(path, "M{from} {}h{width}v{}h-{width}z", Tenths(y), Tenths(part))?;
             y += part;
         }
         Ok(())
