@@ -312,12 +312,31 @@ fn a_verification_that_was_cut_off_says_so() {
     journal.whole(iteration(0, 1), "app-1", "One");
     journal.push(JournalEvent::Verifying { sha: journal::commit(5) });
     let (mut view, rows) = fold(journal.entries());
-    view.cut_off_verification();
+    view.cut_off();
     let place = SummaryPlace { state: RunState::Crashed, folder: FOLDER, rows: &rows };
     let text = plain(&summary::text(&view, place));
     assert!(text.contains("verification was cut off: the result is not verified"), "{text}");
     let value = serde_json::to_value(SummaryJson { view: &view, place }).expect("serialisable");
     assert_eq!((&value["verify_outcome"]["kind"], value["verify"].is_object()), (&"skipped".into(), true));
+}
+
+#[test]
+fn a_result_that_a_signal_kept_from_its_target_says_so() {
+    let mut journal = JournalBuilder::launch(1, 3);
+    journal.whole(iteration(0, 1), "app-1", "One");
+    let reason = "a signal ended the run".to_owned();
+    journal.push(JournalEvent::Delivery { outcome: DeliveryRecord::NotWanted { reason } });
+    let deliver = format!("hew loop deliver --run-id {}", journal.run_id());
+    journal.push(JournalEvent::RunEnded {
+        stop_reason: StopReason::Signal,
+        exit_code: 143,
+        leftovers: Vec::new(),
+        remedies: vec![deliver.clone()],
+    });
+    let text = page(journal.entries(), RunState::Cancelled);
+    assert!(text.contains("1 thing needs you") && text.contains(&deliver), "{text}");
+    assert!(text.contains("the result is not on main: a signal ended the run"), "{text}");
+    assert!(!text.contains("the run asks for this"), "{text}");
 }
 
 #[test]

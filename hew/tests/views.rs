@@ -16,7 +16,7 @@ use hew_core::exit::Exit;
 use hew_core::ids::IterationId;
 use hew_core::record::event::StopReason;
 use hew_core::record::ledger::{LedgerDelivery, LedgerEvent};
-use hew_core::record::{RunView, Store};
+use hew_core::record::{RunView, Store, files};
 use hew_testkit::journal::{self, JournalBuilder, iteration};
 use hew_testkit::loop_stage::wait_until;
 use hew_testkit::repo::TestRepo;
@@ -189,6 +189,76 @@ fn a_run_whose_process_holds_the_lock_is_running_and_without_it_crashed() {
     assert_eq!(state(), ["running"; 3]);
     drop(lock);
     assert_eq!(state(), ["crashed"; 3]);
+}
+
+/// An agent may say nothing for an hour.
+#[test]
+fn a_run_that_lives_has_taken_the_time_up_to_now_in_every_view() {
+    let repo = TestRepo::new();
+    let run = journal::in_the_middle();
+    let mut folder = put(&repo, &run);
+    let view = RunView::of(run.entries());
+    folder.write(files::RUN, files::render(&view, files::RUN).unwrap().as_bytes()).unwrap();
+    let took = || {
+        ["list", "summary"].map(|view| {
+            json_lines(&text(&repo, &["loop", view, "--json"])).remove(0)["duration_ms"].as_u64().unwrap()
+        })
+    };
+    assert_eq!(took(), [view.duration_ms(); 2]);
+    let lock = ProjectLock::acquire(&repo.common_dir().join("hew"), run.run_id()).unwrap();
+    // It was launched days ago.
+    let since = u64::try_from((Utc::now() - view.header.unwrap().started.at).num_milliseconds()).unwrap();
+    assert!(since > 3_600_000 && took().iter().all(|took| took.abs_diff(since) < 600_000), "{:?}", took());
+    let shown = text(&repo, &["loop", "logs"]);
+    assert!(shown.contains(" running ") && !shown.contains("cut off"), "{shown}");
+    assert!(text(&repo, &["loop", "graph", "--tasks"]).contains(" running"));
+    drop(lock);
+    for view in [&["logs"][..], &["graph"], &["graph", "--tasks"]] {
+        let shown = text(&repo, &[&["loop"][..], view].concat());
+        assert!(shown.contains("cut off") && !shown.contains(" running"), "{view:?}: {shown}");
+    }
+}
+
+#[test]
+fn a_run_whose_journal_was_emptied_is_shown_from_its_other_files() {
+    let repo = TestRepo::new();
+    let run = journal::every_outcome();
+    let mut folder = put(&repo, &run);
+    let view = RunView::of(run.entries());
+    for name in [files::RUN, files::MANIFEST] {
+        folder.write(name, files::render(&view, name).unwrap().as_bytes()).unwrap();
+    }
+    fs::write(folder.path().join("events.jsonl"), "").unwrap();
+    let summary = hew(&repo, &["loop", "summary"]);
+    assert!(stderr(&summary).contains("events.jsonl: its beginning is gone"), "{summary:?}");
+    assert!(!stdout(&summary).contains("not written anything"), "{summary:?}");
+    assert!(stdout(&summary).contains("max_iter (exit code 3)"), "{summary:?}");
+}
+
+#[test]
+fn a_picture_of_all_runs_where_there_are_none_is_an_error() {
+    let repo = TestRepo::new();
+    let output = hew(&repo, &["loop", "graph", "--all", "--out", "all.svg"]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stderr(&output).contains("this project has no runs yet"), "{output:?}");
+    assert!(!repo.root().join("all.svg").exists());
+}
+
+#[test]
+fn a_ledger_with_a_broken_line_says_how_to_go_on() {
+    let repo = TestRepo::new();
+    let path = repo.common_dir().join("hew/runs.jsonl");
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "{garbage\n").unwrap();
+    for words in
+        [&["loop", "resume"][..], &["loop", "deliver"], &["loop", "run", "--scope", "ready"], &["doctor"]]
+    {
+        let output = hew(&repo, words);
+        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), stderr(&output));
+        let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+        let way_out = format!("take that line out of {}, or mend it", path.display());
+        assert!(!output.status.success() && told.contains(&way_out), "{words:?}: {told}");
+    }
 }
 
 #[test]

@@ -115,6 +115,8 @@ pub struct RunView {
     pub ready_left: Option<usize>,
     /// The latest entry: the run's last sign of life.
     pub last: Option<Moment>,
+    /// When its process was seen to live, by whoever shows it as it stands; none while it is folded, and of one that is over.
+    pub alive_at: Option<DateTime<Utc>>,
     /// Number of the latest entry.
     pub last_seq: u64,
     /// How each ended iteration was counted, forgotten ones too.
@@ -206,8 +208,12 @@ impl RunView {
         spent
     }
 
-    /// From launch to the latest entry, in milliseconds.
+    /// From launch to the latest entry, in milliseconds; to the moment at which its process was seen to live, if it was.
     pub fn duration_ms(&self) -> u64 {
+        self.alive_at.map_or_else(|| self.recorded_ms(), |now| self.lived_ms(now))
+    }
+
+    fn recorded_ms(&self) -> u64 {
         match (&self.header, self.last) {
             (Some(header), Some(last)) => header.started.until_ms(last),
             _ => 0,
@@ -217,7 +223,7 @@ impl RunView {
     /// How long it has lived at this moment, all its processes together, in milliseconds; for one whose process lives.
     pub fn lived_ms(&self, now: DateTime<Utc>) -> u64 {
         let since = self.last.map_or(0, |last| now.signed_duration_since(last.at).num_milliseconds());
-        self.duration_ms().saturating_add(u64::try_from(since).unwrap_or(0))
+        self.recorded_ms().saturating_add(u64::try_from(since).unwrap_or(0))
     }
 
     /// The iteration of which nothing more is to come once this entry was taken in: it has ended, or the summary has come

@@ -1,5 +1,7 @@
 //! Runs, two lines each: how it stands and what it did; why it stopped and where its result is.
 
+use chrono::{DateTime, Utc};
+
 use super::figures::{compact, duration_ms, usd};
 use super::style::{self, BAD, FAINT, WARN};
 use super::text::shown_line;
@@ -25,6 +27,8 @@ pub struct RunLine<'a> {
     pub file: Option<&'a RunFile>,
     /// What became of its result.
     pub delivery: Option<LedgerDelivery>,
+    /// Now; counts for one that lives.
+    pub now: DateTime<Utc>,
 }
 
 /// The names of the columns.
@@ -49,7 +53,8 @@ pub fn row(run: &RunLine<'_>) -> String {
         Some(in_scope) => format!("{landed}/{}", landed.max(in_scope as u64)),
         None => landed.to_string(),
     };
-    let took = duration_ms(took_ms(file));
+    let is_alive = run.state == Some(RunState::Running);
+    let took = duration_ms(took_ms(file, is_alive.then_some(run.now)));
     let tokens = match file.cumulative_tokens {
         0 => "-".to_owned(),
         tokens => compact(tokens),
@@ -86,10 +91,10 @@ fn cost(file: &RunFile) -> String {
 }
 
 /// Milliseconds from launch to the latest that the file knows.
-pub fn took_ms(file: &RunFile) -> u64 {
-    if let Some(took) = file.duration_ms {
-        return took;
-    }
-    let took = file.last_updated_at.signed_duration_since(file.started_at);
-    u64::try_from(took.num_milliseconds()).unwrap_or(0)
+pub fn took_ms(file: &RunFile, alive_at: Option<DateTime<Utc>>) -> u64 {
+    let between = |from: DateTime<Utc>, to: DateTime<Utc>| {
+        u64::try_from(to.signed_duration_since(from).num_milliseconds()).unwrap_or(0)
+    };
+    let recorded = file.duration_ms.unwrap_or_else(|| between(file.started_at, file.last_updated_at));
+    recorded.saturating_add(alive_at.map_or(0, |now| between(file.last_updated_at, now)))
 }

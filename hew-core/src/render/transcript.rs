@@ -97,7 +97,13 @@ fn assistant(record: &Value) -> Option<String> {
     if shown.is_empty() {
         return None;
     }
-    let text = shown.concat();
+    let mut text = String::new();
+    for part in shown {
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&part);
+    }
     // A piece of a long line goes on in the next record.
     let is_piece = record["partial"].as_bool() == Some(true);
     let end = if is_piece || text.ends_with('\n') { "" } else { "\n" };
@@ -173,6 +179,10 @@ mod tests {
     fn records_of_every_kind_become_lines() {
         let cases = [
             (r#"{"type":"system","subtype":"init","runtime":"shell"}"#, Some("── shell starts ──\n")),
+            (
+                r#"{"type":"assistant","message":{"content":[{"type":"text","text":"I look."},{"type":"tool_use","name":"Bash","input":{"command":"ls"}},{"type":"text","text":"Two"},{"type":"text","text":"words"}]}}"#,
+                Some("I look.\n  ▸ Bash ls\nTwo\nwords\n"),
+            ),
             (
                 r#"{"type":"assistant","message":{"content":[{"type":"text","text":"hello"}]}}"#,
                 Some("hello\n"),

@@ -9,6 +9,7 @@ use hew_core::record::ledger::{LedgerEntry, LedgerEvent, LedgerRun, fold};
 use super::fail_point;
 use super::files::{create_private_dir, open_append, store_error, sync_dir};
 use super::jsonl;
+use crate::failure::Failure;
 
 /// Where the ledger of a project is.
 pub fn path(shared_dir: &Path) -> PathBuf {
@@ -33,6 +34,17 @@ fn append_line(path: &Path, line: &str) -> io::Result<()> {
     ledger.write_all(format!("{line}\n").as_bytes())?;
     ledger.sync_all()?;
     sync_dir(folder)
+}
+
+/// That it can't be read, with the way out: what it says of other runs stays.
+pub fn unreadable(error: StoreError) -> Failure {
+    let hint = way_out(&error);
+    Failure::usage("the ledger of runs can't be read").because(error).hint(hint)
+}
+
+/// What a person can do about a ledger that can't be read.
+pub fn way_out(error: &StoreError) -> String {
+    format!("take that line out of {}, or mend it: it tells of one run", error.path.display())
 }
 
 /// All runs of the project that the ledger knows, oldest first, with a warning if its last line is torn.

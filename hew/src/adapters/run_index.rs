@@ -39,13 +39,16 @@ pub fn list(state_dir: &Path) -> Result<Vec<RunEntry>, Failure> {
     Ok(runs)
 }
 
+/// That there is none to show.
+pub fn none_yet() -> Failure {
+    Failure::failed("this project has no runs yet").hint("hew loop run --scope ready")
+}
+
 /// The run of this id; without one the newest.
 pub fn select(state_dir: &Path, wanted: Option<&str>) -> Result<RunEntry, Failure> {
     let runs = list(state_dir)?;
     let Some(wanted) = wanted else {
-        return runs.into_iter().next().ok_or_else(|| {
-            Failure::failed("this project has no runs yet").hint("hew loop run --scope ready")
-        });
+        return runs.into_iter().next().ok_or_else(none_yet);
     };
     if let Some(run) = runs.iter().find(|run| run.id.as_str() == wanted) {
         return Ok(run.clone());

@@ -143,7 +143,7 @@ fn record(project: &Project, run: &LedgerRun) -> Result<Option<RunView>, Failure
             .hint(format!("mend it, or merge it yourself: git merge {}", run.run_branch))
     })?;
     // The project's lock is held here, so that the run is over.
-    view.cut_off_verification();
+    view.cut_off();
     Ok(Some(view))
 }
 
@@ -202,8 +202,7 @@ fn held(error: &LockError) -> Failure {
 
 /// The run that is meant: by id, else the newest undelivered one, else the newest.
 fn select(context: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
-    let (runs, _) = ledger::read(&context.project.shared_dir)
-        .map_err(|error| Failure::failed("the ledger of runs can't be read").because(error))?;
+    let (runs, _) = ledger::read(&context.project.shared_dir).map_err(ledger::unreadable)?;
     let found = match wanted {
         Some(id) => runs.iter().find(|run| run.run_id.as_str() == id),
         None => runs.iter().rev().find(|run| run.is_undelivered()).or(runs.last()),

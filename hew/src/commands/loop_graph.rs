@@ -20,6 +20,7 @@ use super::context::Context;
 use super::named_file;
 use super::past_runs::{self, RunWithRows, Shown};
 use crate::adapters::project::Project;
+use crate::adapters::run_index;
 use crate::cli::loop_args::{GraphArgs, GraphFormat};
 use crate::failure::{Failure, code};
 use crate::ui::Ui;
@@ -66,7 +67,11 @@ pub(crate) fn run_in(project: &Project, args: &GraphArgs, ui: &Ui) -> Result<u8,
     };
     let shown = if args.tasks { Shown::All } else { Shown::Iterations };
     let runs = if args.all {
-        past_runs::open_all_with_rows(project, shown, ui)?
+        let all = past_runs::open_all_with_rows(project, shown, ui)?;
+        if all.is_empty() {
+            return Err(run_index::none_yet());
+        }
+        all
     } else {
         vec![past_runs::open_with_rows(project, args.run.run_id.as_deref(), shown, ui)?]
     };

@@ -38,7 +38,7 @@ pub(super) struct ListedRun<'a> {
     started_at: Option<DateTime<Utc>>,
     /// Its record's latest entry.
     last_sign_of_life: Option<DateTime<Utc>>,
-    /// Milliseconds between the two.
+    /// Milliseconds between the two; to now while it runs.
     duration_ms: Option<u64>,
     /// Number of workers.
     jobs: Option<u16>,
@@ -107,6 +107,7 @@ pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
                 state,
                 file,
                 delivery: delivery(file, ledger),
+                now: Utc::now(),
             }));
         }
     }
@@ -131,6 +132,7 @@ fn listed<'a>(
 ) -> ListedRun<'a> {
     let file = read.as_ref().ok().and_then(Option::as_ref);
     let later = known.and_then(|run| run.delivered.as_ref()).map(|(_, sha)| sha);
+    let alive_at = (state == Some(RunState::Running)).then(Utc::now);
     ListedRun {
         run_id: &entry.id,
         state,
@@ -138,7 +140,7 @@ fn listed<'a>(
         folder: &entry.dir,
         started_at: file.map(|file| file.started_at),
         last_sign_of_life: file.map(|file| file.last_updated_at),
-        duration_ms: file.map(run_list::took_ms),
+        duration_ms: file.map(|file| run_list::took_ms(file, alive_at)),
         jobs: file.map(|file| file.jobs),
         iterations: file.map(|file| file.iter_count),
         landed: file.map(RunFile::tasks_landed),

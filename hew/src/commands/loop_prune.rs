@@ -139,9 +139,7 @@ fn parse_id(text: &str) -> Result<RunId, Failure> {
 }
 
 fn runs_of(project: &Project) -> Result<Vec<LedgerRun>, Failure> {
-    let read = ledger::read(&project.shared_dir);
-    let (runs, _) =
-        read.map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    let (runs, _) = ledger::read(&project.shared_dir).map_err(ledger::unreadable)?;
     Ok(runs)
 }
 

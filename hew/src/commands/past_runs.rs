@@ -81,8 +81,11 @@ pub fn open_all_with_rows(project: &Project, shown: Shown, ui: &Ui) -> Result<Ve
 fn load_rows(project: &Project, entry: RunEntry, shown: Shown, ui: &Ui) -> Result<RunWithRows, Failure> {
     // Whether it lives is asked before its last words are read: one that ends meanwhile has not crashed.
     let is_held = is_held(project, &entry.id);
-    let (view, rows, gaps) = load(&entry, shown).map_err(unreadable)?;
+    let (view, mut rows, gaps) = load(&entry, shown).map_err(unreadable)?;
     let run = past_run(project, entry, is_held, view, gaps);
+    if run.state != RunState::Running {
+        rows.iter_mut().for_each(IterationRow::cut_off);
+    }
     run.gaps.iter().for_each(|gap| ui.warn(gap));
     Ok((run, rows))
 }
@@ -94,7 +97,15 @@ fn load(entry: &RunEntry, shown: Shown) -> Result<(RunView, Vec<IterationRow>, V
             Shown::All => RowFold::default(),
             Shown::Iterations => RowFold::of_iterations(),
         };
-        return store::fold_rows(&entry.dir, fold);
+        let folded = store::fold_rows(&entry.dir, fold)?;
+        // Of a journal without its first line the files that were made of it tell more.
+        if folded.0.header.is_some() || !entry.dir.join(RUN).exists() {
+            return Ok(folded);
+        }
+        let (view, rows, warnings) = load_older(entry)?;
+        let gone = format!("{}: its beginning is gone", entry.dir.join(JOURNAL).display());
+        let warnings = folded.2.into_iter().chain([gone]).chain(warnings).collect();
+        return Ok((view, rows, warnings));
     }
     load_older(entry)
 }
@@ -113,8 +124,10 @@ fn past_run(
     mut gaps: Vec<String>,
 ) -> PastRun {
     let state = RunState::of_ending(view.ending.as_ref(), is_held);
-    if state != RunState::Running {
-        view.cut_off_verification();
+    if state == RunState::Running {
+        view.alive_at = Some(Utc::now());
+    } else {
+        view.cut_off();
     }
     gaps.extend(take_later_delivery(project, &entry.id, &mut view));
     PastRun { id: entry.id, dir: entry.dir, state, view, gaps }

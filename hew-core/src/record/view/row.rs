@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::task::CUT_OFF;
 use super::{IterationView, RunView};
 use crate::agent::IterationOutcome;
 use crate::ids::{CommitId, IterationId, ModelName, RuntimeName, TaskId};
@@ -68,6 +69,13 @@ impl Output for IterationRow {
 }
 
 impl IterationRow {
+    /// No process goes on with it: what has not ended was cut off.
+    pub fn cut_off(&mut self) {
+        if self.outcome.is_none() {
+            self.phase = CUT_OFF;
+        }
+    }
+
     /// The brief form.
     pub fn of(view: &IterationView) -> Self {
         Self::from(view.clone())

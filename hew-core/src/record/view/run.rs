@@ -115,8 +115,14 @@ pub struct VerifyView {
 }
 
 impl RunView {
-    /// The run is over: a verification that it was at was cut off, and showed nothing.
-    pub fn cut_off_verification(&mut self) {
+    /// No process goes on with the run: what it was at was cut off.
+    pub fn cut_off(&mut self) {
+        self.tasks.values_mut().for_each(|task| task.is_cut_off = task.is_running);
+        self.cut_off_verification();
+    }
+
+    /// A verification that it was at showed nothing.
+    fn cut_off_verification(&mut self) {
         let Some(sha) = self.verifying.take() else { return };
         let reason = "verification was cut off: the result is not verified".to_owned();
         let outcome = VerifyOutcome::Skipped { reason };

@@ -6,6 +6,9 @@ use crate::ids::{CommitId, IterationId, TaskId, TreeId};
 use crate::record::event::{GateRecord, JournalEvent};
 use crate::tracker::change::TaskChange;
 
+/// How stands what was under way when the process that ran it was gone.
+pub const CUT_OFF: &str = "cut off";
+
 /// The proof that a gate gave, without its command and log.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GateProofView {
@@ -57,8 +60,10 @@ pub struct TaskView {
     pub attempts: u32,
     /// Its latest iteration.
     pub last: Option<IterationId>,
-    /// An iteration of it runs.
+    /// An iteration of it runs, as far as the journal says.
     pub is_running: bool,
+    /// The process that ran it is gone.
+    pub is_cut_off: bool,
     /// How its latest ended iteration ended.
     pub outcome: Option<IterationOutcome>,
     /// Why.
@@ -91,6 +96,7 @@ impl TaskView {
             attempts: 0,
             last: None,
             is_running: false,
+            is_cut_off: false,
             outcome: None,
             reason: None,
             landed_sha: None,
@@ -103,6 +109,11 @@ impl TaskView {
             builds_on: Vec::new(),
             counted,
         }
+    }
+
+    /// How it stands while an iteration of it has not ended, in a word.
+    pub fn word_under_way(&self) -> &'static str {
+        if self.is_cut_off { CUT_OFF } else { "running" }
     }
 
     /// Marks it as begun; true the first time, when its run counts it.

@@ -153,7 +153,7 @@ fn look(task: Option<&TaskView>) -> (NodeClass, &'static str, &'static str) {
         return (NodeClass::Outcome(closed), style::glyph(Some(closed)), closed.as_str());
     }
     match task.outcome {
-        _ if task.is_running => (NodeClass::Incomplete, style::glyph(None), "running"),
+        _ if task.is_running => (NodeClass::Incomplete, style::glyph(None), task.word_under_way()),
         Some(outcome) => (NodeClass::Outcome(outcome), style::glyph(Some(outcome)), outcome.as_str()),
         None => (NodeClass::Waiting, "·", "not started"),
     }

@@ -45,13 +45,14 @@ pub(super) fn write(page: &mut Page<'_>, report: &Report<'_>, sums: &TaskSums<'_
     frame::end_section(page)
 }
 
-/// From launch, or the first iteration where no launch is known, to the last sign of life.
+/// From launch, or the first iteration where no launch is known, to the last sign of life, or to now while it lives.
 fn scale(report: &Report<'_>) -> Option<Scale> {
     let starts = report.rows.iter().filter_map(|row| row.started_at);
     let first = starts.clone().min()?;
     let from = report.view.header.as_ref().map_or(first, |header| header.started.at.min(first));
     let ends = report.rows.iter().filter_map(|row| row.ended_at);
-    let last = ends.chain(starts).chain(report.view.last.map(|moment| moment.at)).max()?;
+    let seen = report.view.last.map(|moment| moment.at).into_iter().chain(report.view.alive_at);
+    let last = ends.chain(starts).chain(seen).max()?;
     Some(Scale::new(from, last))
 }
 

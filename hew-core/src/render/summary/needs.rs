@@ -109,6 +109,7 @@ fn red(view: &RunView, folder: &str) -> Option<Need> {
 }
 
 fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Need> {
+    let deliver = format!("hew loop deliver --run-id {}", header.run_id);
     match &view.delivery {
         Some(DeliveryRecord::Refused { target, reason, remedy, .. }) => {
             let need = Need::new(format!("the result is not on {target}: {reason}"), remedy);
@@ -117,10 +118,20 @@ fn undelivered(view: &RunView, header: &RunHeader, state: RunState) -> Option<Ne
         None if state != RunState::Running && view.totals.landed > 0 && header.run_branch.is_some() => {
             let target = header.target_branch.as_ref()?;
             let what = format!("what landed is not on {target}");
-            Some(Need::new(what, format!("hew loop deliver --run-id {}", header.run_id)))
+            Some(Need::new(what, deliver))
+        }
+        Some(DeliveryRecord::NotWanted { reason }) if asks_for(view, &deliver) => {
+            let target = header.target_branch.as_ref()?;
+            let need = Need::new(format!("the result is not on {target}: {reason}"), deliver);
+            Some(Need { columns: RESULT_COLUMNS, ..need })
         }
         _ => None,
     }
+}
+
+/// The run itself said that this has to be done.
+fn asks_for(view: &RunView, command: &String) -> bool {
+    view.ending.as_ref().is_some_and(|ending| ending.remedies.contains(command))
 }
 
 /// What agents left where it is not theirs: nobody but a person knows whether it may stay.

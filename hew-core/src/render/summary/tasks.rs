@@ -49,7 +49,7 @@ fn row(task: &TaskView) -> Vec<Cell> {
 /// How a task stands, in a word.
 pub(crate) fn outcome_word(task: &TaskView) -> &'static str {
     match task.outcome {
-        _ if task.is_running => "running",
+        _ if task.is_running => task.word_under_way(),
         Some(outcome) => outcome.as_str(),
         None => "not started",
     }

@@ -32,9 +32,9 @@ pub(super) fn look(context: &Context, fix: bool) -> Vec<Finding> {
     let runs = match ledger::read(&context.project.shared_dir) {
         Ok((runs, _)) => runs,
         Err(error) => {
-            let ledger = format!("the ledger of runs can't be read: {error}");
-            let why = "what earlier runs left can't be told";
-            return vec![Finding::problem("run", ledger, why, "hew loop list")];
+            let words = format!("the ledger of runs can't be read: {error}");
+            let command = format!("less {}", quoted(&error.path));
+            return vec![Finding::problem("run", words, &ledger::way_out(&error), command)];
         }
     };
     let mut findings = cut_off_steps(context, &runs, &git, fix);

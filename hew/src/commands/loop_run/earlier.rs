@@ -28,7 +28,7 @@ pub(super) fn settle(
     args: &RunArgs,
     ui: &Ui,
 ) -> Result<Vec<LedgerRun>, Failure> {
-    let (runs, warning) = ledger_file::read(&project.shared_dir).map_err(ledger_failure)?;
+    let (runs, warning) = ledger_file::read(&project.shared_dir).map_err(ledger_file::unreadable)?;
     if let Some(warning) = warning {
         ui.warn(&warning);
     }
@@ -54,11 +54,7 @@ pub(super) fn settle(
 
 /// All runs, oldest first.
 pub(super) fn all(shared_dir: &Path) -> Result<Vec<LedgerRun>, Failure> {
-    Ok(ledger_file::read(shared_dir).map_err(ledger_failure)?.0)
-}
-
-fn ledger_failure(error: hew_core::record::StoreError) -> Failure {
-    Failure::usage("the ledger of runs can't be read").because(error)
+    Ok(ledger_file::read(shared_dir).map_err(ledger_file::unreadable)?.0)
 }
 
 /// Runs whose result the target lacks and that a person did not go on without, oldest first.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use hew_core::ids::RunId;
 use hew_core::output::Output;
-use hew_core::record::files::JOURNAL;
+use hew_core::record::files::{JOURNAL, RUN};
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
 use hew_core::record::{JournalEvent, RunView};
 use hew_core::resume::{NotResumable, Unfinished, UnfinishedFold};
@@ -54,8 +54,7 @@ pub(in crate::commands) fn run(args: &RunSelection, ui: &Ui) -> Result<u8, Failu
 
 /// The run that is meant: by id, else the newest, of those that wrote anything.
 fn select(here: &Context, wanted: Option<&str>) -> Result<LedgerRun, Failure> {
-    let (runs, _) = ledger::read(&here.project.shared_dir)
-        .map_err(|error| Failure::usage("the ledger of runs can't be read").because(error))?;
+    let (runs, _) = ledger::read(&here.project.shared_dir).map_err(ledger::unreadable)?;
     let found = match wanted {
         Some(id) => runs.iter().find(|run| run.run_id.as_str() == id),
         None => runs.iter().rev().find(|run| has_journal(&here.project, run)).or(runs.last()),
@@ -173,8 +172,8 @@ fn read(run: &LedgerRun, folder: &Path) -> Result<Result<Journal, Over>, Failure
     })
     .map_err(|error| {
         Failure::usage(format!("run {} can't be gone on with", run.run_id)).because(error).hint(format!(
-            "mend that line of {}\nor begin another run: hew loop run --force-new …",
-            folder.display()
+            "mend that line of {}; what a newer hew wrote, a newer hew reads\nor begin another run: hew loop run --force-new …",
+            folder.join(JOURNAL).display()
         ))
     })?;
     if let Some(header) = &view.header {
@@ -192,8 +191,14 @@ fn finish_books(here: &Context, run: &LedgerRun, over: Over, ui: &Ui) -> Result<
     let Over { why, outcome } = over;
     match &why {
         NotResumable::Empty => {
-            return Err(Failure::failed(format!("run {id} can't be gone on with: {why}"))
-                .hint("hew loop run --force-new --scope ready"));
+            let anew = "hew loop run --force-new --scope ready";
+            if store::run_dir(&here.project.state_dir, id).join(RUN).exists() {
+                let why = "its journal is empty or gone, though it had begun";
+                return Err(Failure::failed(format!("run {id} can't be gone on with: {why}")).hint(format!(
+                    "hew loop summary --run-id {id}   # what its other files tell\nthen begin another run: {anew}"
+                )));
+            }
+            return Err(Failure::failed(format!("run {id} can't be gone on with: {why}")).hint(anew));
         }
         NotResumable::Ended { exit_code, .. } if run.ended.is_none() => {
             let line = ended_line(id.clone(), &run.launch_sha, &outcome, *exit_code);

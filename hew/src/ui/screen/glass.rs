@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hew_core::render::live::Size;
 use indicatif::TermLike;
-use unicode_width::UnicodeWidthStr;
+use unicode_width::UnicodeWidthChar;
 
 /// From the cursor's row to the first of so many rows above it, and away with all below.
 pub(super) fn wipe(rows: usize) -> String {
@@ -27,7 +27,7 @@ pub(super) struct Glass {
 struct Page {
     size: Size,
     text: String,
-    /// Columns written to since the row began, blanks that were left out too.
+    /// Columns written to in the row, blanks that were left out too.
     at: usize,
     is_row_full: bool,
 }
@@ -73,11 +73,18 @@ impl Page {
             self.at = 0;
         }
         let plain = anstream::adapter::strip_str(text).to_string();
-        self.at += plain.width();
+        let columns = self.size.columns.max(1);
+        for width in plain.chars().filter_map(UnicodeWidthChar::width) {
+            self.at += width;
+            // As `indicatif` counts and terminals do: a wide character for which there is no room begins the next row.
+            if self.at > columns {
+                self.at = width;
+            }
+        }
         if !plain.trim().is_empty() {
             self.text.push_str(text);
         }
-        self.is_row_full = self.at > 0 && self.at.is_multiple_of(self.size.columns.max(1));
+        self.is_row_full = self.at == columns;
     }
 
     fn move_by(&mut self, rows: usize, direction: char) {
@@ -143,5 +150,34 @@ impl TermLike for Pane {
 
     fn flush(&self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What comes of a text that is filled up to the end of its last row, as `indicatif` does, and one behind it.
+    fn filled(text: &str, filler: usize) -> String {
+        let pane = Pane(Arc::new(Glass::new(Size { columns: 10, rows: 5 })));
+        pane.write_str(text).unwrap();
+        pane.write_str(&" ".repeat(filler)).unwrap();
+        pane.write_str("next").unwrap();
+        pane.0.take()
+    }
+
+    #[test]
+    fn a_row_that_is_filled_ends_with_a_newline_also_where_a_wide_character_left_a_column_free() {
+        assert_eq!(filled("123", 7), "123\nnext");
+        assert_eq!(filled("1234567890", 0), "1234567890\nnext");
+        assert_eq!(filled("1234567890123", 7), "1234567890123\nnext");
+        assert_eq!(filled("12345678国", 0), "12345678国\nnext");
+        // It begins a row of its own: a terminal breaks none in two.
+        assert_eq!(filled("123456789国", 8), "123456789国\nnext");
+        assert_eq!(
+            filled("\u{1b}[1m国国国国国国\u{1b}[0me\u{301}", 7),
+            "\u{1b}[1m国国国国国国\u{1b}[0me\u{301}\nnext"
+        );
+        assert_eq!(filled("123", 6), "123next");
     }
 }
