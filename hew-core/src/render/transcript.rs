@@ -176,13 +176,19 @@ mod tests {
     }
 
     #[test]
+    fn parts_of_a_message_stand_on_lines_of_their_own() {
+        let said = |text: &str| serde_json::json!({"type": "text", "text": text});
+        let call = serde_json::json!({"type": "tool_use", "name": "Bash", "input": {"command": "ls"}});
+        let content = [said("I look."), call, said("Two"), said("words")];
+        let record = serde_json::json!({"type": "assistant", "message": {"content": content}});
+        let shown = line(&record.to_string()).map(|text| plain(&text));
+        assert_eq!(shown.as_deref(), Some("I look.\n  ▸ Bash ls\nTwo\nwords\n"));
+    }
+
+    #[test]
     fn records_of_every_kind_become_lines() {
         let cases = [
             (r#"{"type":"system","subtype":"init","runtime":"shell"}"#, Some("── shell starts ──\n")),
-            (
-                r#"{"type":"assistant","message":{"content":[{"type":"text","text":"I look."},{"type":"tool_use","name":"Bash","input":{"command":"ls"}},{"type":"text","text":"Two"},{"type":"text","text":"words"}]}}"#,
-                Some("I look.\n  ▸ Bash ls\nTwo\nwords\n"),
-            ),
             (
                 r#"{"type":"assistant","message":{"content":[{"type":"text","text":"hello"}]}}"#,
                 Some("hello\n"),
