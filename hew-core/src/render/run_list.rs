@@ -90,7 +90,7 @@ fn cost(file: &RunFile) -> String {
     }
 }
 
-/// Milliseconds from launch to the latest that the file knows.
+/// Milliseconds from launch to the latest that the file knows, or to the moment at which its process was seen to live.
 pub fn took_ms(file: &RunFile, alive_at: Option<DateTime<Utc>>) -> u64 {
     let between = |from: DateTime<Utc>, to: DateTime<Utc>| {
         u64::try_from(to.signed_duration_since(from).num_milliseconds()).unwrap_or(0)
