@@ -207,6 +207,15 @@ pub(crate) fn assert_figures(root: &Node, summary: &Value) {
     for node in named {
         let path = node.attr("data-figure").expect("it was found by it");
         let (shown, meant) = (node.attr("data-v").expect("a figure has a value"), at_path(summary, path));
+        if path == "duration_ms" && summary["state"] == "running" {
+            // Of a run that lives it is the time up to now, and the summary was made after the page.
+            let (shown, meant) = (number(shown).unwrap_or(0.0), meant.as_f64().unwrap_or(0.0));
+            assert!(
+                shown > 0.0 && (0.0..600_000.0).contains(&(meant - shown)),
+                "{path}: {shown} and {meant}"
+            );
+            continue;
+        }
         assert_eq!(number(shown), meant.as_f64(), "{path}");
     }
     assert_needs(root, summary);
