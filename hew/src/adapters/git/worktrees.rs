@@ -71,18 +71,25 @@ fn register(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<(), Git
     past_half_made(register_once(git, path, start)?, again)?.success().map(drop)
 }
 
-/// Asks again while git fails on a worktree that somebody else, an agent for one, is making just now.
+/// Asks again while git fails on a worktree that somebody else, an agent or a sibling, is making or taking away just now.
 pub(super) fn past_half_made(
     mut answer: GitAnswer,
     again: impl Fn() -> Result<GitAnswer, GitError>,
 ) -> Result<GitAnswer, GitError> {
     for _ in 1..TRIES {
-        if answer.exit.is_success() || !answer.stderr.contains("/commondir: ") {
+        if answer.exit.is_success() || !is_about_half_made(&answer.stderr) {
             break;
         }
         answer = again()?;
     }
     Ok(answer)
+}
+
+/// Git's words of a record of a worktree that lacks a part (`failed to read …/worktrees/6/commondir: Success`), or that went
+/// while git read it (`fatal: Invalid path '…/worktrees/6': No such file or directory`).
+fn is_about_half_made(words: &str) -> bool {
+    let is_gone = |line: &str| line.contains("Invalid path '") && line.contains("/worktrees/");
+    words.contains("/commondir: ") || words.lines().any(is_gone)
 }
 
 fn register_once(git: &RepoGit, path: &Path, start: &WorktreeStart) -> Result<GitAnswer, GitError> {
@@ -233,4 +240,24 @@ fn parse_head(value: &[u8]) -> Option<CommitId> {
 fn parse_branch(value: &[u8]) -> Option<BranchName> {
     let text = String::from_utf8_lossy(value);
     text.strip_prefix("refs/heads/").map(BranchName::new)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn git_is_asked_again_about_records_that_come_or_go_and_about_nothing_else() {
+        for words in [
+            "fatal: failed to read /p/.git/worktrees/6/commondir: Success",
+            "fatal: Invalid path '/p/.git/worktrees/6': No such file or directory\n",
+        ] {
+            assert!(is_about_half_made(words), "{words}");
+        }
+        for words in
+            ["", "fatal: Invalid path '/p/src': No such file or directory", "fatal: '/p/worktrees/6' exists"]
+        {
+            assert!(!is_about_half_made(words), "{words}");
+        }
+    }
 }
