@@ -27,8 +27,8 @@ pub struct RunLine<'a> {
     pub file: Option<&'a RunFile>,
     /// What became of its result.
     pub delivery: Option<LedgerDelivery>,
-    /// Now; counts for one that lives.
-    pub now: DateTime<Utc>,
+    /// When its process was seen to live; none of one that is over.
+    pub alive_at: Option<DateTime<Utc>>,
 }
 
 /// The names of the columns.
@@ -53,8 +53,7 @@ pub fn row(run: &RunLine<'_>) -> String {
         Some(in_scope) => format!("{landed}/{}", landed.max(in_scope as u64)),
         None => landed.to_string(),
     };
-    let is_alive = run.state == Some(RunState::Running);
-    let took = duration_ms(took_ms(file, is_alive.then_some(run.now)));
+    let took = duration_ms(took_ms(file, run.alive_at));
     let tokens = match file.cumulative_tokens {
         0 => "-".to_owned(),
         tokens => compact(tokens),

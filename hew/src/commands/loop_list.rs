@@ -97,9 +97,10 @@ pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
         }
         let state = |file: Option<&RunFile>| past_runs::state_of(&entry.id, file, holder.as_ref());
         let state = read.as_ref().ok().map(|file| state(file.as_ref()));
+        let alive_at = (state == Some(RunState::Running)).then(Utc::now);
         let ledger = known.get(&entry.id);
         if ui.is_json() {
-            ui.print_output(&listed(&entry, state, &read, ledger));
+            ui.print_output(&listed(&entry, state, alive_at, &read, ledger));
         } else {
             let file = read.as_ref().ok().and_then(Option::as_ref);
             ui.print(&run_list::row(&run_list::RunLine {
@@ -107,7 +108,7 @@ pub fn run(args: &ListArgs, ui: &Ui) -> Result<u8, Failure> {
                 state,
                 file,
                 delivery: delivery(file, ledger),
-                now: Utc::now(),
+                alive_at,
             }));
         }
     }
@@ -127,12 +128,12 @@ fn delivery(file: Option<&RunFile>, known: Option<&LedgerRun>) -> Option<LedgerD
 fn listed<'a>(
     entry: &'a RunEntry,
     state: Option<RunState>,
+    alive_at: Option<DateTime<Utc>>,
     read: &'a Result<Option<RunFile>, StoreError>,
     known: Option<&'a LedgerRun>,
 ) -> ListedRun<'a> {
     let file = read.as_ref().ok().and_then(Option::as_ref);
     let later = known.and_then(|run| run.delivered.as_ref()).map(|(_, sha)| sha);
-    let alive_at = (state == Some(RunState::Running)).then(Utc::now);
     ListedRun {
         run_id: &entry.id,
         state,
