@@ -205,6 +205,24 @@ fn a_run_that_is_killed_while_it_is_resumed_is_resumed_again() {
 }
 
 #[test]
+fn of_a_run_whose_journal_was_emptied_or_removed_nobody_says_that_nothing_had_begun() {
+    let stage = LoopStage::new();
+    half_done(&stage, &[]);
+    killed_at(&stage, &["--no-gate"], "half");
+    let journal = journal_file(&stage);
+    let change: [fn(&std::path::Path); 2] =
+        [|path| std::fs::write(path, "").unwrap(), |path| std::fs::remove_file(path).unwrap()];
+    for change in change {
+        change(&journal);
+        let ran = resume(&stage);
+        assert_eq!(ran.code, 1, "{}", ran.stderr);
+        let told = ran.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(told.contains("its journal is empty or gone, though it had begun"), "{told}");
+        assert!(told.contains("hew loop summary --run-id ") && !told.contains("nothing of it"), "{told}");
+    }
+}
+
+#[test]
 fn what_a_person_took_or_closed_meanwhile_is_left_to_them() {
     for closes in [false, true] {
         let stage = LoopStage::new();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use hew_core::ids::RunId;
 use hew_core::output::Output;
-use hew_core::record::files::{JOURNAL, RUN};
+use hew_core::record::files::JOURNAL;
 use hew_core::record::ledger::{LedgerEvent, LedgerRun};
 use hew_core::record::{JournalEvent, RunView};
 use hew_core::resume::{NotResumable, Unfinished, UnfinishedFold};
@@ -185,6 +185,13 @@ fn read(run: &LedgerRun, folder: &Path) -> Result<Result<Journal, Over>, Failure
     })
 }
 
+/// Something of the run was written behind its journal's first line, which is on disk before anything else.
+fn holds_more_than_a_journal(folder: &Path) -> bool {
+    let names = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let mut names = names;
+    names.any(|name| name != JOURNAL)
+}
+
 /// A run that is over stays as it is; if its process died right before the ledger was told, the ledger is told now.
 fn finish_books(here: &Context, run: &LedgerRun, over: Over, ui: &Ui) -> Result<u8, Failure> {
     let id = &run.run_id;
@@ -192,7 +199,7 @@ fn finish_books(here: &Context, run: &LedgerRun, over: Over, ui: &Ui) -> Result<
     match &why {
         NotResumable::Empty => {
             let anew = "hew loop run --force-new --scope ready";
-            if store::run_dir(&here.project.state_dir, id).join(RUN).exists() {
+            if holds_more_than_a_journal(&store::run_dir(&here.project.state_dir, id)) {
                 let why = "its journal is empty or gone, though it had begun";
                 return Err(Failure::failed(format!("run {id} can't be gone on with: {why}")).hint(format!(
                     "hew loop summary --run-id {id}   # what its other files tell\nthen begin another run: {anew}"
